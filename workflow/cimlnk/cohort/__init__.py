@@ -1,0 +1,1 @@
+"""Sample sheet, counts, panel and config: reading, validation, design checks."""

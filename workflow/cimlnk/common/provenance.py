@@ -1,0 +1,49 @@
+"""What a result was made from: rule, parameters, versions and the sha256 of every input."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Iterable, Mapping
+from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
+from typing import Any
+
+import cimlnk
+
+PACKAGES = ("numpy", "scipy", "pandas", "pyarrow", "anndata", "scanpy", "igraph", "numba", "flowio", "snakemake")
+
+
+def sha256(path: str | Path) -> str:
+    """Hex sha256 of a file, read in 1 MiB pieces; of a folder, over its files' names and hashes in sorted order."""
+    path = Path(path)
+    h = hashlib.sha256()
+    if path.is_dir():
+        for f in sorted(p for p in path.rglob("*") if p.is_file()):
+            h.update(f"{f.relative_to(path)}\0{sha256(f)}\n".encode())
+        return h.hexdigest()
+    with path.open("rb") as f:
+        while block := f.read(1 << 20):
+            h.update(block)
+    return h.hexdigest()
+
+
+def versions() -> dict[str, str]:
+    """Versions of this package and of the libraries that can change a result."""
+    found = {"cimlnk": cimlnk.__version__}
+    for name in PACKAGES:
+        try:
+            found[name] = version(name)
+        except PackageNotFoundError:
+            found[name] = "absent"
+    return found
+
+
+def provenance(rule: str, params: Mapping[str, Any], inputs: Iterable[str | Path] = ()) -> dict[str, Any]:
+    """A JSON-ready record; it holds no time stamp and no absolute path, so equal runs give equal bytes."""
+    return {
+        "rule": rule,
+        "params": json.loads(json.dumps(params, default=str, sort_keys=True)),
+        "versions": versions(),
+        "inputs": {Path(p).name: sha256(p) for p in sorted(map(str, inputs))},
+    }

@@ -1,0 +1,86 @@
+"""Tables between stages: Parquet with a declared schema and the provenance inside the file."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
+
+TYPES = {"str": "object", "int": "int64", "float": "float64", "float32": "float32", "int32": "int32", "bool": "bool"}
+
+
+@dataclass(frozen=True)
+class Schema:
+    """Columns of a table, in order: name -> (type, meaning with unit).
+
+    Types are ``str``, ``int``, ``int32``, ``float``, ``float32``, ``bool``; strings may be missing only where the
+    type is written ``str?``. Missing numbers are NaN in a float column with the reason in a neighbouring column.
+    With ``extra=True`` further columns (covariates) are kept behind the declared ones.
+    """
+
+    name: str
+    columns: Mapping[str, tuple[str, str]]
+    extra: bool = False
+
+    def check(self, table: pd.DataFrame) -> pd.DataFrame:
+        """Return `table` with the schema's column order and types.
+
+        Raises
+        ------
+        ValueError
+            If a column is missing, undeclared, of another type or has missing strings: a fault in the calling code.
+        """
+        missing = [c for c in self.columns if c not in table.columns]
+        undeclared = [c for c in table.columns if c not in self.columns]
+        if missing or (undeclared and not self.extra):
+            raise ValueError(f"table {self.name}: missing columns {missing}, undeclared columns {undeclared}")
+        out = {}
+        for column, (kind, _) in self.columns.items():
+            values = table[column]
+            if kind.rstrip("?") == "str":
+                if kind == "str" and values.isna().any():
+                    raise ValueError(f"table {self.name}: column {column} has missing strings")
+                out[column] = values if isinstance(values.dtype, pd.CategoricalDtype) else values.astype(object)
+            else:
+                try:
+                    out[column] = values.astype(TYPES[kind])
+                except (TypeError, ValueError) as e:
+                    raise ValueError(f"table {self.name}: column {column} is not {kind}: {e}") from e
+        result = pd.DataFrame(out, index=table.index)
+        if self.extra:
+            result = result.join(table[undeclared])
+        return result.reset_index(drop=True)
+
+    def empty(self) -> pd.DataFrame:
+        """A table with no rows and the right types."""
+        return self.check(pd.DataFrame({c: [] for c in self.columns}))
+
+
+def write_table(
+    table: pd.DataFrame, path: str | Path, schema: Schema, provenance: Mapping[str, Any] | None = None
+) -> None:
+    """Check `table` against `schema` and write it as Parquet (zstd), provenance in the file's metadata."""
+    arrow = pa.Table.from_pandas(schema.check(table), preserve_index=False)
+    meta = dict(arrow.schema.metadata or {})
+    meta[b"cimlnk.schema"] = schema.name.encode()
+    meta[b"cimlnk.provenance"] = json.dumps(provenance or {}, sort_keys=True).encode()
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(arrow.replace_schema_metadata(meta), path, compression="zstd")
+
+
+def read_table(path: str | Path, schema: Schema | None = None) -> pd.DataFrame:
+    """Read a table written by :func:`write_table`; with `schema`, check it again."""
+    table = pq.read_table(path).to_pandas()
+    return schema.check(table) if schema is not None else table
+
+
+def read_provenance(path: str | Path) -> dict[str, Any]:
+    """The provenance stored in a table's metadata."""
+    meta = pq.read_schema(path).metadata or {}
+    return json.loads(meta.get(b"cimlnk.provenance", b"{}"))

@@ -1,0 +1,1 @@
+"""Mass cytometry: from FCS files to clean, gated NK cells."""

@@ -1,0 +1,1 @@
+"""Counts, folds, tests and identity over time, on small tables only."""

@@ -1,0 +1,1 @@
+"""Neighbour graph, Leiden clustering, stability, sketching, embedding. Knows matrices only."""

@@ -1,0 +1,1 @@
+"""From clusters to named NK subsets, the same names in both modalities."""

@@ -1,0 +1,1 @@
+"""Single-cell RNA: from 10x counts to clean NK cells."""

@@ -1,0 +1,1 @@
+"""Synthetic cohorts: the files a lab would have, and the truth behind them."""
