@@ -1,0 +1,62 @@
+# What all rules share: the resolved config, the sheets, and where things lie. The only place for input functions.
+import hashlib
+import os
+import re
+import sys
+
+import pandas as pd
+
+# Jobs find the library without installing it: in this process, in scripts, in shell commands and in cluster jobs.
+sys.path.insert(0, str(ROOT / "workflow"))
+os.environ.update(
+    PYTHONPATH=os.pathsep.join([str(ROOT / "workflow"), *filter(None, [os.environ.get("PYTHONPATH")])])
+)
+if workflow.execution_settings is not None and workflow.execution_settings.keep_going:
+    os.environ.update(CIMLNK_KEEP_GOING="1")
+
+from cimlnk.cohort.config import resolve
+from cimlnk.cohort.sheets import load_cohort
+from cimlnk.common.errors import UserError
+
+try:
+    CFG = resolve(config, ROOT)
+    COHORT = load_cohort(CFG, ROOT)
+except UserError as error:
+    # One message per mistake and no traceback: the user needs the sheet's row, not our call stack.
+    print(f"cimlnk: error in the input, nothing was run:\n{error}", file=sys.stderr)
+    sys.exit(1)
+
+SAMPLES = COHORT.samples.set_index("sample", drop=False)
+SAMPLES_PATTERN = sorted(re.escape(s) for s in SAMPLES.index)
+MODALITIES = [m for m in ("cytof", "rna") if (SAMPLES["modality"] == m).any()]
+ENVIRONMENT = str(ROOT / "environment.yml")
+
+
+def out(path):
+    """A result's place: everything of a cohort lies under results/<cohort id>/."""
+    return f"results/{CFG['cohort']['id']}/{path}"
+
+
+def resource(path):
+    """A file shipped with the workflow, or the user's own where the path is absolute."""
+    return str(ROOT / path)
+
+
+def samples_of(modality):
+    return list(SAMPLES.index[SAMPLES["modality"] == modality])
+
+
+def raw_path(wildcards):
+    """The raw file (or 10x folder) of a sample, as the sheet or a download gives it."""
+    return SAMPLES.at[wildcards.sample, "path"]
+
+
+def code(*modules):
+    """Hash of the library modules a rule runs: editing them re-runs the rules that use them, and no others."""
+    digest = hashlib.sha256()
+    for module in ("__init__", *modules):
+        path = ROOT / "workflow" / "cimlnk" / module
+        files = sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+        for file in files:
+            digest.update(file.read_bytes())
+    return digest.hexdigest()[:16]
