@@ -60,3 +60,26 @@ def code(*modules):
         for file in files:
             digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def sample_files(wildcards):
+    """The per-sample h5ad files of a modality, in the sheet's order."""
+    return [out(f"{wildcards.modality}/samples/{s}.h5ad") for s in samples_of(wildcards.modality)]
+
+
+def population_settings(wildcards):
+    return CFG["populations"][wildcards.modality]
+
+
+def definitions_file(wildcards):
+    return resource(CFG["populations"][wildcards.modality]["definitions"])
+
+
+def state_features(wildcards):
+    """Genes to summarise per sample and population; None takes every marker of the panel."""
+    if wildcards.modality == "cytof":
+        return None
+    from cimlnk.populations.definitions import load_definitions
+
+    genes = load_definitions(resource(CFG["populations"]["rna"]["definitions"])).features()
+    return sorted({*genes, *CFG["populations"]["rna"]["state_genes"]})

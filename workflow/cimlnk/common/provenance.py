@@ -22,8 +22,8 @@ def sha256(path: str | Path) -> str:
         for f in sorted(p for p in path.rglob("*") if p.is_file()):
             h.update(f"{f.relative_to(path)}\0{sha256(f)}\n".encode())
         return h.hexdigest()
-    with path.open("rb") as f:
-        while block := f.read(1 << 20):
+    with path.open("rb") as stream:
+        while block := stream.read(1 << 20):
             h.update(block)
     return h.hexdigest()
 

@@ -1,0 +1,135 @@
+"""Name the clusters of one modality and write the population of every cell."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cimlnk.common.errors import UserError
+from cimlnk.common.tables import read_table, write_table
+
+from .definitions import Definitions, load_definitions
+from .load import common_features, gather
+from .naming import name_clusters, neighbour_agreement
+from .tables import ANNOTATION, POPULATIONS, PROFILES, THRESHOLDS
+from .thresholds import gene_thresholds, protein_thresholds
+
+CERTAIN_MARGIN = 0.1  # a name this far ahead of the runner-up is certain; below, certainty falls linearly to one half
+
+
+def profile(
+    values: np.ndarray, features: Sequence[str], groups: np.ndarray, thresholds: pd.Series, level: str
+) -> pd.DataFrame:
+    """Median, mean and fraction positive of each feature in each group (PROFILES)."""
+    cut = thresholds.reindex(list(features)).to_numpy(dtype=np.float32)
+    rows = []
+    for group in sorted(pd.unique(groups), key=str) if level == "population" else np.unique(groups):
+        members = values[groups == group]
+        rows.append(
+            pd.DataFrame(
+                {
+                    "level": level,
+                    "group": str(group),
+                    "feature": list(features),
+                    "n_cells": len(members),
+                    "median": np.median(members, axis=0),
+                    "mean": members.mean(axis=0, dtype=np.float64),
+                    "fraction_positive": (members > cut).mean(axis=0),
+                }
+            )
+        )
+    return pd.concat(rows, ignore_index=True) if rows else PROFILES.empty()
+
+
+def features_to_read(paths: Sequence[str | Path], definitions: Definitions, modality: str, path: str) -> list[str]:
+    """Markers: all of the panel. Genes: those the definitions name and every sample measured.
+
+    Raises
+    ------
+    UserError
+        If none of the definitions' features was measured.
+    """
+    available = common_features(paths)
+    wanted = set(definitions.features())
+    chosen = [f for f in available if modality == "cytof" or f in wanted]
+    if available and not wanted & set(available):
+        raise UserError(path, "features", sorted(wanted)[:5], "features of the data", available)
+    return chosen
+
+
+def write_populations(
+    *,
+    samples: Sequence[str],
+    cells: str,
+    clusters: str,
+    support: str,
+    graph: str,
+    definitions: str,
+    modality: str,
+    settings: Mapping[str, Any],
+    annotation: str,
+    populations: str,
+    profiles: str,
+    thresholds: str,
+    provenance: Mapping[str, Any],
+) -> None:
+    """Name the clusters of one modality.
+
+    Reads the per-sample h5ad files, the cell table, the clusters with their support, and the neighbour graph; writes
+    ANNOTATION, POPULATIONS, PROFILES and THRESHOLDS. Cluster profiles are medians for proteins and means for genes
+    (most genes have a median of zero).
+
+    Parameters
+    ----------
+    settings
+        ``min_range`` and ``min_score`` of :func:`~cimlnk.populations.naming.name_clusters`.
+    """
+    defs = load_definitions(definitions)
+    cell_table = read_table(cells)
+    labels = read_table(clusters)
+    if not (labels["cell"].to_numpy() == cell_table["cell"].to_numpy()).all():
+        raise ValueError("cluster table and cell table are not in the same order")
+    cluster = labels["cluster"].to_numpy()
+    features = features_to_read(samples, defs, modality, definitions)
+    values = gather(samples, features, cell_table["cell"].to_numpy())
+    codes = pd.factorize(cell_table["sample"], sort=True)[0]
+    cuts = protein_thresholds(values, features, codes) if modality == "cytof" else gene_thresholds(features)
+    cut = cuts.set_index("feature")["threshold"]
+
+    by_cluster = profile(values, features, cluster, cut, "cluster")
+    wide = by_cluster.pivot(index="group", columns="feature", values="median" if modality == "cytof" else "mean")
+    wide.index = wide.index.astype(int)
+    wide = wide.sort_index()[features]
+    n_cells = pd.Series(cluster).value_counts().sort_index()
+    named = name_clusters(
+        wide, n_cells, defs, min_range=float(settings["min_range"]), min_score=float(settings["min_score"])
+    )
+    supported = read_table(support).set_index("cluster")["support"]
+    table = named.assign(
+        cluster=named.index,
+        n_cells=n_cells.reindex(named.index).to_numpy(),
+        support=supported.reindex(named.index).to_numpy(),
+    )
+
+    population = named["population"].reindex(cluster).to_numpy(dtype=object)
+    certainty = (0.5 + 0.5 * (named["margin"].fillna(0.0) / CERTAIN_MARGIN)).clip(0.5, 1.0)
+    with np.load(graph) as g:
+        agreement = neighbour_agreement(g["indices"], pd.factorize(population, sort=True)[0])
+    result = pd.DataFrame(
+        {
+            "cell": cell_table["cell"],
+            "sample": cell_table["sample"],
+            "cluster": cluster,
+            "population": population,
+            "confidence": agreement * certainty.reindex(cluster).to_numpy(dtype=np.float32),
+        }
+    )
+    by_population = profile(values, features, population, cut, "population")
+    write_table(table, annotation, ANNOTATION, provenance)
+    write_table(result, populations, POPULATIONS, provenance)
+    write_table(pd.concat([by_cluster, by_population], ignore_index=True), profiles, PROFILES, provenance)
+    write_table(cuts, thresholds, THRESHOLDS, provenance)

@@ -1,0 +1,91 @@
+"""Marker state per sample and population: the small table the differential state tests start from."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cimlnk.common.tables import read_table, write_table
+
+from .load import cell_names, columns, feature_names
+from .tables import STATE
+from .thresholds import COUNT_10
+
+ALL = "NK"  # the row of all NK cells of a sample, whatever their subset
+
+
+def summarise(
+    values: np.ndarray, features: Sequence[str], population: np.ndarray, cut: np.ndarray, sample: str
+) -> pd.DataFrame:
+    """STATE rows of one sample: each population and ``NK`` for all cells together.
+
+    Parameters
+    ----------
+    values
+        Cells × features on the analysis scale.
+    population
+        Name per cell.
+    cut
+        Threshold per feature; positive is strictly above.
+    """
+    groups = [(ALL, np.ones(len(values), dtype=bool))]
+    groups += [(p, population == p) for p in sorted(pd.unique(population))]
+    rows = []
+    for name, mask in groups:
+        members = values[mask]
+        if len(members):
+            rows.append(
+                pd.DataFrame(
+                    {
+                        "sample": sample,
+                        "population": name,
+                        "feature": list(features),
+                        "n_cells": len(members),
+                        "median": np.median(members, axis=0),
+                        "mean": members.mean(axis=0, dtype=np.float64),
+                        "fraction_positive": (members > cut).mean(axis=0),
+                    }
+                )
+            )
+    return pd.concat(rows, ignore_index=True) if rows else STATE.empty()
+
+
+def write_state(
+    *,
+    sample_files: Sequence[str | Path],
+    populations: str,
+    thresholds: str,
+    features: Sequence[str] | None,
+    state: str,
+    provenance: Mapping[str, Any],
+) -> None:
+    """Summarise every sample by population and write STATE, one sample in memory at a time.
+
+    Parameters
+    ----------
+    features
+        Features wanted; those a sample did not measure are absent from its rows. None takes the features of the
+        threshold table.
+    """
+    table = read_table(populations)
+    by_sample = dict(tuple(table.groupby("sample", sort=True)))
+    cuts = read_table(thresholds).set_index("feature")["threshold"]
+    wanted = list(cuts.index) if features is None else list(features)
+    default = COUNT_10 if features is None else 0.0
+    parts = []
+    for path in sorted(map(str, sample_files)):
+        names = cell_names(path)
+        if not len(names):
+            continue
+        measured = set(feature_names(path))
+        present = [f for f in wanted if f in measured]
+        values = columns(path, present)
+        rows = by_sample[names[0].rsplit(":", 1)[0]].set_index("cell")["population"].reindex(names)
+        cut = cuts.reindex(present).fillna(default).to_numpy(dtype=np.float32)
+        parts.append(summarise(values, present, rows.to_numpy(), cut, names[0].rsplit(":", 1)[0]))
+    result = pd.concat(parts, ignore_index=True) if parts else STATE.empty()
+    write_table(result.sort_values(["sample", "population", "feature"], kind="stable"), state, STATE, provenance)

@@ -1,0 +1,63 @@
+"""Tables this stage writes."""
+
+from __future__ import annotations
+
+from cimlnk.common.tables import Schema
+
+ANNOTATION = Schema(
+    "annotation",
+    {
+        "cluster": ("int32", "cluster of the chosen partition"),
+        "n_cells": ("int", "cells in it"),
+        "population": ("str", "named subset, or unassigned"),
+        "score": ("float", "weighted agreement with the definition, 0 to 1"),
+        "runner_up": ("str?", "second best definition"),
+        "runner_up_score": ("float", "its score"),
+        "margin": ("float", "score minus the runner-up's"),
+        "support": ("float", "bootstrap Jaccard of the cluster, 0 to 1"),
+        "reason": ("str?", "why a cluster is unassigned"),
+    },
+)
+POPULATIONS = Schema(
+    "populations",
+    {
+        "cell": ("str", "cell id"),
+        "sample": ("str", "sample id"),
+        "cluster": ("int32", "cluster of the chosen partition"),
+        "population": ("str", "named subset"),
+        "confidence": ("float32", "share of the nearest neighbours with the same name, times the name's certainty"),
+    },
+)
+PROFILES = Schema(
+    "profiles",
+    {
+        "level": ("str", "cluster or population"),
+        "group": ("str", "which one"),
+        "feature": ("str", "marker or gene"),
+        "n_cells": ("int", "cells"),
+        "median": ("float", "median on the analysis scale"),
+        "mean": ("float", "mean on the analysis scale"),
+        "fraction_positive": ("float", "share of cells above the feature's threshold"),
+    },
+)
+STATE = Schema(
+    "state",
+    {
+        "sample": ("str", "sample id"),
+        "population": ("str", "named subset, or NK for all"),
+        "feature": ("str", "marker or gene"),
+        "n_cells": ("int", "cells"),
+        "median": ("float", "median on the analysis scale"),
+        "mean": ("float", "mean on the analysis scale"),
+        "fraction_positive": ("float", "share of cells above the feature's threshold"),
+    },
+)
+THRESHOLDS = Schema(
+    "thresholds",
+    {
+        "feature": ("str", "marker or gene"),
+        "threshold": ("float", "positive above this value on the analysis scale"),
+        "method": ("str", "mixture (two modes found), fixed, or counted (any molecule)"),
+        "reason": ("str?", "why no mixture was used"),
+    },
+)

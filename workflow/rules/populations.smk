@@ -1,0 +1,74 @@
+rule populations_name:
+    input:
+        samples=sample_files,
+        cells=out("{modality}/cells.parquet"),
+        clusters=out("{modality}/clusters.parquet"),
+        support=out("{modality}/cluster_support.parquet"),
+        graph=out("{modality}/graph.npz"),
+        definitions=definitions_file,
+    output:
+        annotation=out("{modality}/annotation.parquet"),
+        populations=out("{modality}/populations.parquet"),
+        profiles=out("{modality}/profiles.parquet"),
+        thresholds=out("{modality}/thresholds.parquet"),
+    log:
+        out("logs/populations_name/{modality}.log"),
+    benchmark:
+        out("benchmarks/populations_name/{modality}.tsv")
+    params:
+        settings=population_settings,
+        code=code("common", "populations"),
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, input, attempt: attempt * max(1500, int(6 * input.size_mb)),
+        runtime=30,
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/populations_name.py"
+
+
+rule populations_state:
+    input:
+        samples=sample_files,
+        populations=out("{modality}/populations.parquet"),
+        thresholds=out("{modality}/thresholds.parquet"),
+    output:
+        state=out("{modality}/state.parquet"),
+    log:
+        out("logs/populations_state/{modality}.log"),
+    benchmark:
+        out("benchmarks/populations_state/{modality}.tsv")
+    params:
+        features=state_features,
+        code=code("common", "populations"),
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 2000,
+        runtime=30,
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/populations_state.py"
+
+
+rule populations_pseudobulk:
+    input:
+        samples=[out(f"rna/samples/{s}.h5ad") for s in samples_of("rna")],
+        populations=out("rna/populations.parquet"),
+    output:
+        pseudobulk=out("rna/pseudobulk.h5ad"),
+    log:
+        out("logs/populations_pseudobulk.log"),
+    benchmark:
+        out("benchmarks/populations_pseudobulk.tsv")
+    params:
+        code=code("common", "populations"),
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, attempt: attempt * 3000,
+        runtime=30,
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/populations_pseudobulk.py"
