@@ -1,0 +1,87 @@
+"""Claims about the design: patients, dose, IL-2 (C02–C04), and the arithmetic of the lymphoma trial (C28)."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from .evidence import Evidence, Verdict, judged, not_evaluable
+
+
+def patients(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
+    """C02: number of CIML patients with a count before and after infusion, and their diseases."""
+    table = evidence.get("patients")
+    kinetics = evidence.kinetics_of(evidence.arms.treated)
+    if not len(table) or "disease" not in table or not (table["arm"] == evidence.arms.treated).any():
+        return not_evaluable(f"no patients of arm {evidence.arms.treated} with a disease in the patients sheet")
+    treated = table[table["arm"] == evidence.arms.treated]
+    evaluable = int(kinetics["peak_fold"].notna().sum()) if len(kinetics) else 0
+    diseases = treated["disease"].value_counts().to_dict()
+    ok = evaluable == bounds["patients"] and diseases == dict(bounds["diseases"])
+    seen = ", ".join(f"{k} {v}" for k, v in sorted(diseases.items()))
+    return judged(
+        ok,
+        f"{evaluable} patients with a fold; diseases: {seen}",
+        value=float(evaluable),
+        bound=f"{bounds['patients']} patients; " + ", ".join(f"{k} {v}" for k, v in bounds["diseases"].items()),
+        n=len(treated),
+    )
+
+
+def dose(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
+    """C03: dose per kg of every treated patient."""
+    table = evidence.get("patients")
+    if not len(table):
+        return not_evaluable("no patients sheet")
+    doses = table.loc[table["arm"] == evidence.arms.treated, "dose_per_kg"].dropna()
+    if not len(doses):
+        return not_evaluable("no dose_per_kg in the patients sheet")
+    inside = doses.between(bounds["low"], bounds["high"])
+    return judged(
+        bool(inside.all()),
+        f"{int(inside.sum())} of {len(doses)} doses inside",
+        value=float(doses.median()),
+        low=float(doses.min()),
+        high=float(doses.max()),
+        bound=f"{bounds['low']:.3g} to {bounds['high']:.3g} cells/kg",
+        n=len(doses),
+    )
+
+
+def il2(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
+    """C04: doses planned for all, and the one patient who received fewer."""
+    table = evidence.get("patients")
+    if not len(table):
+        return not_evaluable("no patients sheet")
+    treated = table[table["arm"] == evidence.arms.treated].dropna(subset=["il2_planned", "il2_received"])
+    if not len(treated):
+        return not_evaluable("no IL-2 doses in the patients sheet")
+    fewer = treated[treated["il2_received"] < treated["il2_planned"]]
+    least = float(treated["il2_received"].min())
+    ok = (
+        bool((treated["il2_planned"] == bounds["planned"]).all())
+        and len(fewer) == bounds["received_less"]
+        and least == bounds["received_least"]
+    )
+    return judged(
+        ok,
+        f"{len(fewer)} patient(s) received fewer than planned: {', '.join(fewer['patient'])}" if len(fewer) else "all",
+        value=least,
+        low=least,
+        high=float(treated["il2_received"].max()),
+        bound=f"{bounds['planned']} planned; {bounds['received_less']} patient with {bounds['received_least']}",
+        n=len(treated),
+    )
+
+
+def lymphoma_design(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
+    """C28: 7 of 8 is 87.5 % and 1 of 8 is 12.5 %; the product rule is applied where the cohort has products."""
+    complete, stable, total = bounds["complete"], bounds["stable"], bounds["patients"]
+    ok = complete + stable == total and complete / total == 0.875 and stable / total == 0.125
+    return judged(
+        ok,
+        f"arithmetic of the source only: {complete} + {stable} = {total}; no lymphoma cohort is part of this run",
+        value=complete / total,
+        bound=f"87.5 % and 12.5 % of {total}; dose {bounds['dose']:.0e}/kg; purity >= {bounds['purity']:.0%}",
+        n=total,
+    )

@@ -1,0 +1,96 @@
+"""What a claim is judged by: the tables of the earlier stages, and the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+SUPPORTED, NOT_SUPPORTED, NOT_EVALUABLE = "supported", "not supported", "not evaluable"
+NK = "NK"
+
+
+@dataclass(frozen=True)
+class Verdict:
+    """Outcome of one check; see CLAIMS for the meaning of the fields."""
+
+    verdict: str
+    why: str
+    value: float = np.nan
+    low: float = np.nan
+    high: float = np.nan
+    bound: str = ""
+    n: int = 0
+
+
+def not_evaluable(why: str) -> Verdict:
+    """The cohort lacks what the claim needs; `why` says what."""
+    return Verdict(NOT_EVALUABLE, why)
+
+
+def judged(ok: bool, why: str, **fields: Any) -> Verdict:
+    """A verdict from a condition that could be evaluated."""
+    return Verdict(SUPPORTED if ok else NOT_SUPPORTED, why, **fields)
+
+
+@dataclass(frozen=True)
+class Arms:
+    """Names of the arms in this cohort."""
+
+    treated: str = "CIML"
+    control: str = "IL2_only"
+    rejected: str = "NK_rejected"
+    no_cytokine: str = "no_cytokine"
+
+
+@dataclass(frozen=True)
+class Evidence:
+    """Tables by name; a table the run did not make is absent from `tables`.
+
+    Names: ``samples``, ``counts``, ``patients``, ``abundance``, ``folds``, ``kinetics``, ``tests``, ``diversity``,
+    ``donor_identity``, ``recovery``, ``state_cytof``, ``state_rna``.
+    """
+
+    tables: Mapping[str, pd.DataFrame]
+    arms: Arms
+    seed: int
+
+    def get(self, name: str) -> pd.DataFrame:
+        """The table, or an empty frame."""
+        return self.tables.get(name, pd.DataFrame())
+
+    def kinetics_of(self, arm: str, population: str = NK) -> pd.DataFrame:
+        """KINETICS rows of an arm and population, one per patient (mass cytometry where both modalities have it)."""
+        return self._one_modality(self.get("kinetics"), arm, population)
+
+    def folds_of(self, arm: str, population: str = NK) -> pd.DataFrame:
+        """FOLDS rows with a fold, of one modality."""
+        table = self._one_modality(self.get("folds"), arm, population)
+        return table.dropna(subset=["fold_change"]) if len(table) else table
+
+    @staticmethod
+    def _one_modality(table: pd.DataFrame, arm: str, population: str) -> pd.DataFrame:
+        if not len(table):
+            return table
+        table = table[(table["arm"] == arm) & (table["population"] == population)]
+        return table[table["modality"] == table["modality"].min()] if len(table) else table
+
+    def fractions(self, arm: str, modality: str = "cytof") -> pd.DataFrame:
+        """ABUNDANCE rows of an arm that come from a file, without the total."""
+        table = self.get("abundance")
+        if not len(table):
+            return table
+        keep = (table["arm"] == arm) & (table["modality"] == modality) & (table["population"] != NK)
+        return table[keep & table["fraction"].notna()]
+
+    def state_of(self, modality: str, feature: str, population: str = NK) -> pd.DataFrame:
+        """STATE rows of a feature with the sample's patient, day, arm and tissue."""
+        state, samples = self.get(f"state_{modality}"), self.get("samples")
+        if not len(state) or not len(samples):
+            return pd.DataFrame()
+        rows = state[(state["feature"] == feature) & (state["population"] == population)]
+        columns = ["sample", "patient", "day", "timepoint", "arm", "tissue_or_product"]
+        return rows.merge(samples[columns], on="sample")
