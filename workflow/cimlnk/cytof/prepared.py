@@ -1,0 +1,114 @@
+"""Read a raw file for preparation (normalise, debarcode, compensate) and write the prepared one beside its facts."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import numpy.typing as npt
+
+from cimlnk.common.errors import Plain, UserError
+
+from .fcs import FcsHeader, read_events, read_header
+from .fcs_write import write_fcs
+from .spillover.metals import find_masses
+
+# Keywords that describe the old file's bytes or scaling; the new file has its own.
+_OWN = re.compile(
+    r"\$(P\d+.*|BEGIN.*|END(ANALYSIS|STEXT|DATA)|BYTEORD|DATATYPE|MODE|NEXTDATA|PAR|TOT|UNICODE)|.*SPILL.*"
+)
+
+
+@dataclass
+class Acquisition:
+    """A raw file in memory: `events` (float32, events × channels), `metals` (the names that carry the masses)."""
+
+    header: FcsHeader
+    metals: list[str]
+    events: npt.NDArray[np.float32]
+
+    @property
+    def path(self) -> Path:
+        return self.header.path
+
+
+def read_acquisition(path: str | Path) -> Acquisition:
+    """Read all channels of a file; `metals` comes from $PnS where a file has marker and metal swapped."""
+    header = read_header(path)
+    metals = list(header.markers if header.swapped else header.channels)
+    return Acquisition(header, metals, np.asarray(read_events(header), dtype=np.float32))
+
+
+def write_acquisition(
+    path: str | Path, acquisition: Acquisition, events: npt.NDArray[np.float32], step: str, note: str
+) -> None:
+    """Write `events` with the channels, markers and keywords of the file they came from.
+
+    The keyword ``CIMLNK_<STEP>`` holds `note`, so that the file says what was done to it.
+    """
+    header = acquisition.header
+    keywords: dict[str, object] = {k: v for k, v in sorted(header.text.items()) if not _OWN.fullmatch(k)}
+    keywords[f"CIMLNK_{step.upper()}"] = note
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    write_fcs(path, events, header.channels, header.markers, keywords)
+
+
+def already(acquisition: Acquisition, step: str) -> bool:
+    """Whether the file says that `step` was done to it before."""
+    return f"CIMLNK_{step.upper()}" in acquisition.header.text
+
+
+def columns_of_masses(
+    names: Sequence[str], masses: Sequence[int], what: str, source: object = "events"
+) -> npt.NDArray[np.intp]:
+    """One column per mass.
+
+    Raises
+    ------
+    UserError
+        If a mass has no channel, or several; `what` says in the message what the masses are for.
+    """
+    found = find_masses(list(names), list(masses))
+    for mass, columns in found.items():
+        if len(columns) != 1:
+            seen = "no channel" if not columns else "channels " + ", ".join(names[c] for c in columns)
+            raise UserError(source, f"{what} mass {mass}", Plain(seen), "exactly one channel of that mass ($PnN)")
+    return np.array([found[m][0] for m in masses], dtype=np.intp)
+
+
+def time_column(names: Sequence[str], source: object = "events") -> int:
+    """The column of the acquisition time."""
+    hits = [i for i, name in enumerate(names) if name.strip().lower() == "time"]
+    if len(hits) != 1:
+        raise UserError(source, "channels ($PnN)", Plain(f"{len(hits)} channels called Time"), "one", names)
+    return hits[0]
+
+
+def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
+    """Sorted, indented JSON; NumPy scalars and arrays become plain numbers and lists, NaN becomes null."""
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    text = json.dumps(_plain(content), indent=1, sort_keys=True, allow_nan=False)
+    Path(path).write_text(text + "\n", encoding="utf-8")
+
+
+def read_json(path: str | Path) -> dict[str, Any]:
+    """Content of a file written by :func:`write_json`."""
+    content: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
+    return content
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, Mapping):
+        return {str(k): _plain(v) for k, v in value.items()}
+    if isinstance(value, np.ndarray):
+        return [_plain(v) for v in value.tolist()]
+    if isinstance(value, list | tuple):
+        return [_plain(v) for v in value]
+    if isinstance(value, np.generic):
+        value = value.item()
+    return None if isinstance(value, float) and not np.isfinite(value) else value
