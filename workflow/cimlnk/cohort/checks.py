@@ -1,0 +1,171 @@
+"""Facts that hold between rows and between sheets."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import pandas as pd
+
+from cimlnk.common.errors import Plain, Problems
+
+DEFAULT_BASELINE = "pre"
+
+
+def check_samples(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: Problems) -> None:
+    """Ids unique (also where case does not count), one arm per patient, labels that follow the days."""
+    file = cfg["cohort"]["samples"]
+    _unique_ids(samples, "sample", file, problems)
+    _check_spelling(samples, "patient", file, problems)
+    _check_arms(samples, file, cfg, problems)
+    for patient, rows in samples.dropna(subset=["patient", "arm"]).groupby("patient", sort=True):
+        first = rows.iloc[0]
+        for row in rows[rows["arm"] != first["arm"]].to_dict("records"):
+            expected = f"{first['arm']!r} as in row {first['row']}, since patient {patient} has one arm"
+            problems.add(file, f"row {row['row']}, column arm", row["arm"], expected)
+    _check_timepoints(samples, cfg, problems)
+
+
+def check_baselines(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: Problems, warnings: list[str]) -> None:
+    """At most one baseline (blood at ``dynamics.baseline_timepoint``) per patient and modality, not after infusion."""
+    file = cfg["cohort"]["samples"]
+    label = cfg["dynamics"].get("baseline_timepoint", DEFAULT_BASELINE)
+    blood = samples[(samples["tissue_or_product"] == "blood") & samples["timepoint"].notna()]
+    baseline = blood[blood["timepoint"] == label]
+    labels = list(dict.fromkeys(blood.sort_values("day")["timepoint"]))
+    if baseline.empty and len(labels) > 1:
+        expected = f"a time point of the blood samples in {file}: {', '.join(labels)}"
+        problems.add("config", "dynamics.baseline_timepoint", label, expected, labels)
+        return
+    for (patient, modality), rows in baseline.groupby(["patient", "modality"], sort=True):
+        for row in rows.iloc[1:].to_dict("records"):
+            first = f"row {rows.iloc[0]['row']} is the {modality} baseline of {patient}"
+            expected = f"one baseline per patient and modality, but {first}"
+            problems.add(file, f"row {row['row']}, column timepoint", label, expected)
+    for row in baseline[baseline["day"] > 0].to_dict("records"):
+        problems.add(file, f"row {row['row']}, column day", int(row["day"]), f"at most 0, as {label!r} is the baseline")
+    for (patient, modality), rows in blood.groupby(["patient", "modality"], sort=True):
+        if not ((rows["timepoint"] == label).any()):
+            warnings.append(
+                f"patient {patient} has no {modality} blood sample at {label}: folds only from the counts sheet"
+            )
+
+
+def check_patients(
+    patients: pd.DataFrame,
+    samples: pd.DataFrame | None,
+    cfg: Mapping[str, Any],
+    problems: Problems,
+    warnings: list[str],
+) -> None:
+    """One row per patient; every patient of the samples is there, in the same arm."""
+    file, sample_file = cfg["cohort"]["patients"], cfg["cohort"]["samples"]
+    _unique_ids(patients, "patient", file, problems)
+    _check_arms(patients, file, cfg, problems)
+    for row in patients[patients["il2_received"] > patients["il2_planned"]].to_dict("records"):
+        expected = f"at most the {row['il2_planned']:g} doses planned"
+        problems.add(file, f"row {row['row']}, column il2_received", row["il2_received"], expected)
+    if samples is None:
+        return
+    arms = dict(zip(patients["patient"], patients["arm"], strict=True))
+    for row in samples.dropna(subset=["patient"]).drop_duplicates("patient").to_dict("records"):
+        if row["patient"] not in arms:
+            where, known = f"row {row['row']}, column patient", sorted(map(str, arms))
+            problems.add(sample_file, where, row["patient"], f"a patient of {file}", known)
+        elif row["arm"] is not None and arms[row["patient"]] not in (None, row["arm"]):
+            expected = f"{arms[row['patient']]!r} as {file} says of patient {row['patient']}"
+            problems.add(sample_file, f"row {row['row']}, column arm", row["arm"], expected)
+    for patient in sorted(set(patients["patient"].dropna()) - set(samples["patient"])):
+        warnings.append(f"patient {patient} of {file} has no sample")
+
+
+def check_counts(
+    counts: pd.DataFrame,
+    samples: pd.DataFrame | None,
+    patients: pd.DataFrame | None,
+    cfg: Mapping[str, Any],
+    problems: Problems,
+    warnings: list[str],
+) -> None:
+    """Known patients, one row per patient and day, NK not above lymphocytes; blood samples without a count are told."""
+    file = cfg["cohort"]["counts"]
+    known = set() if samples is None else set(samples["patient"].dropna())
+    known |= set() if patients is None else set(patients["patient"].dropna())
+    for row in counts.dropna(subset=["patient"]).to_dict("records"):
+        if known and row["patient"] not in known:
+            expected = f"a patient of {cfg['cohort']['samples']}"
+            problems.add(file, f"row {row['row']}, column patient", row["patient"], expected, sorted(known))
+    for (patient, day), rows in counts.dropna(subset=["patient", "day"]).groupby(["patient", "day"], sort=True):
+        for row in rows.iloc[1:].to_dict("records"):
+            expected = f"one row per patient and day, but row {rows.iloc[0]['row']} is {patient}, day {day:g}, too"
+            problems.add(file, f"row {row['row']}, column day", int(day), expected)
+    for row in counts[counts["nk_per_ul"] > counts["lymphocytes_per_ul"]].to_dict("records"):
+        expected = f"at most the {row['lymphocytes_per_ul']:g} lymphocytes per microlitre of that day"
+        problems.add(file, f"row {row['row']}, column nk_per_ul", row["nk_per_ul"], expected)
+    nothing = counts[["nk_per_ul", "lymphocytes_per_ul", "il2_dose"]].isna().all(axis=1) & counts["event"].isna()
+    for row in counts[nothing].to_dict("records"):
+        # A wrong cell has been told already; only rows that are truly empty are told here.
+        if not any(e.where.startswith(f"row {row['row']},") and e.file == file for e in problems.errors):
+            problems.add(file, f"row {row['row']}", Plain("no count, no dose and no event"), "at least one of them")
+    if samples is not None:
+        counted = set(zip(counts["patient"], counts["day"], strict=True))
+        blood = samples[samples["tissue_or_product"] == "blood"].drop_duplicates(["patient", "day"])
+        for row in blood.dropna(subset=["patient", "day"]).to_dict("records"):
+            if (row["patient"], row["day"]) not in counted:
+                warnings.append(
+                    f"{file} has no count of patient {row['patient']} on day {row['day']:g}: no absolute numbers"
+                )
+
+
+def _unique_ids(table: pd.DataFrame, column: str, file: str, problems: Problems) -> None:
+    """Every id once, and not twice where upper and lower case are the same file (macOS, Windows)."""
+    seen: dict[str, tuple[str, int]] = {}
+    for name, row in zip(table[column], table["row"], strict=True):
+        if name is None:
+            continue
+        if len(name.encode()) > 150:  # with prefixes and suffixes a file name must stay below 255 bytes
+            problems.add(file, f"row {row}, column {column}", name, "a name of at most 150 bytes in UTF-8")
+        other, line = seen.setdefault(name.casefold(), (name, row))
+        if line != row:
+            how = "this is" if other == name else f"{other!r}, which is the same file name on some systems, is"
+            problems.add(file, f"row {row}, column {column}", name, f"every {column} once, but {how} in row {line} too")
+
+
+def _check_spelling(table: pd.DataFrame, column: str, file: str, problems: Problems) -> None:
+    """One name in two spellings of case (P1 and p1) is a slip, and would be one page in the report."""
+    seen: dict[str, tuple[str, int]] = {}
+    for name, row in zip(table[column], table["row"], strict=True):
+        if name is not None:
+            other, line = seen.setdefault(name.casefold(), (name, row))
+            if other != name:
+                problems.add(file, f"row {row}, column {column}", name, f"{other!r} as in row {line}, or another name")
+
+
+def _check_arms(table: pd.DataFrame, file: str, cfg: Mapping[str, Any], problems: Problems) -> None:
+    arms = cfg["cohort"]["arms"]
+    for row in table[table["arm"].notna() & ~table["arm"].isin(arms)].to_dict("records"):
+        expected = f"one of cohort.arms in the config ({', '.join(arms)})"
+        problems.add(file, f"row {row['row']}, column arm", row["arm"], expected, arms)
+
+
+def _check_timepoints(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: Problems) -> None:
+    """A label is one day (within the window), and the labels of a tissue do not overlap in time."""
+    file, window = cfg["cohort"]["samples"], cfg["cohort"]["timepoint_window"]
+    known = samples.dropna(subset=["timepoint", "day", "tissue_or_product"])
+    for (tissue, label), rows in known.groupby(["tissue_or_product", "timepoint"], sort=True):
+        common = rows["day"].mode().min()
+        for row in rows[(rows["day"] - common).abs() > window].to_dict("records"):
+            near = "" if window == 0 else f" give or take {window}"
+            expected = (
+                f"day {common:g}{near}, as the other {tissue} samples of time point {label!r} (cohort.timepoint_window)"
+            )
+            problems.add(file, f"row {row['row']}, column day", int(row["day"]), expected)
+    for (patient, tissue, modality, day), rows in known.groupby(
+        ["patient", "tissue_or_product", "modality", "day"], sort=True
+    ):
+        first = rows.iloc[0]
+        for row in rows[rows["timepoint"] != first["timepoint"]].to_dict("records"):
+            expected = (
+                f"{first['timepoint']!r} as in row {first['row']}: {tissue} of {patient} on day {day:g} ({modality})"
+            )
+            problems.add(file, f"row {row['row']}, column timepoint", row["timepoint"], expected)

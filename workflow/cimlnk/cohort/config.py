@@ -1,0 +1,152 @@
+"""The config: one closed schema from the sections' schemas, every mistake told at once, defaults filled in.
+
+Rules see only what :func:`resolve` returns, so that a default stands in one place and is the same in the main process,
+in a cluster job and in a script (``snakemake.utils.validate`` does not promise that).
+"""
+
+from __future__ import annotations
+
+import copy
+import math
+import re
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from cimlnk.common.errors import Plain, Problems, UserError
+
+from .describe import expectation, hint, types
+from .schemas import config_schema
+
+SHEETS = ("samples", "counts", "patients", "panel")
+
+
+def resolve(config: Mapping[str, Any], base: str | Path, file: str | None = None) -> dict[str, Any]:
+    """Validate a config and fill in every default.
+
+    Parameters
+    ----------
+    config
+        The mapping Snakemake read from the YAML file(s) and ``--config``.
+    base
+        Folder to which the sheets' paths refer: where the top-level Snakefile lies.
+    file
+        Name of the config file for messages; ``"config"`` if the caller does not know it.
+
+    Returns
+    -------
+    dict
+        A new mapping with ``seed`` and all sections of :data:`cimlnk.cohort.schemas.SECTIONS`. ``simulate`` is None for
+        real data. Paths stay as written, so that nothing in it depends on where the checkout lies.
+
+    Raises
+    ------
+    UserErrors
+        All problems together: unknown keys (with the nearest valid one), wrong types and values, numbers that are not
+        finite, sheets that are not there.
+    """
+    from jsonschema import Draft202012Validator
+
+    name = file or "config"
+    schema = config_schema()
+    problems = Problems()
+    given = _without_null_mappings(copy.deepcopy(dict(config)), schema)
+    for path, value in _leaves(given):
+        if isinstance(value, float) and not math.isfinite(value):
+            problems.add(name, key_path(path), Plain(str(value)), "a finite number")
+    errors = Draft202012Validator(schema).iter_errors(given)
+    for error in sorted(errors, key=lambda e: (key_path(e.absolute_path), e.message)):
+        problems.errors.extend(explain(error, name))
+    problems.raise_if_any()
+    full = fill_defaults(given, schema)
+    _check_sheets(full["cohort"], Path(base), name, problems)
+    problems.raise_if_any()
+    return full
+
+
+def fill_defaults(value: Any, schema: Mapping[str, Any]) -> Any:
+    """`value` with the schema's defaults wherever a key is absent, at every level (mappings inside lists included)."""
+    if isinstance(value, dict):
+        properties = schema.get("properties", {})
+        out = {}
+        for key, sub in properties.items():
+            if key in value:
+                out[key] = fill_defaults(value[key], sub)
+            elif "default" in sub:
+                out[key] = fill_defaults(copy.deepcopy(sub["default"]), sub)
+            elif types(sub) == ["object"]:
+                out[key] = fill_defaults({}, sub)
+        extra = schema.get("additionalProperties")
+        for key in [k for k in value if k not in properties]:
+            out[key] = fill_defaults(value[key], extra) if isinstance(extra, Mapping) else value[key]
+        return out
+    if isinstance(value, list) and isinstance(schema.get("items"), Mapping):
+        return [fill_defaults(item, schema["items"]) for item in value]
+    return value
+
+
+def key_path(parts: Iterable[str | int]) -> str:
+    """``("cytof", "gates", 0, "low")`` as a user writes it: ``cytof.gates[0].low``; the whole is ``top level``."""
+    text = ""
+    for part in parts:
+        text += f"[{part}]" if isinstance(part, int) else (f".{part}" if text else str(part))
+    return text or "top level"
+
+
+def explain(error: Any, file: str) -> Iterator[UserError]:
+    """The user errors behind one jsonschema error: one per unknown or missing key, or one for a wrong value."""
+    parts = list(error.absolute_path)
+    schema, value = error.schema, error.instance
+    if error.validator == "additionalProperties" and isinstance(value, Mapping):
+        valid = sorted(schema.get("properties", {}))
+        patterns = list(schema.get("patternProperties", {}))
+        for key in value:
+            if key not in valid and not any(re.search(p, str(key)) for p in patterns):
+                yield UserError(file, key_path([*parts, str(key)]), key, f"one of the keys {', '.join(valid)}", valid)
+    elif error.validator == "required" and isinstance(value, Mapping):
+        for key in schema["required"]:
+            if key not in value:
+                expected = expectation(schema.get("properties", {}).get(key, {}))
+                yield UserError(file, key_path([*parts, key]), Plain("no such key"), expected)
+    elif error.validator == "type" and types(schema) == ["object"]:
+        yield UserError(file, key_path(parts), value, "a mapping of keys, indented below this one")
+    else:
+        yield UserError(file, key_path(parts), value, hint(value, schema), schema.get("enum"))
+
+
+def _without_null_mappings(value: Any, schema: Mapping[str, Any]) -> Any:
+    """`value` without the keys whose mapping is empty (``leiden:`` with nothing below it): the same as not written."""
+    if not isinstance(value, dict):
+        return value
+    properties = schema.get("properties", {})
+    out = {}
+    for key, item in value.items():
+        sub = properties.get(key, {})
+        if item is None and types(sub) == ["object"]:
+            continue
+        out[key] = _without_null_mappings(item, sub)
+    return out
+
+
+def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tuple[str | int, ...], Any]]:
+    if isinstance(value, dict):
+        for key, item in value.items():
+            yield from _leaves(item, (*path, key))
+    elif isinstance(value, list):
+        for i, item in enumerate(value):
+            yield from _leaves(item, (*path, i))
+    else:
+        yield path, value
+
+
+def _check_sheets(cohort: Mapping[str, Any], base: Path, file: str, problems: Problems) -> None:
+    """Every sheet named in the config is a file; the nearest name in its folder is suggested."""
+    for key in SHEETS:
+        if cohort[key] is None:
+            continue
+        path = base / cohort[key]
+        if not path.is_file():
+            there = sorted(p.name for p in path.parent.iterdir()) if path.parent.is_dir() else []
+            near = [str(Path(cohort[key]).parent / n) for n in there]
+            found = "is a folder" if path.is_dir() else "is no such file"
+            problems.add(file, f"cohort.{key}", cohort[key], f"the path of a sheet, but there {found}", near)

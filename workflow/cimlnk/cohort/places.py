@@ -1,0 +1,129 @@
+"""Where a sample's file lies: given on disk, downloaded from a URL, or written by the simulation."""
+
+from __future__ import annotations
+
+import os
+import re
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+from urllib.parse import unquote, urlsplit
+
+import pandas as pd
+
+from cimlnk.common.errors import Plain, Problems
+
+SUFFIXES = {"cytof": (".fcs",), "rna": (".h5", ".h5ad")}
+
+
+@dataclass(frozen=True)
+class Download:
+    """A file to be fetched: its address and the checksum it must have."""
+
+    url: str
+    sha256: str
+
+
+def place_files(
+    samples: pd.DataFrame, cfg: Mapping[str, Any], base: Path, problems: Problems
+) -> tuple[dict[str, str], dict[str, Download]]:
+    """The place of every sample's file on this machine, and what has to be downloaded.
+
+    Checks that local files exist (unless the simulation writes them below ``data/<cohort id>/``), that a URL has a
+    sha256, that the kind of file fits the modality, and that no file stands in two rows.
+    """
+    file = cfg["cohort"]["samples"]
+    own = PurePosixPath("data") / cfg["cohort"]["id"]
+    root = _data_root(cfg, base, problems)
+    places: dict[str, str] = {}
+    downloads: dict[str, Download] = {}
+    seen: dict[str, int] = {}
+    for row in samples.to_dict("records"):
+        path, sample, where = row["path"], row["sample"], f"row {row['row']}, column path"
+        if path is None:
+            continue
+        scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", path)
+        simulated = cfg["simulate"] is not None and PurePosixPath(path).is_relative_to(own)
+        identity = path
+        if scheme and scheme[1].lower() not in ("http", "https"):
+            problems.add(file, where, path, "a local path or an http(s) URL")
+        elif scheme:
+            suffix = PurePosixPath(unquote(urlsplit(path).path)).suffix.lower()
+            _check_suffix(path, suffix, row["modality"], False, file, where, problems)
+            if row["sha256"] is None:
+                problems.add(file, f"row {row['row']}, column sha256", Plain("nothing"), "the sha256 of the URL's file")
+            elif sample is not None:
+                name = f"{sample}{suffix}"
+                downloads[name] = Download(path, row["sha256"].lower())
+                places[sample] = str(own / "download" / name)
+        elif simulated:
+            places[str(sample)] = path
+        elif root is not None:
+            local = root / path
+            identity = str(local.resolve())
+            if not local.exists():
+                problems.add(file, where, path, _expected(local, root, cfg), _beside(local, path))
+            else:
+                _check_suffix(path, local.suffix.lower(), row["modality"], local.is_dir(), file, where, problems)
+            # A path that is right as it stands keeps results free of the place of the checkout.
+            as_written = not os.path.isabs(path) and root.resolve() == Path.cwd()
+            places[str(sample)] = path if as_written else str(local)
+        if identity in seen:
+            problems.add(
+                file, where, path, f"a file of its own for every sample, but row {seen[identity]} has this one too"
+            )
+        seen.setdefault(identity, row["row"])
+    return places, downloads
+
+
+def expand(text: str) -> tuple[str, list[str]]:
+    """`text` with ``$NAME`` and ``${NAME}`` replaced from the environment, and the names that are not set there."""
+    unset = sorted({a or b for a, b in re.findall(r"\$(?:\{(\w+)\}|(\w+))", text) if not os.environ.get(a or b)})
+    return os.path.expandvars(text), unset
+
+
+def _data_root(cfg: Mapping[str, Any], base: Path, problems: Problems) -> Path | None:
+    """The folder to which relative paths refer; None (and a problem) if it cannot be known."""
+    given = cfg["cohort"]["data_root"]
+    if given is None:
+        return base
+    text, unset = expand(given)
+    if unset:
+        names = " and ".join(unset)
+        expected = f"the environment variable {names} to be set: export {unset[0]}=/path/to/the/data"
+        problems.add("config", "cohort.data_root", given, expected)
+        return None
+    root = base / text
+    if not root.is_dir():
+        problems.add("config", "cohort.data_root", given, f"a folder, but there is none at {root}")
+        return None
+    return root
+
+
+def _check_suffix(
+    path: str, suffix: str, modality: str | None, folder: bool, file: str, where: str, problems: Problems
+) -> None:
+    if modality == "cytof" and (folder or suffix not in SUFFIXES["cytof"]):
+        problems.add(file, where, path, "an .fcs file, as the modality is cytof")
+    elif modality == "rna" and not folder and suffix not in SUFFIXES["rna"]:
+        problems.add(file, where, path, "an .h5 or .h5ad file or a 10x folder, as the modality is rna")
+
+
+def _expected(local: Path, root: Path, cfg: Mapping[str, Any]) -> str:
+    text = (
+        f"a file or folder below {root}"
+        if not local.is_absolute() or local.is_relative_to(root)
+        else "a file or folder"
+    )
+    if cfg["simulate"] is not None:
+        text += f", or a path below data/{cfg['cohort']['id']}/, which the simulation writes"
+    return text
+
+
+def _beside(local: Path, path: str) -> list[str]:
+    """Names in the same folder, written like `path`, for the suggestion."""
+    if not local.parent.is_dir():
+        return []
+    head = path[: len(path) - len(local.name)]
+    return [head + p.name for p in sorted(local.parent.iterdir())]

@@ -1,0 +1,132 @@
+"""From a sheet's text to typed rows that fit the row schema, every wrong cell told."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cimlnk.common.errors import Plain, Problems, UserError
+
+from .describe import expectation
+from .read import Sheet, is_missing, read_sheet
+from .schemas import load_schema
+
+MINUS = "\N{MINUS SIGN}"  # spreadsheets turn a typed hyphen into it
+
+
+def read_rows(path: Path, kind: str, file: str, problems: Problems) -> pd.DataFrame | None:
+    """The sheet at `path` as a typed table, or None if it cannot be read as one at all.
+
+    Parameters
+    ----------
+    path
+        The sheet.
+    kind
+        Name of the row schema: ``samples``, ``counts``, ``patients`` or ``panel``.
+    file
+        Name of the sheet in messages.
+    problems
+        Where mistakes are collected.
+
+    Returns
+    -------
+    DataFrame
+        The schema's columns (absent optional ones filled with their default, None or NaN), then covariates in the
+        sheet's order (numbers where all of a column are numbers), and ``row``, the line in the sheet. Wrong cells are
+        left None or NaN, so that the other checks can go on.
+    """
+    schema = load_schema(kind)
+    assert schema is not None, kind
+    properties: Mapping[str, Any] = schema["properties"]
+    required = schema["required"]
+    optional = [c for c in properties if c not in required]
+    try:
+        sheet = read_sheet(path, required, optional, file, closed=schema["additionalProperties"] is False)
+    except UserError as error:
+        problems.extend(error)
+        return None
+    for columns in [[c for option in schema["anyOf"] for c in option["required"]]] if "anyOf" in schema else []:
+        if not set(columns) & set(sheet.columns):
+            problems.add(file, "row 1", Plain("none of the columns " + ", ".join(columns)), "at least one of them")
+    table = {
+        column: [
+            convert(cells.get(column, ""), column, sub, column in required, row, file, problems)
+            for row, cells in sheet.rows
+        ]
+        for column, sub in properties.items()
+    }
+    frame = pd.DataFrame(table)
+    for column, sub in properties.items():
+        kind_of = sub.get("type")
+        if kind_of in ("number", "integer"):
+            frame[column] = pd.to_numeric(frame[column]).astype("float64")
+        else:
+            frame[column] = frame[column].astype(object)
+    for column in sheet.columns:
+        if column not in properties:
+            frame[column] = _covariate(sheet, column)
+    frame["row"] = [row for row, _ in sheet.rows]
+    return frame
+
+
+def convert(
+    cell: str, column: str, schema: Mapping[str, Any], required: bool, row: int, file: str, problems: Problems
+) -> Any:
+    """One cell as the schema's type: str, int or float; None if it is empty or wrong (which is then in `problems`)."""
+    where = f"row {row}, column {column}"
+    kind = schema.get("type")
+    value: str | int | float | None
+    if is_missing(cell):
+        if required:
+            problems.add(file, where, Plain("nothing") if cell == "" else cell, expectation(schema))
+            return None
+        return schema.get("default")
+    if kind in ("integer", "number"):
+        value = _number(cell, kind == "integer")
+        if value is None:
+            problems.add(file, where, cell, _number_words(cell, expectation(schema)))
+            return None
+    else:
+        value = cell
+    return value if _fits(value, schema, where, file, problems) else None
+
+
+def _number(cell: str, whole: bool) -> int | float | None:
+    text = cell.replace(MINUS, "-")
+    if whole:
+        # 7.0 is what spreadsheets make of 7
+        return int(float(text)) if re.fullmatch(r"[+-]?[0-9]{1,15}(\.0*)?", text) else None
+    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", text):
+        return None
+    value = float(text)
+    return value if abs(value) != float("inf") else None
+
+
+def _number_words(cell: str, expected: str) -> str:
+    if re.fullmatch(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?|[+-]?[0-9]*,[0-9]+", cell):
+        return f"{expected} (with a decimal point and no thousands separator)"
+    if re.search(r"[0-9]\s*[^0-9eE.,+-]|^[A-Za-z]+\s*[0-9]", cell):
+        return f"{expected} (the number alone)"
+    return expected
+
+
+def _fits(value: Any, schema: Mapping[str, Any], where: str, file: str, problems: Problems) -> bool:
+    from jsonschema import Draft202012Validator
+
+    if next(Draft202012Validator(schema).iter_errors(value), None) is None:
+        return True
+    problems.add(file, where, value, expectation(schema), schema.get("enum"))
+    return False
+
+
+def _covariate(sheet: Sheet, column: str) -> list[Any]:
+    """A covariate: numbers if every cell that is there is a number that does not begin with 0 ("001" is a name)."""
+    cells = [cells[column] for _, cells in sheet.rows]
+    given = [c for c in cells if not is_missing(c)]
+    if given and all(_number(c, False) is not None and not re.match(r"[+-]?0[0-9]", c) for c in given):
+        return [float("nan") if is_missing(c) else _number(c, False) for c in cells]
+    return [None if c == "" else c for c in cells]

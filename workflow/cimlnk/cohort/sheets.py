@@ -1,0 +1,114 @@
+"""The cohort's sheets: read, checked against each other and the config, all problems told together."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cimlnk.common.errors import Problems
+
+from .checks import check_baselines, check_counts, check_patients, check_samples
+from .panel import check_panel
+from .places import Download, place_files
+from .rows import read_rows
+from .tables import COUNTS, PANEL, PATIENTS, SAMPLES
+
+
+@dataclass
+class Cohort:
+    """The validated sheets.
+
+    Attributes
+    ----------
+    samples
+        SAMPLES, one row per file, in the sheet's order; but `path` is where the file lies (or will lie) on this
+        machine, as a rule's input: relative to the working directory for simulated and downloaded files.
+    counts, patients
+        COUNTS sorted by patient and day (no rows without a counts sheet) and PATIENTS sorted by patient (made from the
+        samples without a patients sheet).
+    panel
+        PANEL in the sheet's order (no rows without a panel).
+    sources
+        Sample -> path or URL as the sheet gives it.
+    downloads
+        File name below ``data/<cohort id>/download/`` -> what is fetched there.
+    warnings
+        What is allowed but costs something, one sentence each: samples without counts, patients without baseline.
+    """
+
+    samples: pd.DataFrame
+    counts: pd.DataFrame
+    patients: pd.DataFrame
+    panel: pd.DataFrame
+    sources: dict[str, str]
+    downloads: dict[str, Download]
+    warnings: list[str] = field(default_factory=list)
+
+
+def load_cohort(cfg: Mapping[str, Any], base: str | Path) -> Cohort:
+    """Read and cross-check all sheets a resolved config names.
+
+    Parameters
+    ----------
+    cfg
+        A config from :func:`cimlnk.cohort.config.resolve`.
+    base
+        Folder to which the sheets' paths (and, without ``cohort.data_root``, the files' paths) refer.
+
+    Raises
+    ------
+    UserErrors
+        All problems of all sheets together.
+    """
+    base = Path(base)
+    settings = cfg["cohort"]
+    problems = Problems()
+    warnings: list[str] = []
+    read = {
+        kind: None if settings[kind] is None else read_rows(base / settings[kind], kind, settings[kind], problems)
+        for kind in ("samples", "counts", "patients", "panel")
+    }
+    samples, counts, patients, panel = read["samples"], read["counts"], read["patients"], read["panel"]
+    places: dict[str, str] = {}
+    downloads: dict[str, Download] = {}
+    if samples is not None:
+        check_samples(samples, cfg, problems)
+        check_baselines(samples, cfg, problems, warnings)
+        places, downloads = place_files(samples, cfg, base, problems)
+    if patients is not None:
+        check_patients(patients, samples, cfg, problems, warnings)
+    if counts is not None:
+        check_counts(counts, samples, patients, cfg, problems, warnings)
+    check_panel(panel, samples, cfg, problems)
+    problems.raise_if_any()
+    assert samples is not None
+    sources = dict(zip(samples["sample"], samples["path"], strict=True))
+    local = samples.drop(columns="row").assign(path=samples["sample"].map(places))
+    return Cohort(
+        samples=SAMPLES.check(local),
+        counts=_table(counts, COUNTS).sort_values(["patient", "day"], ignore_index=True),
+        patients=_table(patients if patients is not None else _patients_of(samples), PATIENTS).sort_values(
+            "patient", ignore_index=True
+        ),
+        panel=_table(panel, PANEL),
+        sources=sources,
+        downloads=downloads,
+        warnings=warnings,
+    )
+
+
+def _table(rows: pd.DataFrame | None, schema: Any) -> pd.DataFrame:
+    return schema.empty() if rows is None else schema.check(rows.drop(columns="row", errors="ignore"))
+
+
+def _patients_of(samples: pd.DataFrame) -> pd.DataFrame:
+    """PATIENTS from the sample sheet alone: the arm is known, the rest is not."""
+    table = samples[["patient", "arm"]].drop_duplicates("patient")
+    for column, (kind, _) in PATIENTS.columns.items():
+        if column not in table.columns:
+            table[column] = float("nan") if kind == "float" else None
+    return table
