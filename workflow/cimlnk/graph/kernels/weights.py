@@ -1,0 +1,176 @@
+"""Edge weights from neighbour lists: UMAP memberships, shared neighbours, and the symmetric sparse matrix."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .jit import jit
+
+
+@jit(fast=True)
+def memberships(distances, out, a, b):
+    """UMAP memberships of rows a..b (McInnes 2018, section 3.1): exp(-(d - rho) / sigma), rho = nearest non-zero.
+
+    sigma solves sum(exp(-(d - rho)/sigma)) = log2(k + 1). In t = 1/sigma the sum is convex and falling, so Newton's
+    method from t = 0 climbs to the root without overshooting; no bracketing and no infinity is needed.
+    """
+    k = distances.shape[1]
+    target = np.log2(np.float64(k + 1))
+    gap = np.empty(k, np.float64)
+    for i in range(a, b):
+        rho = 0.0
+        mean = 0.0
+        for j in range(k):
+            x = np.float64(distances[i, j])
+            mean += x
+            if rho == 0.0 and x > 0.0:
+                rho = x
+        mean /= k
+        top = 0.0
+        for j in range(k):
+            gap[j] = max(np.float64(distances[i, j]) - rho, 0.0)
+            top = max(top, gap[j])
+        floor = 1e-3 * mean
+        t = 0.0
+        if top > 0.0:
+            # gaps are scaled to at most 1, so that the steps do not depend on the data's unit
+            for _ in range(64):
+                f = 0.0
+                g = 0.0
+                for j in range(k):
+                    x = gap[j] / top
+                    e = np.exp(-x * t)
+                    f += e
+                    g += x * e
+                if abs(f - target) < 1e-6 or g < 1e-12:
+                    break
+                t += (f - target) / g
+            sigma = max(top / max(t, 1e-12), floor)
+            for j in range(k):
+                out[i, j] = np.exp(-gap[j] / sigma)
+        else:
+            for j in range(k):
+                out[i, j] = 1.0
+
+
+@jit()
+def shared(indices, out, a, b):
+    """Jaccard index of the neighbour lists at both ends of every edge of rows a..b (the cells themselves not in)."""
+    k = indices.shape[1]
+    for i in range(a, b):
+        for j in range(k):
+            u = indices[i, j]
+            c = 0
+            for p in range(k):
+                x = indices[i, p]
+                for q in range(k):
+                    if indices[u, q] == x:
+                        c += 1
+                        break
+            out[i, j] = c / (2.0 * k - c)
+
+
+@jit()
+def gaussian(indices, distances, scale, out, a, b):
+    """Gaussian affinity with a width of each cell's own, as in Haghverdi 2016 (scanpy's method "gauss")."""
+    k = indices.shape[1]
+    for i in range(a, b):
+        si = np.float64(scale[i])
+        for j in range(k):
+            sj = np.float64(scale[indices[i, j]])
+            s = si * si + sj * sj
+            d = np.float64(distances[i, j])
+            out[i, j] = np.sqrt(2.0 * si * sj / s) * np.exp(-d * d / s)
+
+
+@jit()
+def partners(indices, out, a, b):
+    """For every edge i -> u the place of i in u's list plus one, or 0 if i is not there."""
+    k = indices.shape[1]
+    for i in range(a, b):
+        for j in range(k):
+            u = indices[i, j]
+            place = 0
+            for z in range(k):
+                if indices[u, z] == i:
+                    place = z + 1
+                    break
+            out[i, j] = place
+
+
+UNION, MEAN, MAXIMUM = 0, 1, 2  # ways to make directed weights symmetric
+
+
+@jit()
+def symmetric(indices, w, partner, rule):
+    """The symmetric sparse matrix (indptr, indices, data), rows not sorted.
+
+    `rule`: UNION a + b - ab, MEAN (a + b) / 2, MAXIMUM; a missing direction counts as 0. Edges of weight 0 are left
+    out.
+    """
+    n, k = indices.shape
+    indptr = np.zeros(n + 1, np.int64)
+    for i in range(n):
+        for j in range(k):
+            m = partner[i, j]
+            u = indices[i, j]
+            if m > 0:
+                if w[i, j] + w[u, m - 1] > 0.0:
+                    indptr[i + 1] += 1
+            elif w[i, j] > 0.0:
+                indptr[i + 1] += 1
+                indptr[u + 1] += 1
+    for i in range(n):
+        indptr[i + 1] += indptr[i]
+    place = indptr[:-1].copy()
+    ix = np.empty(indptr[n], np.int32)
+    data = np.empty(indptr[n], np.float32)
+    for i in range(n):
+        for j in range(k):
+            u = indices[i, j]
+            x = w[i, j]
+            m = partner[i, j]
+            y = w[u, m - 1] if m > 0 else np.float32(0)
+            if x + y <= 0.0:
+                continue
+            if rule == UNION:
+                z = x + y - x * y
+            elif rule == MEAN:
+                z = np.float32(0.5) * (x + y)
+            else:
+                z = max(x, y)
+            ix[place[i]] = u
+            data[place[i]] = z
+            place[i] += 1
+            if m == 0:
+                ix[place[u]] = i
+                data[place[u]] = z
+                place[u] += 1
+    return indptr, ix, data
+
+
+@jit()
+def sort_rows(indptr, ix, data, a, b):
+    """Sort the entries of rows a..b by column (insertion sort: rows are short)."""
+    for i in range(a, b):
+        for p in range(indptr[i] + 1, indptr[i + 1]):
+            c = ix[p]
+            x = data[p]
+            q = p
+            while q > indptr[i] and ix[q - 1] > c:
+                ix[q] = ix[q - 1]
+                data[q] = data[q - 1]
+                q -= 1
+            ix[q] = c
+            data[q] = x
+
+
+@jit()
+def permute_rows(indptr, ix, data, order, rank, indptr2, ix2, data2, a, b):
+    """Rows a..b of the matrix whose row r is row order[r] with columns renamed by `rank`."""
+    for r in range(a, b):
+        s = indptr[order[r]]
+        t = indptr2[r]
+        for e in range(indptr2[r + 1] - t):
+            ix2[t + e] = rank[ix[s + e]]
+            data2[t + e] = data[s + e]

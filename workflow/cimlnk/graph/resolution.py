@@ -1,0 +1,352 @@
+"""Choosing the resolution by stability that is judged against structureless data."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from cimlnk.common import seeds
+
+from .agreement import adjusted_rand, contingency, jaccard
+from .communities import STARTS, Graph, by_size, descend, quality
+from .edges import permuted, weights
+from .kernels import leiden as kernel
+from .nearest import knn
+from .tasks import Pool, pool
+
+RESOLUTIONS = (0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.5, 2.5)
+SUPPORTED = 0.75  # Hennig 2007: a cluster with a smaller mean Jaccard index is not to be trusted
+STABLE = 0.5  # least stability above structureless data
+NULL_CELLS = 10_000
+STABLE_WORD, UNSTABLE_WORD = "stable structure", "no stable structure"
+
+
+@dataclass(frozen=True)
+class Choice:
+    """The chosen clustering and what speaks for it.
+
+    Attributes
+    ----------
+    resolution, labels
+        The chosen resolution and its int32 labels (0 = largest).
+    table
+        One row per resolution, columns of ``tables.RESOLUTIONS``.
+    support, support_low
+        Mean and lower quartile of each cluster's best Jaccard index over the subsamples.
+    confidence
+        float32 per cell: share of subsamples holding the cell in which it falls into its cluster's counterpart.
+    verdict
+        ``stable structure`` or ``no stable structure``.
+    reason
+        The verdict in words.
+    """
+
+    resolution: float
+    labels: NDArray[np.int32]
+    table: pd.DataFrame
+    support: NDArray[np.float64]
+    support_low: NDArray[np.float64]
+    confidence: NDArray[np.float32]
+    verdict: str
+    reason: str
+    cells: int  # cells of the graph the subsamples were drawn from
+
+    def relabelled(self, labels: NDArray[np.int32]) -> Choice:
+        """The same choice with labels from another implementation; support goes over by largest overlap."""
+        match = contingency(labels, self.labels).argmax(axis=1)
+        return replace(self, labels=labels, support=self.support[match], support_low=self.support_low[match])
+
+
+def graph_of(W: sp.csr_matrix, objective: str, order: NDArray[np.int32], workers: Pool) -> Graph:
+    """The arrays the kernels need, nodes in `order`."""
+    arrays = permuted(W, order, workers)
+    return weighed(arrays, objective)
+
+
+def weighed(arrays: tuple[NDArray, NDArray, NDArray], objective: str) -> Graph:
+    """Row pointers, columns and weights with the node masses of the objective."""
+    mass = kernel.row_sums(arrays[0], arrays[2]) if objective == "modularity" else np.ones(len(arrays[0]) - 1)
+    return Graph(*arrays, mass)
+
+
+def price_of(graph: Graph, resolution: float, objective: str) -> float:
+    """The factor of the masses in the quality function."""
+    if objective == "CPM":
+        return resolution
+    total = float(graph.mass.sum())
+    return resolution / total if total > 0 else 0.0
+
+
+def solve(graph: Graph, price: float, stream: tuple[int, ...], starts: int) -> NDArray[np.int32]:
+    """Two Leiden passes in the calling thread; communities connected."""
+    labels = np.arange(graph.n, dtype=np.int32)
+    for i in range(2):
+        labels = descend(graph, labels, price, (*stream, i), i > 0, starts, None)
+    return kernel.components(graph.indptr, graph.ix, labels)[0]
+
+
+def subsample_labels(
+    graph: Graph,
+    resolutions: Sequence[float],
+    objective: str,
+    n_subsamples: int,
+    fraction: float,
+    seed: int,
+    workers: Pool,
+    starts: int = 2,
+) -> NDArray[np.int32]:
+    """Labels of every subsample at every resolution: n_subsamples x resolutions x cells, -1 = not in the subsample."""
+    n = graph.n
+    out = np.full((n_subsamples, len(resolutions), n), -1, np.int32)
+    keeps: list[NDArray[np.bool_]] = []
+    parts: list[Graph] = []
+    for s in range(n_subsamples):
+        keep = np.zeros(n, np.bool_)
+        keep[seeds.rng(seed, "subsample", s).permutation(n)[: max(1, round(fraction * n))]] = True
+        keeps.append(keep)
+
+    def cut(s: int) -> Graph:
+        return weighed(kernel.induced(graph.indptr, graph.ix, graph.w, keeps[s]), objective)
+
+    def one(s: int, r: int) -> None:
+        part = parts[s]
+        found = solve(part, price_of(part, resolutions[r], objective), (seed, 1 + s, r), starts)
+        out[s, r, keeps[s]] = by_size(found)
+
+    parts = workers.run(cut, [(s,) for s in range(n_subsamples)])
+    workers.run(one, [(s, r) for r in reversed(range(len(resolutions))) for s in range(n_subsamples)])
+    return out
+
+
+def pair_agreement(runs: NDArray[np.int32]) -> NDArray[np.float64]:
+    """ARI of the runs (runs x cells) with the next and the next but one, on the cells both hold."""
+    m = len(runs)
+    pairs = sorted({tuple(sorted((s, (s + step) % m))) for s in range(m) for step in (1, 2) if (s + step) % m != s})
+    values = []
+    for s, t in pairs:
+        both = (runs[s] >= 0) & (runs[t] >= 0)
+        values.append(adjusted_rand(runs[s][both], runs[t][both]))
+    return np.array(values)
+
+
+def cluster_support(labels: NDArray[np.int32], runs: NDArray[np.int32], count: int) -> tuple[NDArray, NDArray]:
+    """Best Jaccard index of every cluster in every run (clusters x runs), and each cell's hits and appearances.
+
+    `labels` are those of the cells the runs are about; a cluster without a cell among them gets NaN. A cell is hit in a
+    run if the cluster of `labels` that shares most cells with its run cluster is the cell's own.
+    """
+    best = np.full((count, len(runs)), np.nan)
+    hits = np.zeros((2, len(labels)), np.int32)
+    for s, run in enumerate(runs):
+        inside = run >= 0
+        c = contingency(labels[inside], run[inside], n_a=count)
+        best[:, s] = np.where(c.sum(axis=1) > 0, jaccard(c).max(axis=1), np.nan)
+        hits[0, inside] += c.argmax(axis=0)[run[inside]] == labels[inside]
+        hits[1] += inside
+    best[np.isnan(best).all(axis=1)] = np.nan
+    return best, hits
+
+
+def confidence_of(hits: NDArray[np.int32], rows: NDArray[np.int32], labels: NDArray[np.int32]) -> NDArray[np.float32]:
+    """Hits by appearances for the cells `rows`; the others, and cells never drawn, get the mean of their cluster."""
+    share = hits[0] / np.maximum(hits[1], 1)
+    seen = hits[1] > 0
+    group = labels[rows][seen]
+    count = int(labels.max()) + 1
+    drawn = np.bincount(group, minlength=count)
+    overall = share[seen].mean() if seen.any() else 0.0
+    means = np.where(drawn > 0, np.bincount(group, share[seen], count) / np.maximum(drawn, 1), overall)
+    out = means[labels]
+    out[rows[seen]] = share[seen]
+    return out.astype(np.float32)
+
+
+def stability_graph(
+    W: sp.csr_matrix,
+    X: NDArray[np.float32] | None,
+    order: NDArray[np.int32],
+    cells: int,
+    k: int,
+    kind: str,
+    objective: str,
+    seed: int,
+    workers: Pool,
+) -> tuple[Graph, NDArray[np.int32]]:
+    """The graph whose subsamples measure stability, and the row each of its nodes stands for.
+
+    It is the whole graph if that has at most `cells` cells (or `X` is not given), else a new graph on a random subset:
+    thinning the edges of a much larger graph would change its local density.
+    """
+    n = W.shape[0]
+    if X is None or n <= cells:
+        return graph_of(W, objective, order, workers), order
+    subset = np.sort(seeds.rng(seed, "stability").choice(n, cells, replace=False)).astype(np.int32)
+    lists = knn(X[subset], k, 0.95, seed, workers.threads)
+    return graph_of(weights(lists, kind, workers.threads), objective, lists.order, workers), subset[lists.order]
+
+
+def structureless(X: NDArray[np.float32], n: int, seed: int) -> NDArray[np.float32]:
+    """`n` rows of one Gaussian with the mean and the covariance of `X`."""
+    rng = seeds.rng(seed, "structureless")
+    centred = X - X.mean(axis=0)
+    values, vectors = np.linalg.eigh(np.cov(centred.T).reshape(X.shape[1], X.shape[1]))
+    return (rng.normal(size=(n, len(values))) * np.sqrt(np.maximum(values, 0)) @ vectors.T).astype(np.float32)
+
+
+def null_curve(
+    X: NDArray[np.float32],
+    k: int,
+    kind: str,
+    resolutions: Sequence[float],
+    objective: str,
+    n_subsamples: int,
+    fraction: float,
+    seed: int,
+    workers: Pool,
+) -> tuple[NDArray, NDArray]:
+    """Mean cluster number and stability of structureless data at every resolution."""
+    Z = structureless(X, min(len(X), NULL_CELLS), seed)
+    lists = knn(Z, min(k, len(Z) - 1), 0.95, seed, workers.threads)
+    graph = graph_of(weights(lists, kind, workers.threads), objective, lists.order, workers)
+    runs = subsample_labels(graph, resolutions, objective, n_subsamples, fraction, seed + 1, workers)
+    counts = runs.max(axis=2).mean(axis=0) + 1
+    return counts, np.array([pair_agreement(runs[:, r]).mean() for r in range(len(resolutions))])
+
+
+def choose_resolution(
+    W: sp.csr_matrix,
+    X: NDArray[np.float32] | None = None,
+    resolutions: Sequence[float] = RESOLUTIONS,
+    k: int = 15,
+    kind: str = "umap",
+    objective: str = "modularity",
+    n_subsamples: int = 20,
+    fraction: float = 0.8,
+    seed: int = 0,
+    order: NDArray[np.int32] | None = None,
+    threads: int | None = None,
+    stability_cells: int = 1_000_000,
+    fixed: float | None = None,
+) -> Choice:
+    """Sweep the resolution on one graph and take the finest clustering that is found again in subsamples.
+
+    Parameters
+    ----------
+    W
+        Symmetric weights of :func:`cimlnk.graph.weights`.
+    X
+        The matrix behind them. From it comes the structureless comparison, one Gaussian with the same covariance
+        (as in Liu 2008), clustered and subsampled alike. Without it stability is not adjusted.
+    resolutions
+        The sweep.
+    k, kind
+        How `W` was made, to make the comparison's graph alike.
+    n_subsamples, fraction
+        Clusterings per resolution, and the share of cells in each.
+    order
+        ``Knn.order``, for speed.
+    stability_cells
+        With more cells than this the subsamples come from a graph on a random subset of this many.
+    fixed
+        Take this resolution of the sweep whatever the stability says.
+
+    Returns
+    -------
+    Choice. Stability is the mean adjusted Rand index between clusterings of overlapping subsamples. Plain stability
+    favours few clusters, and cuts through a featureless cloud can be stable as well; so, as Lange (2004) proposed, it
+    is judged against what data without structure give at the same number of clusters:
+    ``(stability - null) / (1 - null)``.
+    """
+    n = W.shape[0]
+    grid = sorted(float(r) for r in resolutions)
+    with pool(threads) as workers:
+        place = np.arange(n, dtype=np.int32) if order is None else order
+        graph = graph_of(W, objective, place, workers)
+        total = max(float(graph.mass.sum()) if objective == "modularity" else float(graph.w.sum()), 1e-300)
+        prices = [price_of(graph, r, objective) for r in grid]
+        found = workers.run(lambda r: solve(graph, prices[r], (seed, 0, r), STARTS), [(r,) for r in range(len(grid))])
+        scores = [quality(graph, f, p) / total for f, p in zip(found, prices, strict=True)]
+        whole = []
+        for f in found:
+            labels = np.empty(n, np.int32)
+            labels[place] = f
+            whole.append(by_size(labels))
+        sample, rows = stability_graph(W, X, place, stability_cells, k, kind, objective, seed, workers)
+        runs = subsample_labels(sample, grid, objective, n_subsamples, fraction, seed, workers)
+        null = None
+        if X is not None:
+            null = null_curve(X[np.sort(rows)], k, kind, grid, objective, n_subsamples, fraction, seed, workers)
+    supports = [cluster_support(w[rows], runs[:, r], int(w.max()) + 1) for r, w in enumerate(whole)]
+    table = pd.DataFrame(
+        [_row(grid[r], scores[r], whole[r], supports[r][0], pair_agreement(runs[:, r]), null) for r in range(len(grid))]
+    )
+    best, verdict, reason = decide(table)
+    if fixed is not None:
+        best = grid.index(float(fixed))
+        reason = f"resolution set to {fixed:g}; {reason}"
+    table["chosen"] = np.arange(len(table)) == best
+    support, hits = supports[best]
+    return Choice(
+        grid[best],
+        whole[best],
+        table,
+        support.mean(axis=1),
+        np.quantile(support, 0.25, axis=1),
+        confidence_of(hits, rows, whole[best]),
+        verdict,
+        reason,
+        len(rows),
+    )
+
+
+def _row(
+    resolution: float,
+    score: float,
+    labels: NDArray[np.int32],
+    support: NDArray[np.float64],
+    agreement: NDArray[np.float64],
+    null: tuple[NDArray, NDArray] | None,
+) -> dict[str, object]:
+    sizes = np.bincount(labels)
+    mean = float(agreement.mean())
+    expected = np.nan if null is None else at_count(len(sizes), *null)
+    return {
+        "resolution": resolution,
+        "n_clusters": len(sizes),
+        "quality": score,
+        "stability": mean,
+        "stability_low": float(np.quantile(agreement, 0.25)),
+        "stability_high": float(np.quantile(agreement, 0.75)),
+        "stability_null": expected,
+        "adjusted": (mean - expected) / (1 - expected) if null is not None else np.nan,
+        "supported": float(sizes[support.mean(axis=1) >= SUPPORTED].sum() / len(labels)),
+        "reason": "no matrix given for the structureless comparison" if null is None else None,
+    }
+
+
+def at_count(count: int, counts: NDArray, stabilities: NDArray) -> float:
+    """Stability of structureless data cut into `count` clusters, interpolated over log counts."""
+    o = np.argsort(counts, kind="stable")
+    x, y = np.log(counts[o]), stabilities[o]
+    usable = x > 0  # a single cluster is perfectly stable and says nothing
+    if not usable.any():
+        return 0.0
+    return float(np.clip(np.interp(np.log(count), x[usable], y[usable]), 0.0, 0.999))
+
+
+def decide(table: pd.DataFrame) -> tuple[int, str, str]:
+    """Row chosen, verdict, and the reason in words."""
+    adjusted = table["adjusted"].fillna(table["stability"]).to_numpy(copy=True)
+    adjusted[table["n_clusters"].to_numpy() < 2] = -np.inf
+    good = (adjusted >= STABLE) & (table["supported"].to_numpy() >= 0.9)
+    if not good.any():
+        best = int(np.argmax(adjusted)) if np.isfinite(adjusted).any() else 0
+        return best, UNSTABLE_WORD, "no resolution gives two or more clusters more stable than structureless data"
+    close = good & (adjusted >= adjusted[good].max() - 0.1)
+    best = int(np.flatnonzero(close).max())
+    return best, STABLE_WORD, "the finest resolution within 0.1 of the best stability above structureless data"

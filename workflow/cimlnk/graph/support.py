@@ -1,0 +1,79 @@
+"""Support of the final clusters and confidence of every cell, from clusterings of subsamples."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from .resolution import Choice, cluster_support, confidence_of, stability_graph, subsample_labels
+from .tasks import pool
+
+UNSEEN = "no cell of it among those the stability was measured on"
+
+
+@dataclass(frozen=True)
+class Support:
+    """Support per final cluster, confidence per cell, parents."""
+
+    support: NDArray[np.float64]
+    support_low: NDArray[np.float64]
+    parent: NDArray[np.int32]
+    parent_support: NDArray[np.float64]
+    confidence: NDArray[np.float32]
+    cells: int
+
+    def table(self, labels: NDArray[np.int32], confidence: NDArray[np.float32]) -> pd.DataFrame:
+        """CLUSTER_SUPPORT; sizes and confidence are those of all cells."""
+        count = len(self.support)
+        sizes = np.bincount(labels, minlength=count)
+        return pd.DataFrame(
+            {
+                "cluster": np.arange(count, dtype=np.int32),
+                "parent": self.parent,
+                "n_cells": sizes,
+                "fraction": sizes / max(len(labels), 1),
+                "support": self.support,
+                "support_low": self.support_low,
+                "parent_support": self.parent_support[self.parent],
+                "confidence": np.bincount(labels, confidence, count) / np.maximum(sizes, 1),
+                "reason": pd.Series([UNSEEN if x else None for x in np.isnan(self.support)], dtype=object),
+            }
+        )
+
+
+def support_of(
+    W: sp.csr_matrix,
+    labels: NDArray[np.int32],
+    resolution: float,
+    choice: Choice,
+    X: NDArray[np.float32],
+    settings: Mapping[str, Any],
+    seed: int,
+    order: NDArray[np.int32],
+    threads: int | None = None,
+) -> Support:
+    """How well clusterings of subsamples at `resolution` find `labels` again.
+
+    If the final labels are the chosen clustering itself its support is taken as it is.
+    """
+    first = np.unique(labels, return_index=True)[1]
+    parent = choice.labels[first]
+    if np.array_equal(labels, choice.labels):
+        return Support(choice.support, choice.support_low, parent, choice.support, choice.confidence, choice.cells)
+    objective = settings["objective"]
+    with pool(threads) as workers:
+        graph, rows = stability_graph(
+            W, X, order, settings["stability_cells"], settings["k"], settings["weights"], objective, seed, workers
+        )
+        runs = subsample_labels(
+            graph, [resolution], objective, settings["subsamples"], settings["subsample_fraction"], seed, workers, 1
+        )[:, 0]
+    best, hits = cluster_support(labels[rows], runs, int(labels.max()) + 1)
+    confidence = confidence_of(hits, rows, labels)
+    return Support(best.mean(axis=1), np.quantile(best, 0.25, axis=1), parent, choice.support, confidence, len(rows))

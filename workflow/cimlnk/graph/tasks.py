@@ -1,0 +1,48 @@
+"""Threads for nogil kernels: fixed pieces of work, so that results do not depend on the number of threads."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Callable, Iterable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import contextmanager
+from typing import Any
+
+
+def default_threads() -> int:
+    """The CPUs this process may use."""
+    return len(os.sched_getaffinity(0)) if hasattr(os, "sched_getaffinity") else os.cpu_count() or 1
+
+
+def pieces(n: int, step: int) -> list[tuple[int, int]]:
+    """Cut 0..n into ranges of `step`."""
+    return [(a, min(n, a + step)) for a in range(0, n, step)]
+
+
+class Pool:
+    """A thread pool whose :meth:`run` waits, keeps the order of the tasks and raises their first error."""
+
+    def __init__(self, executor: ThreadPoolExecutor, threads: int) -> None:
+        self.executor, self.threads = executor, threads
+
+    def run(self, function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]]) -> list[Any]:
+        """Call ``function(*task)`` for every task; results in the order of the tasks."""
+        return list(self.executor.map(lambda task: function(*task), tasks))
+
+    def spread(self, function: Callable[..., Any], n: int, step: int) -> list[Any]:
+        """Call ``function(a, b)`` for the ranges of ``pieces(n, step)``."""
+        return self.run(function, pieces(n, step))
+
+
+@contextmanager
+def pool(threads: int | None = None) -> Iterator[Pool]:
+    """A pool of `threads` (default: all CPUs of the process), BLAS held at one thread meanwhile.
+
+    BLAS threads inside task threads would fight for the same cores, and their number would change the rounding.
+    """
+    import scipy.linalg.cython_blas  # noqa: F401  (numba's matrix product uses it: load it before the limit is set)
+    from threadpoolctl import threadpool_limits
+
+    count = threads or default_threads()
+    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(count) as executor:
+        yield Pool(executor, count)
