@@ -33,7 +33,10 @@ ABUNDANCE = Schema(
         "fraction_low": ("float", "lower 95 % limit: counting, gating and clustering error"),
         "fraction_high": ("float", "upper 95 % limit"),
         "nk_per_ul": ("float", "NK cells per microlitre of blood; NaN for product and donor"),
-        "nk_per_ul_source": ("str?", "where nk_per_ul comes from: `counts`, or lymphocytes/uL times the share in a file"),
+        "nk_per_ul_source": (
+            "str?",
+            "origin of nk_per_ul: `counts`, or lymphocytes/uL times a file's share",
+        ),
         "cells_per_ul": ("float", "nk_per_ul x fraction"),
         "cells_per_ul_low": ("float", "lower 95 % limit; also the error of the blood count"),
         "cells_per_ul_high": ("float", "upper 95 % limit"),

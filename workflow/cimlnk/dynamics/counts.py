@@ -1,0 +1,111 @@
+"""Cells per sample and population, and NK cells per microlitre of blood per patient-day."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+_Z = 1.959963984540054
+KEY = ["patient", "day"]
+_TYPES = {"patient": object, "day": "int64", "sample": object, "share": float, "share_log_sd": float}
+_SUMS = ("n_cells", "moved", "doubt", "root_doubt")
+
+
+def population_counts(populations: pd.DataFrame, names: list[str] | None = None) -> pd.DataFrame:
+    """Count the cells of every sample and population, with what their confidences say about the labels.
+
+    Parameters
+    ----------
+    populations
+        POPULATIONS: one row per cell.
+    names
+        Populations to give a row to even where they have no cell; default all that occur in any sample.
+
+    Returns
+    -------
+    DataFrame
+        sample, population, n_cells, moved (sum of 1 - c), doubt (sum of c (1 - c)), root_doubt (sum of its square
+        roots): every sample × every name, sorted.
+    """
+    table = populations[["sample", "population"]].astype(str)
+    confidence = populations["confidence"].to_numpy(float).clip(0.0, 1.0)
+    spread = confidence * (1.0 - confidence)
+    table = table.assign(n_cells=1.0, moved=1.0 - confidence, doubt=spread, root_doubt=np.sqrt(spread))
+    counted = table.groupby(["sample", "population"], sort=True)[list(_SUMS)].sum()
+    every = sorted(set(names) if names is not None else set(table["population"]))
+    index = pd.MultiIndex.from_product([sorted(set(table["sample"])), every], names=["sample", "population"])
+    return counted.reindex(index, fill_value=0.0).reset_index()
+
+
+def gate_log_sd(summary: pd.DataFrame) -> pd.Series:
+    """Standard deviation of log n_nk from the gate's limits (n_nk_low to n_nk_high taken as a 95 % interval).
+
+    Samples without limits have 0: no uncertainty was stated.
+    """
+    low, high = summary["n_nk_low"].to_numpy(float), summary["n_nk_high"].to_numpy(float)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        sd = np.log(np.maximum(high, 1.0) / np.maximum(low, 1.0)) / (2.0 * _Z)
+    stated = np.isfinite(low) & np.isfinite(high)
+    return pd.Series(np.where(stated, np.maximum(sd, 0.0), 0.0), index=summary["sample"].to_numpy())
+
+
+def nk_per_ul(
+    counts: pd.DataFrame, samples: pd.DataFrame, cytof_summary: pd.DataFrame | None, *, count_cv: float
+) -> pd.DataFrame:
+    """NK cells per microlitre of blood for every patient-day of the counts sheet.
+
+    The sheet's own NK count comes first. Where it is missing, the lymphocyte count times NK / lymphocytes of the mass
+    cytometry file of the same patient's blood on the same day stands in. NK / all events is never used: beads, debris
+    and erythrocytes left over from lysis would be in the denominator.
+
+    Parameters
+    ----------
+    counts, samples
+        COUNTS and SAMPLES.
+    cytof_summary
+        SUMMARY of the mass cytometry files, or None if the cohort has none.
+    count_cv
+        Coefficient of variation of a clinical cell count.
+
+    Returns
+    -------
+    DataFrame
+        patient, day, nk_per_ul, log_sd (of its error), source (str or None), event (str or None), reason (str or None).
+    """
+    table = counts[[*KEY, "nk_per_ul", "lymphocytes_per_ul", "event"]].copy()
+    table["nk_per_ul"] = table["nk_per_ul"].astype(float)
+    table = table.merge(_nk_of_lymphocytes(samples, cytof_summary), on=KEY, how="left", validate="one_to_one")
+    given = table["nk_per_ul"].notna()
+    ratio = table["lymphocytes_per_ul"] * table["share"]
+    derived = ~given & ratio.notna()
+    table.loc[derived, "nk_per_ul"] = ratio[derived]
+    count_sd = np.sqrt(np.log1p(count_cv**2))
+    table["log_sd"] = np.where(derived, np.hypot(count_sd, table["share_log_sd"].fillna(0.0)), count_sd)
+    table["source"] = None
+    table.loc[given, "source"] = "counts"
+    table.loc[derived, "source"] = "lymphocytes_per_ul x NK/lymphocytes of cytof sample " + table["sample"].astype(str)
+    table["reason"] = None
+    no_lymphocytes = ~given & ~derived & table["lymphocytes_per_ul"].isna()
+    table.loc[no_lymphocytes, "reason"] = "no NK and no lymphocyte count that day"
+    table.loc[~given & ~derived & ~no_lymphocytes, "reason"] = (
+        "no NK count, and no mass cytometry file of that day with a lymphocyte gate"
+    )
+    return table[[*KEY, "nk_per_ul", "log_sd", "source", "event", "reason"]]
+
+
+def _nk_of_lymphocytes(samples: pd.DataFrame, summary: pd.DataFrame | None) -> pd.DataFrame:
+    """NK / lymphocytes of each patient-day's blood in mass cytometry; files of one day are pooled."""
+    columns = [*KEY, "sample", "share", "share_log_sd"]
+    if summary is None:
+        return pd.DataFrame(columns=columns).astype(_TYPES)
+    usable = summary.loc[~summary["left_out"] & (summary["n_lymphocytes"] > 0)].copy()
+    usable["gate_sd"] = gate_log_sd(usable).to_numpy()
+    blood = samples.loc[samples["tissue_or_product"].eq("blood"), ["sample", *KEY]]
+    joined = blood.merge(usable, on="sample")
+    rows = []
+    for (patient, day), group in joined.groupby(KEY, sort=True):
+        nk, lymphocytes = group["n_nk"].sum(), group["n_lymphocytes"].sum()
+        counting = np.sqrt(max(1.0 / max(nk, 1.0) - 1.0 / lymphocytes, 0.0))
+        gate = float(np.average(group["gate_sd"], weights=np.maximum(group["n_nk"], 1.0)))
+        rows.append((patient, day, ", ".join(sorted(group["sample"])), nk / lymphocytes, np.hypot(counting, gate)))
+    return pd.DataFrame(rows, columns=columns).astype(_TYPES)

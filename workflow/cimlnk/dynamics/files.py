@@ -1,0 +1,41 @@
+"""What the rules of this stage run: read tables, call one pure function each, write tables."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from cimlnk.common.tables import read_table, write_table
+
+from .abundance import make_abundance
+from .folds import make_folds
+from .tables import ABUNDANCE, FOLDS
+
+PathLike = str | Path
+
+
+def write_abundance(
+    populations: Sequence[PathLike],
+    summaries: Sequence[PathLike],
+    modalities: Sequence[str],
+    samples: PathLike,
+    counts: PathLike,
+    patients: PathLike,
+    baseline_timepoint: str,
+    uncertainty: Mapping[str, float],
+    abundance: PathLike,
+    folds: PathLike,
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write ABUNDANCE and FOLDS; `populations` and `summaries` are in the order of `modalities`."""
+    table = make_abundance(
+        dict(zip(modalities, map(read_table, populations), strict=True)),
+        dict(zip(modalities, map(read_table, summaries), strict=True)),
+        read_table(samples),
+        read_table(counts),
+        read_table(patients),
+        uncertainty,
+    )
+    write_table(table, abundance, ABUNDANCE, provenance)
+    write_table(make_folds(table, baseline_timepoint), folds, FOLDS, provenance)

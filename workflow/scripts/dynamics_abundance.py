@@ -1,0 +1,19 @@
+"""Fractions, cells per microlitre and folds of every population."""
+
+from cimlnk.common.job import job
+from cimlnk.dynamics.files import write_abundance
+
+with job(snakemake) as record:
+    write_abundance(
+        snakemake.input.populations,
+        snakemake.input.summaries,
+        snakemake.params.modalities,
+        snakemake.input.samples,
+        snakemake.input.counts,
+        snakemake.input.patients,
+        snakemake.params.baseline_timepoint,
+        snakemake.params.uncertainty,
+        abundance=snakemake.output.abundance,
+        folds=snakemake.output.folds,
+        provenance=record,
+    )
