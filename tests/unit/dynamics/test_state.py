@@ -5,12 +5,13 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 import pytest
+from scipy import stats
+
 from cimlnk.dynamics.spatial_fdr import fdr, spatial_fdr
 from cimlnk.dynamics.state import state_tests
 from cimlnk.dynamics.state_contrasts import contrasts, differences
 from cimlnk.dynamics.state_mixed import random_intercept
 from cimlnk.dynamics.state_tests import moderated_paired, relabel, sign_flip, squeeze_variances, welch
-from scipy import stats
 
 
 def cohort(

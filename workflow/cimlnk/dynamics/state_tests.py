@@ -128,7 +128,7 @@ def moderated_paired(diff: Floats, level: float = 0.95, least: int = 3) -> Teste
     return Tested(n, effect, se, total, low, high, p, np.where(ok, 0.0, np.nan), reason)
 
 
-def _signs(n: int, seed: int) -> tuple[Floats, bool]:
+def _signs(n: int, seed: int) -> tuple[NDArray[np.floating], bool]:
     if n <= EXACT_PATIENTS:
         codes = np.arange(2**n, dtype=np.int64)[:, None] >> np.arange(n)
         return 1.0 - 2.0 * (codes & 1), True
