@@ -1,0 +1,102 @@
+"""Families of genes that need care: technical, donor-specific, or of another cell."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import yaml
+
+from cimlnk.common.errors import Plain, Problems, UserError
+
+# Patterns on human gene symbols; each family is documented in docs/methods/rna.md.
+FAMILIES: dict[str, re.Pattern[str]] = {
+    "mitochondrial": re.compile(r"^MT-"),
+    "ribosomal": re.compile(r"^(RP[SL]\d|RPLP\d|RPSA$|MRP[SL]\d)"),
+    "haemoglobin": re.compile(r"^HB[ABDEGMQZ]\d?$"),
+    "receptor": re.compile(r"^(TR[ABGD][VDJ]|IG[HKL][VDJ]|IGH[ADEGM]|IGK[C]|IGLC)"),
+    "KIR": re.compile(r"^KIR[23]D[LSX]"),
+    "HLA": re.compile(r"^HLA-(A|B|C|F|G|H|DRB[1-9]|DQ[AB]\d)$"),
+    "sex": re.compile(
+        r"^(XIST|TSIX|RPS4Y[12]|DDX3Y|KDM5D|EIF1AY|UTY|USP9Y|ZFY|TXLNGY|TTTY\d+|NLGN4Y|TMSB4Y|PRKY|LINC00278)$"
+    ),
+}
+CELL_CYCLE = (
+    "MKI67 TOP2A STMN1 TYMS PCNA HMGB2 TUBA1B TUBB BIRC5 CDK1 HIST1H4C H4C3 MCM2 MCM3 MCM4 MCM5 MCM6 MCM7 UBE2C CENPF "
+    "CCNB1 CCNB2 CCNA2 NUSAP1 RRM2 RRM1 KIFC1 ASPM TPX2 CDC20 AURKB ZWINT CLSPN GINS2 CDKN3 HMGB1 H2AZ1 H2AFZ TK1"
+).split()
+
+
+def family(genes: Sequence[str] | np.ndarray, name: str) -> np.ndarray:
+    """Mask of the genes of a family: a key of :data:`FAMILIES`, or ``cell_cycle``."""
+    if name == "cell_cycle":
+        return np.isin(np.asarray(genes, dtype=str), CELL_CYCLE)
+    pattern = FAMILIES[name]
+    return np.array([bool(pattern.match(str(g))) for g in genes], dtype=bool)
+
+
+@dataclass(frozen=True)
+class Specific:
+    """Genes that only the lineages `made_by` make."""
+
+    made_by: tuple[str, ...]
+    genes: tuple[str, ...]
+
+
+@dataclass(frozen=True)
+class LineageTable:
+    """Marker genes of lineages, their kinds (``nk``, ``lymphocyte``, ``other``), and genes that tell ambient RNA."""
+
+    markers: Mapping[str, tuple[str, ...]]
+    kinds: Mapping[str, str]
+    ambient: Mapping[str, Specific]
+
+    def of_kind(self, *kinds: str) -> list[str]:
+        return [n for n in self.markers if self.kinds[n] in kinds]
+
+
+def load_lineages(path: str | Path) -> LineageTable:
+    """Read the marker table of lineages (format: ``resources/signatures/contaminants.yaml``).
+
+    Raises
+    ------
+    UserError
+        If the file is absent, no YAML, or has no lineage of kind ``nk``.
+    """
+    path = Path(path)
+    if not path.is_file():
+        raise UserError(path, "rna.lineages", Plain("no file"), "a YAML file with marker genes")
+    try:
+        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except yaml.YAMLError as e:
+        raise UserError(path, "rna.lineages", Plain(str(e).splitlines()[0]), "valid YAML") from e
+    if not isinstance(content, Mapping) or not isinstance(content.get("lineages"), Mapping):
+        raise UserError(path, "top level", Plain("no key lineages"), "key lineages: {name: {kind, genes}}")
+    problems = Problems()
+    markers, kinds = {}, {}
+    for name, entry in content["lineages"].items():
+        if not isinstance(entry, Mapping) or not entry.get("genes"):
+            problems.add(path, f"lineages.{name}", entry, "keys kind and genes")
+            continue
+        kind = str(entry.get("kind"))
+        if kind not in ("nk", "lymphocyte", "other"):
+            problems.add(path, f"lineages.{name}.kind", kind, "nk, lymphocyte or other", ["nk", "lymphocyte", "other"])
+        markers[str(name)] = tuple(map(str, entry["genes"]))
+        kinds[str(name)] = kind
+    ambient = {}
+    for name, entry in (content.get("ambient") or {}).items():
+        if not isinstance(entry, Mapping) or not entry.get("genes") or not entry.get("made_by"):
+            problems.add(path, f"ambient.{name}", entry, "keys made_by and genes")
+            continue
+        for lineage in entry["made_by"]:
+            if str(lineage) not in markers:
+                problems.add(path, f"ambient.{name}.made_by", str(lineage), "a lineage of this file", markers)
+        ambient[str(name)] = Specific(tuple(map(str, entry["made_by"])), tuple(map(str, entry["genes"])))
+    if "nk" not in kinds.values():
+        problems.add(path, "lineages", Plain("none of kind nk"), "one lineage of kind nk")
+    problems.raise_if_any()
+    return LineageTable(markers, kinds, ambient)

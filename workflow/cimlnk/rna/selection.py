@@ -1,0 +1,111 @@
+"""The two selections of a sample: live single cells by quality, NK cells by the marker model."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import scipy.sparse as sp
+
+from cimlnk.common.errors import Plain, UserError
+
+from .counts import Counts
+from .doublets import Doublets, find_doublets
+from .gates import GateTable
+from .genes import LineageTable
+from .lineage import Lineages, assign_lineages
+from .qc import bounds, measures
+
+STRICT, GENEROUS = 0.9, 0.1  # probabilities that bound the number of NK cells
+EMPTY_DROPLETS = 10  # median counts per barcode below which a matrix is that of all droplets
+
+
+def live_singlets(
+    raw: str, counts: Counts, table: GateTable, settings: Mapping[str, Any], seed: int, sample: str
+) -> tuple[np.ndarray, dict[str, np.ndarray], Doublets]:
+    """Live single cells: mask over barcodes, the quality measures, and the doublet calls of the singlets."""
+    values = measures(counts.matrix, counts.genes)
+    middle = float(np.median(values["n_counts"]))
+    if middle < EMPTY_DROPLETS:
+        raise UserError(
+            raw,
+            "barcodes",
+            Plain(f"{len(counts.barcodes)} barcodes with a median of {middle:g} counts"),
+            "the filtered matrix (this looks like raw_feature_bc_matrix, which holds every droplet)",
+        )
+    kept = np.ones(len(counts.barcodes), dtype=bool)
+    for bound in bounds(values, settings["qc"], seed, sample):
+        n_mads = settings["qc"]["mito_n_mads" if bound.gate == "mitochondrial" else "n_mads"]
+        kept = table.apply(bound, values[bound.channel], kept, f"median and {n_mads:g} MAD, {bound.side}")
+    if np.isnan(values["mito_percent"]).all():
+        n = int(kept.sum())
+        table.add("mitochondrial", n, n, method="skipped", channel="mito_percent", reason="no mitochondrial genes")
+    if not kept.any():
+        raise UserError(
+            raw, "cell quality", Plain(f"none of {len(kept)} barcodes passes"), "cells that pass the bounds of rna.qc"
+        )
+    doublets = find_doublets(counts.matrix[kept], settings["doublets"], seed, sample)
+    singlets = kept.copy()
+    singlets[np.flatnonzero(kept)[doublets.called]] = False
+    table.add(
+        "singlets",
+        int(kept.sum()),
+        int(singlets.sum()),
+        method="scrublet" if np.isfinite(doublets.threshold) else "skipped",
+        channel="doublet_score",
+        threshold=(doublets.threshold, np.nan, np.nan),
+        reason=doublets.reason,
+    )
+    of_singlets = ~doublets.called
+    return (
+        singlets,
+        values,
+        Doublets(
+            doublets.score[of_singlets],
+            doublets.called[of_singlets],
+            doublets.threshold,
+            doublets.expected_rate,
+            doublets.reason,
+        ),
+    )
+
+
+def marker_model(matrix: sp.csr_matrix, genes: np.ndarray, markers: Mapping[str, tuple[str, ...]]) -> Lineages:
+    position = {g: i for i, g in enumerate(genes)}
+    used = tuple(sorted({g for names in markers.values() for g in names if g in position}))
+    counts = matrix[:, [position[g] for g in used]].toarray().astype(np.float64)
+    return assign_lineages(counts, np.asarray(matrix.sum(axis=1)).ravel(), used, markers)
+
+
+def nk_probability(table: GateTable, fit: Lineages, known: LineageTable, cut: float) -> np.ndarray:
+    """Add the gates lymphocytes and NK; returns each cell's probability of being an NK cell."""
+    lymphoid, probability = fit.of(known.of_kind("nk", "lymphocyte")), fit.of(known.of_kind("nk"))
+
+    def kept(p: np.ndarray) -> tuple[float, float]:
+        return float((p >= STRICT).sum()), float((p >= GENEROUS).sum())
+
+    n_lymphoid, n_nk = int((lymphoid >= cut).sum()), int((probability >= cut).sum())
+    method = "marker model" if fit.converged else "marker model, not converged"
+    limits = (cut, GENEROUS, STRICT)
+    table.add(
+        "lymphocytes",
+        len(lymphoid),
+        n_lymphoid,
+        method=method,
+        channel="lymphocyte_probability",
+        between=kept(lymphoid),
+        threshold=limits,
+    )
+    enriched = n_nk > 0.5 * max(n_lymphoid, 1)
+    table.add(
+        "NK",
+        n_lymphoid,
+        n_nk,
+        method=method,
+        channel="nk_probability",
+        between=kept(probability),
+        threshold=limits,
+        reason="an NK-enriched suspension: its share of NK cells is not that of the blood" if enriched else None,
+    )
+    return probability

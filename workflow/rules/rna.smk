@@ -1,0 +1,54 @@
+rule rna_cells:
+    input:
+        raw=raw_path,
+        lineages=resource(CFG["rna"]["lineages"]),
+    output:
+        cells=out("rna/samples/{sample}.h5ad"),
+        gates=out("rna/gates/{sample}.parquet"),
+    log:
+        out("logs/rna_cells/{sample}.log"),
+    benchmark:
+        out("benchmarks/rna_cells/{sample}.tsv")
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, input, attempt: attempt
+        * max(2000, int(30 * input.size_mb)),
+        runtime=30,
+    params:
+        settings=CFG["rna"],
+        seed=CFG["seed"],
+        code=code("common", "rna"),
+    script:
+        "../scripts/rna_cells.py"
+
+
+rule rna_features:
+    input:
+        cells=[out(f"rna/samples/{s}.h5ad") for s in samples_of("rna")],
+        samples=out("cohort/samples.parquet"),
+        lineages=resource(CFG["rna"]["lineages"]),
+        definitions=resource(CFG["populations"]["rna"]["definitions"]),
+    output:
+        summary=out("rna/summary.parquet"),
+        cells=out("rna/cells.parquet"),
+        features=out("rna/features.npy"),
+        report=out("rna/features.json"),
+    log:
+        out("logs/rna_features.log"),
+    benchmark:
+        out("benchmarks/rna_features.tsv")
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, input, attempt: attempt
+        * max(2000, int(20 * input.size_mb)),
+        runtime=60,
+    params:
+        settings=CFG["rna"],
+        seed=CFG["seed"],
+        code=code("common", "cohort/design", "cohort/words", "rna"),
+    script:
+        "../scripts/rna_features.py"

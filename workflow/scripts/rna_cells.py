@@ -1,0 +1,14 @@
+from cimlnk.common.job import job
+from cimlnk.rna.cells import leave_out, make_cells
+
+sample, results = snakemake.wildcards.sample, {"output": snakemake.output.cells, "gates": snakemake.output.gates}
+with job(snakemake, leave_out=lambda error: leave_out(error, sample=sample, **results)) as record:
+    make_cells(
+        raw=snakemake.input.raw,
+        sample=sample,
+        lineages=snakemake.input.lineages,
+        settings=snakemake.params.settings,
+        seed=snakemake.params.seed,
+        provenance=record,
+        **results,
+    )
