@@ -83,3 +83,32 @@ def state_features(wildcards):
 
     genes = load_definitions(resource(CFG["populations"]["rna"]["definitions"])).features()
     return sorted({*genes, *CFG["populations"]["rna"]["state_genes"]})
+
+
+def file_digest(path):
+    """Hash of a shipped file that a rule reads as a parameter."""
+    return hashlib.sha256((ROOT / path).read_bytes()).hexdigest()[:16]
+
+
+def claims_tables(wildcards):
+    """The tables claims are judged by; a name ending in _1, _2 … is one part of a table."""
+    tables = {name: out(f"cohort/{name}.parquet") for name in ("samples", "counts", "patients")}
+    tables |= {name: out(f"dynamics/{name}.parquet") for name in ("abundance", "folds", "kinetics", "diversity")}
+    tables |= {f"state_{m}": out(f"{m}/state.parquet") for m in MODALITIES}
+    tables["tests_1"] = out("dynamics/tests.parquet")
+    return tables
+
+
+def report_tables(wildcards):
+    """Everything the site shows."""
+    files = [out(f"cohort/{name}") for name in ("samples.parquet", "counts.parquet", "patients.parquet", "design.json")]
+    per_modality = (
+        "summary.parquet cells.parquet populations.parquet annotation.parquet profiles.parquet umap.parquet "
+        "resolutions.parquet cluster_support.parquet clustering.json graph.json features.json"
+    ).split()
+    for modality in MODALITIES:
+        files += [out(f"{modality}/{name}") for name in per_modality]
+        files += [out(f"{modality}/gates/{sample}.parquet") for sample in samples_of(modality)]
+    files += [out(f"dynamics/{name}.parquet") for name in ("abundance", "folds", "kinetics", "diversity", "tests")]
+    files.append(out("claims/claims.parquet"))
+    return files

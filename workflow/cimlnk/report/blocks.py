@@ -1,0 +1,137 @@
+"""What a page is made of: sections holding text, figures and tables; every figure names the table behind it."""
+
+from __future__ import annotations
+
+import html
+import re
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from .style import save
+
+MAX_ROWS = 400  # a longer table is cut on the page, with a word; the CSV beside it is whole
+
+
+@dataclass(frozen=True)
+class Text:
+    """A paragraph (already escaped HTML)."""
+
+    body: str
+    kind: str = "text"  # text, note or warning
+
+
+@dataclass(frozen=True)
+class Figure:
+    """A drawn figure with its caption and the file of the table behind it."""
+
+    id: str
+    file: str
+    caption: str
+    table: str
+    alt: str
+
+
+@dataclass(frozen=True)
+class Table:
+    """A table on the page and the file that holds it whole."""
+
+    id: str
+    head: list[str]
+    rows: list[list[str]]
+    caption: str
+    file: str
+    cut: int = 0
+
+
+@dataclass
+class Section:
+    """A heading and what stands under it."""
+
+    id: str
+    title: str
+    blocks: list[Text | Figure | Table] = field(default_factory=list)
+
+
+@dataclass
+class Page:
+    """One HTML file of the site."""
+
+    file: str
+    title: str
+    lead: str
+    sections: list[Section] = field(default_factory=list)
+    group: str = "study"
+
+
+def plain(value: object) -> str:
+    """A cell of a table as text: three significant digits, empty for missing."""
+    if value is None or value is pd.NA:
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        if value != value:
+            return ""
+        if value == int(value) and abs(value) < 1e6:
+            return str(int(value))
+        return f"{value:.3g}"
+    return str(value)
+
+
+class Site:
+    """Collects pages, draws figures and writes tables below one folder.
+
+    Parameters
+    ----------
+    folder
+        Where the site is written: ``*.html``, ``figures/``, ``tables/``.
+    title
+        Title of the cohort.
+    """
+
+    def __init__(self, folder: str | Path, title: str) -> None:
+        self.folder = Path(folder)
+        self.title = title
+        self.pages: list[Page] = []
+        self._written: set[str] = set()
+
+    def table_file(self, name: str, table: pd.DataFrame) -> str:
+        """Write `table` as CSV once and return its place in the site."""
+        file = f"tables/{slug(name)}.csv"
+        if file not in self._written:
+            path = self.folder / file
+            path.parent.mkdir(parents=True, exist_ok=True)
+            table.to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
+            self._written.add(file)
+        return file
+
+    def figure(
+        self, name: str, drawn: Any, caption: str, table: pd.DataFrame, table_name: str | None = None, png: bool = False
+    ) -> Figure:
+        """Save a matplotlib figure and the table behind it."""
+        file = f"figures/{slug(name)}.{'png' if png else 'svg'}"
+        save(drawn, self.folder / file)
+        alt = re.sub(r"<[^>]+>", "", caption).split(". ")[0]
+        return Figure(slug(name), file, caption, self.table_file(table_name or name, table), alt)
+
+    def table(self, name: str, table: pd.DataFrame, caption: str, columns: dict[str, str] | None = None) -> Table:
+        """Show `table` (chosen columns under readable headings) and write it whole as CSV."""
+        file = self.table_file(name, table)
+        chosen = table if columns is None else table[list(columns)]
+        head = list(chosen.columns) if columns is None else list(columns.values())
+        shown = chosen.head(MAX_ROWS)
+        rows = [[plain(v) for v in row] for row in shown.astype(object).itertuples(index=False, name=None)]
+        return Table(slug(name), [str(h) for h in head], rows, caption, file, max(0, len(chosen) - len(shown)))
+
+
+def slug(name: str) -> str:
+    """A file name from a title: letters, digits, dots and dashes."""
+    return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-")
+
+
+def esc(text: object) -> str:
+    """Text made safe for HTML."""
+    return html.escape(str(text), quote=True)

@@ -1,0 +1,84 @@
+"""Effects with intervals, and agreement of the two modalities."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cimlnk.report.style import colours, label, order, pyplot
+
+
+def forest(tests: pd.DataFrame, unit: str, most: int = 36) -> Any:
+    """Effect and 95 % interval of each population and contrast; filled where the interval excludes zero.
+
+    Parameters
+    ----------
+    tests
+        TESTS rows of one test and modality; shown are the first `most` by population and contrast.
+    """
+    plt = pyplot()
+    rows = tests.dropna(subset=["effect"]).copy()
+    rank = {p: i for i, p in enumerate(order(rows["population"]))}
+    rows["rank"] = rows["population"].map(rank)
+    rows = rows.sort_values(["rank", "contrast"], kind="stable").head(most).iloc[::-1]
+    colour = colours(order(rows["population"]))
+    figure, axis = plt.subplots(figsize=(8.6, 0.24 * len(rows) + 1.1))
+    y = np.arange(len(rows))
+    sure = (rows["effect_low"] > 0) | (rows["effect_high"] < 0)
+    tones = rows["population"].map(colour)
+    axis.hlines(y, rows["effect_low"], rows["effect_high"], color=tones, linewidth=1.5)
+    axis.scatter(rows["effect"], y, s=26, c=np.where(sure, tones, "white"), edgecolors=list(tones), zorder=3)
+    axis.axvline(0, color="#777777", linewidth=0.8)
+    names = [f"{label(p)} · {c}" for p, c in zip(rows["population"], rows["contrast"], strict=True)]
+    axis.set_yticks(y, names, fontsize=7.5)
+    axis.set_xlabel(unit)
+    axis.set_ylim(-0.8, len(rows) - 0.2)
+    return figure
+
+
+def agreement(pairs: pd.DataFrame) -> Any:
+    """Share of each population at matched samples, mass cytometry against RNA.
+
+    Parameters
+    ----------
+    pairs
+        Columns population, cytof, rna (fractions).
+    """
+    plt = pyplot()
+    figure, axis = plt.subplots(figsize=(5.4, 4.4))
+    names = order(pairs["population"])
+    colour = colours(names)
+    top = float(np.nanmax(pairs[["cytof", "rna"]].to_numpy())) * 1.05
+    axis.plot([0, top], [0, top], color="#999999", linewidth=0.8, linestyle=":")
+    for name in names:
+        rows = pairs[pairs["population"] == name]
+        axis.scatter(rows["cytof"], rows["rna"], s=18, color=colour[name], label=label(name), alpha=0.8)
+    axis.set_xlabel("share by mass cytometry")
+    axis.set_ylabel("share by single-cell RNA")
+    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    return figure
+
+
+def diversity(table: pd.DataFrame) -> Any:
+    """Inverse Simpson index over time, patients as lines, products and donors as marks at the left."""
+    plt = pyplot()
+    figure, axis = plt.subplots(figsize=(7.2, 3.4))
+    colour = colours(sorted(table["arm"].unique()))
+    order_of = {"donor": 0, "product": 1}
+    blood_days = sorted(table.loc[table["tissue_or_product"] == "blood", "day"].unique())
+    place = {d: i + 2 for i, d in enumerate(blood_days)}
+    table = table.assign(
+        x=[order_of.get(t, place.get(d, 0)) for t, d in zip(table["tissue_or_product"], table["day"], strict=True)]
+    )
+    for arm, rows in table.groupby("arm"):
+        for _, mine in rows.groupby("patient"):
+            mine = mine.sort_values("x")
+            axis.plot(mine["x"], mine["inverse_simpson"], color=colour[arm], linewidth=0.7, alpha=0.5)
+        median = rows.groupby("x")["inverse_simpson"].median()
+        axis.plot(median.index, median, color=colour[arm], linewidth=2.2, marker="o", label=arm)
+    axis.set_xticks(range(len(blood_days) + 2), ["donor", "product", *[f"D{d}" for d in blood_days]])
+    axis.set_ylabel("inverse Simpson index")
+    axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    return figure

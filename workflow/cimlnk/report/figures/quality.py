@@ -1,0 +1,68 @@
+"""Gate yields and the choice of the resolution."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cimlnk.report.style import OTHERS, pyplot
+
+
+def gate_yields(gates: pd.DataFrame, samples: pd.DataFrame) -> Any:
+    """Share of each sample's events that remain after every gate, samples as columns, gates as rows."""
+    plt = pyplot()
+    steps = gates.drop_duplicates("gate").sort_values("step")["gate"].tolist()
+    wide = gates.pivot_table(index="gate", columns="sample", values="n_out", aggfunc="first").reindex(steps)
+    first = gates.sort_values("step").groupby("sample")["n_in"].first()
+    share = wide.div(first.reindex(wide.columns), axis=1)
+    columns = samples.sort_values(["arm", "patient", "day"])["sample"]
+    share = share[[c for c in columns if c in share.columns]]
+    figure, axis = plt.subplots(figsize=(min(14, 0.17 * share.shape[1] + 3.2), 0.3 * len(steps) + 2.0))
+    drawn = axis.imshow(share, aspect="auto", cmap="viridis", vmin=0, vmax=1)
+    axis.set_yticks(range(len(steps)), steps)
+    axis.set_xticks(range(share.shape[1]), share.columns, rotation=90, fontsize=5.5 if share.shape[1] > 30 else 7)
+    axis.grid(False)
+    figure.colorbar(drawn, ax=axis, shrink=0.8, label="share of the sample's events")
+    return figure
+
+
+def nk_of_lymphocytes(summary: pd.DataFrame, samples: pd.DataFrame) -> Any:
+    """NK share of lymphocytes per sample with the range that the gates' uncertainty allows."""
+    plt = pyplot()
+    rows = summary.merge(samples[["sample", "patient", "day", "arm", "timepoint"]], on="sample")
+    rows = rows[(rows["n_lymphocytes"] > 0) & ~rows["left_out"]].sort_values(["arm", "patient", "day"])
+    figure, axis = plt.subplots(figsize=(min(14, 0.16 * len(rows) + 2.5), 3.0))
+    for column, shade in (("n_nk", "#6a1fa8"),):
+        axis.plot(range(len(rows)), rows[column] / rows["n_lymphocytes"], "o", markersize=3.5, color=shade)
+    axis.vlines(
+        range(len(rows)),
+        rows["n_nk_low"] / rows["n_lymphocytes"],
+        rows["n_nk_high"] / rows["n_lymphocytes"],
+        color="#6a1fa8",
+        linewidth=0.9,
+    )
+    axis.set_xticks(range(len(rows)), rows["sample"], rotation=90, fontsize=5.5 if len(rows) > 30 else 7)
+    axis.set_ylabel("NK / lymphocytes")
+    axis.set_ylim(bottom=0)
+    return figure
+
+
+def resolution_choice(sweep: pd.DataFrame, chosen: float) -> Any:
+    """Stability against resolution; the chosen one is marked."""
+    plt = pyplot()
+    figure, axis = plt.subplots(figsize=(7, 3.2))
+    x = sweep["resolution"].to_numpy()
+    skip = {"resolution", "n_clusters", "chosen"}
+    numeric = [c for c in sweep.columns if c not in skip and np.issubdtype(sweep[c].dtype, np.floating)]
+    for column, shade in zip(numeric[:4], OTHERS, strict=False):
+        axis.plot(x, sweep[column], marker="o", markersize=3.5, color=shade, label=column.replace("_", " "))
+    axis.axvline(chosen, color="#B3261E", linestyle="--", linewidth=1)
+    axis.set_xscale("log")
+    axis.set_xlabel("resolution")
+    axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
+    if "n_clusters" in sweep:
+        for xi, n in zip(x, sweep["n_clusters"], strict=True):
+            axis.annotate(str(int(n)), (xi, 1.01), xycoords=("data", "axes fraction"), fontsize=7, ha="center")
+    return figure

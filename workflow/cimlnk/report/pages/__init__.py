@@ -1,0 +1,1 @@
+"""Pages, each a function from the tables of a run to its sections."""

@@ -1,0 +1,151 @@
+"""The first page: what happened to the infused NK cells, readable on its own."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from cimlnk.report.blocks import Page, Section, Site, Text, esc, plain
+from cimlnk.report.figures.course import folds_by_arm, nk_by_patient
+from cimlnk.report.run import Run
+
+MODALITY = {"cytof": "mass cytometry", "rna": "single-cell RNA sequencing"}
+
+
+def first_modality(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of mass cytometry, or of the only modality there is: NK counts are the same in both."""
+    return table[table["modality"] == table["modality"].min()] if len(table) else table
+
+
+def blood_nk(run: Run) -> pd.DataFrame:
+    """ABUNDANCE rows of all NK cells in blood, one per patient and day."""
+    table = run.table("dynamics/abundance.parquet")
+    if not len(table):
+        return table
+    rows = table[(table["population"] == "NK") & (table["tissue_or_product"] == "blood")]
+    return first_modality(rows).drop_duplicates(["patient", "day"])
+
+
+def cards(items: list[tuple[str, str]]) -> Text:
+    """Key figures side by side."""
+    body = "".join(f'<div class="card"><b>{esc(v)}</b><span>{esc(k)}</span></div>' for k, v in items)
+    return Text(f'<div class="cards">{body}</div>', "html")
+
+
+def headline(run: Run) -> list[tuple[str, str]]:
+    samples, claims = run.samples, run.table("claims/claims.parquet")
+    treated = run.config["claims"]["arms"]["treated"]
+    kinetics = first_modality(run.table("dynamics/kinetics.parquet"))
+    items = [("patients and donors' recipients", str(samples["patient"].nunique()))]
+    for modality in run.modalities:
+        n = len(run.table(f"{modality}/cells.parquet"))
+        items.append((f"NK cells, {MODALITY[modality]}", f"{n:,}"))
+    if len(kinetics):
+        mine = kinetics[(kinetics["arm"] == treated) & (kinetics["population"] == "NK")]["peak_fold"].dropna()
+        if len(mine):
+            items.append(
+                (f"median peak fold, {treated} (range {mine.min():.1f}–{mine.max():.1f})", f"{mine.median():.1f}×")
+            )
+    if len(claims):
+        verdicts = claims["verdict"].value_counts()
+        items.append(("claims supported", f"{verdicts.get('supported', 0)} of {len(claims)}"))
+    return items
+
+
+def left_out(run: Run) -> pd.DataFrame:
+    """Samples left out of the run, with the reason."""
+    parts = []
+    for modality in ("cytof", "rna"):
+        table = run.table(f"{modality}/summary.parquet")
+        if len(table):
+            parts.append(table[table["left_out"]].assign(modality=modality)[["sample", "modality", "reason"]])
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["sample", "modality", "reason"])
+
+
+def page(run: Run, site: Site) -> Page:
+    """Build the page."""
+    cohort = run.config["cohort"]
+    samples = run.samples
+    arms = ", ".join(f"{a} ({g['patient'].nunique()})" for a, g in samples.groupby("arm"))
+    lead = f"{esc(cohort.get('description') or '')} Arms and patients: {esc(arms)}."
+    result = Page("index.html", cohort.get("title") or cohort["id"], lead)
+
+    overview = Section("overview", "At a glance", [cards(headline(run))])
+    missing = left_out(run)
+    if len(missing):
+        words = "; ".join(f"{esc(r.sample)}: {esc(r.reason)}" for r in missing.itertuples())
+        overview.blocks.append(Text(f"<b>{len(missing)} sample(s) left out.</b> {words}", "warning"))
+    if run.config.get("simulate"):
+        overview.blocks.append(
+            Text(
+                "This cohort is <b>synthetic</b>: its numbers were planted to resemble the study's design and say "
+                "nothing about real patients. How well the pipeline finds what was planted is on the page “Recovered "
+                "truth”.",
+                "note",
+            )
+        )
+    result.sections.append(overview)
+
+    nk = blood_nk(run)
+    counted = nk.dropna(subset=["cells_per_ul"]) if len(nk) else nk
+    bounds = run.config["claims"]["bounds"].get("C01", {})
+    band = (float(bounds.get("low", 10)), float(bounds.get("high", 50)))
+    course = Section("course", "NK cells in blood")
+    if len(counted):
+        counts = run.table("cohort/counts.parquet")
+        events = counts.dropna(subset=["event"]) if len(counts) else pd.DataFrame(columns=["patient", "day", "event"])
+        caption = (
+            "NK cells per microlitre of blood, one panel per patient. Dots are measured values with their 95 % "
+            "interval; the dotted line is the patient's own value before infusion, the violet band is 10 to 50 times "
+            "that value, the yellow band the IL-2 period (days 0–12). Red dashed lines mark events."
+        )
+        course.blocks.append(site.figure("nk_per_ul_by_patient", nk_by_patient(counted, events, band), caption, nk))
+        folds = run.table("dynamics/folds.parquet")
+        folds = first_modality(folds[(folds["population"] == "NK") & folds["fold_change"].notna()])
+        if len(folds):
+            caption = (
+                "Fold of NK cells over the pre-infusion value of the same patient. Thin lines are patients, thick "
+                "lines the arm's median. Product and donor samples are not blood and are never the denominator."
+            )
+            course.blocks.append(site.figure("nk_folds", folds_by_arm(folds, band), caption, folds))
+    else:
+        reasons = sorted(set(nk["reason"].dropna())) if len(nk) else []
+        course.blocks.append(
+            Text(
+                "This cohort has no absolute counts, so NK cells per microlitre and folds cannot be told"
+                + (f": {esc('; '.join(reasons))}." if reasons else "."),
+                "note",
+            )
+        )
+    result.sections.append(course)
+
+    patients = run.table("cohort/patients.parquet")
+    if len(patients):
+        kinetics = first_modality(run.table("dynamics/kinetics.parquet"))
+        if len(kinetics):
+            nk_rows = kinetics[kinetics["population"] == "NK"]
+            patients = patients.merge(
+                nk_rows[["patient", "baseline_per_ul", "peak_day", "peak_fold", "last_day", "last_fold"]],
+                on="patient", how="left",
+            )  # fmt: skip
+        columns = {
+            "patient": "patient", "arm": "arm", "disease": "disease", "dose_per_kg": "NK dose / kg",
+            "il2_received": "IL-2 doses", "cmv_viremia": "CMV viremia", "baseline_per_ul": "NK/µL before",
+            "peak_fold": "peak fold", "peak_day": "peak day", "last_fold": "last fold", "last_day": "last day",
+        }  # fmt: skip
+        columns = {k: v for k, v in columns.items() if k in patients}
+        result.sections.append(
+            Section("patients", "Patients", [site.table("patients", patients, "One row per patient.", columns)])
+        )
+
+    claims = run.table("claims/claims.parquet")
+    if len(claims):
+        short = claims.assign(number=[plain(v) for v in claims["value"]])
+        columns = {"claim": "id", "title": "claim", "verdict": "verdict", "number": "value", "bound": "bound", "n": "n"}
+        result.sections.append(
+            Section(
+                "claims",
+                "The study's claims in these data",
+                [site.table("claims_short", short, "How each verdict came about is on the page “Claims”.", columns)],
+            )
+        )
+    return result

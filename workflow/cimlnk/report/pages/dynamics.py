@@ -1,0 +1,114 @@
+"""Dynamics: absolute kinetics of every subset, composition, tests, agreement of the modalities."""
+
+from __future__ import annotations
+
+from cimlnk.report.blocks import Page, Section, Site, Text
+from cimlnk.report.figures.course import composition, subsets_absolute
+from cimlnk.report.figures.effects import diversity, forest
+from cimlnk.report.run import Run
+
+from .cohort import MODALITY
+
+TEST_TITLES = {
+    "abundance": "Change of the share among NK cells",
+    "absolute": "Change of the cells per microlitre",
+}
+
+
+def page(run: Run, site: Site) -> Page:
+    """Build the page."""
+    result = Page(
+        "dynamics.html",
+        "Dynamics",
+        "What happened to each subset: in cells per microlitre, as a share, and with what certainty.",
+        group="data",
+    )
+    abundance = run.table("dynamics/abundance.parquet")
+    for modality in run.modalities:
+        rows = abundance[(abundance["modality"] == modality) & abundance["fraction"].notna()]
+        named = rows[rows["population"] != "NK"]
+        section = Section(f"subsets-{modality}", f"Subsets over time: {MODALITY[modality]}")
+        absolute = named[(named["tissue_or_product"] == "blood") & named["cells_per_ul"].notna()]
+        if len(absolute):
+            caption = (
+                "Cells per microlitre of every subset: NK/µL times the subset's share. Thin lines are patients, "
+                "thick lines the arm's median. Same scale in every panel."
+            )
+            section.blocks.append(
+                site.figure(
+                    f"subsets_{modality}", subsets_absolute(absolute), caption, absolute, f"abundance_{modality}"
+                )
+            )
+        if len(named):
+            caption = (
+                "Composition of the NK cells in each sample, in the order of the days; donor and product stand "
+                "before the blood samples they belong to by day."
+            )
+            section.blocks.append(
+                site.figure(f"composition_{modality}", composition(named), caption, named, f"composition_{modality}")
+            )
+        result.sections.append(section)
+    result.sections += [_kinetics(run, site), *_tests(run, site), *_diversity(run, site)]
+    return result
+
+
+def _kinetics(run: Run, site: Site) -> Section:
+    section = Section("kinetics", "Kinetics per patient and subset")
+    table = run.table("dynamics/kinetics.parquet")
+    columns = {
+        "modality": "by", "patient": "patient", "arm": "arm", "population": "subset", "baseline_per_ul": "before/µL",
+        "peak_fold": "peak fold", "peak_fold_low": "low", "peak_fold_high": "high", "peak_day": "peak day",
+        "days_above_2fold": "days above 2×", "last_fold": "last fold", "last_day": "last day",
+        "doubling_time_days": "doubling (d)", "half_life_days": "half-life (d)", "reason": "remark",
+    }  # fmt: skip
+    columns = {k: v for k, v in columns.items() if k in table}
+    rows = table.sort_values(["modality", "population", "arm", "patient"]) if len(table) else table
+    if len(rows):
+        section.blocks.append(
+            site.table(
+                "kinetics",
+                rows,
+                "Fold is over the patient's own blood before infusion. Intervals carry counting, gating and naming "
+                "uncertainty. An empty number has its reason in the last column.",
+                columns,
+            )  # fmt: skip
+        )
+    else:
+        section.blocks.append(Text("No kinetics: the cohort has no absolute counts.", "note"))
+    return section
+
+
+def _tests(run: Run, site: Site) -> list[Section]:
+    tests = run.table("dynamics/tests.parquet")
+    sections = []
+    for test, title in TEST_TITLES.items():
+        for modality in run.modalities:
+            rows = tests[(tests["test"] == test) & (tests["modality"] == modality)] if len(tests) else tests
+            drawable = rows.dropna(subset=["effect"]) if len(rows) else rows
+            if not len(drawable):
+                continue
+            section = Section(f"test-{test}-{modality}", f"{title}: {MODALITY[modality]}")
+            unit = str(drawable["effect_unit"].iloc[0])
+            caption = (
+                f"Effect ({unit}) with 95 % interval, patient as the unit. Filled where the interval excludes zero. "
+                "The table gives p, the smallest p these patients could give, and the false discovery rate."
+            )
+            section.blocks.append(
+                site.figure(f"forest_{test}_{modality}", forest(rows, unit), caption, rows, f"tests_{test}_{modality}")
+            )
+            sections.append(section)
+    return sections
+
+
+def _diversity(run: Run, site: Site) -> list[Section]:
+    table = run.table("dynamics/diversity.parquet")
+    table = table[table["inverse_simpson"].notna()] if len(table) else table
+    if not len(table):
+        return []
+    rows = table[table["modality"] == table["modality"].min()]
+    caption = (
+        "Diversity of the named subsets on equal-size subsamples: the inverse Simpson index is the number of equally "
+        "large subsets that would be as diverse."
+    )
+    figure = site.figure("diversity", diversity(rows), caption, table)
+    return [Section("diversity", "Diversity", [figure])]

@@ -1,0 +1,99 @@
+"""One page per patient."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from cimlnk.report.blocks import Page, Section, Site, Text, esc, plain, slug
+from cimlnk.report.figures.course import composition, nk_by_patient, subsets_absolute
+from cimlnk.report.run import Run
+
+from .cohort import MODALITY, cards
+
+
+def _facts(run: Run, patient: str) -> Text:
+    table = run.table("cohort/patients.parquet")
+    items = []
+    if len(table):
+        for _, row in table[table["patient"] == patient].iterrows():
+            items = [(c.replace("_", " "), plain(v)) for c, v in row.items() if c != "patient" and plain(v)]
+    samples = run.samples[run.samples["patient"] == patient]
+    items.append(("files", str(len(samples))))
+    return cards(items)
+
+
+def page(run: Run, site: Site, patient: str) -> Page:
+    """Build the page of one patient."""
+    abundance = run.table("dynamics/abundance.parquet")
+    mine = abundance[abundance["patient"] == patient]
+    samples = run.samples[run.samples["patient"] == patient]
+    arm = str(samples["arm"].iloc[0])
+    days = ", ".join(dict.fromkeys(samples.sort_values("day")["timepoint"]))
+    result = Page(
+        f"patient-{slug(patient)}.html",
+        f"Patient {patient}",
+        f"Arm {esc(arm)}; sampled at {esc(days)}.",
+        group="patients",
+    )
+    result.sections.append(Section("facts", "Facts", [_facts(run, patient)]))
+    counts = run.table("cohort/counts.parquet")
+    events = counts[counts["event"].notna() & (counts["patient"] == patient)] if len(counts) else pd.DataFrame()
+    nk = mine[(mine["population"] == "NK") & (mine["tissue_or_product"] == "blood")]
+    nk = nk.sort_values("modality").drop_duplicates(["day"])
+    counted = nk.dropna(subset=["cells_per_ul"])
+    course = Section("course", "NK cells in blood")
+    if len(counted):
+        caption = (
+            "NK cells per microlitre with 95 % intervals; dotted line: before infusion; violet band: 10 to 50 times "
+            "that; yellow band: IL-2 period; red dashed lines: events."
+        )
+        if not len(events):
+            events = pd.DataFrame(columns=["patient", "day", "event"])
+        drawn = nk_by_patient(counted, events, (10.0, 50.0))
+        course.blocks.append(site.figure(f"patient_{patient}_nk", drawn, caption, nk))
+        if len(events):
+            columns = {"day": "day", "event": "event"}
+            course.blocks.append(site.table(f"patient_{patient}_events", events, "Events.", columns))
+    else:
+        course.blocks.append(Text("No absolute counts for this patient.", "note"))
+    result.sections.append(course)
+    for modality in run.modalities:
+        rows = mine[(mine["modality"] == modality) & (mine["population"] != "NK") & mine["fraction"].notna()]
+        if not len(rows):
+            continue
+        section = Section(f"subsets-{modality}", f"Subsets: {MODALITY[modality]}")
+        section.blocks.append(
+            site.figure(
+                f"patient_{patient}_composition_{modality}",
+                composition(rows),
+                "Composition of the NK cells in each sample.",
+                rows,
+                f"patient_{patient}_{modality}",
+            )  # fmt: skip
+        )
+        absolute = rows[(rows["tissue_or_product"] == "blood") & rows["cells_per_ul"].notna()]
+        if len(absolute):
+            section.blocks.append(
+                site.figure(
+                    f"patient_{patient}_absolute_{modality}",
+                    subsets_absolute(absolute),
+                    "Cells per microlitre of every subset.",
+                    rows,
+                    f"patient_{patient}_{modality}",
+                )  # fmt: skip
+            )
+        result.sections.append(section)
+    kinetics = run.table("dynamics/kinetics.parquet")
+    rows = kinetics[kinetics["patient"] == patient] if len(kinetics) else kinetics
+    if len(rows):
+        columns = {
+            "modality": "by", "population": "subset", "baseline_per_ul": "before/µL", "peak_fold": "peak fold",
+            "peak_fold_low": "low", "peak_fold_high": "high", "peak_day": "peak day", "last_fold": "last fold",
+            "last_day": "last day", "reason": "remark",
+        }  # fmt: skip
+        section = Section("kinetics", "Kinetics")
+        section.blocks.append(
+            site.table(f"patient_{patient}_kinetics", rows, "Folds over the patient's own pre-infusion blood.", columns)
+        )
+        result.sections.append(section)
+    return result

@@ -1,0 +1,82 @@
+"""Populations: maps, profiles, names and how stable they are."""
+
+from __future__ import annotations
+
+from cimlnk.report.blocks import Page, Section, Site, Text, esc
+from cimlnk.report.figures.maps import heat_map, overview, thin
+from cimlnk.report.figures.quality import resolution_choice
+from cimlnk.report.run import Run
+
+from .cohort import MODALITY
+
+
+def _clustering(run: Run, modality: str, site: Site) -> Section:
+    section = Section(f"clustering-{modality}", f"Clusters and their stability: {MODALITY[modality]}")
+    info, graph = run.json(f"{modality}/clustering.json"), run.json(f"{modality}/graph.json")
+    recall = graph.get("recall")
+    words = []
+    if recall is not None:
+        words.append(f"Neighbours found at a measured recall of {float(recall):.3f}.")
+    if info.get("verdict"):
+        words.append(f"Stability: {esc(info['verdict'])}.")
+    if words:
+        section.blocks.append(Text(" ".join(words), "note"))
+    sweep = run.table(f"{modality}/resolutions.parquet")
+    if len(sweep) > 1 and info.get("resolution") is not None:
+        caption = (
+            "Why this resolution: agreement of clusterings of random subsamples at each resolution, set against "
+            "what data without structure would give. Numbers on top are clusters; the dashed line is the choice."
+        )
+        drawn = resolution_choice(sweep, float(info["resolution"]))
+        section.blocks.append(site.figure(f"resolution_{modality}", drawn, caption, sweep, f"resolutions_{modality}"))
+    annotation = run.table(f"{modality}/annotation.parquet")
+    columns = {
+        "cluster": "cluster", "n_cells": "cells", "population": "named", "score": "score", "runner_up": "runner-up",
+        "margin": "margin", "support": "support", "reason": "remark",
+    }  # fmt: skip
+    section.blocks.append(
+        site.table(
+            f"annotation_{modality}",
+            annotation,
+            "Clusters and the names their profiles earn. Score: agreement with the definition (0–1). Margin: lead "
+            "over the runner-up. Support: how well the cluster is found again in random subsamples (Jaccard, 0–1).",
+            columns,
+        )  # fmt: skip
+    )
+    return section
+
+
+def page(run: Run, site: Site) -> Page:
+    """Build the page."""
+    result = Page(
+        "populations.html",
+        "Populations",
+        "The same named NK subsets in both modalities, and how sure the names are.",
+        group="data",
+    )
+    for modality in run.modalities:
+        cells = run.cells(modality)
+        section = Section(f"map-{modality}", f"Map of the NK cells: {MODALITY[modality]}")
+        if not len(cells):
+            section.blocks.append(Text("No NK cells.", "note"))
+            result.sections.append(section)
+            continue
+        caption = (
+            f"UMAP of {len(cells):,} NK cells from the same neighbour graph that was clustered, coloured by named "
+            "population, day, patient and by how many of a cell's neighbours carry its name. Distances between "
+            "islands mean little; neighbourhood does."
+        )
+        shown = thin(cells)[["cell", "umap1", "umap2", "population", "day", "patient", "confidence"]]
+        section.blocks.append(
+            site.figure(f"umap_{modality}", overview(cells), caption, shown, f"umap_{modality}", png=True)
+        )
+        profiles = run.table(f"{modality}/profiles.parquet")
+        rows = profiles[profiles["level"] == "population"]
+        value, unit = ("median", "median arcsinh") if modality == "cytof" else ("mean", "mean log1p")
+        caption = (
+            f"Profile of each named population ({unit}), scaled per column from the lowest to the highest "
+            "population; cells in brackets."
+        )
+        section.blocks.append(site.figure(f"profiles_{modality}", heat_map(rows, value, unit), caption, rows))
+        result.sections += [section, _clustering(run, modality, site)]
+    return result

@@ -1,0 +1,35 @@
+"""How this report was made: parameters, versions, input hashes."""
+
+from __future__ import annotations
+
+import pandas as pd
+import yaml
+
+from cimlnk.report.blocks import Page, Section, Site, Text, esc
+from cimlnk.report.run import Run
+
+
+def page(run: Run, site: Site) -> Page:
+    """Build the page."""
+    result = Page("provenance.html", "How it was made", "Enough to repeat this run to the byte.", group="record")
+    versions: dict[str, str] = {}
+    inputs: list[dict[str, str]] = []
+    for name in sorted(run.files):
+        if name.endswith(".parquet"):
+            record = run.provenance(name)
+            versions.update(record.get("versions", {}))
+            for file, digest in record.get("inputs", {}).items():
+                inputs.append({"result": name, "rule": record.get("rule", ""), "input": file, "sha256": digest})
+    config = yaml.safe_dump(dict(run.config), sort_keys=True, allow_unicode=True)
+    result.sections.append(
+        Section("config", "Resolved config", [Text(f"<pre style='overflow-x:auto'>{esc(config)}</pre>", "html")])
+    )
+    table = pd.DataFrame({"package": list(versions), "version": list(versions.values())})
+    result.sections.append(
+        Section("versions", "Versions", [site.table("versions", table, "Libraries that can change a result.")])
+    )
+    table = pd.DataFrame(inputs, columns=["result", "rule", "input", "sha256"])
+    result.sections.append(
+        Section("inputs", "Inputs", [site.table("inputs", table, "What each table was made from, by sha256.")])
+    )
+    return result

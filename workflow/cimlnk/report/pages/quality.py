@@ -1,0 +1,83 @@
+"""Quality: what was kept at every gate, what was left out, and whether the design can answer."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from cimlnk.report.blocks import Page, Section, Site, Text, esc
+from cimlnk.report.figures.quality import gate_yields, nk_of_lymphocytes
+from cimlnk.report.run import Run
+
+from .cohort import MODALITY, left_out
+
+
+def _design(run: Run) -> list[Text]:
+    design = run.json("cohort/design.json")
+    blocks = []
+    for modality in run.modalities:
+        part = design.get(modality, {})
+        words = part.get("words") or part.get("summary") or part.get("verdict")
+        if words:
+            words = " ".join(words) if isinstance(words, list) else str(words)
+            blocks.append(Text(f"<b>{MODALITY[modality]}:</b> {esc(words)}", "note"))
+    return blocks
+
+
+def page(run: Run, site: Site) -> Page:
+    """Build the page."""
+    result = Page(
+        "quality.html",
+        "Quality",
+        "How many events each step kept, per sample, with the thresholds that were found and how.",
+        group="data",
+    )
+    missing = left_out(run)
+    section = Section("left-out", "Samples left out")
+    if len(missing):
+        section.blocks.append(site.table("left_out", missing, "Left out of every later result, and why."))
+    else:
+        section.blocks.append(Text("None: every sample of the sheet is in the results."))
+    result.sections.append(section)
+    design = _design(run)
+    if design:
+        result.sections.append(Section("design", "Can batch and time be told apart?", list(design)))
+    for modality in run.modalities:
+        gates, summary = run.gates(modality), run.table(f"{modality}/summary.parquet")
+        section = Section(f"gates-{modality}", f"From events to NK cells: {MODALITY[modality]}")
+        if len(gates):
+            caption = (
+                "Share of each sample's events that remains after every step. A dark row in one column only is a "
+                "sample to look at."
+            )
+            drawn = gate_yields(gates, run.samples)
+            section.blocks.append(site.figure(f"yields_{modality}", drawn, caption, gates, f"gates_{modality}"))
+        with_nodes = summary[summary["n_lymphocytes"] > 0]
+        if len(with_nodes):
+            caption = (
+                "NK cells as a share of the lymphocytes of the same file, the number that turns a lymphocyte count "
+                "into NK/µL. Bars show how far it moves when every gate's threshold moves within its uncertainty."
+            )
+            drawn = nk_of_lymphocytes(summary, run.samples)
+            section.blocks.append(site.figure(f"nk_share_{modality}", drawn, caption, summary, f"summary_{modality}"))
+        columns = {
+            "sample": "sample", "n_events": "events", "n_live_singlets": "live singlets",
+            "n_lymphocytes": "lymphocytes", "n_nk": "NK", "n_nk_low": "NK low", "n_nk_high": "NK high",
+            "qc_score": "QC score", "reason": "remark",
+        }  # fmt: skip
+        section.blocks.append(site.table(f"summary_{modality}", summary, "One row per sample of the sheet.", columns))
+        flagged = gates[gates["reason"].notna()] if len(gates) else pd.DataFrame()
+        if len(flagged):
+            columns = {
+                "sample": "sample", "gate": "gate", "channel": "channel", "threshold": "threshold",
+                "method": "method", "reason": "remark",
+            }  # fmt: skip
+            section.blocks.append(
+                site.table(
+                    f"gate_remarks_{modality}",
+                    flagged,
+                    "Gates that were skipped or set another way than usual.",
+                    columns,
+                )  # fmt: skip
+            )
+        result.sections.append(section)
+    return result

@@ -1,0 +1,70 @@
+"""The tables of one run, by their place below the results folder."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cimlnk.common.tables import read_provenance, read_table
+
+KEYS = ["sample", "patient", "day", "timepoint", "arm", "tissue_or_product", "batch"]
+
+
+class Run:
+    """Access to the tables that the report rule was given.
+
+    Parameters
+    ----------
+    root
+        ``results/<cohort id>``.
+    files
+        Files the rule declared as input; others are not read, so that the report never depends on leftovers.
+    config
+        The resolved config.
+    """
+
+    def __init__(self, root: str | Path, files: Iterable[str | Path], config: Mapping[str, Any]) -> None:
+        self.root = Path(root)
+        self.files = {str(Path(f).relative_to(self.root)): Path(f) for f in files if _below(f, self.root)}
+        self.config = config
+
+    def has(self, name: str) -> bool:
+        return name in self.files
+
+    def table(self, name: str) -> pd.DataFrame:
+        """The table, or an empty frame if this run does not make it."""
+        return read_table(self.files[name]) if name in self.files else pd.DataFrame()
+
+    def json(self, name: str) -> dict[str, Any]:
+        """The JSON file, or an empty dict."""
+        return json.loads(self.files[name].read_text(encoding="utf-8")) if name in self.files else {}
+
+    def provenance(self, name: str) -> dict[str, Any]:
+        return read_provenance(self.files[name]) if name in self.files else {}
+
+    @property
+    def modalities(self) -> list[str]:
+        return [m for m in ("cytof", "rna") if self.has(f"{m}/populations.parquet")]
+
+    @property
+    def samples(self) -> pd.DataFrame:
+        return self.table("cohort/samples.parquet")
+
+    def cells(self, modality: str) -> pd.DataFrame:
+        """One row per cell: map position, population, confidence, and the sample's patient, day and arm."""
+        table = self.table(f"{modality}/populations.parquet").merge(self.table(f"{modality}/umap.parquet"), on="cell")
+        return table.merge(self.samples[KEYS], on="sample")
+
+    def gates(self, modality: str) -> pd.DataFrame:
+        """Gate tables of all samples."""
+        parts = [read_table(p) for n, p in sorted(self.files.items()) if n.startswith(f"{modality}/gates/")]
+        parts = [p for p in parts if len(p)]
+        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _below(file: str | Path, root: Path) -> bool:
+    return Path(file).is_relative_to(root)

@@ -1,0 +1,77 @@
+"""Build the offline HTML site of a run."""
+
+from __future__ import annotations
+
+import logging
+import shutil
+from collections.abc import Callable, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import cimlnk
+
+from .blocks import Page, Site, esc
+from .pages import claims, cohort, dynamics, patients, populations, provenance, quality, truth
+from .run import Run
+
+GROUPS = {"study": "Study", "data": "Data", "patients": "Patients", "record": "Record"}
+log = logging.getLogger(__name__)
+
+
+def build_pages(run: Run, site: Site) -> list[Page]:
+    """All pages in the order of the menu; pages without data are left out."""
+    makers: list[Callable[[], Page]] = [lambda: cohort.page(run, site)]
+    if run.has("claims/claims.parquet"):
+        makers.append(lambda: claims.page(run, site))
+    makers += [
+        lambda: quality.page(run, site),
+        lambda: populations.page(run, site),
+        lambda: dynamics.page(run, site),
+    ]
+    for patient in sorted(run.samples["patient"].unique()):
+        makers.append(lambda patient=patient: patients.page(run, site, patient))  # type: ignore[misc]
+    if run.has("truth/recovery.parquet"):
+        makers.append(lambda: truth.page(run, site))
+    makers.append(lambda: provenance.page(run, site))
+    pages = []
+    for make in makers:
+        page = make()
+        log.info("page %s: %d sections", page.file, len(page.sections))
+        pages.append(page)
+    return pages
+
+
+def write_site(*, root: str | Path, files: Sequence[str | Path], config: Mapping[str, Any], output: str | Path) -> None:
+    """Write the site: ``index.html`` and further pages, ``figures/``, ``tables/``.
+
+    Every page is complete without a network: styles and the one script are inside it, figures and tables are files
+    beside it.
+
+    Parameters
+    ----------
+    root
+        ``results/<cohort id>``.
+    files
+        The results the report may use.
+    config
+        The resolved config.
+    output
+        Folder of the site; emptied first.
+    """
+    from jinja2 import Environment, FileSystemLoader
+
+    output = Path(output)
+    shutil.rmtree(output, ignore_errors=True)
+    output.mkdir(parents=True)
+    run = Run(root, files, config)
+    site = Site(output, str(config["cohort"].get("title") or config["cohort"]["id"]))
+    pages = build_pages(run, site)
+    menu = [(title, [p for p in pages if p.group == group]) for group, title in GROUPS.items()]
+    menu = [(title, members) for title, members in menu if members]
+    templates = Path(__file__).parent / "templates"
+    environment = Environment(loader=FileSystemLoader(templates), trim_blocks=True, lstrip_blocks=True)
+    template = environment.get_template("page.html")
+    footer = f"cimlnk {esc(cimlnk.__version__)}. Every number here can be traced: see “How it was made”."
+    for page in pages:
+        text = template.render(page=page, menu=menu, site_title=site.title, footer=footer)
+        (output / page.file).write_text(text, encoding="utf-8")

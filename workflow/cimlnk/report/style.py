@@ -1,0 +1,111 @@
+"""How figures look: one style, fixed colours, the same bytes for the same data."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from pathlib import Path
+from typing import Any
+
+# Okabe & Ito's palette where it reaches, so that colour-blind readers tell the subsets apart; grey means unassigned.
+POPULATIONS = {
+    "CD56bright": "#0072B2",
+    "CD56dim_NKG2A": "#56B4E9",
+    "CD56dim_KIR": "#009E73",
+    "CD56dim_CD57": "#7A5C3E",
+    "adaptive": "#CC79A7",
+    "CIML_activated": "#D55E00",
+    "proliferating": "#E6B400",
+    "memory_like": "#8B2FC9",
+    "unassigned": "#B8B8B8",
+    "NK": "#222222",
+}
+LABELS = {
+    "CD56dim_NKG2A": "CD56dim NKG2A+",
+    "CD56dim_KIR": "CD56dim KIR+",
+    "CD56dim_CD57": "CD56dim CD57+",
+    "CIML_activated": "activated CIML",
+    "memory_like": "memory-like",
+    "NK": "all NK",
+}
+ARMS = {"CIML": "#8B2FC9", "IL2_only": "#0072B2", "NK_rejected": "#D55E00", "healthy": "#009E73"}
+OTHERS = ["#4C78A8", "#F58518", "#54A24B", "#E45756", "#72B7B2", "#B279A2", "#9D755D", "#79706E", "#EECA3B", "#FF9DA6"]
+
+
+def label(population: str) -> str:
+    """Name of a population as it is read, not as it is stored."""
+    return LABELS.get(population, population)
+
+
+def colours(names: Iterable[str], known: dict[str, str] | None = None) -> dict[str, str]:
+    """A colour for each name: the fixed one where there is one, else the next of a short list."""
+    known = {**POPULATIONS, **ARMS} if known is None else known
+    result, free = {}, iter(OTHERS * 20)
+    for name in names:
+        result[name] = known[name] if name in known else next(free)
+    return result
+
+
+def order(populations: Iterable[str]) -> list[str]:
+    """Populations in their fixed order, unknown ones by name behind them, unassigned last."""
+    present = set(populations)
+    fixed = [p for p in POPULATIONS if p in present and p not in ("unassigned", "NK")]
+    rest = sorted(present - set(POPULATIONS))
+    return fixed + rest + (["unassigned"] if "unassigned" in present else [])
+
+
+def pyplot() -> Any:
+    """matplotlib.pyplot with the Agg backend and the project's style."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    import matplotlib.pyplot as plt
+
+    plt.rcParams.update(
+        {
+            "font.family": "DejaVu Sans",
+            "font.size": 9,
+            "axes.titlesize": 10,
+            "axes.titleweight": "bold",
+            "axes.titlelocation": "left",
+            "axes.spines.top": False,
+            "axes.spines.right": False,
+            "axes.grid": True,
+            "grid.color": "#E6E6E6",
+            "grid.linewidth": 0.6,
+            "axes.axisbelow": True,
+            "legend.frameon": False,
+            "legend.fontsize": 8,
+            "figure.dpi": 100,
+            "savefig.dpi": 150,
+            "svg.hashsalt": "cimlnk",
+            "figure.constrained_layout.use": True,
+        }
+    )
+    return plt
+
+
+def save(figure: Any, path: str | Path) -> None:
+    """Write a figure as SVG or PNG (by the ending) without date or software stamps, and close it."""
+    path = Path(path)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    metadata: dict[str, None] = {"Date": None, "Creator": None} if path.suffix == ".svg" else {"Software": None}
+    figure.savefig(path, metadata=metadata, facecolor="white")
+    pyplot().close(figure)
+
+
+def symlog_days(axis: Any, days: Sequence[int]) -> None:
+    """A day axis that shows the first weeks and the months: square-root spacing, ticks on sampled days."""
+    import numpy as np
+
+    axis.set_xscale(
+        "function",
+        functions=(lambda d: np.sign(d) * np.sqrt(np.abs(d)), lambda t: np.sign(t) * np.square(t)),
+    )
+    ticks: list[int] = []
+    for day in sorted(set(days)):
+        if not ticks or abs(np.sign(day) * np.sqrt(abs(day)) - np.sign(ticks[-1]) * np.sqrt(abs(ticks[-1]))) > 0.9:
+            ticks.append(int(day))
+    axis.set_xticks(ticks)
+    axis.set_xticklabels([str(d) for d in ticks])
+    axis.xaxis.set_minor_locator(__import__("matplotlib.ticker", fromlist=["NullLocator"]).NullLocator())
+    axis.set_xlabel("day after infusion")

@@ -1,0 +1,12 @@
+from pathlib import Path
+
+from cimlnk.common.job import job
+from cimlnk.report.site import write_site
+
+with job(snakemake):
+    write_site(
+        root=snakemake.params.root,
+        files=[f for f in snakemake.input if Path(f).is_file()],
+        config=snakemake.params.config,
+        output=snakemake.output.site,
+    )
