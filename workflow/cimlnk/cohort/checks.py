@@ -9,8 +9,6 @@ import pandas as pd
 
 from cimlnk.common.errors import Plain, Problems
 
-DEFAULT_BASELINE = "pre"
-
 
 def check_samples(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: Problems) -> None:
     """Ids unique (also where case does not count), one arm per patient, labels that follow the days."""
@@ -29,7 +27,7 @@ def check_samples(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: Probl
 def check_baselines(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: Problems, warnings: list[str]) -> None:
     """At most one baseline (blood at ``dynamics.baseline_timepoint``) per patient and modality, not after infusion."""
     file = cfg["cohort"]["samples"]
-    label = cfg["dynamics"].get("baseline_timepoint", DEFAULT_BASELINE)
+    label = cfg["dynamics"]["baseline_timepoint"]
     blood = samples[(samples["tissue_or_product"] == "blood") & samples["timepoint"].notna()]
     baseline = blood[blood["timepoint"] == label]
     labels = list(dict.fromkeys(blood.sort_values("day")["timepoint"]))

@@ -53,6 +53,11 @@ def check_panel(
             problems.add(file, f"row {row['row']}, column role", role, expected)
     if not panel["role"].isin(["lineage", "identity"]).any():
         problems.add(file, "column role", Plain("no lineage and no identity marker"), "markers that define NK cells")
+    identity, cytof = cfg["cytof"]["nk_identity"], samples is not None and (samples["modality"] == "cytof").any()
+    markers = list(panel.loc[panel["role"] != "ignore", "marker"].dropna())
+    if cytof and identity not in markers:
+        expected = f"a marker of {file}, since it is the one that tells NK cells"
+        problems.add("config", "cytof.nk_identity", identity, expected, markers)
     n_cluster = int((panel["cluster"] == "yes").sum())
     if n_cluster < 2:
         expected = "at least two markers for the neighbour graph"

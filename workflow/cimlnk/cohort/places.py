@@ -14,6 +14,7 @@ import pandas as pd
 
 from cimlnk.common.errors import Plain, Problems
 
+OWN = "data"  # the folder below which rules write raw files: data/<cohort id>/
 SUFFIXES = {"cytof": (".fcs",), "rna": (".h5", ".h5ad")}
 
 
@@ -27,17 +28,18 @@ class Download:
 
 def place_files(
     samples: pd.DataFrame, cfg: Mapping[str, Any], base: Path, problems: Problems
-) -> tuple[dict[str, str], dict[str, Download]]:
-    """The place of every sample's file on this machine, and what has to be downloaded.
+) -> tuple[dict[str, str], frozenset[str], dict[str, Download]]:
+    """The place of every sample's file on this machine, whose files are given, and what has to be downloaded.
 
     Checks that local files exist (unless the simulation writes them below ``data/<cohort id>/``), that a URL has a
     sha256, that the kind of file fits the modality, and that no file stands in two rows.
     """
     file = cfg["cohort"]["samples"]
-    own = PurePosixPath("data") / cfg["cohort"]["id"]
+    own = PurePosixPath(OWN) / cfg["cohort"]["id"]
     root = _data_root(cfg, base, problems)
     places: dict[str, str] = {}
     downloads: dict[str, Download] = {}
+    given: set[str] = set()
     seen: dict[str, int] = {}
     for row in samples.to_dict("records"):
         path, sample, where = row["path"], row["sample"], f"row {row['row']}, column path"
@@ -69,12 +71,13 @@ def place_files(
             # A path that is right as it stands keeps results free of the place of the checkout.
             as_written = not os.path.isabs(path) and root.resolve() == Path.cwd()
             places[str(sample)] = path if as_written else str(local)
+            given.add(str(sample))
         if identity in seen:
             problems.add(
                 file, where, path, f"a file of its own for every sample, but row {seen[identity]} has this one too"
             )
         seen.setdefault(identity, row["row"])
-    return places, downloads
+    return places, frozenset(given), downloads
 
 
 def expand(text: str) -> tuple[str, list[str]]:

@@ -34,6 +34,8 @@ class Cohort:
         PANEL in the sheet's order (no rows without a panel).
     sources
         Sample -> path or URL as the sheet gives it.
+    given
+        Samples whose file is the user's, not one that a rule simulates or downloads.
     downloads
         File name below ``data/<cohort id>/download/`` -> what is fetched there.
     warnings
@@ -45,6 +47,7 @@ class Cohort:
     patients: pd.DataFrame
     panel: pd.DataFrame
     sources: dict[str, str]
+    given: frozenset[str]
     downloads: dict[str, Download]
     warnings: list[str] = field(default_factory=list)
 
@@ -74,11 +77,12 @@ def load_cohort(cfg: Mapping[str, Any], base: str | Path) -> Cohort:
     }
     samples, counts, patients, panel = read["samples"], read["counts"], read["patients"], read["panel"]
     places: dict[str, str] = {}
+    given: frozenset[str] = frozenset()
     downloads: dict[str, Download] = {}
     if samples is not None:
         check_samples(samples, cfg, problems)
         check_baselines(samples, cfg, problems, warnings)
-        places, downloads = place_files(samples, cfg, base, problems)
+        places, given, downloads = place_files(samples, cfg, base, problems)
     if patients is not None:
         check_patients(patients, samples, cfg, problems, warnings)
     if counts is not None:
@@ -96,6 +100,7 @@ def load_cohort(cfg: Mapping[str, Any], base: str | Path) -> Cohort:
         ),
         panel=_table(panel, PANEL),
         sources=sources,
+        given=given,
         downloads=downloads,
         warnings=warnings,
     )

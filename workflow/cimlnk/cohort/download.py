@@ -1,0 +1,135 @@
+"""Raw files from the web: fetched once, taken up again where they broke off, verified."""
+
+from __future__ import annotations
+
+import http.client
+import logging
+import shutil
+import time
+import urllib.error
+import urllib.request
+from pathlib import Path
+
+from cimlnk.common.errors import Plain, UserError
+from cimlnk.common.provenance import sha256 as sha256_of
+
+log = logging.getLogger(__name__)
+BLOCK = 1 << 20
+# Answers after which asking again may help; every other 4xx is final.
+PASSING = {408, 425, 429, 500, 502, 503, 504}
+
+
+def download(
+    url: str,
+    target: str | Path,
+    sha256: str,
+    file: str = "sample sheet",
+    where: str = "column path",
+    timeout: float = 60,
+    retries: int = 3,
+    pause: float = 2,
+) -> None:
+    """Fetch `url` to `target` and verify it; `target` only ever exists complete and verified.
+
+    What has arrived is kept in a ``.part`` file beside it: an interrupted download (also of an earlier run) goes on
+    from there with an HTTP range request, or starts anew if the server does not do ranges.
+
+    Parameters
+    ----------
+    url
+        http or https address.
+    target
+        File to write; its folder is made. If it exists with the right checksum nothing is fetched.
+    sha256
+        64 hexadecimal digits.
+    file, where
+        Where the address stands, for messages.
+    timeout
+        Seconds without a byte after which a try is given up.
+    retries
+        Further tries after a time-out, a broken connection, a truncated answer or a busy server.
+    pause
+        Seconds before the first further try; doubled each time.
+
+    Raises
+    ------
+    UserError
+        For an address that cannot be fetched (with the server's answer), and for a file with another checksum (which
+        is removed, so that the next run fetches it again).
+    """
+    target, wanted = Path(target), sha256.lower()
+    if target.exists() and sha256_of(target) == wanted:
+        return
+    target.parent.mkdir(parents=True, exist_ok=True)
+    # Named after the checksum too, so that what is left of another file under the same name is never gone on with.
+    part = target.with_name(f"{target.name}.{wanted[:8]}.part")
+    resumed = part.exists()
+    _fetch_patiently(url, part, file, where, timeout, retries, pause)
+    if sha256_of(part) != wanted and resumed:
+        log.warning("%s: wrong checksum after going on with an older part: fetching it from the start", url)
+        part.unlink()
+        _fetch_patiently(url, part, file, where, timeout, retries, pause)
+    found = sha256_of(part)
+    if found != wanted:
+        size = part.stat().st_size
+        part.unlink()
+        raise UserError(file, where, Plain(f"sha256 {found} ({size} bytes) at {url}"), f"sha256 {wanted}")
+    part.replace(target)
+
+
+def _fetch_patiently(url: str, part: Path, file: str, where: str, timeout: float, retries: int, pause: float) -> None:
+    """:func:`_fetch` with further tries after whatever may pass."""
+    expected = "an address that can be fetched"
+    problem = ""
+    for attempt in range(retries + 1):
+        if attempt:
+            time.sleep(pause * 2 ** (attempt - 1))
+        try:
+            return _fetch(url, part, timeout)
+        except urllib.error.HTTPError as error:
+            problem = f"the server says {error.code} {error.reason}"
+            if error.code not in PASSING:
+                raise UserError(file, where, url, f"{expected}, but {problem}") from None
+        except http.client.IncompleteRead as error:
+            problem = f"the connection ended {error.expected} bytes too early"
+        except TimeoutError:
+            problem = f"no byte came in {timeout:g} s"
+        except urllib.error.URLError as error:
+            slow = isinstance(error.reason, TimeoutError)
+            problem = f"no answer came in {timeout:g} s" if slow else str(error.reason)
+        except (http.client.HTTPException, ConnectionError) as error:
+            problem = str(error) or type(error).__name__
+        log.warning("%s: %s (try %d of %d)", url, problem, attempt + 1, retries + 1)
+    raise UserError(file, where, url, f"{expected}, but {problem} ({retries + 1} tries)")
+
+
+def _fetch(url: str, part: Path, timeout: float) -> None:
+    """Append to `part` what it lacks of `url`.
+
+    Raises
+    ------
+    http.client.IncompleteRead
+        If the connection ends before the announced length.
+    """
+    have = part.stat().st_size if part.exists() else 0
+    request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
+    try:
+        response = urllib.request.urlopen(request, timeout=timeout)  # noqa: S310 (only http(s) gets here)
+    except urllib.error.HTTPError as error:
+        if error.code != 416:
+            raise
+        # The range starts at or behind the end: all is there, or the part is of another file. The checksum decides.
+        if error.headers.get("Content-Range") == f"bytes */{have}":
+            return
+        part.unlink()
+        return _fetch(url, part, timeout)
+    with response:
+        going_on = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
+        announced = response.headers.get("Content-Length")
+        with part.open("ab" if going_on else "wb") as out:
+            start = out.tell()
+            shutil.copyfileobj(response, out, BLOCK)
+            got = out.tell() - start
+        # urllib tells a short read only when it reads to the end in one piece.
+        if announced is not None and got < int(announced):
+            raise http.client.IncompleteRead(b"", int(announced) - got)

@@ -1,0 +1,75 @@
+"""The validated sheets as tables, and the design's verdict beside them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from pathlib import Path
+from typing import Any
+
+from cimlnk.common.job import keep_going
+from cimlnk.common.tables import write_table
+
+from .design import confounding
+from .files import Header, check_files
+from .sheets import load_cohort
+from .tables import COUNTS, PATIENTS, SAMPLES
+
+
+def sheet_settings(cfg: Mapping[str, Any]) -> dict[str, Any]:
+    """The part of a config the sheets are checked with: a change of anything else leaves the tables as they are."""
+    return {
+        "cohort": cfg["cohort"],
+        "simulate": None if cfg["simulate"] is None else {},
+        "cytof": {"nk_identity": cfg["cytof"]["nk_identity"]},
+        "dynamics": {"baseline_timepoint": cfg["dynamics"]["baseline_timepoint"]},
+    }
+
+
+def save_cohort(
+    cfg: Mapping[str, Any],
+    base: str | Path,
+    samples: str | Path,
+    counts: str | Path,
+    patients: str | Path,
+    design: str | Path,
+    read_header: Callable[[Path], Header],
+    provenance: Mapping[str, Any] | None = None,
+) -> list[str]:
+    """Write SAMPLES, COUNTS, PATIENTS (Parquet) and the design (JSON) of a cohort.
+
+    Parameters
+    ----------
+    cfg
+        A config from :func:`cimlnk.cohort.config.resolve`, or its part from :func:`sheet_settings`.
+    base
+        Folder to which the sheets' paths refer.
+    samples, counts, patients, design
+        Files to write. `path` in SAMPLES is as in the sheet, so that the table does not depend on where the data lie.
+    read_header
+        Reader of FCS headers, for :func:`cimlnk.cohort.files.check_files`.
+    provenance
+        Stored in every table.
+
+    Returns
+    -------
+    list of str
+        Warnings, which are in ``design.json`` too. Problems of files are among the returned ones when Snakemake runs
+        with ``--keep-going`` (the sample's own rule then leaves it out and says why).
+
+    Raises
+    ------
+    UserErrors
+        Problems of the sheets, and (without ``--keep-going``) of the files that are there.
+    """
+    cohort = load_cohort(cfg, base)
+    problems = check_files(cohort, read_header)
+    if not keep_going():
+        problems.raise_if_any()
+    table = cohort.samples.assign(path=cohort.samples["sample"].map(cohort.sources))
+    write_table(table, samples, SAMPLES, provenance)
+    write_table(cohort.counts, counts, COUNTS, provenance)
+    write_table(cohort.patients, patients, PATIENTS, provenance)
+    record = {"modalities": confounding(cohort.samples), "warnings": cohort.warnings}
+    Path(design).write_text(json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
+    return [*cohort.warnings, *map(str, problems.errors)]

@@ -1,0 +1,62 @@
+from cimlnk.cohort.save import sheet_settings
+
+
+rule cohort_tables:
+    input:
+        sheets=[
+            str(ROOT / CFG["cohort"][sheet])
+            for sheet in ("samples", "counts", "patients", "panel")
+            if CFG["cohort"][sheet] is not None
+        ],
+    output:
+        samples=out("cohort/samples.parquet"),
+        counts=out("cohort/counts.parquet"),
+        patients=out("cohort/patients.parquet"),
+        design=out("cohort/design.json"),
+    log:
+        out("logs/cohort_tables/all.log"),
+    benchmark:
+        out("benchmarks/cohort_tables/all.tsv")
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=30,
+    params:
+        settings=sheet_settings(CFG),
+        code=code("common", "cohort", "cytof/fcs", "cytof/fcs_data", "cytof/fcs_text"),
+    script:
+        "../scripts/cohort_tables.py"
+
+
+localrules:
+    cohort_download,
+
+
+# `update`: the verified file of an earlier run is kept and looked at, not deleted and fetched again.
+rule cohort_download:
+    output:
+        file=update(f"data/{CFG['cohort']['id']}/download/{{download}}"),
+    log:
+        out("logs/cohort_download/{download}.log"),
+    benchmark:
+        out("benchmarks/cohort_download/{download}.tsv")
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=600,
+    params:
+        url=lambda wildcards: COHORT.downloads[wildcards.download].url,
+        sha256=lambda wildcards: COHORT.downloads[wildcards.download].sha256,
+        settings={
+            key: CFG["cohort"][key]
+            for key in ("samples", "download_timeout", "download_retries")
+        },
+        code=code("common", "cohort/download"),
+    wildcard_constraints:
+        download="|".join(map(re.escape, sorted(COHORT.downloads))) or "none",
+    script:
+        "../scripts/cohort_download.py"
