@@ -1,0 +1,129 @@
+# Below the counts: neighbourhoods, marker state, expression, identity over time, repertoires, agreement of modalities.
+
+
+rule dynamics_state:
+    input:
+        states=[out(f"{m}/state.parquet") for m in MODALITIES],
+        samples=out("cohort/samples.parquet"),
+    output:
+        tests=report(
+            out("dynamics/state.parquet"),
+            caption="../report/dynamics_state.rst",
+            category="Dynamics",
+            labels={"table": "differential state"},
+        ),
+    log:
+        out("logs/dynamics_state.log"),
+    benchmark:
+        out("benchmarks/dynamics_state.tsv")
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        modalities=MODALITIES,
+        settings=CFG["dynamics"]["state"],
+        seed=CFG["seed"],
+        code=code(
+            "common",
+            "dynamics/tables",
+            "dynamics/spatial_fdr",
+            "dynamics/state",
+            "dynamics/state_contrasts",
+            "dynamics/state_mixed",
+            "dynamics/state_tests",
+            "dynamics/state_write",
+        ),
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/dynamics_state.py"
+
+
+rule dynamics_repertoire:
+    input:
+        samples=out("cohort/samples.parquet"),
+        abundance=out("dynamics/abundance.parquet"),
+        cells=[out(f"cytof/samples/{s}.h5ad") for s in samples_of("cytof")],
+        thresholds=[out(f"{m}/thresholds.parquet") for m in MODALITIES if m == "cytof"],
+    output:
+        repertoire=out("dynamics/repertoire.parquet"),
+        diversities=report(
+            out("dynamics/repertoire_diversity.parquet"),
+            caption="../report/dynamics_repertoire.rst",
+            category="Dynamics",
+            labels={"table": "receptor diversity"},
+        ),
+        distances=out("dynamics/repertoire_distances.parquet"),
+        tests=report(
+            out("dynamics/repertoire_tests.parquet"),
+            caption="../report/dynamics_repertoire.rst",
+            category="Dynamics",
+            labels={"table": "donor and time in the repertoire"},
+        ),
+    log:
+        out("logs/dynamics_repertoire.log"),
+    benchmark:
+        out("benchmarks/dynamics_repertoire.tsv")
+    threads: 1
+    resources:
+        mem_mb=3000,
+        runtime=30,
+    params:
+        settings=CFG["dynamics"]["repertoire"],
+        seed=CFG["seed"],
+        code=code(
+            "common",
+            "populations/load",
+            "dynamics/tables",
+            "dynamics/tables_deep",
+            "dynamics/spatial_fdr",
+            "dynamics/repertoire",
+            "dynamics/repertoire_diversity",
+            "dynamics/repertoire_distance",
+            "dynamics/repertoire_tests",
+            "dynamics/repertoire_write",
+        ),
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/dynamics_repertoire.py"
+
+
+rule dynamics_agreement:
+    input:
+        abundance=out("dynamics/abundance.parquet"),
+        folds=out("dynamics/folds.parquet"),
+        states=[out(f"{m}/state.parquet") for m in MODALITIES],
+        samples=out("cohort/samples.parquet"),
+    output:
+        table=report(
+            out("dynamics/agreement.parquet"),
+            caption="../report/dynamics_agreement.rst",
+            category="Dynamics",
+            labels={"table": "agreement of the modalities"},
+        ),
+        pairs=out("dynamics/agreement_pairs.parquet"),
+    log:
+        out("logs/dynamics_agreement.log"),
+    benchmark:
+        out("benchmarks/dynamics_agreement.tsv")
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        modalities=MODALITIES,
+        settings=CFG["dynamics"]["agreement"],
+        seed=CFG["seed"],
+        code=code(
+            "common",
+            "dynamics/tables",
+            "dynamics/tables_deep",
+            "dynamics/agreement",
+            "dynamics/agreement_write",
+        ),
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/dynamics_agreement.py"

@@ -1,0 +1,18 @@
+"""Agreement of mass cytometry and scRNA-seq."""
+
+from cimlnk.common.job import job
+from cimlnk.dynamics.agreement_write import write_agreement
+
+with job(snakemake) as record:
+    write_agreement(
+        abundance=snakemake.input.abundance,
+        folds=snakemake.input.folds,
+        states=snakemake.input.states,
+        modalities=snakemake.params.modalities,
+        samples=snakemake.input.samples,
+        settings=snakemake.params.settings,
+        seed=snakemake.params.seed,
+        table=snakemake.output.table,
+        pairs=snakemake.output.pairs,
+        provenance=record,
+    )
