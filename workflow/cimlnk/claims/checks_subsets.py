@@ -44,13 +44,13 @@ def cd56bright(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     median = float(both["before"].median())
     up = int((both["difference"] > 0).sum())
     return judged(
-        bounds["baseline_low"] <= median <= bounds["baseline_high"] and 2 * up > len(both),
+        bounds["baseline_low"] <= median <= bounds["baseline_high"] and up >= bounds["share_up"] * len(both),
         f"median share in donors {median:.1%}, days {bounds['from_day']}-{bounds['to_day']} "
         f"{both['after'].median():.1%}; up in {up} of {len(both)}",
         value=float(both["difference"].median()),
         low=float(both["difference"].min()),
         high=float(both["difference"].max()),
-        bound=f"donors {bounds['baseline_low']:.0%}-{bounds['baseline_high']:.0%}, up in more than half",
+        bound=f"donors {bounds['baseline_low']:.0%}-{bounds['baseline_high']:.0%}, up in >= {bounds['share_up']:.0%}",
         n=len(both),
     )
 
@@ -63,13 +63,13 @@ def memory_share(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     _, both = result
     up = int((both["difference"] > 0).sum())
     return judged(
-        float(both["before"].median()) <= bounds["donor_high"] and 2 * up > len(both),
+        float(both["before"].median()) <= bounds["donor_high"] and up >= bounds["share_up"] * len(both),
         f"median share in donors {both['before'].median():.1%}, days {bounds['from_day']}-{bounds['to_day']} "
         f"{both['after'].median():.1%}; up in {up} of {len(both)}",
         value=float(both["difference"].median()),
         low=float(both["difference"].min()),
         high=float(both["difference"].max()),
-        bound=f"donors <= {bounds['donor_high']:.0%}, up in more than half",
+        bound=f"donors <= {bounds['donor_high']:.0%}, up in >= {bounds['share_up']:.0%}",
         n=len(both),
     )
 
@@ -100,13 +100,13 @@ def memory_persists(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     up = int((both["difference"] > 0).sum())
     last = int(shares.loc[shares["tissue_or_product"] == "blood", "day"].max())
     return judged(
-        2 * up > len(both),
+        up >= bounds["share_up"] * len(both),
         f"days {bounds['from_day']}-{last}: {both['after'].median():.1%} against {both['before'].median():.1%} in "
         f"donors; up in {up} of {len(both)}",
         value=float(both["difference"].median()),
         low=float(both["difference"].min()),
         high=float(both["difference"].max()),
-        bound="> 0 in more than half",
+        bound=f"up in >= {bounds['share_up']:.0%}",
         n=len(both),
     )
 
