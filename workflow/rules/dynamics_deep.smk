@@ -16,6 +16,8 @@ rule dynamics_state:
         out("logs/dynamics_state.log"),
     benchmark:
         out("benchmarks/dynamics_state.tsv")
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=2000,
@@ -34,8 +36,6 @@ rule dynamics_state:
             "dynamics/state_tests",
             "dynamics/state_write",
         ),
-    conda:
-        ENVIRONMENT
     script:
         "../scripts/dynamics_state.py"
 
@@ -65,6 +65,8 @@ rule dynamics_repertoire:
         out("logs/dynamics_repertoire.log"),
     benchmark:
         out("benchmarks/dynamics_repertoire.tsv")
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=3000,
@@ -84,8 +86,6 @@ rule dynamics_repertoire:
             "dynamics/repertoire_tests",
             "dynamics/repertoire_write",
         ),
-    conda:
-        ENVIRONMENT
     script:
         "../scripts/dynamics_repertoire.py"
 
@@ -108,6 +108,8 @@ rule dynamics_agreement:
         out("logs/dynamics_agreement.log"),
     benchmark:
         out("benchmarks/dynamics_agreement.tsv")
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=2000,
@@ -123,7 +125,5 @@ rule dynamics_agreement:
             "dynamics/agreement",
             "dynamics/agreement_write",
         ),
-    conda:
-        ENVIRONMENT
     script:
         "../scripts/dynamics_agreement.py"
