@@ -42,6 +42,8 @@ rule cohort_download:
         out("logs/cohort_download/{download}.log"),
     benchmark:
         out("benchmarks/cohort_download/{download}.tsv")
+    wildcard_constraints:
+        download="|".join(map(re.escape, sorted(COHORT.downloads))) or "none",
     conda:
         ENVIRONMENT
     threads: 1
@@ -56,7 +58,5 @@ rule cohort_download:
             for key in ("samples", "download_timeout", "download_retries")
         },
         code=code("common", "cohort/download"),
-    wildcard_constraints:
-        download="|".join(map(re.escape, sorted(COHORT.downloads))) or "none",
     script:
         "../scripts/cohort_download.py"

@@ -7,7 +7,7 @@ from cimlnk.cytof.fcs import read_header
 with job(snakemake) as record:
     warnings = save_cohort(
         cfg=snakemake.params.settings,
-        base=Path(snakemake.scriptdir).parents[1],
+        base=Path(snakemake.scriptdir).resolve().parents[1],
         samples=snakemake.output.samples,
         counts=snakemake.output.counts,
         patients=snakemake.output.patients,

@@ -50,13 +50,16 @@ def resolve(config: Mapping[str, Any], base: str | Path, file: str | None = None
     name = file or "config"
     schema = config_schema()
     problems = Problems()
+    if not isinstance(config, Mapping):
+        raise UserError(name, "top level", Plain(type(config).__name__), "a mapping of sections (cohort: …)")
     given = _without_null_mappings(copy.deepcopy(dict(config)), schema)
-    for path, value in _leaves(given):
-        if isinstance(value, float) and not math.isfinite(value):
-            problems.add(name, key_path(path), Plain(str(value)), "a finite number")
     errors = Draft202012Validator(schema).iter_errors(given)
     for error in sorted(errors, key=lambda e: (key_path(e.absolute_path), e.message)):
         problems.errors.extend(explain(error, name))
+    told = {e.where for e in problems.errors}
+    for path, value in _leaves(given):
+        if isinstance(value, float) and not math.isfinite(value) and key_path(path) not in told:
+            problems.add(name, key_path(path), Plain(str(value)), "a finite number")
     problems.raise_if_any()
     full = fill_defaults(given, schema)
     _check_sheets(full["cohort"], Path(base), name, problems)

@@ -18,8 +18,9 @@ from .tables import COUNTS, PATIENTS, SAMPLES
 
 def sheet_settings(cfg: Mapping[str, Any]) -> dict[str, Any]:
     """The part of a config the sheets are checked with: a change of anything else leaves the tables as they are."""
+    about = ("title", "download_timeout", "download_retries")
     return {
-        "cohort": cfg["cohort"],
+        "cohort": {key: value for key, value in cfg["cohort"].items() if key not in about},
         "simulate": None if cfg["simulate"] is None else {},
         "cytof": {"nk_identity": cfg["cytof"]["nk_identity"]},
         "dynamics": {"baseline_timepoint": cfg["dynamics"]["baseline_timepoint"]},
