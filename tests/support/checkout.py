@@ -1,0 +1,37 @@
+"""Copies of the checkout, and Snakemake run in them as a user would."""
+
+from __future__ import annotations
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def snakemake(checkout: Path, *arguments: str, timeout: int = 900) -> subprocess.CompletedProcess[str]:
+    """Run Snakemake in `checkout` as a user would, without this process's environment leaking in."""
+    environment = {k: v for k, v in os.environ.items() if not k.startswith(("PYTEST", "SNAKEMAKE", "CIMLNK_KEEP"))}
+    environment.pop("PYTHONPATH", None)
+    return subprocess.run(
+        [sys.executable, "-m", "snakemake", *arguments],
+        cwd=checkout,
+        env=environment,
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+
+
+def copy_checkout(target: Path) -> Path:
+    """Copy what a clone would hold (tracked files, and new ones that git does not ignore)."""
+    listing = subprocess.run(
+        ["git", "ls-files", "-co", "--exclude-standard"], cwd=ROOT, capture_output=True, text=True, check=True
+    )
+    for name in listing.stdout.splitlines():
+        if (ROOT / name).is_file():
+            (target / name).parent.mkdir(parents=True, exist_ok=True)
+            shutil.copy2(ROOT / name, target / name)
+    return target

@@ -1,0 +1,56 @@
+"""Every page of the report opens in a browser: no console errors, no network, every figure and table there."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+pytestmark = [pytest.mark.slow, pytest.mark.chromium]
+SITE = Path("results/tiny/report")
+
+
+def test_every_page_opens_clean_and_complete(tiny_run, browser):
+    pages = sorted((tiny_run / SITE).glob("*.html"))
+    names = {p.name for p in pages}
+    assert {"index.html", "claims.html", "quality.html", "populations.html", "dynamics.html"} <= names
+    assert sum(n.startswith("patient-") for n in names) >= 5
+    figures = 0
+    for page in pages:
+        browser.open(page)
+        # a page's script runs before the load event; asking once more flushes late messages
+        broken = browser.ask("[...document.images].filter(i => !i.naturalWidth).map(i => i.src)")
+        assert broken == [], page.name
+        figures += browser.ask("document.images.length")
+        assert browser.ask("[...document.querySelectorAll('table')].every(t => t.tBodies[0].rows.length > 0)"), (
+            page.name
+        )
+        assert browser.ask("document.querySelectorAll('h1').length") == 1
+        links = browser.ask("[...document.links].map(a => a.href)")
+        for link in links:
+            if link.startswith("file://") and "#" not in link:
+                assert Path(link.removeprefix("file://")).is_file(), (page.name, link)
+        for event in browser.events:
+            method, params = event.get("method"), event.get("params", {})
+            assert method != "Runtime.exceptionThrown", (page.name, params)
+            assert not (method == "Log.entryAdded" and params["entry"]["level"] == "error"), (page.name, params)
+            assert not (method == "Runtime.consoleAPICalled" and params["type"] == "error"), (page.name, params)
+            if method == "Network.requestWillBeSent":
+                assert params["request"]["url"].startswith(("file:", "data:", "about:")), (page.name, params["request"])
+    assert figures >= 15
+
+
+def test_heading_click_sorts_numbers_as_numbers(tiny_run, browser):
+    browser.open(tiny_run / SITE / "dynamics.html")
+    script = (
+        "(() => { const t = document.querySelector('#kinetics'); const c = [...t.tHead.rows[0].cells]"
+        ".findIndex(h => h.textContent == 'peak fold'); t.tHead.rows[0].cells[c].click();"
+        " return [...t.tBodies[0].rows].map(r => r.cells[c].textContent).filter(x => x).map(Number); })()"
+    )
+    values = browser.ask(script)
+    assert len(values) > 3 and values == sorted(values)
+
+
+def test_site_is_small_enough_to_send(tiny_run):
+    size = sum(p.stat().st_size for p in (tiny_run / SITE).rglob("*") if p.is_file())
+    assert size < 30e6

@@ -1,0 +1,92 @@
+"""The whole workflow on the tiny cohort, as a stranger's clone would run it."""
+
+from __future__ import annotations
+
+import hashlib
+import shutil
+from pathlib import Path
+
+import pandas as pd
+import pytest
+
+from checkout import copy_checkout, snakemake
+
+pytestmark = pytest.mark.slow
+RESULTS = Path("results/tiny")
+
+
+def digests(folder: Path) -> dict[str, str]:
+    """sha256 of every result; logs and benchmarks hold times and are left out."""
+    skip = ("logs", "benchmarks")
+    return {
+        str(p.relative_to(folder)): hashlib.sha256(p.read_bytes()).hexdigest()
+        for p in sorted(folder.rglob("*"))
+        if p.is_file() and p.relative_to(folder).parts[0] not in skip
+    }
+
+
+def test_second_run_has_nothing_to_do(tiny_run):
+    again = snakemake(tiny_run, "--cores", "2", "--configfile", "config/tiny.yaml", "-n")
+    assert again.returncode == 0, again.stderr
+    assert "Nothing to be done" in again.stdout + again.stderr
+
+
+def test_one_core_in_another_clone_gives_the_same_bytes(tiny_run, tmp_path):
+    other = copy_checkout(tmp_path / "clone")
+    done = snakemake(other, "--cores", "1", "--configfile", "config/tiny.yaml")
+    assert done.returncode == 0, done.stderr[-4000:]
+    first, second = digests(tiny_run / RESULTS), digests(other / RESULTS)
+    assert first.keys() == second.keys()
+    assert [k for k in first if first[k] != second[k]] == []
+    raw = digests(tiny_run / "data"), digests(other / "data")
+    assert raw[0] == raw[1]
+
+
+def test_editing_the_library_reruns_just_the_rules_that_use_it(tiny_run, tmp_path):
+    # A copy, because the edit must not reach the other tests of this run.
+    copy = tmp_path / "edited"
+    shutil.copytree(tiny_run, copy, symlinks=True)
+    module = copy / "workflow/cimlnk/claims/compare.py"
+    module.write_text(module.read_text() + "\n# an edit\n")
+    dry = snakemake(copy, "--cores", "1", "--configfile", "config/tiny.yaml", "-n", "--quiet", "rules")
+    assert dry.returncode == 0, dry.stderr
+    text = dry.stdout + dry.stderr
+    rules = {line.split()[0] for line in text.splitlines() if line[:1].isalpha() and line.split()[-1].isdigit()}
+    assert {"claims_evaluate", "report_site"} <= rules
+    assert not rules & {"cytof_cells", "rna_cells", "graph_cluster", "populations_name", "dynamics_abundance"}
+
+
+def test_every_table_says_what_it_was_made_from(tiny_run):
+    from cimlnk.common.tables import read_provenance
+
+    for path in sorted((tiny_run / RESULTS).glob("*/*.parquet")):
+        record = read_provenance(path)
+        assert record.get("rule"), path
+        assert record["versions"]["cimlnk"], path
+        assert all(len(digest) == 64 for digest in record["inputs"].values()), path
+
+
+def test_both_modalities_use_the_same_names(tiny_run):
+    names = [
+        set(pd.read_parquet(tiny_run / RESULTS / m / "populations.parquet")["population"]) - {"unassigned"}
+        for m in ("cytof", "rna")
+    ]
+    assert len(names[0] & names[1]) >= 5
+    assert len(names[0] ^ names[1]) <= 2
+
+
+def test_fractions_sum_to_one_and_absolute_counts_follow(tiny_run):
+    table = pd.read_parquet(tiny_run / RESULTS / "dynamics/abundance.parquet")
+    named = table[(table["population"] != "NK") & table["fraction"].notna()]
+    sums = named.groupby(["modality", "sample"])["fraction"].sum()
+    assert len(sums) > 0 and (sums - 1).abs().max() < 1e-9
+    counted = named.dropna(subset=["cells_per_ul"])
+    assert len(counted) > 0
+    assert (counted["cells_per_ul"] - counted["nk_per_ul"] * counted["fraction"]).abs().max() < 1e-6
+
+
+def test_snakemake_report_is_made_offline(tiny_run, tmp_path):
+    target = tmp_path / "report.zip"
+    done = snakemake(tiny_run, "--configfile", "config/tiny.yaml", "--report", str(target))
+    assert done.returncode == 0, done.stderr[-3000:]
+    assert target.stat().st_size > 100_000
