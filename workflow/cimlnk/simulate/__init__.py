@@ -1,1 +1,1 @@
-"""Synthetic cohorts: the files a lab would have, and the truth behind them."""
+"""Synthetic cohorts: the files a lab would have (FCS, 10x, sheets) and, kept apart, the truth behind them."""

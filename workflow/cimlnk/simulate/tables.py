@@ -1,0 +1,70 @@
+"""Schemas of the truth tables."""
+
+from __future__ import annotations
+
+from cimlnk.common.tables import Schema
+
+CELL_COLUMNS = {
+    "cell": ("str", "cell id as in the results: sample:event or sample:barcode"),
+    "sample": ("str", "sample id"),
+    "class": ("str", "NK, T, B, monocyte, doublet, dead, debris or bead; in rna dead = low quality"),
+    "population": ("str", "named NK population; empty for everything that is not a live single NK cell"),
+}
+CELLS_CYTOF = Schema(
+    "truth_cells_cytof", {**CELL_COLUMNS, "event": ("int", "0-based index of the event in the FCS file")}
+)
+CELLS_RNA = Schema("truth_cells_rna", {**CELL_COLUMNS, "barcode": ("str", "barcode as in the 10x file")})
+ABUNDANCE = Schema(
+    "truth_abundance",
+    {
+        "modality": ("str", "cytof, rna, or counts for days without a file"),
+        "sample": ("str?", "sample id, missing for days without a file"),
+        "patient": ("str", "patient id"),
+        "day": ("int", "day, 0 = infusion"),
+        "timepoint": ("str", "time point; D<day> for days without a file"),
+        "arm": ("str", "arm"),
+        "tissue_or_product": ("str", "blood, product or donor"),
+        "population": ("str", "NK or a named population"),
+        "n_cells": ("float", "live single cells of the population in the file"),
+        "n_nk": ("float", "live single NK cells in the file"),
+        "n_lymphocytes": ("float", "live single NK, T and B cells in the file"),
+        "nk_of_lymphocytes": ("float", "n_nk / n_lymphocytes in the file"),
+        "nk_of_lymphocytes_latent": ("float", "share the file was drawn from"),
+        "fraction": ("float", "n_cells / n_nk in the file: what a perfect analysis gives"),
+        "fraction_latent": ("float", "share of NK cells the file was drawn from"),
+        "nk_per_ul": ("float", "as measured: from sheets and file, with perfect gating (blood only)"),
+        "nk_per_ul_latent": ("float", "before measurement noise (blood only)"),
+        "cells_per_ul": ("float", "as measured: nk_per_ul x fraction"),
+        "cells_per_ul_latent": ("float", "nk_per_ul_latent x fraction_latent"),
+        "fold": ("float", "cells_per_ul over the patient's at time point pre, same modality"),
+        "fold_latent": ("float", "the same of the latent values"),
+    },
+)
+EFFECTS = Schema(
+    "truth_effects",
+    {
+        "modality": ("str", "cytof or rna"),
+        "kind": ("str", "state (shift of all NK cells at a time point) or programme (population against baseline)"),
+        "timepoint": ("str?", "time point of a state effect"),
+        "population": ("str?", "population of a programme"),
+        "feature": ("str", "marker or gene"),
+        "effect": ("float", "planted difference"),
+        "unit": ("str", "arcsinh(x/5) or log2"),
+    },
+)
+KINETICS = Schema(
+    "truth_kinetics",
+    {
+        "patient": ("str", "patient id"),
+        "arm": ("str", "arm"),
+        "baseline_per_ul": ("float", "NK cells per microlitre at day -7, latent"),
+        "nadir_fold": ("float", "fold at day 0"),
+        "peak_fold": ("float", "fold at the peak"),
+        "peak_day": ("float", "day of the peak"),
+        "half_life_days": ("float", "half-life of the decay from the peak to the plateau"),
+        "plateau_fold": ("float", "fold approached late"),
+        "boost_fold": ("float", "lasting factor of stem-cell boosts at days 35 and 42"),
+        "other_per_ul": ("float", "T and B cells per microlitre before conditioning"),
+        "doubling_time_days": ("float", "doubling time from nadir to peak"),
+    },
+)

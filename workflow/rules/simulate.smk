@@ -1,0 +1,92 @@
+# The synthetic cohort: one job per file, so that a cluster can write them side by side. Real data need none of this.
+if CFG["simulate"] is not None:
+    RAW = f"data/{CFG['cohort']['id']}"
+    H5_SAMPLES = [
+        s for s in samples_of("rna") if str(SAMPLES.at[s, "path"]).endswith(".h5")
+    ]
+    FOLDER_SAMPLES = [s for s in samples_of("rna") if s not in H5_SAMPLES]
+
+    rule simulate_cytof:
+        output:
+            fcs=f"{RAW}/cytof/{{sample}}.fcs",
+            truth=f"{RAW}/truth/cytof/{{sample}}.parquet",
+        log:
+            out("logs/simulate_cytof/{sample}.log"),
+        benchmark:
+            out("benchmarks/simulate_cytof/{sample}.tsv")
+        wildcard_constraints:
+            sample="|".join(map(re.escape, samples_of("cytof"))) or "none",
+        conda:
+            ENVIRONMENT
+        threads: 1
+        resources:
+            mem_mb=1500,
+            runtime=15,
+        params:
+            settings=CFG["simulate"],
+            code=code("common", "simulate"),
+        script:
+            "../scripts/simulate_cytof.py"
+
+    rule simulate_rna:
+        output:
+            folder=directory(f"{RAW}/rna/{{sample}}"),
+            truth=f"{RAW}/truth/rna/{{sample}}.parquet",
+        log:
+            out("logs/simulate_rna/{sample}.log"),
+        benchmark:
+            out("benchmarks/simulate_rna/{sample}.tsv")
+        wildcard_constraints:
+            sample="|".join(map(re.escape, FOLDER_SAMPLES)) or "none",
+        conda:
+            ENVIRONMENT
+        threads: 1
+        resources:
+            mem_mb=1500,
+            runtime=15,
+        params:
+            settings=CFG["simulate"],
+            code=code("common", "simulate"),
+        script:
+            "../scripts/simulate_rna.py"
+
+    use rule simulate_rna as simulate_rna_h5 with:
+        output:
+            h5=f"{RAW}/rna/{{sample}}.h5",
+            truth=f"{RAW}/truth/rna/{{sample}}.parquet",
+        log:
+            out("logs/simulate_rna_h5/{sample}.log"),
+        benchmark:
+            out("benchmarks/simulate_rna_h5/{sample}.tsv")
+        wildcard_constraints:
+            sample="|".join(map(re.escape, H5_SAMPLES)) or "none",
+
+    rule simulate_truth:
+        input:
+            samples=str(ROOT / CFG["cohort"]["samples"]),
+            counts=str(ROOT / CFG["cohort"]["counts"]),
+            patients=str(ROOT / CFG["cohort"]["patients"]),
+            cytof=[f"{RAW}/truth/cytof/{s}.parquet" for s in samples_of("cytof")],
+            rna=[f"{RAW}/truth/rna/{s}.parquet" for s in samples_of("rna")],
+        output:
+            cells_cytof=f"{RAW}/truth/cells_cytof.parquet",
+            cells_rna=f"{RAW}/truth/cells_rna.parquet",
+            abundance=f"{RAW}/truth/abundance.parquet",
+            effects=f"{RAW}/truth/effects.parquet",
+            kinetics=f"{RAW}/truth/kinetics.parquet",
+        log:
+            out("logs/simulate_truth/all.log"),
+        benchmark:
+            out("benchmarks/simulate_truth/all.tsv")
+        conda:
+            ENVIRONMENT
+        threads: 1
+        resources:
+            mem_mb=3000,
+            runtime=15,
+        params:
+            settings=CFG["simulate"],
+            cohort=CFG["cohort"]["id"],
+            code=code("common", "simulate"),
+        script:
+            "../scripts/simulate_truth.py"

@@ -1,0 +1,15 @@
+"""Write one synthetic 10x sample (folder or HDF5 file) and its truth."""
+
+from cimlnk.common.job import job
+from cimlnk.simulate.rna import simulate_rna
+
+with job(snakemake) as record:
+    simulate_rna(
+        size=snakemake.params.settings["size"],
+        seed=snakemake.params.settings["seed"],
+        sample=snakemake.wildcards.sample,
+        truth=snakemake.output.truth,
+        folder=snakemake.output.get("folder"),
+        h5=snakemake.output.get("h5"),
+        provenance=record,
+    )
