@@ -36,3 +36,38 @@ rule dynamics_abundance:
         ENVIRONMENT
     script:
         "../scripts/dynamics_abundance.py"
+
+
+rule dynamics_kinetics:
+    input:
+        abundance=out("dynamics/abundance.parquet"),
+        folds=out("dynamics/folds.parquet"),
+        counts=out("cohort/counts.parquet"),
+    output:
+        kinetics=out("dynamics/kinetics.parquet"),
+        curves=out("dynamics/curves.parquet"),
+    log:
+        out("logs/dynamics_kinetics.log"),
+    benchmark:
+        out("benchmarks/dynamics_kinetics.tsv")
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        baseline_timepoint=CFG["dynamics"]["baseline_timepoint"],
+        settings=CFG["dynamics"]["kinetics"],
+        seed=CFG["seed"],
+        code=code(
+            "common",
+            "dynamics/tables",
+            "dynamics/folds",
+            "dynamics/kinetics",
+            "dynamics/kinetics_fit",
+            "dynamics/kinetics_model",
+            "dynamics/files",
+        ),
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/dynamics_kinetics.py"

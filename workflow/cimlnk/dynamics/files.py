@@ -10,7 +10,8 @@ from cimlnk.common.tables import read_table, write_table
 
 from .abundance import make_abundance
 from .folds import make_folds
-from .tables import ABUNDANCE, FOLDS
+from .kinetics import make_kinetics
+from .tables import ABUNDANCE, CURVES, FOLDS, KINETICS
 
 PathLike = str | Path
 
@@ -39,3 +40,21 @@ def write_abundance(
     )
     write_table(table, abundance, ABUNDANCE, provenance)
     write_table(make_folds(table, baseline_timepoint), folds, FOLDS, provenance)
+
+
+def write_kinetics(
+    abundance: PathLike,
+    folds: PathLike,
+    counts: PathLike,
+    baseline_timepoint: str,
+    settings: Mapping[str, Any],
+    seed: int,
+    kinetics: PathLike,
+    curves: PathLike,
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write KINETICS and CURVES."""
+    tables = [read_table(path) for path in (abundance, folds, counts)]
+    summary, lines = make_kinetics(tables[0], tables[1], tables[2], baseline_timepoint, settings, seed)
+    write_table(summary, kinetics, KINETICS, provenance)
+    write_table(lines, curves, CURVES, provenance)

@@ -87,7 +87,7 @@ KINETICS = Schema(
         "plateau_low": ("float", "lower 95 % limit"),
         "plateau_high": ("float", "upper 95 % limit"),
         "n_days": ("int", "days that entered the fit"),
-        "censored_day": ("float", "day of the first censoring event; the fit uses no day from there on"),
+        "censored_day": ("float", "day of the first censoring event; the fit uses no later day"),
         "reason": ("str?", "why a measured number is NaN"),
         "model_reason": ("str?", "why a fitted number is NaN"),
     },

@@ -1,0 +1,17 @@
+"""Peak, persistence, doubling time and half-life of every patient and population."""
+
+from cimlnk.common.job import job
+from cimlnk.dynamics.files import write_kinetics
+
+with job(snakemake) as record:
+    write_kinetics(
+        snakemake.input.abundance,
+        snakemake.input.folds,
+        snakemake.input.counts,
+        snakemake.params.baseline_timepoint,
+        snakemake.params.settings,
+        snakemake.params.seed,
+        kinetics=snakemake.output.kinetics,
+        curves=snakemake.output.curves,
+        provenance=record,
+    )
