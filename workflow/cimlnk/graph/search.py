@@ -1,4 +1,4 @@
-"""Nearest neighbours of new rows among indexed rows."""
+"""Rows prepared for neighbour search: exact below a size, in small cells above it."""
 
 from __future__ import annotations
 
@@ -7,27 +7,218 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
+from cimlnk.common import seeds
+
+from .kernels import cells as cut
+from .kernels import probe as kernel
+from .kernels.tile import WIDTH, pack, scan
+from .tasks import Pool, pieces
+
+EXACT_BELOW = 30_000  # up to here exact search is as fast as any other
+CELL = 160  # rows per cell
+QUERIES = 1000  # random rows searched exactly, to set the effort and to measure the recall
+GROUP = 128  # queries that share one pass over the panels
+BUDGETS = (500, 64_000)
+REVERSE_GAIN = 0.78  # share of the misses that is left after the reverse edges, cautiously; measured 0.65 to 0.75
+
+
+class Lists(NamedTuple):
+    """Squared distances (scaled units) and positions, nearest first."""
+
+    value: NDArray[np.float32]
+    ident: NDArray[np.int32]
+
+
+class Effort(NamedTuple):
+    """Budget of compared rows, and the truth it was set on: query positions and their k-th squared distances."""
+
+    budget: float
+    queries: NDArray[np.int64]
+    limit: NDArray[np.float32]
+
+
+class Index:
+    """Rows in search order.
+
+    Attributes
+    ----------
+    Z, order
+        The rows, centred and scaled to unit root mean square, cell after cell; their original numbers.
+    start
+        First row of every cell.
+    exact
+        Whether search compares with every row.
+    """
+
+    def __init__(self, X: NDArray[np.float32], workers: Pool, seed: int = 0, exact: bool | None = None) -> None:
+        n, d = X.shape
+        self.workers, self.seed = workers, seed
+        self.exact = n <= EXACT_BELOW if exact is None else exact
+        some = X[:: max(1, n // 50_000)]
+        self.mean = some.mean(axis=0, dtype=np.float64).astype(np.float32)
+        spread = np.sqrt(np.mean(np.square(some - self.mean, dtype=np.float64)))
+        self.scale = float(spread) if spread > 0 else 1.0
+        if self.exact:
+            self.order = np.arange(n, dtype=np.int32)
+            self.Z = self.normalised(X)
+            self.start = np.array([0, n], np.int64)
+        else:
+            self._partition(X)
+        sizes = np.diff(self.start)
+        self.first = np.concatenate([[0], np.cumsum((sizes + WIDTH - 1) // WIDTH)])
+        self.panels = np.empty((self.first[-1], d + 1, WIDTH), np.float32)
+        tasks = [(self.Z, self.start, self.first, self.panels, a, b) for a, b in pieces(len(sizes), 64)]
+        workers.run(pack, tasks)
+        if not self.exact:
+            sums = np.add.reduceat(self.Z, self.start[:-1], axis=0)
+            self.C = (sums / sizes[:, None].astype(np.float32)).astype(np.float32)
+            self.half = cut.half_squares(self.C)
+            self.lists = np.empty((0, 0), np.int32)
+
+    @property
+    def n(self) -> int:
+        return len(self.Z)
+
+    @property
+    def n_cells(self) -> int:
+        return len(self.start) - 1
+
+    def normalised(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
+        """Rows in the index's centre and unit."""
+        return (X - self.mean) * np.float32(1 / self.scale)
+
+    def _partition(self, X: NDArray[np.float32]) -> None:
+        n, run = len(X), self.workers
+        tops = max(1, round((n / CELL) ** 0.5))
+        Y = self.normalised(X)
+        rows = np.sort(seeds.rng(self.seed, "cells").choice(n, min(n, tops * 256), replace=False))
+        sample = Y[seeds.rng(self.seed, "cells", "order").permutation(rows)]
+        C = cut.k_means(sample, tops, 8)
+        across, half = np.ascontiguousarray(C.T), cut.half_squares(C)
+        label = np.empty(n, np.int32)
+        run.spread(lambda a, b: cut.assign(Y, across, half, label, a, b), n, 16384)
+        order, start = cut.group(label, tops)
+        T = np.empty_like(Y)
+        run.spread(lambda a, b: cut.gather(Y, order, T, a, b), n, 16384)
+        local = np.empty(n, np.int32)
+        big_first = np.argsort(-np.diff(start), kind="stable")
+        done = run.run(cut.split, [(T, start[c], start[c + 1], CELL, 4 * CELL, 6, local) for c in big_first])
+        sizes = [np.empty(0, np.int64)] * tops
+        for c, s in zip(big_first, done, strict=True):
+            sizes[c] = s
+        joined = np.concatenate(sizes)
+        joined = joined[joined > 0]
+        self.start = np.concatenate([[0], np.cumsum(joined)]).astype(np.int64)
+        self.order = order[local]
+        self.Z = Y  # the old memory
+        run.spread(lambda a, b: cut.gather(T, local, self.Z, a, b), n, 16384)
+
+    def cells_in_reach(self, budget: float) -> NDArray[np.int32]:
+        """Per cell the nearest cells worth probing for `budget` rows per query."""
+        count = min(self.n_cells, int(5 * budget / CELL) + 8)
+        if self.lists.shape[1] < count:
+            width = min(self.n_cells, max(count, int(5 * 8000 / CELL) + 8))
+            self.lists = np.empty((self.n_cells, width), np.int32)
+            tasks = [(self.C, self.half, a, b, self.lists) for a, b in pieces(self.n_cells, 64)]
+            self.workers.run(cut.nearest_cells, tasks)
+        return np.ascontiguousarray(self.lists[:, :count])
+
+    def fresh(self, m: int, k: int) -> Lists:
+        """Empty lists of `m` queries."""
+        return Lists(np.full((m, k), np.float32(-3e38)), np.full((m, k), np.int32(-1)))
+
+    def scanned(self, Q: NDArray[np.float32], own: NDArray[np.int32], k: int) -> Lists:
+        """Exact lists: every row compared. A few more candidates than asked settle what rounding leaves open."""
+        wide = min(k + 4, self.n - (1 if (own >= 0).any() else 0))
+        found = self.fresh(len(Q), wide)
+        shared = (Q, own, self.panels, self.start, self.first, *found)
+        self.workers.spread(lambda a, b: scan(*shared, a, b), len(Q), GROUP)
+        self.workers.spread(lambda a, b: kernel.rerank(Q, self.Z, *found, a, b), len(Q), 8192)
+        return Lists(np.ascontiguousarray(found.value[:, :k]), np.ascontiguousarray(found.ident[:, :k]))
+
+    def probed(
+        self, Q: NDArray[np.float32], at: NDArray[np.int64], own: NDArray[np.int32], k: int, budget: float
+    ) -> Lists:
+        """Approximate lists; the queries come cell after cell, cell c has the rows at[c]..at[c + 1]."""
+        found = self.fresh(len(Q), k)
+        reach = self.cells_in_reach(budget)
+        shared = (Q, at, own, self.panels, self.start, self.first, self.C, self.half, reach, np.float32(budget), *found)
+        step = 8 if len(Q) > self.n_cells * 20 else 64
+        self.workers.spread(lambda a, b: kernel.probe(*shared, a, b), self.n_cells, step)
+        self.workers.spread(lambda a, b: kernel.rerank(Q, self.Z, *found, a, b), len(Q), 8192)
+        missing = np.flatnonzero(found.ident[:, -1] < 0)
+        if len(missing):
+            full = self.scanned(np.ascontiguousarray(Q[missing]), own[missing], k)
+            found.value[missing], found.ident[missing] = full.value, full.ident
+        return found
+
+    def calibrated(self, k: int, miss: float) -> Effort:
+        """The budget at which a search misses about the share `miss` of the true neighbours of random rows."""
+        m = min(self.n, QUERIES)
+        q = np.sort(seeds.rng(self.seed, "queries").choice(self.n, m, replace=False))
+        Q, own = np.ascontiguousarray(self.Z[q]), q.astype(np.int32)
+        limit = self.scanned(Q, own, k).value[:, -1]
+        at = np.searchsorted(q, self.start).astype(np.int64)
+        budget, before = float(BUDGETS[0]), (0.0, 1.0)
+        while True:
+            rate = 1 - found_share(self.probed(Q, at, own, k, budget).value, limit)
+            if rate <= miss or budget >= min(self.n, BUDGETS[1]):
+                break
+            before = (budget, rate)
+            budget *= 2
+        if before[0] > 0 and rate < miss:
+            # misses fall about like a power of the budget: interpolate on logarithms
+            x = np.log(before[1] / miss) / np.log(before[1] / max(rate, 1e-6))
+            budget = before[0] * 2.0 ** float(x)
+        return Effort(float(round(budget)), q, limit)
+
+
+def per_query(value: NDArray[np.float32], limit: NDArray[np.float32]) -> NDArray[np.float64]:
+    """Recall of every query by distance: entries no farther than its true k-th neighbour, rounding forgiven."""
+    return (value <= (limit * np.float32(1 + 1e-5) + np.float32(1e-12))[:, None]).mean(axis=1)
+
+
+def found_share(value: NDArray[np.float32], limit: NDArray[np.float32]) -> float:
+    """Mean recall of the queries; ties count as found."""
+    return float(per_query(value, limit).mean())
+
+
+def self_search(index: Index, k: int, recall: float) -> tuple[Lists, Effort | None]:
+    """Lists of all indexed rows, themselves left out, with reverse edges offered."""
+    own = np.arange(index.n, dtype=np.int32)
+    if index.exact:
+        return index.scanned(index.Z, own, k), None
+    effort = index.calibrated(k, (1 - recall) / REVERSE_GAIN)
+    while True:
+        found = index.probed(index.Z, index.start, own, k, effort.budget)
+        step = index.workers.spread(lambda a, b, f=found: kernel.offers(*f, a, b), index.n, 8192)
+        for offer in step:
+            kernel.accept(*found, *offer)
+        reached = found_share(found.value[effort.queries], effort.limit)
+        if reached >= recall or effort.budget >= min(index.n, BUDGETS[1]):
+            return found, effort
+        effort = effort._replace(budget=effort.budget * 1.2)
+
 
 class Found(NamedTuple):
+    """Neighbours of new rows among indexed rows: original row numbers and distances, nearest first."""
+
     indices: NDArray[np.int32]
     distances: NDArray[np.float32]
 
 
-class Index:
-    """Rows to be searched."""
-
-    def __init__(self, X: NDArray[np.float32], threads: int | None = None, seed: int = 0) -> None:
-        self.X = np.ascontiguousarray(X, np.float32)
-        self.square = np.einsum("ij,ij->i", self.X, self.X)
-
-    def query(self, Y: NDArray[np.float32], k: int) -> Found:
-        """The `k` nearest indexed rows of every row of `Y`."""
-        idx = np.empty((len(Y), k), np.int32)
-        dist = np.empty((len(Y), k), np.float32)
-        for a in range(0, len(Y), 256):
-            part = Y[a : a + 256]
-            near = np.argpartition(self.square - 2 * part @ self.X.T, k - 1, axis=1)[:, :k]
-            exact = np.sqrt(((part[:, None] - self.X[near]) ** 2).sum(-1))
-            o = np.argsort(exact, axis=1, kind="stable")
-            idx[a : a + 256], dist[a : a + 256] = np.take_along_axis(near, o, 1), np.take_along_axis(exact, o, 1)
-        return Found(idx, dist)
+def query(index: Index, Y: NDArray[np.float32], k: int, budget: float) -> Found:
+    """The `k` nearest indexed rows of every row of `Y`; `budget` from :meth:`Index.calibrated` (unused if exact)."""
+    Q = index.normalised(np.ascontiguousarray(Y, np.float32))
+    nobody = np.full(len(Q), -1, np.int32)
+    back: NDArray[np.intp]
+    if index.exact:
+        found, back = index.scanned(Q, nobody, k), np.arange(len(Q))
+    else:
+        label = np.empty(len(Q), np.int32)
+        across = np.ascontiguousarray(index.C.T)
+        index.workers.spread(lambda a, b: cut.assign(Q, across, index.half, label, a, b), len(Q), 16384)
+        order, at = cut.group(label, index.n_cells)
+        found = index.probed(np.ascontiguousarray(Q[order]), at, nobody, k, budget)
+        back = np.argsort(order, kind="stable")
+    return Found(index.order[found.ident[back]], np.sqrt(found.value[back]) * np.float32(index.scale))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import NamedTuple
 
 import numpy as np
@@ -9,10 +10,13 @@ from numpy.typing import NDArray
 
 from cimlnk.common import seeds
 
-from .search import Index
+from .nearest import checked, knn
+from .search import Found, Index, query
+from .tasks import pool
 
 CHUNK = 200_000
 K = 15
+RECALL = 0.9  # of the neighbours that vote; a vote of 15 does not need them all
 
 
 class Transfer(NamedTuple):
@@ -21,6 +25,22 @@ class Transfer(NamedTuple):
     labels: NDArray[np.int32]
     confidence: NDArray[np.float32]
     agreement: float
+
+
+class Extension(NamedTuple):
+    """Labels and confidence of new cells, and how far they lie from the known ones (above 1: unusually far)."""
+
+    labels: NDArray[np.int32]
+    confidence: NDArray[np.float32]
+    strangeness: NDArray[np.float32]
+
+
+def finite(part: NDArray[np.float32], start: int) -> NDArray[np.float32]:
+    """`part`, or a ValueError naming the first row that is not finite."""
+    good = np.isfinite(part).all(axis=1)
+    if not good.all():
+        raise ValueError(f"row {start + int(np.argmin(good))} holds NaN or infinite values")
+    return part
 
 
 def sketch(X: NDArray[np.float32], n: int, seed: int = 0) -> NDArray[np.int64]:
@@ -72,22 +92,63 @@ def transfer(
     Transfer; `agreement` is the share of sketch cells whose own label their sketch neighbours give back.
     """
     sure = np.ones(len(rows), np.float32) if confidence is None else confidence
-    base = np.asarray(X[rows])
-    index = Index(base, threads=threads, seed=seed)
-    inner = index.query(base, k + 1)
-    own = np.arange(len(rows))[:, None]
-    # drop the cell itself, or the farthest neighbour if duplicates have crowded it out
-    other = np.argsort(inner.indices == own, axis=1, kind="stable")[:, :k]
-    back, _ = vote(
-        np.take_along_axis(inner.indices, other, 1), np.take_along_axis(inner.distances, other, 1), labels, sure
-    )
     out, share = np.empty(len(X), np.int32), np.empty(len(X), np.float32)
-    for a in range(0, len(X), CHUNK):
-        b = min(len(X), a + CHUNK)
-        found = index.query(np.asarray(X[a:b]), k)
+    base = np.asarray(X[rows])
+    inner = knn(base, k, RECALL, seed, threads)
+    back, _ = vote(inner.indices, inner.distances, labels, sure)
+    for a, b, found in nearest_in(base, X, k, seed, threads):
         out[a:b], share[a:b] = vote(found.indices, found.distances, labels, sure)
     out[rows], share[rows] = labels, sure
     return Transfer(out, share, float(np.mean(back == labels)))
+
+
+def nearest_in(
+    base: NDArray[np.float32], X: NDArray[np.float32], k: int, seed: int, threads: int | None
+) -> Iterator[tuple[int, int, Found]]:
+    """The `k` rows of `base` nearest to every row of `X`, in pieces of CHUNK rows: first row, end, neighbours."""
+    with pool(threads) as workers:
+        index = Index(checked(base, k), workers, seed)
+        budget = 0.0 if index.exact else index.calibrated(k, 1 - RECALL).budget
+        for a in range(0, len(X), CHUNK):
+            b = min(len(X), a + CHUNK)
+            yield a, b, query(index, finite(np.asarray(X[a:b], np.float32), a), k, budget)
+
+
+def extend(
+    known: NDArray[np.float32],
+    labels: NDArray[np.int32],
+    new: NDArray[np.float32],
+    confidence: NDArray[np.float32] | None = None,
+    seed: int = 0,
+    threads: int | None = None,
+    k: int = K,
+) -> Extension:
+    """Add cells (a later time point) to an existing clustering without redoing it.
+
+    Each new cell takes the label most of its nearest known cells carry. A population that did not exist before cannot
+    get a label of its own this way, so every new cell also gets a strangeness: its distance to the k-th known
+    neighbour over the 99th percentile of the same distance among the known cells of its label. Many cells above 1
+    mean that the clustering should be redone.
+
+    Parameters
+    ----------
+    known, labels, confidence
+        n x d features of the clustered cells, their labels from 0, optional confidence.
+    new
+        m x d features in the same space.
+    """
+    rows = np.arange(len(known), dtype=np.int64)
+    sure = np.ones(len(rows), np.float32) if confidence is None else confidence
+    inner = knn(known, k, RECALL, seed, threads).distances[:, -1]
+    usual = np.array(
+        [np.quantile(inner[labels == c], 0.99) if (labels == c).any() else 0 for c in range(labels.max() + 1)]
+    )
+    out, share = np.empty(len(new), np.int32), np.empty(len(new), np.float32)
+    strange = np.empty(len(new), np.float32)
+    for a, b, found in nearest_in(known, new, k, seed, threads):
+        out[a:b], share[a:b] = vote(found.indices, found.distances, labels, sure)
+        strange[a:b] = found.distances[:, -1] / np.maximum(usual[out[a:b]], 1e-12)
+    return Extension(out, share, strange)
 
 
 def place(
@@ -99,11 +160,8 @@ def place(
     k: int = 3,
 ) -> NDArray[np.float32]:
     """Positions of all rows in the sketch's picture: the weighted mean of the `k` nearest sketch cells' positions."""
-    index = Index(np.asarray(X[rows]), threads=threads, seed=seed)
     out = np.empty((len(X), 2), np.float32)
-    for a in range(0, len(X), CHUNK):
-        b = min(len(X), a + CHUNK)
-        found = index.query(np.asarray(X[a:b]), k)
+    for a, b, found in nearest_in(np.asarray(X[rows]), X, k, seed, threads):
         weight = 1.0 / (found.distances + 1e-6)
         weight /= weight.sum(axis=1, keepdims=True)
         out[a:b] = np.einsum("nk,nkc->nc", weight, points[found.indices])

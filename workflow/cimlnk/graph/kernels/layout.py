@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import llvmlite.ir as ir
 import numpy as np
 from numba import types
@@ -11,13 +13,16 @@ from .jit import jit
 
 
 @intrinsic
-def float_bits(typingctx, x):
+def _float_bits(typingctx, x):
     """The 32 bits of a float32 as a signed integer."""
 
     def codegen(context, builder, signature, args):
         return builder.bitcast(args[0], ir.IntType(32))
 
     return types.int32(types.float32), codegen
+
+
+float_bits: Any = _float_bits
 
 
 @jit(inline=True)

@@ -1,0 +1,49 @@
+"""Many equal rows: found beforehand, so that they cost nothing and stay connected."""
+
+from __future__ import annotations
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .kernels.rows import hash_rows
+from .tasks import Pool
+
+
+def crowds(X: NDArray[np.float32], k: int, workers: Pool) -> list[NDArray[np.int64]]:
+    """Groups of more than k + 1 equal rows, each as sorted row numbers, in the order of their first row."""
+    n = len(X)
+    code = np.empty(n, np.uint64)
+    workers.spread(lambda a, b: hash_rows(X, code, a, b), n, 16384)
+    order = np.argsort(code, kind="stable")
+    change = np.flatnonzero(np.diff(code[order])) + 1
+    start, end = np.concatenate([[0], change]), np.concatenate([change, [n]])
+    groups = []
+    for s, e in zip(start[end - start > k + 1], end[end - start > k + 1], strict=True):
+        rows = order[s:e]
+        rows = rows[(X[rows] == X[rows[0]]).all(axis=1)]  # a hash can meet by chance
+        if len(rows) > k + 1:
+            groups.append(rows.astype(np.int64))
+    return sorted(groups, key=lambda g: int(g[0]))
+
+
+def ring(size: int, k: int) -> NDArray[np.int64]:
+    """k steps around a ring of `size` > k places: 1, 2, 4, ... both ways, then the shortest ones left.
+
+    With these as neighbours, equal rows form one connected graph of small diameter instead of scattered cliques.
+    """
+    powers = [s << i for i in range(size.bit_length()) for s in (1, -1)]
+    steps: list[int] = []
+    for step in [*powers, *range(1, size)]:
+        if step % size != 0 and step % size not in steps:
+            steps.append(step % size)
+        if len(steps) == k:
+            break
+    return np.array(steps, np.int64)
+
+
+def fill_crowd(rows: NDArray[np.int64], indices: NDArray[np.int32], distances: NDArray[np.float32]) -> None:
+    """Write the lists of equal rows: other rows of the group, at distance 0."""
+    size, k = len(rows), indices.shape[1]
+    place = (np.arange(size)[:, None] + ring(size, k)[None, :]) % size
+    indices[rows] = rows[place]
+    distances[rows] = 0

@@ -1,0 +1,138 @@
+"""Cutting the rows into small cells by k-means, on two levels."""
+
+from __future__ import annotations
+
+import numpy as np
+
+from .jit import jit
+
+
+@jit(fast=True)
+def half_squares(C):
+    """Half the squared length of every row."""
+    out = np.empty(len(C), np.float32)
+    for j in range(len(C)):
+        s = np.float32(0)
+        for f in range(C.shape[1]):
+            s += C[j, f] * C[j, f]
+        out[j] = s * np.float32(0.5)
+    return out
+
+
+@jit(fast=True)
+def assign(X, transposed, half, label, a, b):
+    """Nearest centre of the rows a..b; `transposed` is d x K."""
+    K = transposed.shape[1]
+    block = np.empty((min(512, max(b - a, 1)), K), np.float32)
+    for i0 in range(a, b, 512):
+        i1 = min(b, i0 + 512)
+        G = block[: i1 - i0]
+        np.dot(X[i0:i1], transposed, G)
+        for i in range(i0, i1):
+            row = G[i - i0]
+            top = np.float32(-3e38)
+            for j in range(K):
+                v = row[j] - half[j]
+                row[j] = v
+                top = max(top, v)
+            for j in range(K):
+                if row[j] == top:
+                    label[i] = j
+                    break
+
+
+@jit(fast=True)
+def k_means(S, K, rounds):
+    """Centres of `K` groups, starting from evenly spaced rows; an empty group starts again from another row."""
+    n, d = S.shape
+    C = np.empty((K, d), np.float32)
+    for j in range(K):
+        C[j] = S[(j * n) // K]
+    label = np.zeros(n, np.int32)
+    size = np.zeros(K, np.int64)
+    total = np.zeros((K, d), np.float64)
+    for turn in range(rounds):
+        assign(S, np.ascontiguousarray(C.T), half_squares(C), label, 0, n)
+        size[:] = 0
+        total[:] = 0.0
+        for i in range(n):
+            size[label[i]] += 1
+            for f in range(d):
+                total[label[i], f] += S[i, f]
+        for j in range(K):
+            if size[j] > 0:
+                for f in range(d):
+                    C[j, f] = total[j, f] / size[j]
+            else:
+                C[j] = S[(j * 7919 + turn * 104729) % n]
+    return C
+
+
+@jit()
+def group(label, K):
+    """Counting sort: rows in order of their label, and where each label starts."""
+    start = np.zeros(K + 1, np.int64)
+    for v in label:
+        start[v + 1] += 1
+    for j in range(K):
+        start[j + 1] += start[j]
+    place = start[:-1].copy()
+    order = np.empty(len(label), np.int32)
+    for i in range(len(label)):
+        order[place[label[i]]] = i
+        place[label[i]] += 1
+    return order, start
+
+
+@jit()
+def gather(X, order, out, a, b):
+    """Rows a..b of ``X[order]``."""
+    for i in range(a, b):
+        out[i] = X[order[i]]
+
+
+@jit(fast=True)
+def split(X, lo, hi, size, most, rounds, order):
+    """Cut the rows lo..hi into cells of about `size`, none above `most`; writes their order, returns the sizes."""
+    m = hi - lo
+    K = max(1, (m + size - 1) // size)
+    label = np.zeros(m, np.int32)
+    if K > 1:
+        step = max(1, m // (K * 40))
+        C = k_means(np.ascontiguousarray(X[lo:hi:step]), K, rounds)
+        assign(X[lo:hi], np.ascontiguousarray(C.T), half_squares(C), label, 0, m)
+    local, start = group(label, K)
+    for i in range(m):
+        order[lo + i] = lo + local[i]
+    sizes = np.empty(K + m // most + 1, np.int64)
+    count = 0
+    for j in range(K):
+        s = start[j + 1] - start[j]
+        # rows that k-means cannot part (many equal ones) are cut by index, or the work would grow with the square
+        parts = (s + most - 1) // most
+        for p in range(parts):
+            sizes[count] = ((p + 1) * s) // parts - (p * s) // parts
+            count += 1
+    return sizes[:count].copy()
+
+
+@jit(fast=True)
+def nearest_cells(C, half, a, b, out):
+    """The cells nearest to the cells a..b by their centres, the cell itself first."""
+    count = out.shape[1]
+    G = np.dot(C[a:b], np.ascontiguousarray(C.T))
+    value = np.empty(count, np.float32)
+    ident = np.empty(count, np.int32)
+    for i in range(a, b):
+        s = G[i - a]
+        for j in range(len(C)):
+            s[j] = half[j] - s[j]
+        s[i] = np.float32(-3e38)
+        limit = np.partition(s, count - 1)[count - 1]
+        found = 0
+        for j in range(len(C)):
+            if s[j] <= limit and found < count:
+                value[found] = s[j]
+                ident[found] = j
+                found += 1
+        out[i] = ident[np.argsort(value, kind="mergesort")]
