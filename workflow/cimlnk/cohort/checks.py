@@ -147,7 +147,7 @@ def _check_arms(table: pd.DataFrame, file: str, cfg: Mapping[str, Any], problems
 
 
 def _check_timepoints(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: Problems) -> None:
-    """A label is one day (within the window), and the labels of a tissue do not overlap in time."""
+    """A label is one day (within the window), and a day of an arm and tissue has one label."""
     file, window = cfg["cohort"]["samples"], cfg["cohort"]["timepoint_window"]
     known = samples.dropna(subset=["timepoint", "day", "tissue_or_product"])
     for (tissue, label), rows in known.groupby(["tissue_or_product", "timepoint"], sort=True):
@@ -158,12 +158,11 @@ def _check_timepoints(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: P
                 f"day {common:g}{near}, as the other {tissue} samples of time point {label!r} (cohort.timepoint_window)"
             )
             problems.add(file, f"row {row['row']}, column day", int(row["day"]), expected)
-    for (patient, tissue, modality, day), rows in known.groupby(
-        ["patient", "tissue_or_product", "modality", "day"], sort=True
+    for (arm, tissue, day), rows in known.dropna(subset=["arm"]).groupby(
+        ["arm", "tissue_or_product", "day"], sort=True
     ):
-        first = rows.iloc[0]
-        for row in rows[rows["timepoint"] != first["timepoint"]].to_dict("records"):
-            expected = (
-                f"{first['timepoint']!r} as in row {first['row']}: {tissue} of {patient} on day {day:g} ({modality})"
-            )
+        common = rows["timepoint"].mode().min()
+        first = rows[rows["timepoint"] == common].iloc[0]
+        for row in rows[rows["timepoint"] != common].to_dict("records"):
+            expected = f"{common!r} as in row {first['row']}: {tissue} of arm {arm} on day {day:g} has one label"
             problems.add(file, f"row {row['row']}, column timepoint", row["timepoint"], expected)

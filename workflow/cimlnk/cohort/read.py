@@ -138,27 +138,30 @@ def _check_header(
     problems: Problems,
 ) -> None:
     known = [*required, *optional]
-    absent = [c for c in known if c not in header]
-    for i, name in enumerate(header):
-        where = f"row {row}, column {i + 1}"
-        if name == "":
-            problems.add(file, where, Plain("no name"), "a column name")
-        elif name in header[:i]:
-            problems.add(file, where, name, "every column name once")
-        elif name not in known and (closed or _surely_meant(name, absent)):
-            expected = f"one of the columns {', '.join(known)}" + ("" if closed else ", or a covariate of another name")
-            problems.add(file, where, name, expected, known)
+    strangers = [name for name in dict.fromkeys(header) if name and name not in known]
     for name in required:
-        if name not in header:
-            strangers = [c for c in header if c not in known]
+        if name in header:
+            continue
+        meant = nearest(name, strangers)
+        if meant is None:
             problems.add(file, f"row {row}, column {name}", Plain("no such column"), f"a column {name!r} in the header")
-            near = nearest(name, strangers)
-            if near is not None and near not in (e.found for e in problems.errors):
-                problems.errors[-1] = UserError(file, f"row {row}, column {near}", near, f"the column {name!r}", [name])
+        else:
+            strangers.remove(meant)
+            problems.add(file, f"row {row}, column {meant}", meant, f"the column {name!r}", [name])
+    absent = [name for name in optional if name not in header]
+    for name in strangers:
+        if closed or _surely_meant(name, absent):
+            expected = f"one of the columns {', '.join(known)}" + ("" if closed else ", or a covariate of another name")
+            problems.add(file, f"row {row}, column {name}", name, expected, known)
+    for i, name in enumerate(header):
+        if name == "":
+            problems.add(file, f"row {row}, column {i + 1}", Plain("no name"), "a column name")
+        elif name in header[:i]:
+            problems.add(file, f"row {row}, column {i + 1}", name, "every column name once")
 
 
 def _surely_meant(name: str, absent: list[str]) -> bool:
     import difflib
 
     plain = name.lower().replace(" ", "_")
-    return bool(difflib.get_close_matches(plain, absent, n=1, cutoff=0.85))
+    return bool(difflib.get_close_matches(plain, absent, n=1, cutoff=0.82))
