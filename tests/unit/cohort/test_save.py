@@ -1,0 +1,71 @@
+"""The tables of a cohort on disk."""
+
+import json
+
+import pytest
+
+from cimlnk.cohort.config import resolve
+from cimlnk.cohort.save import save_cohort, sheet_settings
+from cimlnk.cohort.tables import COUNTS, PATIENTS, SAMPLES
+from cimlnk.common.errors import UserErrors
+from cimlnk.common.job import KEEP_GOING
+from cimlnk.common.tables import read_provenance, read_table
+
+
+def save(folder, out, read_header=None):
+    out.mkdir(exist_ok=True)
+    places = {name: out / f"{name}.parquet" for name in ("samples", "counts", "patients")}
+
+    def header(path):
+        from types import SimpleNamespace
+
+        return SimpleNamespace(channels=["Time", "Ir191Di", "Er170Di", "Yb176Di", "Bi209Di"], markers=[""] * 5)
+
+    settings = sheet_settings(resolve(folder.config, folder.base))
+    notes = save_cohort(
+        settings, folder.base, **places, design=out / "design.json", read_header=read_header or header,
+        provenance={"rule": "cohort_tables"},
+    )  # fmt: skip
+    return places, notes
+
+
+def test_tables_fit_their_schemas_and_hold_the_sheets_paths(folder, tmp_path):
+    places, notes = save(folder, tmp_path / "out")
+    samples = read_table(places["samples"], SAMPLES)
+    assert samples["path"].tolist()[0] == "fcs/a_pre.fcs"
+    assert len(read_table(places["counts"], COUNTS)) == 4
+    assert read_table(places["patients"], PATIENTS)["arm"].tolist() == ["CIML", "IL2_only"]
+    assert read_provenance(places["samples"]) == {"rule": "cohort_tables"}
+    design = json.loads((tmp_path / "out/design.json").read_text())
+    assert design["warnings"] == notes == ["patient a has no rna blood sample at pre: folds only from the counts sheet"]
+    assert design["modalities"]["cytof"]["factors"]["arm"]["aliased"] == 1
+
+
+def test_the_same_sheets_give_the_same_bytes(folder, tmp_path):
+    save(folder, tmp_path / "one")
+    save(folder, tmp_path / "two")
+    for file in sorted((tmp_path / "one").iterdir()):
+        assert file.read_bytes() == (tmp_path / "two" / file.name).read_bytes(), file.name
+
+
+def test_a_bad_file_stops_the_run_but_not_under_keep_going(folder, tmp_path, monkeypatch):
+    from cimlnk.common.errors import UserError
+
+    def broken(path):
+        raise UserError(path.name, "HEADER", "XLS", "an FCS version")
+
+    monkeypatch.delenv(KEEP_GOING, raising=False)
+    with pytest.raises(UserErrors) as caught:
+        save(folder, tmp_path / "out", broken)
+    assert len(caught.value.errors) == 4
+    monkeypatch.setenv(KEEP_GOING, "1")
+    places, notes = save(folder, tmp_path / "out", broken)
+    assert places["samples"].exists()
+    assert "a_d7.fcs: HEADER: found 'XLS', expected an FCS version" in notes
+
+
+def test_a_title_does_not_touch_the_tables_settings(folder):
+    before = sheet_settings(resolve(folder.config, folder.base))
+    folder.config["cohort"]["title"] = "Another"
+    folder.config["graph"] = {"k": 30}
+    assert sheet_settings(resolve(folder.config, folder.base)) == before
