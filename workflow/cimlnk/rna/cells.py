@@ -17,12 +17,13 @@ from cimlnk.common.tables import write_table
 
 from .ambient import Ambient, estimate_ambient, subtract_ambient
 from .counts import Counts
+from .doublets import find_doublets
 from .gates import GateTable
 from .genes import LineageTable, load_lineages
 from .lineage import Lineages
 from .normalise import normalise
 from .read import read_counts
-from .selection import live_singlets, marker_model, nk_probability
+from .selection import live_cells, marker_model, nk_probability, single_cells
 from .tables import GATES
 
 LOG = logging.getLogger("cimlnk.rna.cells")
@@ -74,9 +75,12 @@ def make_cells(
     known = load_lineages(lineages)
     _check_markers(raw, counts, known)
     table = GateTable(sample)
-    singlets, values, doublets = live_singlets(raw, counts, table, settings, seed, sample)
-    matrix = counts.matrix[singlets]
-    fit = marker_model(matrix, counts.genes, known.markers)
+    live, values = live_cells(raw, counts, table, settings, seed, sample)
+    matrix = counts.matrix[live]
+    doublets = find_doublets(matrix, settings["doublets"], seed, sample)
+    single = single_cells(table, doublets)
+    matrix = matrix[single]
+    fit = marker_model(matrix, counts.genes, known)
     probability = nk_probability(table, fit, known, settings["nk"]["probability"])
     selected = probability >= settings["nk"]["probability"]
     ambient = estimate_ambient(matrix, counts.genes, fit.best().astype(str), known.ambient)
@@ -84,20 +88,20 @@ def make_cells(
         raise UserError(
             raw,
             "NK selection",
-            Plain(f"{int(selected.sum())} NK cells among {int(singlets.sum())} live single cells"),
+            Plain(f"{int(selected.sum())} NK cells among {len(selected)} live single cells"),
             f"at least {settings['nk']['min_cells']} (rna.nk.min_cells); most cells are {_commonest(fit)}",
         )
     kept = matrix[selected]
     if settings["ambient"]["correct"]:
         kept = subtract_ambient(kept, ambient, seed, sample)
-    rows = np.flatnonzero(singlets)[selected]
+    rows = np.flatnonzero(live)[single][selected]
     obs = pd.DataFrame(
         {
             "sample": sample,
             "n_counts": values["n_counts"][rows],
             "n_genes": values["n_genes"][rows],
             "mito_percent": values["mito_percent"][rows].astype(np.float32),
-            "doublet_score": doublets.score[selected].astype(np.float32),
+            "doublet_score": doublets.score[single][selected].astype(np.float32),
             "nk_probability": probability[selected].astype(np.float32),
         },
         index=[f"{sample}:{b}" for b in counts.barcodes[rows]],
@@ -109,12 +113,12 @@ def make_cells(
         "reason": None,
         "summary": {
             "n_events": counts.matrix.shape[0],
-            "n_live_singlets": int(singlets.sum()),
+            "n_live_singlets": len(selected),
             "n_lymphocytes": float(last["n_in"]),
             "n_nk": int(selected.sum()),
             "n_nk_low": last["n_out_low"],
             "n_nk_high": last["n_out_high"],
-            "qc_score": round(float(singlets.mean()), 6),
+            "qc_score": round(len(selected) / counts.matrix.shape[0], 6),
         },
         "found": counts.found,
         "notes": list(counts.notes),

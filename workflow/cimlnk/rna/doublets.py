@@ -14,6 +14,7 @@ from cimlnk.common.seeds import derive
 
 RATE_PER_CELL = 8e-6  # 10x Chromium: about 0.8 % doublets per 1,000 recovered cells
 LARGEST_RATE = 0.2
+ALWAYS_PLAUSIBLE = 0.1  # automatic thresholds calling no more than this are trusted, as loading is rarely known
 
 
 @dataclass(frozen=True)
@@ -74,7 +75,7 @@ def find_doublets(counts: sp.csr_matrix, settings: Mapping[str, Any], seed: int,
     if np.isnan(threshold):
         return Doublets(score, nobody, np.nan, rate, "the simulated doublets' scores have no two modes")
     called = score > threshold
-    ceiling = settings["max_excess"] * rate + 0.02
+    ceiling = max(settings["max_excess"] * rate, ALWAYS_PLAUSIBLE)
     if called.mean() > ceiling:
         reason = (
             f"the automatic threshold {threshold:.3f} would call {100 * called.mean():.1f} % of the cells where "

@@ -16,7 +16,7 @@ from cimlnk.common.errors import Plain, Problems, UserError
 # Patterns on human gene symbols; each family is documented in docs/methods/rna.md.
 FAMILIES: dict[str, re.Pattern[str]] = {
     "mitochondrial": re.compile(r"^MT-"),
-    "ribosomal": re.compile(r"^(RP[SL]\d|RPLP\d|RPSA$|MRP[SL]\d)"),
+    "ribosomal": re.compile(r"^(RP[SL]\d+[AXYL]?\d*$|RPLP\d$|RPSA$|MRP[SL]\d)"),
     "haemoglobin": re.compile(r"^HB[ABDEGMQZ]\d?$"),
     "receptor": re.compile(r"^(TR[ABGD][VDJ]|IG[HKL][VDJ]|IGH[ADEGM]|IGK[C]|IGLC)"),
     "KIR": re.compile(r"^KIR[23]D[LSX]"),

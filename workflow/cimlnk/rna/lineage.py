@@ -8,7 +8,7 @@ foreign one (CD3 transcripts in NK cells, ambient RNA), so no single gene can de
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -51,7 +51,7 @@ class Lineages:
     genes: tuple[str, ...]
     converged: bool
 
-    def of(self, names: list[str]) -> np.ndarray:
+    def of(self, names: Sequence[str]) -> np.ndarray:
         """Probability of belonging to any of `names`, per cell."""
         return self.probability[:, [self.names.index(n) for n in names]].sum(axis=1)
 

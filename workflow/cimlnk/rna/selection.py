@@ -11,7 +11,7 @@ import scipy.sparse as sp
 from cimlnk.common.errors import Plain, UserError
 
 from .counts import Counts
-from .doublets import Doublets, find_doublets
+from .doublets import Doublets
 from .gates import GateTable
 from .genes import LineageTable
 from .lineage import Lineages, assign_lineages
@@ -21,10 +21,10 @@ STRICT, GENEROUS = 0.9, 0.1  # probabilities that bound the number of NK cells
 EMPTY_DROPLETS = 10  # median counts per barcode below which a matrix is that of all droplets
 
 
-def live_singlets(
+def live_cells(
     raw: str, counts: Counts, table: GateTable, settings: Mapping[str, Any], seed: int, sample: str
-) -> tuple[np.ndarray, dict[str, np.ndarray], Doublets]:
-    """Live single cells: mask over barcodes, the quality measures, and the doublet calls of the singlets."""
+) -> tuple[np.ndarray, dict[str, np.ndarray]]:
+    """Mask over barcodes of the cells that pass quality control, and the measures it was made on."""
     values = measures(counts.matrix, counts.genes)
     middle = float(np.median(values["n_counts"]))
     if middle < EMPTY_DROPLETS:
@@ -45,37 +45,29 @@ def live_singlets(
         raise UserError(
             raw, "cell quality", Plain(f"none of {len(kept)} barcodes passes"), "cells that pass the bounds of rna.qc"
         )
-    doublets = find_doublets(counts.matrix[kept], settings["doublets"], seed, sample)
-    singlets = kept.copy()
-    singlets[np.flatnonzero(kept)[doublets.called]] = False
+    return kept, values
+
+
+def single_cells(table: GateTable, doublets: Doublets) -> np.ndarray:
+    """Mask over live cells of those that are no doublets."""
     table.add(
         "singlets",
-        int(kept.sum()),
-        int(singlets.sum()),
+        len(doublets.called),
+        int((~doublets.called).sum()),
         method="scrublet" if np.isfinite(doublets.threshold) else "skipped",
         channel="doublet_score",
         threshold=(doublets.threshold, np.nan, np.nan),
         reason=doublets.reason,
     )
-    of_singlets = ~doublets.called
-    return (
-        singlets,
-        values,
-        Doublets(
-            doublets.score[of_singlets],
-            doublets.called[of_singlets],
-            doublets.threshold,
-            doublets.expected_rate,
-            doublets.reason,
-        ),
-    )
+    return ~doublets.called
 
 
-def marker_model(matrix: sp.csr_matrix, genes: np.ndarray, markers: Mapping[str, tuple[str, ...]]) -> Lineages:
+def marker_model(matrix: sp.csr_matrix, genes: np.ndarray, known: LineageTable) -> Lineages:
+    """Fit the marker model to live cells (cells x `genes`)."""
     position = {g: i for i, g in enumerate(genes)}
-    used = tuple(sorted({g for names in markers.values() for g in names if g in position}))
+    used = tuple(sorted({g for names in known.markers.values() for g in names if g in position}))
     counts = matrix[:, [position[g] for g in used]].toarray().astype(np.float64)
-    return assign_lineages(counts, np.asarray(matrix.sum(axis=1)).ravel(), used, markers)
+    return assign_lineages(counts, np.asarray(matrix.sum(axis=1)).ravel(), used, known.markers)
 
 
 def nk_probability(table: GateTable, fit: Lineages, known: LineageTable, cut: float) -> np.ndarray:
