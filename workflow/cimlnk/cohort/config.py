@@ -18,7 +18,19 @@ from cimlnk.common.errors import Plain, Problems, UserError
 from .describe import expectation, hint, types
 from .schemas import config_schema
 
-SHEETS = ("samples", "counts", "patients", "panel")
+ROOT = Path(__file__).resolve().parents[3]
+# Keys whose value is the path of a file that must be there before anything is run.
+FILES = (
+    "cohort.samples",
+    "cohort.counts",
+    "cohort.patients",
+    "cohort.panel",
+    "cytof.gates",
+    "cytof.manual_gates.file",
+    "rna.lineages",
+    "populations.cytof.definitions",
+    "populations.rna.definitions",
+)
 
 
 def resolve(config: Mapping[str, Any], base: str | Path, file: str | None = None) -> dict[str, Any]:
@@ -62,7 +74,7 @@ def resolve(config: Mapping[str, Any], base: str | Path, file: str | None = None
             problems.add(name, key_path(path), Plain(str(value)), "a finite number")
     problems.raise_if_any()
     full = fill_defaults(given, schema)
-    _check_sheets(full["cohort"], Path(base), name, problems)
+    _check_files(full, Path(base), name, problems)
     problems.raise_if_any()
     return full
 
@@ -142,14 +154,18 @@ def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tupl
         yield path, value
 
 
-def _check_sheets(cohort: Mapping[str, Any], base: Path, file: str, problems: Problems) -> None:
-    """Every sheet named in the config is a file; the nearest name in its folder is suggested."""
-    for key in SHEETS:
-        if cohort[key] is None:
+def _check_files(config: Mapping[str, Any], base: Path, file: str, problems: Problems) -> None:
+    """Every file named in the config is there; the nearest name in its folder is suggested."""
+    for key in FILES:
+        value: Any = config
+        for part in key.split("."):
+            value = value[part]
+        if value is None:
             continue
-        path = base / cohort[key]
-        if not path.is_file():
+        path = base / value
+        shipped = ROOT / value  # what comes with the workflow is named relative to it, wherever the cohort's sheets lie
+        if not path.is_file() and not (shipped.is_file() and not key.startswith("cohort.")):
             there = sorted(p.name for p in path.parent.iterdir()) if path.parent.is_dir() else []
-            near = [str(Path(cohort[key]).parent / n) for n in there]
+            near = [str(Path(value).parent / name) for name in there]
             found = "is a folder" if path.is_dir() else "is no such file"
-            problems.add(file, f"cohort.{key}", cohort[key], f"the path of a sheet, but there {found}", near)
+            problems.add(file, key, value, f"the path of a file, but there {found}", near)
