@@ -9,7 +9,9 @@ import pandas as pd
 # Jobs find the library without installing it: in this process, in scripts, in shell commands and in cluster jobs.
 sys.path.insert(0, str(ROOT / "workflow"))
 os.environ.update(
-    PYTHONPATH=os.pathsep.join([str(ROOT / "workflow"), *filter(None, [os.environ.get("PYTHONPATH")])])
+    PYTHONPATH=os.pathsep.join(
+        [str(ROOT / "workflow"), *filter(None, [os.environ.get("PYTHONPATH")])]
+    )
 )
 if workflow.execution_settings is not None and workflow.execution_settings.keep_going:
     os.environ.update(CIMLNK_KEEP_GOING="1")
@@ -56,7 +58,9 @@ def code(*modules):
     digest = hashlib.sha256()
     for module in ("__init__", *modules):
         path = ROOT / "workflow" / "cimlnk" / module
-        files = sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+        files = (
+            sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
+        )
         for file in files:
             digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
@@ -64,7 +68,10 @@ def code(*modules):
 
 def sample_files(wildcards):
     """The per-sample h5ad files of a modality, in the sheet's order."""
-    return [out(f"{wildcards.modality}/samples/{s}.h5ad") for s in samples_of(wildcards.modality)]
+    return [
+        out(f"{wildcards.modality}/samples/{s}.h5ad")
+        for s in samples_of(wildcards.modality)
+    ]
 
 
 def population_settings(wildcards):
@@ -81,7 +88,9 @@ def state_features(wildcards):
         return None
     from cimlnk.populations.definitions import load_definitions
 
-    genes = load_definitions(resource(CFG["populations"]["rna"]["definitions"])).features()
+    genes = load_definitions(
+        resource(CFG["populations"]["rna"]["definitions"])
+    ).features()
     return sorted({*genes, *CFG["populations"]["rna"]["state_genes"]})
 
 
@@ -92,23 +101,43 @@ def file_digest(path):
 
 def claims_tables(wildcards):
     """The tables claims are judged by; a name ending in _1, _2 … is one part of a table."""
-    tables = {name: out(f"cohort/{name}.parquet") for name in ("samples", "counts", "patients")}
-    tables |= {name: out(f"dynamics/{name}.parquet") for name in ("abundance", "folds", "kinetics", "diversity")}
+    tables = {
+        name: out(f"cohort/{name}.parquet")
+        for name in ("samples", "counts", "patients")
+    }
+    tables |= {
+        name: out(f"dynamics/{name}.parquet")
+        for name in ("abundance", "folds", "kinetics", "diversity")
+    }
     tables |= {f"state_{m}": out(f"{m}/state.parquet") for m in MODALITIES}
-    tables["tests_1"] = out("dynamics/tests.parquet")
+    for number, name in enumerate(["tests", "state", "repertoire_tests"], start=1):
+        tables[f"tests_{number}"] = out(f"dynamics/{name}.parquet")
     return tables
 
 
 def report_tables(wildcards):
     """Everything the site shows."""
-    files = [out(f"cohort/{name}") for name in ("samples.parquet", "counts.parquet", "patients.parquet", "design.json")]
+    files = [
+        out(f"cohort/{name}")
+        for name in (
+            "samples.parquet",
+            "counts.parquet",
+            "patients.parquet",
+            "design.json",
+        )
+    ]
     per_modality = (
         "summary.parquet cells.parquet populations.parquet annotation.parquet profiles.parquet umap.parquet "
         "resolutions.parquet cluster_support.parquet clustering.json graph.json features.json"
     ).split()
     for modality in MODALITIES:
         files += [out(f"{modality}/{name}") for name in per_modality]
-        files += [out(f"{modality}/gates/{sample}.parquet") for sample in samples_of(modality)]
-    files += [out(f"dynamics/{name}.parquet") for name in ("abundance", "folds", "kinetics", "diversity", "tests")]
+        files += [
+            out(f"{modality}/gates/{sample}.parquet") for sample in samples_of(modality)
+        ]
+    files += [
+        out(f"dynamics/{name}.parquet")
+        for name in ("abundance", "folds", "kinetics", "diversity", "tests")
+    ]
     files.append(out("claims/claims.parquet"))
     return files

@@ -97,8 +97,14 @@ def build(arms=("CIML", "IL2_only"), fold=FOLD, control_fold=2.0, shares=SHARES,
     tables = {
         "samples": samples, "patients": patients, "abundance": abundance, "folds": folds, "kinetics": kinetics,
         "state_cytof": state, "state_rna": rna, "diversity": diversity,
-        "tests": [{"p": 0.04, "p_floor": 0.03125}, {"p": np.nan, "p_floor": 0.03125}],
-        "donor_identity": [{"accuracy": 0.9, "chance": 0.17, "p": 0.001, "n_donors": 6, "reason": None}],
+        "tests": [
+            {"test": "signflip", "feature": None, "p": 0.04, "p_floor": 0.03125},
+            {"test": "state", "feature": "CD56", "p": np.nan, "p_floor": 0.03125},
+            {
+                "test": "donor_identity", "feature": "donor_receptors", "p": 0.001, "p_floor": 0.001, "effect": 0.9,
+                "effect_low": 0.8, "effect_high": 0.95, "n_patients": 6, "reason": None,
+            },
+        ],
         "recovery": [
             {"metric": "population_ari", "modality": m, "value": v} for m, v in (("cytof", 0.95), ("rna", 0.9))
         ],
@@ -173,7 +179,7 @@ FLAT = dict.fromkeys(SHARES, SHARES[("blood", -7)])
         ("C07", changed(control_fold=20.0)),
         ("C08", edit("kinetics", peak_fold=lambda t: np.where(t["patient"].str[-1].astype(int) > 3, 2.0, 30.0))),
         ("C09", changed(shares=FLAT, seed=3)),
-        ("C10", edit("donor_identity", p=0.4)),
+        ("C10", edit("tests", p=0.4)),
         ("C11", move("NKG2A", "fraction_positive", 0.5)),
         ("C11", move("KLRC1", "mean", 0.5, "state_rna")),
         ("C12", move("CD25", "median", 1.0)),
@@ -184,7 +190,7 @@ FLAT = dict.fromkeys(SHARES, SHARES[("blood", -7)])
         ("C19", move("NKG2C", "fraction_positive", 0.5)),
         ("C20", changed(shares={**SHARES, **{("blood", d): SHARES[("product", 0)] for d in (28, 60, 100)}})),
         ("C22", edit("diversity", inverse_simpson=lambda t: 200.0 - t["day"])),
-        ("C24", edit("tests", p=0.01)),
+        ("C24", edit("tests", p=1e-4)),
         ("C25", edit("abundance", fraction=lambda t: t["fraction"] * 0.99)),
         ("C26", edit("recovery", value=0.5)),
         ("C27", changed(control_fold=15.0)),

@@ -65,18 +65,24 @@ def _has_product(logs: pd.DataFrame) -> bool:
 
 def donor_identity(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     """C10: samples of one donor are nearer to each other than to other donors' (nearest-neighbour accuracy)."""
-    table = evidence.get("donor_identity")
+    table = evidence.get("tests")
+    table = table[table["test"] == "donor_identity"] if len(table) else table
     if not len(table):
-        return not_evaluable("no repertoire table (receptors not in the panel, or one sample per donor)")
-    row = table.iloc[0]
+        return not_evaluable("no repertoire (receptors not in the panel, or one sample per donor)")
+    # The inherited receptors carry the donor; activation moves the others.
+    inherited = table[table["feature"] == "donor_receptors"]
+    row = (inherited if len(inherited) else table).iloc[0]
     if not np.isfinite(row["p"]):
-        return not_evaluable(str(row.get("reason") or "the donor-identity score could not be computed"))
+        return not_evaluable(f"donor identity could not be computed: {row['reason']}")
     return judged(
-        bool(row["p"] < bounds["p"] and row["accuracy"] > row["chance"]),
-        f"nearest-neighbour accuracy {row['accuracy']:.2f}, chance {row['chance']:.2f}, permutation p {row['p']:.3f}",
-        value=float(row["accuracy"]),
-        bound=f"above chance, p < {bounds['p']:g}",
-        n=int(row["n_donors"]),
+        bool(row["p"] < bounds["p"]),
+        f"the nearest other sample is of the same donor in {row['effect']:.0%} (receptors: {row['feature']}), "
+        f"permutation p {row['p']:.3f} (floor {row['p_floor']:.2g})",
+        value=float(row["effect"]),
+        low=float(row["effect_low"]),
+        high=float(row["effect_high"]),
+        bound=f"more than chance, p < {bounds['p']:g}",
+        n=int(row["n_patients"]),
     )
 
 

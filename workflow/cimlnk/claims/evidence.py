@@ -51,7 +51,7 @@ class Evidence:
     """Tables by name; a table the run did not make is absent from `tables`.
 
     Names: ``samples``, ``counts``, ``patients``, ``abundance``, ``folds``, ``kinetics``, ``tests``, ``diversity``,
-    ``donor_identity``, ``recovery``, ``state_cytof``, ``state_rna``.
+    ``recovery``, ``state_cytof``, ``state_rna``.
     """
 
     tables: Mapping[str, pd.DataFrame]
