@@ -1,0 +1,230 @@
+"""From one sample's FCS file to its live single NK cells, with the events kept at every gate."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cimlnk.common.errors import Plain, UserError
+from cimlnk.common.tables import write_table
+
+from .acquisition import Acquisition, channel_flags, check_acquisition
+from .fcs import FcsHeader, read_events, read_header
+from .gate import Gated, gate_events, gating_scale
+from .gate_spec import load_gates
+from .h5ad import write_h5ad
+from .panel import Matched, load_panel, match_panel
+from .pool import compact, load_pool
+from .tables import GATES
+from .transform import check_scale
+
+log = logging.getLogger("cimlnk.cytof")
+
+OBS_ROLES = ("time", "event_length", "gaussian", "dna", "viability", "bead")
+LEAST_NK = 1
+
+
+@dataclass
+class Sample:
+    """A file read for gating: raw events and the same on the gating scale, columns in the panel's order."""
+
+    header: FcsHeader
+    matched: Matched
+    events: NDArray[np.float32]
+    scaled: NDArray[np.float32]
+    notes: list[str]
+
+
+def read_sample(fcs: str | Path, panel: str | Path, settings: Mapping[str, Any]) -> Sample:
+    """Read the panel's channels of a file and bring them to the gating scale.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read, lacks a channel of the panel, has no events, or its values are not what
+        `cytof.input_scale` says.
+    """
+    header = read_header(fcs)
+    matched = compact(match_panel(header, load_panel(panel)))
+    if header.n_events == 0:
+        raise UserError(fcs, "events", Plain("none"), "an FCS file with events")
+    events = np.asarray(read_events(header, [c.channel for c in matched.channels]), dtype=np.float32)
+    evidence = check_scale(events[:, [c.column for c in matched.markers]], settings["input_scale"], fcs)
+    notes = [*header.notes, *matched.notes]
+    for note in notes:
+        log.info("%s: %s", Path(fcs).name, note)
+    log.info("%s: %d events, %s", Path(fcs).name, len(events), evidence)
+    return Sample(header, matched, events, gating_scale(events, matched, settings["input_scale"]), notes)
+
+
+def judge_acquisition(data: Sample, settings: Mapping[str, Any]) -> Acquisition:
+    """:func:`check_acquisition` on the ion channels of a sample."""
+    ions = [c for c in data.matched.channels if c.role not in ("time", "event_length", "gaussian", "barcode")]
+    time = data.matched.of_role("time")
+    return check_acquisition(
+        data.events[:, time[0].column] if time else None,
+        data.scaled[:, [c.column for c in ions]],
+        [c.marker for c in ions],
+        settings["acquisition_qc"],
+    )
+
+
+def gate_sample(
+    data: Sample,
+    sample: str,
+    batch: str,
+    gates: str | Path,
+    pool: str | Path | None,
+    settings: Mapping[str, Any],
+    seed: int,
+) -> tuple[Gated, Acquisition]:
+    """Gate a sample, beginning with the events of good acquisition; the time gate is the first row."""
+    course = judge_acquisition(data, settings)
+    thresholds = load_pool(pool, batch) if pool is not None else None
+    gated = gate_events(
+        data.scaled, data.matched, load_gates(gates), settings, sample, seed, thresholds, start=course.good
+    )
+    first = gated.rows.iloc[0]
+    n, kept = len(data.events), int(course.good.sum())
+    row = {**first, "step": 0, "gate": "good_time", "parent": None, "n_in": n, "n_out": kept, "n_out_low": kept}
+    row |= {"n_out_high": kept, "channel": None, "marker": None, "side": None, "threshold": np.nan}
+    row |= {"threshold_low": np.nan, "threshold_high": np.nan, "method": "skipped" if course.reason else "time"}
+    row["reason"] = course.reason or ("; ".join(course.notes) or None)
+    rest = gated.rows.assign(step=gated.rows["step"] + 1)
+    rest.loc[rest.index[0], "parent"] = "good_time"
+    gated.rows = GATES.check(pd.concat([pd.DataFrame([row]), rest], ignore_index=True))
+    return gated, course
+
+
+def make_cells(
+    *,
+    fcs: str | Path,
+    sample: str,
+    batch: str,
+    panel: str | Path,
+    gate_file: str | Path,
+    pool: str | Path | None,
+    settings: Mapping[str, Any],
+    seed: int,
+    output: str | Path,
+    gates: str | Path,
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write the live single NK cells of one sample and its gate table.
+
+    Writes to `output` an h5ad with ``X`` (arcsinh with the panel's cofactors, float32), ``layers["raw"]`` (values as in
+    the file), ``obs`` (sample, event = 0-based index in the file, time, event length, DNA, viability, bead and
+    Gaussian channels on the gating scale), ``obs_names`` ``"{sample}:{event}"``, ``var`` (channel, role, cofactor,
+    cluster; index marker) and ``uns["cimlnk"]`` (JSON: provenance, left_out, reason, summary, notes, flags, drift); to
+    `gates` the table GATES.
+
+    Parameters
+    ----------
+    fcs, sample, batch
+        The file and whose it is.
+    panel, gate_file
+        Panel sheet and gating hierarchy.
+    pool
+        Thresholds of the batches from :func:`cimlnk.cytof.pool.make_pool`, or None.
+    settings
+        The config's section `cytof`.
+    seed
+        The cohort's seed.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be used (see :func:`read_sample`), holds no NK cell, or its acquisition is worse than
+        `cytof.acquisition_qc.minimum_score`.
+    """
+    data = read_sample(fcs, panel, settings)
+    gated, course = gate_sample(data, sample, batch, gate_file, pool, settings, seed)
+    nk = gated.nodes[gated.final]
+    least = float(settings["acquisition_qc"]["minimum_score"])
+    if course.score < least:
+        found = Plain(f"{course.score:.0%} of events in good stretches of the acquisition")
+        raise UserError(fcs, "acquisition", found, f"at least {least:.0%} (cytof.acquisition_qc.minimum_score)")
+    if int(nk.sum()) < LEAST_NK:
+        last = gated.rows[gated.rows["n_out"] == 0].iloc[0]
+        found = Plain(f"no NK cells among {len(nk)} events (none passes gate {last['gate']})")
+        raise UserError(fcs, "gating", found, "NK cells; see the gate table, cytof.nk_identity and cytof.gates")
+    markers = data.matched.markers
+    columns = [c.column for c in markers]
+    rows = np.flatnonzero(nk)
+    picked = np.ix_(rows, np.array(columns))
+    obs = {"sample": np.full(len(rows), sample, dtype=object), "event": rows.astype(np.int32)}
+    for c in data.matched.channels:
+        if c.role in OBS_ROLES:
+            obs[c.marker.lower()] = data.scaled[rows, c.column]
+    var = pd.DataFrame(
+        {
+            "channel": [c.channel for c in markers],
+            "role": [c.role for c in markers],
+            "cofactor": [c.cofactor for c in markers],
+            "cluster": [c.cluster for c in markers],
+        },
+        index=[c.marker for c in markers],
+    )
+    record = {
+        "provenance": dict(provenance),
+        "left_out": False,
+        "reason": None,
+        "summary": summarise(gated, course),
+        "notes": [*data.notes, *course.notes],
+        "flags": channel_flags(data.events[:, columns], [c.marker for c in markers]),
+        "drift": course.drift,
+        "lymphocytes": describe_denominator(gated),
+    }
+    index = pd.Index([f"{sample}:{i}" for i in rows], dtype=object)
+    write_h5ad(
+        output, data.scaled[picked], data.events[picked],
+        pd.DataFrame(obs, index=index), var, record,
+    )  # fmt: skip
+    write_table(gated.rows, gates, GATES, provenance)
+    log.info("%s: %d NK cells of %d events", sample, len(rows), len(nk))
+
+
+def summarise(gated: Gated, course: Acquisition) -> dict[str, Any]:
+    """The sample's row of SUMMARY without `sample`, `left_out` and `reason`."""
+    told = "lymphocytes" not in gated.skipped
+    return {
+        "n_events": len(gated.nodes[gated.final]),
+        "n_live_singlets": int(gated.nodes["live"].sum()),
+        "n_lymphocytes": float(gated.nodes["lymphocytes"].sum()) if told else float("nan"),
+        "n_nk": int(gated.nodes[gated.final].sum()),
+        "n_nk_low": round(gated.n_low, 3),
+        "n_nk_high": round(gated.n_high, 3),
+        "qc_score": round(course.score, 6),
+    }
+
+
+def describe_denominator(gated: Gated) -> str:
+    """What counts as a lymphocyte here, in words: the cuts that lead to the node `lymphocytes`."""
+    if "lymphocytes" in gated.skipped:
+        return f"not countable: {gated.skipped['lymphocytes']}"
+    order = list(gated.nodes)
+    used = order[: order.index("lymphocytes") + 1]
+    sign = {"above": "+", "below": "-", "not_all_above": " beads excluded"}
+    marks = [
+        "/".join(c.marker for c in cut.channels) + sign[cut.side]
+        for cut, _ in gated.cuts
+        if cut.node in used and not cut.part and cut.side != "not_all_above"
+    ]
+    return "events of good acquisition, " + ("single cells by DNA, " if "intact" in used else "") + " ".join(marks)
+
+
+def leave_out(error: UserError, *, output: str | Path, gates: str | Path) -> None:
+    """Write empty results for a sample that cannot be used, with the reason inside."""
+    empty = np.zeros((0, 0), np.float32)
+    obs = pd.DataFrame({"sample": np.array([], dtype=object)}, index=pd.Index([], dtype=object))
+    record = {"left_out": True, "reason": str(error), "summary": None}
+    write_h5ad(output, empty, empty, obs, pd.DataFrame(index=pd.Index([], dtype=object)), record)
+    write_table(GATES.empty(), gates, GATES, {"left_out": str(error)})
+    log.warning("left out: %s", error)

@@ -1,0 +1,166 @@
+"""The matrix for the neighbour graph: all samples' NK cells × clustering markers, streamed sample by sample."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cimlnk.common.errors import Plain, UserError
+from cimlnk.common.tables import write_table
+
+from .h5ad import iterate_x, read_names, read_record
+from .tables import CELLS, SUMMARY
+
+log = logging.getLogger("cimlnk.cytof")
+
+BINS = 8192  # of the histograms that give the quantiles; a bin is far below the noise of a measurement
+Align = Callable[[str, NDArray[np.float32], list[str]], NDArray[np.float32]]
+
+
+def make_features(
+    *,
+    cells: Sequence[str | Path],
+    sample_names: Sequence[str],
+    settings: Mapping[str, Any],
+    summary: str | Path,
+    cell_table: str | Path,
+    features: str | Path,
+    report: str | Path,
+    provenance: Mapping[str, Any],
+    align: Align | None = None,
+    alignment_report: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the features of all NK cells, and what they are.
+
+    Writes `summary` (SUMMARY, one row per sample in the order given, left-out samples included), `cell_table` (CELLS;
+    row i describes row i of the features), `features` (float32 cells × markers ``.npy``) and `report` (JSON: markers,
+    winsor limits, scaling, alignment, provenance). Every sample is read twice in blocks; memory stays at one block.
+
+    Parameters
+    ----------
+    cells, sample_names
+        Per-sample h5ad files of :func:`cimlnk.cytof.cells.make_cells` and their sample ids, in the same order.
+    settings
+        The config's section `cytof`: `features.winsor` (quantile over all cells) and `features.scale`.
+    align
+        Applied to each block first: (sample, cells × markers, markers) -> the same, aligned between batches.
+    alignment_report
+        What the alignment did, for `report`.
+
+    Raises
+    ------
+    UserError
+        If no sample has NK cells, or the samples share no marker with ``cluster: yes`` in the panel.
+    """
+    records = [read_record(p) for p in cells]
+    usable = [(s, p) for s, p, r in zip(sample_names, cells, records, strict=True) if not r.get("left_out", True)]
+    if not usable:
+        reasons = "; ".join(sorted({str(r.get("reason")) for r in records}))
+        raise UserError(
+            "cytof samples", "NK cells", Plain(f"none in {len(records)} samples ({reasons})"), "at least one"
+        )
+    names: list[str] = []
+    owner: list[str] = []
+    markers: list[str] | None = None
+    for sample, path in usable:
+        ids, var = read_names(path)
+        names += ids
+        owner += [sample] * len(ids)
+        wanted = var.index[var["cluster"].astype(bool)].tolist()
+        markers = wanted if markers is None else [m for m in markers if m in wanted]
+    if not markers:
+        raise UserError("panel", "column cluster", Plain("no marker with yes"), "at least one marker for the graph")
+    blocks = _Blocks(usable, markers, align)
+    low, high, centre, spread = _limits(blocks, len(markers), settings["features"])
+    path = Path(features)
+    path.parent.mkdir(parents=True, exist_ok=True)
+    matrix = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(len(names), len(markers)))
+    at = 0
+    for block in blocks:
+        matrix[at : at + len(block)] = (np.clip(block, low, high) - centre) / spread
+        at += len(block)
+    matrix.flush()
+    del matrix
+    write_table(pd.DataFrame({"cell": names, "sample": owner}), cell_table, CELLS, provenance)
+    write_table(summary_table(sample_names, records), summary, SUMMARY, provenance)
+    content = {
+        "features": markers,
+        "n_cells": len(names),
+        "scale": settings["features"]["scale"],
+        "winsor": settings["features"]["winsor"],
+        "low": [float(v) for v in low],
+        "high": [float(v) for v in high],
+        "centre": [float(v) for v in centre],
+        "spread": [float(v) for v in spread],
+        "integration": dict(alignment_report) if alignment_report else {"applied": False, "reason": "not asked for"},
+        "lymphocytes": {s: r.get("lymphocytes") for s, r in zip(sample_names, records, strict=True)},
+        "notes": {s: r["notes"] for s, r in zip(sample_names, records, strict=True) if r.get("notes")},
+        "flags": {s: r["flags"] for s, r in zip(sample_names, records, strict=True) if r.get("flags")},
+        "provenance": dict(provenance),
+    }
+    Path(report).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+    log.info("%d cells x %d markers of %d samples", len(names), len(markers), len(usable))
+
+
+def summary_table(sample_names: Sequence[str], records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """SUMMARY from the records inside the sample files."""
+    rows = []
+    for sample, record in zip(sample_names, records, strict=True):
+        counts = record.get("summary") or {"n_events": 0, "n_live_singlets": 0, "n_nk": 0}
+        row = {"sample": sample, "left_out": bool(record.get("left_out", True)), "reason": record.get("reason")}
+        for column in ("n_events", "n_live_singlets", "n_nk"):
+            row[column] = int(counts[column])
+        for column in ("n_lymphocytes", "n_nk_low", "n_nk_high", "qc_score"):
+            value = counts.get(column)
+            row[column] = float("nan") if value is None else float(value)
+        rows.append(row)
+    return SUMMARY.check(pd.DataFrame(rows))
+
+
+class _Blocks:
+    """The samples' blocks of cells × markers, aligned; can be gone through again."""
+
+    def __init__(self, usable: Sequence[tuple[str, str | Path]], markers: list[str], align: Align | None) -> None:
+        self.usable, self.markers, self.align = usable, markers, align
+
+    def __iter__(self) -> Iterator[NDArray[np.float32]]:
+        for sample, path in self.usable:
+            for block in iterate_x(path, self.markers):
+                yield block if self.align is None else self.align(sample, block, self.markers)
+
+
+def _limits(
+    blocks: _Blocks, d: int, settings: Mapping[str, Any]
+) -> tuple[NDArray[np.float32], NDArray[np.float32], NDArray[np.float32], NDArray[np.float32]]:
+    """Winsor limits, centre and spread per marker, from one pass with fixed-range histograms."""
+    edges = np.linspace(-4.0, 14.0, BINS + 1)  # arcsinh scale; scaled input (0-1) lies well inside
+    width = edges[1] - edges[0]
+    counts = np.zeros((d, BINS))
+    for block in blocks:
+        cell = np.clip(((block - edges[0]) / width).astype(np.int64), 0, BINS - 1)
+        for j in range(d):
+            counts[j] += np.bincount(cell[:, j], minlength=BINS)
+    share = np.cumsum(counts, axis=1) / counts.sum(axis=1, keepdims=True)
+    winsor = float(settings["winsor"])
+    high = np.array([edges[1 + np.searchsorted(s, winsor)] if winsor < 1 else np.inf for s in share])
+    low = np.array([edges[np.searchsorted(s, 1 - winsor, side="right")] if winsor < 1 else -np.inf for s in share])
+    middle = (edges[:-1] + edges[1:]) / 2
+    centre, spread = np.zeros(d), np.ones(d)
+    clipped = np.clip(middle[None, :], low[:, None], high[:, None])
+    weight = counts / counts.sum(axis=1, keepdims=True)
+    if settings["scale"] == "zscore":
+        centre = (weight * clipped).sum(axis=1)
+        spread = np.sqrt((weight * (clipped - centre[:, None]) ** 2).sum(axis=1))
+    elif settings["scale"] == "range":
+        occupied = [np.flatnonzero(c)[[0, -1]] for c in counts]
+        centre = np.array([clipped[j, o[0]] for j, o in enumerate(occupied)])
+        spread = np.array([clipped[j, o[1]] for j, o in enumerate(occupied)]) - centre
+    spread = np.where(spread > 1e-6, spread, 1.0)
+    return low.astype(np.float32), high.astype(np.float32), centre.astype(np.float32), spread.astype(np.float32)

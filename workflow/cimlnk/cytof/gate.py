@@ -1,0 +1,300 @@
+"""Hierarchical gating of one sample with thresholds found in its own data."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cimlnk.common import seeds
+
+from .density import Threshold, lone_edge, mode_interval, valley_threshold, with_reason
+from .dna import dna_interval
+from .gate_spec import Node
+from .panel import LINEAR, Channel, Matched
+from .tables import GATES
+
+log = logging.getLogger("cimlnk.cytof")
+
+AGREE = 1.0  # a sample's own valley further than this from its batch's (arcsinh units) is another valley
+TOO_FEW = 20  # events below which not even an edge is estimated
+NAN = float("nan")
+
+Bools = NDArray[np.bool_]
+
+
+@dataclass(frozen=True)
+class Cut:
+    """One threshold on one channel (or on the weakest of several, `not_all_above`)."""
+
+    gate: str
+    node: str
+    channels: tuple[Channel, ...]
+    side: str
+    spec: Node
+    part: str = ""  # low or high of a two-sided gate
+
+
+@dataclass
+class Gated:
+    """Result for one sample: GATES rows, events passing each node, each cut, and the range of the final count."""
+
+    rows: pd.DataFrame
+    nodes: dict[str, Bools]
+    cuts: list[tuple[Cut, Threshold]]
+    skipped: dict[str, str]
+    final: str
+    n_low: float = NAN
+    n_high: float = NAN
+    thresholds: dict[str, Threshold] = field(default_factory=dict)
+
+
+def lay_out(nodes: Sequence[Node], matched: Matched, identity: str) -> tuple[list[Cut], dict[str, str]]:
+    """The single cuts of a hierarchy for one panel, and the nodes skipped with the reason."""
+    cuts: list[Cut] = []
+    skipped: dict[str, str] = {}
+    for node in nodes:
+        channels = node.channels(matched, identity)
+        if not channels:
+            what = f"role {node.role}" if node.role else " or ".join(node.markers).replace("nk_identity", identity)
+            skipped[node.node] = f"the panel has no channel of {what}"
+            continue
+        if node.keep == "not_all_above":
+            parts = [(tuple(channels), "not_all_above", "")]
+        elif node.keep in ("singlets", "within"):
+            parts = [((c,), side, part) for c in channels for side, part in (("above", "low"), ("below", "high"))]
+        else:
+            parts = [((c,), node.keep, "") for c in channels]
+        for i, (used, side, part) in enumerate(parts):
+            last = i == len(parts) - 1
+            label = f"{'+'.join(c.marker for c in used)}{' ' + part if part else ''}"
+            cuts.append(Cut(node.node if last else f"{node.node} ({label})", node.node, used, side, node, part))
+    return cuts, skipped
+
+
+def signal(scaled: NDArray[np.floating], cut: Cut, rows: Bools | slice = slice(None)) -> NDArray[np.floating]:
+    """The values a cut looks at: one column, or the least of several."""
+    columns = [c.column for c in cut.channels]
+    return scaled[rows, columns[0]] if len(columns) == 1 else scaled[rows][:, columns].min(axis=1)
+
+
+def passes(values: NDArray[np.floating], cut: Cut, threshold: float) -> Bools:
+    """Which values a cut keeps; a missing threshold keeps all."""
+    if not np.isfinite(threshold):
+        return np.ones(len(values), bool)
+    return values >= threshold if cut.side == "above" else values < threshold
+
+
+def gate_events(
+    scaled: NDArray[np.floating],
+    matched: Matched,
+    nodes: Sequence[Node],
+    settings: Mapping[str, Any],
+    sample: str,
+    seed: int,
+    pool: Mapping[str, Threshold] | None = None,
+    start: Bools | None = None,
+) -> Gated:
+    """Gate one sample.
+
+    Parameters
+    ----------
+    scaled
+        Events × columns of the file on the gating scale (arcsinh; length, time and Gaussian parameters as stored).
+    matched
+        The panel in this file; its columns refer to `scaled`.
+    nodes
+        From :func:`cimlnk.cytof.gate_spec.load_gates`.
+    settings
+        `nk_identity`, `minimum_events` and `bootstraps` of the config's section `cytof`.
+    sample, seed
+        Names the random stream of the bootstraps.
+    pool
+        Thresholds of the sample's batch by gate name, used where the sample has too few events or lacks a peak.
+    start
+        Events to begin with (those of good acquisition), all by default.
+
+    Returns
+    -------
+    Gated
+        Every threshold with an interval; `n_low`/`n_high` move each threshold to both ends of its interval in turn and
+        add the changes of the final count in quadrature, as the thresholds are found independently.
+    """
+    n = len(scaled)
+    identity = str(settings["nk_identity"])
+    cuts, skipped = lay_out(nodes, matched, identity)
+    alive = np.ones(n, bool) if start is None else start.copy()
+    reached: dict[str, Bools] = {"": alive.copy()}
+    rows: list[dict[str, Any]] = []
+    done: list[tuple[Cut, Threshold]] = []
+    passed: list[Bools] = []
+    parent: str | None = None
+    memory: dict[tuple[str, tuple[int, ...]], tuple[Threshold, Threshold]] = {}
+    by_node: dict[str, list[Cut]] = {}
+    for cut in cuts:
+        by_node.setdefault(cut.node, []).append(cut)
+    for node in nodes:
+        entering = alive.copy()
+        if node.node in skipped:
+            log.info("%s: gate %s skipped: %s", sample, node.node, skipped[node.node])
+            rows.append(_row(node.node, parent, int(alive.sum()), int(alive.sum()), reason=skipped[node.node]))
+            parent = node.node
+        for cut in by_node.get(node.node, []):
+            looked = reached[node.look_at] if node.look_at else entering
+            key = (cut.node, tuple(c.column for c in cut.channels))
+            if key not in memory:
+                memory[key] = _find(
+                    signal(scaled, cut, looked), cut, settings, seeds.rng(seed, "cytof gate", sample, cut.gate), pool
+                )
+            threshold = memory[key][1 if cut.part == "high" else 0]
+            values = signal(scaled, cut)
+            keep = passes(values, cut, threshold.value)
+            ends = [int((alive & passes(values, cut, t)).sum()) for t in (threshold.low, threshold.high)]
+            n_in = int(alive.sum())
+            alive &= keep
+            n_out = int(alive.sum())
+            span = (min(n_out, *ends), max(n_out, *ends))
+            rows.append(_row(cut.gate, parent, n_in, n_out, span, cut, threshold))
+            done.append((cut, threshold))
+            passed.append(keep)
+            parent = cut.gate
+        reached[node.node] = alive.copy()
+    final = nodes[-1].node
+    begin = reached.pop("")
+    low, high = _range(scaled, begin, done, passed, int(alive.sum()))
+    table = pd.DataFrame(rows)
+    table.insert(0, "sample", sample)
+    table.insert(1, "step", np.arange(len(table)))
+    thresholds = {cut.gate: t for cut, t in done}
+    return Gated(GATES.check(table), reached, done, skipped, final, low, high, thresholds)
+
+
+def _find(
+    values: NDArray[np.floating],
+    cut: Cut,
+    settings: Mapping[str, Any],
+    rng: np.random.Generator,
+    pool: Mapping[str, Threshold] | None,
+) -> tuple[Threshold, Threshold]:
+    """Thresholds of a cut: (low, high) of a two-sided gate, twice the same otherwise."""
+    n, least, bootstraps = len(values), int(settings["minimum_events"]), int(settings["bootstraps"])
+    if cut.part:
+        names = _pair_names(cut)
+        pooled = [pool[g] for g in names if g in pool] if pool else []
+        if n >= least or (len(pooled) < 2 and n >= TOO_FEW):
+            if cut.spec.keep == "singlets":
+                return dna_interval(values, rng, bootstraps)
+            return mode_interval(values, cut.spec.sds, rng)
+        why = f"{n} events, fewer than {least}"
+        if len(pooled) == 2:
+            low, high = (with_reason(t, "pool", f"{why}: threshold of the batch") for t in pooled)
+            return low, high
+        none = Threshold(NAN, NAN, NAN, "skipped", f"{why}, and no threshold of the batch")
+        return none, none
+    threshold = _one(values, cut, n, least, bootstraps, rng, pool.get(cut.gate) if pool else None)
+    return threshold, threshold
+
+
+def _pair_names(cut: Cut) -> tuple[str, str]:
+    marker = cut.channels[0].marker
+    low = f"{cut.node} ({marker} low)"
+    high = cut.gate if cut.part == "high" else f"{cut.node} ({marker} high)"
+    return low, high
+
+
+def _one(
+    values: NDArray[np.floating],
+    cut: Cut,
+    n: int,
+    least: int,
+    bootstraps: int,
+    rng: np.random.Generator,
+    pooled: Threshold | None,
+) -> Threshold:
+    own = valley_threshold(values, cut.spec.valley, rng, bootstraps) if n >= least else None  # type: ignore[arg-type]
+    trusted = pooled is not None and pooled.method == "valley"
+    if own is not None:
+        if trusted and pooled is not None and abs(own.value - pooled.value) > AGREE:
+            reason = f"valley at {own.value:.2f} in this sample, where the batch has none: threshold of the batch"
+            return with_reason(pooled, "pool", reason)
+        return own
+    why = f"{n} events, fewer than {least}" if n < least else "no second peak in this sample"
+    if trusted and pooled is not None:
+        return with_reason(pooled, "pool", f"{why}: threshold of the batch")
+    if cut.side == "not_all_above":
+        return Threshold(NAN, NAN, NAN, "skipped", f"{why} nor in its batch: nothing is taken for a bead")
+    if n >= TOO_FEW:
+        edge = lone_edge(values, cut.side)  # type: ignore[arg-type]
+        return edge if n >= least else with_reason(edge, "edge", f"{why}; {edge.reason}")
+    if pooled is not None:
+        return with_reason(pooled, "pool", f"{why}: {pooled.reason} in the batch")
+    return Threshold(NAN, NAN, NAN, "skipped", f"{why}, and no threshold of the batch")
+
+
+def _range(
+    scaled: NDArray[np.floating], begin: Bools, done: list[tuple[Cut, Threshold]], passed: list[Bools], n_final: int
+) -> tuple[float, float]:
+    """The final count's range: each threshold moved alone to the ends of its interval, changes added in quadrature."""
+    if not done:
+        return float(n_final), float(n_final)
+    failed = np.zeros(len(begin), np.uint8)
+    for keep in passed:
+        failed += ~keep
+    down = up = 0.0
+    for (cut, threshold), keep in zip(done, passed, strict=True):
+        rest = begin & ((failed == 0) | ((failed == 1) & ~keep))
+        values = signal(scaled, cut, rest)
+        counts = [int(passes(values, cut, t).sum()) for t in (threshold.low, threshold.high)]
+        down += max(n_final - min(counts), 0) ** 2
+        up += max(max(counts) - n_final, 0) ** 2
+    return max(n_final - float(np.sqrt(down)), 0.0), n_final + float(np.sqrt(up))
+
+
+def _row(
+    gate: str,
+    parent: str | None,
+    n_in: int,
+    n_out: int,
+    span: tuple[int, int] | None = None,
+    cut: Cut | None = None,
+    threshold: Threshold | None = None,
+    method: str = "skipped",
+    reason: str | None = None,
+) -> dict[str, Any]:
+    low, high = span if span is not None else (n_out, n_out)
+    return {
+        "gate": gate,
+        "parent": parent,
+        "n_in": n_in,
+        "n_out": n_out,
+        "n_out_low": low,
+        "n_out_high": high,
+        "channel": "+".join(c.channel for c in cut.channels) if cut else None,
+        "marker": "+".join(c.marker for c in cut.channels) if cut else None,
+        "side": cut.side if cut else None,
+        "threshold": threshold.value if threshold else NAN,
+        "threshold_low": threshold.low if threshold else NAN,
+        "threshold_high": threshold.high if threshold else NAN,
+        "method": threshold.method if threshold else method,
+        "reason": threshold.reason if threshold else reason,
+    }
+
+
+def gating_scale(events: NDArray[np.floating], matched: Matched, input_scale: str) -> NDArray[np.float32]:
+    """Events on the gating scale: arcsinh with the panel's cofactors, unless they are transformed already."""
+    from .transform import arcsinh
+
+    linear = [c.column for c in matched.channels if c.role in LINEAR]
+    if input_scale in ("arcsinh", "scaled"):
+        return events.astype(np.float32)
+    cofactors = np.ones(events.shape[1])
+    for c in matched.channels:
+        cofactors[c.column] = c.cofactor
+    out = arcsinh(events, list(cofactors))
+    out[:, linear] = events[:, linear]
+    return out

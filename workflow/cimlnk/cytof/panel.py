@@ -1,0 +1,154 @@
+"""From the panel sheet to the columns of one FCS file: by channel name, and where that differs by metal or marker."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import pandas as pd
+
+from cimlnk.cohort.rows import read_rows
+from cimlnk.cohort.tables import PANEL
+from cimlnk.common.errors import Plain, Problems
+
+from .fcs import FcsHeader
+
+TECHNICAL = ("bead", "dna", "viability", "time", "event_length", "gaussian", "barcode", "ignore")
+LINEAR = ("time", "event_length", "gaussian")  # no ion counts: gated on the scale of the instrument
+METAL = re.compile(r"(?:^|[(\s_])(?:(\d{2,3})([A-Z][a-z]?)|([A-Z][a-z]?)-?(\d{2,3}))(?:\)?D[id])?(?:$|[)\s_])")
+
+
+@dataclass(frozen=True)
+class Channel:
+    """One row of the panel found in a file: its column there, and what the panel says of it."""
+
+    column: int
+    channel: str
+    marker: str
+    role: str
+    cofactor: float
+    cluster: bool
+
+
+@dataclass(frozen=True)
+class Matched:
+    """The panel's channels in a file (in the panel's order), and notes on those under another name."""
+
+    channels: tuple[Channel, ...]
+    notes: tuple[str, ...]
+
+    def of_role(self, role: str) -> list[Channel]:
+        return [c for c in self.channels if c.role == role]
+
+    def of_marker(self, marker: str) -> Channel | None:
+        return next((c for c in self.channels if c.marker == marker), None)
+
+    @property
+    def markers(self) -> list[Channel]:
+        """What cells are described by: everything that is not technical."""
+        return [c for c in self.channels if c.role not in TECHNICAL]
+
+
+def load_panel(path: str | Path) -> pd.DataFrame:
+    """The panel sheet (PANEL); every mistake of it in one :class:`UserErrors`."""
+    problems = Problems()
+    rows = read_rows(Path(path), "panel", str(path), problems)
+    problems.raise_if_any()
+    assert rows is not None
+    return PANEL.check(rows.drop(columns="row", errors="ignore"))
+
+
+def match_panel(header: FcsHeader, panel: pd.DataFrame) -> Matched:
+    """Find every channel of the panel in a file.
+
+    A row is looked up by $PnN, then by its metal ("Nd145Di", "(Nd145)Dd" and "145Nd" are one), then by its marker in
+    $PnS. Only the first way is silent. Rows of role `ignore` may be absent.
+
+    Raises
+    ------
+    UserErrors
+        For every row that is not in the file (with the nearest channel), that finds two channels, or whose channel
+        bears another marker of the panel in $PnS.
+    """
+    problems = Problems()
+    notes: list[str] = []
+    found: list[Channel] = []
+    taken: dict[int, str] = {}
+    names = list(header.channels)
+    keys = {_key(m): m for m, r in zip(panel["marker"], panel["role"], strict=True) if r not in TECHNICAL}
+    for row in panel.to_dict("records"):
+        wanted, marker, role = str(row["channel"]), str(row["marker"]), str(row["role"])
+        where = f"panel channel {wanted} ({marker})"
+        columns, how = _lookup(header, wanted, marker)
+        if len(columns) != 1:
+            if role == "ignore":
+                continue
+            seen = Plain("no such channel" if not columns else "channels " + ", ".join(names[c] for c in columns))
+            error_names = [*names, *(m for m in header.markers if m)]
+            if columns:
+                problems.add(header.path, where, seen, "one channel of the file")
+            else:
+                near = _nearest_names(wanted, marker, error_names)
+                hint = f" (nearest: {', '.join(near)})" if near else ""
+                problems.add(header.path, where, seen, f"a channel of the file{hint}")
+            continue
+        column = columns[0]
+        if column in taken:
+            problems.add(header.path, where, names[column], f"a channel of its own; {taken[column]} has it already")
+            continue
+        other = keys.get(_key(header.markers[column])) if role not in TECHNICAL else None
+        if how == "name" and other is not None and other != marker and not header.swapped:
+            problems.add(header.path, where, header.markers[column], f"$PnS of {names[column]} to be {marker}")
+            continue
+        taken[column] = marker
+        if how != "name":
+            notes.append(f"{marker}: channel {wanted} of the panel is {names[column]} in the file, found by its {how}")
+        cluster = str(row["cluster"]) == "yes"
+        found.append(Channel(column, names[column], marker, role, float(row["cofactor"]), cluster))
+    problems.raise_if_any()
+    return Matched(tuple(found), tuple(notes))
+
+
+def _lookup(header: FcsHeader, wanted: str, marker: str) -> tuple[list[int], str]:
+    for i, name in enumerate(header.channels):
+        if name == wanted:
+            return [i], "name"
+    folded = [i for i, n in enumerate(header.channels) if n.casefold() == wanted.casefold()]
+    if folded:
+        return folded, "name in other letters"
+    metal = _metal(wanted)
+    if metal is not None:
+        labels = header.markers if header.swapped else header.channels
+        same = [i for i, n in enumerate(labels) if _metal(n) == metal]
+        if same:
+            return same, "metal"
+    key = _key(marker)
+    labelled = [i for i, n in enumerate(header.markers) if n and _key(n) == key]
+    if not labelled and header.swapped:
+        labelled = [i for i, n in enumerate(header.channels) if _key(n) == key]
+    return labelled, "marker name"
+
+
+def _metal(name: str) -> tuple[str, int] | None:
+    hit = METAL.search(name)
+    if hit is None:
+        return None
+    element, mass = (hit[2], hit[1]) if hit[1] else (hit[3], hit[4])
+    return element, int(mass)
+
+
+def _key(marker: str) -> str:
+    """Letters and digits of a marker name without its isotope: ``174Yb_HLA-DR`` and ``HLADR`` are one."""
+    plain = re.sub(r"^\d{2,3}[A-Z][a-z]?[_\s-]+", "", marker.strip())
+    return re.sub(r"[^a-z0-9]", "", plain.lower())
+
+
+def _nearest_names(wanted: str, marker: str, names: Sequence[str]) -> list[str]:
+    import difflib
+
+    table = {n.lower(): n for n in names}
+    near = [*difflib.get_close_matches(wanted.lower(), table, 3, 0.6)]
+    near += [n for n in difflib.get_close_matches(marker.lower(), table, 2, 0.6) if n not in near]
+    return [table[n] for n in near]

@@ -1,0 +1,103 @@
+"""Thresholds of a batch: found in events of all its samples together, for samples that show no peak themselves."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from cimlnk.common import seeds
+from cimlnk.common.errors import UserError
+from cimlnk.common.job import keep_going
+
+from .density import Threshold
+from .fcs import read_events, read_header
+from .gate import gate_events, gating_scale
+from .gate_spec import load_gates
+from .panel import Channel, Matched, load_panel, match_panel
+from .transform import check_scale
+
+log = logging.getLogger("cimlnk.cytof")
+
+
+def make_pool(
+    files: Mapping[str, str | Path],
+    batches: Mapping[str, str],
+    panel: str | Path,
+    gates: str | Path,
+    output: str | Path,
+    settings: Mapping[str, Any],
+    seed: int,
+    provenance: Mapping[str, Any] | None = None,
+) -> None:
+    """Gate the pooled events of each batch and write its thresholds (JSON: batch -> gate -> threshold).
+
+    Parameters
+    ----------
+    files, batches
+        FCS file and batch by sample.
+    panel, gates
+        Panel sheet and gating hierarchy.
+    output
+        JSON file written.
+    settings
+        The config's section `cytof`; each sample gives `pool_events` events, drawn without replacement.
+
+    Raises
+    ------
+    UserError
+        If a file cannot be read. With ``--keep-going`` it is passed over here: its own job tells and leaves it out.
+    """
+    sheet, nodes = load_panel(panel), load_gates(gates)
+    result: dict[str, dict[str, Any]] = {}
+    for batch in sorted(set(batches.values())):
+        parts, template = [], None
+        for sample in [s for s in files if batches[s] == batch]:
+            try:
+                part, matched = _draw(files[sample], sheet, settings, seeds.rng(seed, "cytof pool", sample))
+            except UserError as error:
+                if not keep_going():
+                    raise
+                log.warning("%s is not in the pool of its batch: %s", sample, error)
+                continue
+            parts.append(part)
+            template = matched
+        if template is None:
+            result[batch] = {}
+            continue
+        gated = gate_events(np.vstack(parts), template, nodes, settings, f"batch {batch}", seed)
+        result[batch] = {gate: asdict(t) for gate, t in gated.thresholds.items()}
+    content = {"batches": result, "provenance": dict(provenance or {})}
+    Path(output).parent.mkdir(parents=True, exist_ok=True)
+    Path(output).write_text(json.dumps(content, indent=1, sort_keys=True) + "\n", encoding="utf-8")
+
+
+def load_pool(path: str | Path, batch: str) -> dict[str, Threshold]:
+    """Thresholds of a batch by gate name, as :func:`make_pool` wrote them."""
+    content = json.loads(Path(path).read_text(encoding="utf-8"))
+    return {gate: Threshold(**t) for gate, t in content["batches"].get(batch, {}).items()}
+
+
+def _draw(
+    path: str | Path, sheet: Any, settings: Mapping[str, Any], rng: np.random.Generator
+) -> tuple[np.ndarray, Matched]:
+    header = read_header(path)
+    matched = compact(match_panel(header, sheet))
+    events = read_events(header, [c.channel for c in matched.channels])
+    size = min(len(events), int(settings["pool_events"]))
+    rows = np.sort(rng.choice(len(events), size, replace=False))
+    events = events[rows]
+    check_scale(events[:, [c.column for c in matched.markers]], settings["input_scale"], path)
+    return gating_scale(events, matched, settings["input_scale"]), matched
+
+
+def compact(matched: Matched) -> Matched:
+    """The same channels with columns 0, 1, … in the panel's order, as if only they were read; `ignore` is dropped."""
+    used: Sequence[Channel] = [c for c in matched.channels if c.role != "ignore"]
+    renumbered = tuple(Channel(i, c.channel, c.marker, c.role, c.cofactor, c.cluster) for i, c in enumerate(used))
+    return Matched(renumbered, matched.notes)

@@ -1,0 +1,108 @@
+# From FCS files to NK cells and the features of the graph.
+if "cytof" in MODALITIES:
+
+    # Optional preparation plugs in here: each step that is switched on reads what the one before it wrote.
+    CYTOF_FILE = raw_path
+    for step, folder in (
+        ("bead_normalisation", "normalised"),
+        ("spillover", "compensated"),
+    ):
+        if CFG["cytof"].get(step, {}).get("enabled", False):
+            CYTOF_FILE = out(f"cytof/{folder}/{{sample}}.fcs")
+    CYTOF_FILES = [
+        (
+            SAMPLES.at[s, "path"]
+            if CYTOF_FILE is raw_path
+            else CYTOF_FILE.format(sample=s)
+        )
+        for s in samples_of("cytof")
+    ]
+    CYTOF_PANEL = resource(CFG["cohort"]["panel"])
+    CYTOF_GATES = resource(CFG["cytof"]["gates"])
+
+    CYTOF_CORE = [
+        f"cytof/{name}"
+        for name in (
+            "acquisition cells density dna fcs fcs_data fcs_text gate gate_spec h5ad panel pool tables transform".split()
+        )
+    ]
+
+    rule cytof_pool:
+        input:
+            fcs=CYTOF_FILES,
+            panel=CYTOF_PANEL,
+            gates=CYTOF_GATES,
+        output:
+            pool=out("cytof/pool.json"),
+        log:
+            out("logs/cytof_pool.log"),
+        benchmark:
+            out("benchmarks/cytof_pool.tsv")
+        conda:
+            ENVIRONMENT
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, input, attempt: attempt
+            * int(1500 + input.size_mb / 5),
+            runtime=30,
+        params:
+            samples=samples_of("cytof"),
+            batches=list(SAMPLES.loc[samples_of("cytof"), "batch"]),
+            settings={k: v for k, v in CFG["cytof"].items() if k != "features"},
+            seed=CFG["seed"],
+            code=code("common", "cohort/read", "cohort/rows", *CYTOF_CORE),
+        script:
+            "../scripts/cytof_pool.py"
+
+    rule cytof_cells:
+        input:
+            fcs=CYTOF_FILE,
+            pool=out("cytof/pool.json"),
+            panel=CYTOF_PANEL,
+            gates=CYTOF_GATES,
+        output:
+            cells=out("cytof/samples/{sample}.h5ad"),
+            gates=out("cytof/gates/{sample}.parquet"),
+        log:
+            out("logs/cytof_cells/{sample}.log"),
+        benchmark:
+            out("benchmarks/cytof_cells/{sample}.tsv")
+        conda:
+            ENVIRONMENT
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, input, attempt: attempt
+            * int(1000 + 5 * input.size_mb),
+            runtime=30,
+        params:
+            batch=lambda wildcards: SAMPLES.at[wildcards.sample, "batch"],
+            settings={k: v for k, v in CFG["cytof"].items() if k != "features"},
+            seed=CFG["seed"],
+            code=code("common", "cohort/read", "cohort/rows", *CYTOF_CORE),
+        script:
+            "../scripts/cytof_cells.py"
+
+    rule cytof_features:
+        input:
+            cells=[out(f"cytof/samples/{s}.h5ad") for s in samples_of("cytof")],
+        output:
+            summary=out("cytof/summary.parquet"),
+            cells=out("cytof/cells.parquet"),
+            features=out("cytof/features.npy"),
+            report=out("cytof/features.json"),
+        log:
+            out("logs/cytof_features.log"),
+        benchmark:
+            out("benchmarks/cytof_features.tsv")
+        conda:
+            ENVIRONMENT
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, input, attempt: attempt * int(1500 + input.size_mb),
+            runtime=60,
+        params:
+            samples=samples_of("cytof"),
+            settings={"features": CFG["cytof"]["features"]},
+            code=code("common", "cytof/features", "cytof/h5ad", "cytof/tables"),
+        script:
+            "../scripts/cytof_features.py"

@@ -1,0 +1,17 @@
+from cimlnk.common.job import job
+from cimlnk.cytof.cells import leave_out, make_cells
+
+results = {"output": snakemake.output.cells, "gates": snakemake.output.gates}
+with job(snakemake, leave_out=lambda error: leave_out(error, **results)) as record:
+    make_cells(
+        fcs=snakemake.input.fcs,
+        sample=snakemake.wildcards.sample,
+        batch=snakemake.params.batch,
+        panel=snakemake.input.panel,
+        gate_file=snakemake.input.gates,
+        pool=snakemake.input.pool,
+        settings=snakemake.params.settings,
+        seed=snakemake.params.seed,
+        provenance=record,
+        **results,
+    )
