@@ -11,7 +11,7 @@ from typing import Any
 import cimlnk
 
 from .blocks import Page, Site, esc
-from .pages import claims, cohort, dynamics, patients, populations, provenance, quality, truth
+from .pages import claims, cohort, dynamics, identity, patients, populations, provenance, quality, state, truth
 from .run import Run
 
 GROUPS = {"study": "Study", "data": "Data", "patients": "Patients", "record": "Record"}
@@ -27,6 +27,8 @@ def build_pages(run: Run, site: Site) -> list[Page]:
         lambda: quality.page(run, site),
         lambda: populations.page(run, site),
         lambda: dynamics.page(run, site),
+        lambda: state.page(run, site),
+        lambda: identity.page(run, site),
     ]
     for patient in sorted(run.samples["patient"].unique()):
         makers.append(lambda patient=patient: patients.page(run, site, patient))  # type: ignore[misc]

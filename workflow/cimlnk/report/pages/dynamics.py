@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cimlnk.report.blocks import Page, Section, Site, Text
 from cimlnk.report.figures.course import composition, subsets_absolute
-from cimlnk.report.figures.effects import diversity, forest
+from cimlnk.report.figures.effects import agreement, diversity, forest
 from cimlnk.report.run import Run
 
 from .cohort import MODALITY
@@ -48,7 +48,7 @@ def page(run: Run, site: Site) -> Page:
                 site.figure(f"composition_{modality}", composition(named), caption, named, f"composition_{modality}")
             )
         result.sections.append(section)
-    result.sections += [_kinetics(run, site), *_tests(run, site), *_diversity(run, site)]
+    result.sections += [_kinetics(run, site), *_tests(run, site), *_agreement(run, site), *_diversity(run, site)]
     return result
 
 
@@ -98,6 +98,30 @@ def _tests(run: Run, site: Site) -> list[Section]:
             )
             sections.append(section)
     return sections
+
+
+def _agreement(run: Run, site: Site) -> list[Section]:
+    table, pairs = run.table("dynamics/agreement.parquet"), run.table("dynamics/agreement_pairs.parquet")
+    if not len(table):
+        return []
+    section = Section("agreement", "Do the two modalities agree?")
+    rows = pairs[pairs["measure"] == "fraction"].dropna(subset=["cytof", "rna"])
+    if len(rows):
+        caption = (
+            "Share of each named subset at samples measured by both modalities; on the dotted line they agree. In "
+            "percent of NK cells."
+        )
+        section.blocks.append(site.figure("agreement", agreement(rows), caption, rows, "agreement_pairs"))
+    columns = {
+        "measure": "measure", "population": "population", "feature_cytof": "protein", "feature_rna": "gene",
+        "n_pairs": "pairs", "concordance": "concordance", "correlation": "rank correlation", "bias": "bias",
+        "shuffled_high": "chance reaches", "p": "p", "verdict": "verdict", "reason": "remark",
+    }  # fmt: skip
+    caption = (
+        "Lin's concordance where units are the same, rank correlation otherwise, against what exchanged samples give."
+    )
+    section.blocks.append(site.table("agreement_table", table, caption, columns))
+    return [section]
 
 
 def _diversity(run: Run, site: Site) -> list[Section]:

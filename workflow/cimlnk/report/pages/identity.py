@@ -1,0 +1,120 @@
+"""Identity over time: links between time points, founders of the later subsets, neighbourhoods, repertoires."""
+
+from __future__ import annotations
+
+from cimlnk.report.blocks import Page, Section, Site, Text
+from cimlnk.report.figures.deep import alluvial, distance_map, neighbourhood_map
+from cimlnk.report.figures.maps import thin
+from cimlnk.report.run import Run
+
+from .cohort import MODALITY
+from .state import contrasts_of
+
+
+def page(run: Run, site: Site) -> Page:
+    """Build the page."""
+    result = Page(
+        "identity.html",
+        "Identity over time",
+        "Which subsets turn into which, where on the map the changes are, and whether a donor stays recognisable.",
+        group="data",
+    )
+    result.sections += [*_links(run, site), *_ancestry(run, site), *_neighbourhoods(run, site), *_repertoire(run, site)]
+    if not result.sections:
+        result.sections.append(Section("none", "Nothing to follow", [Text("The cohort has one time point only.")]))
+    return result
+
+
+def _links(run: Run, site: Site) -> list[Section]:
+    tracks, links, events = (run.table(f"dynamics/{n}.parquet") for n in ("tracks", "links", "events"))
+    sections = []
+    for (modality, arm), mine in tracks.groupby(["modality", "arm"]) if len(tracks) else ():
+        own = links[(links["modality"] == modality) & (links["arm"] == arm)]
+        if mine["timepoint"].nunique() < 2 or not own["linked"].any():
+            continue
+        section = Section(
+            f"links-{modality}-{arm}", f"Subsets from time point to time point: {MODALITY[modality]}, {arm}"
+        )
+        caption = (
+            "Each time point was clustered on its own; bands link clusters by transport of cells with growth from the "
+            "measured counts. The stronger a band's colour, the more bootstraps (of patients and cells) show the link."
+        )
+        section.blocks.append(site.figure(f"alluvial_{modality}_{arm}", alluvial(mine, own), caption, own))
+        found = events[(events["modality"] == modality) & (events["arm"] == arm)] if len(events) else events
+        if len(found):
+            section.blocks.append(
+                site.table(
+                    f"events_{modality}_{arm}",
+                    found,
+                    "Births, losses, splits and merges with their bootstrap support and the support that shuffled "
+                    "time points give.",
+                )  # fmt: skip
+            )
+        sections.append(section)
+    return sections
+
+
+def _ancestry(run: Run, site: Site) -> list[Section]:
+    table = run.table("dynamics/ancestry.parquet")
+    if not len(table):
+        return []
+    columns = {
+        "modality": "by", "arm": "arm", "founder_timepoint": "from", "founder": "founder", "timepoint": "to",
+        "population": "population", "share": "share", "share_low": "low", "share_high": "high",
+        "share_shuffled": "shuffled", "growth": "growth", "verdict": "verdict", "reason": "remark",
+    }  # fmt: skip
+    ranked = table.sort_values(["modality", "arm", "day", "population", "share"], ascending=[True] * 4 + [False])
+    caption = (
+        "Of a later subset's cells, the share that descends from each founder by transport, against what exchanged "
+        "time points give. Transport follows likeness: a share is a hypothesis about descent, not a lineage."
+    )
+    return [Section("ancestry", "Founders", [site.table("ancestry", ranked, caption, columns)])]
+
+
+def _neighbourhoods(run: Run, site: Site) -> list[Section]:
+    table = run.table("dynamics/neighbourhoods.parquet")
+    sections = []
+    for modality in run.modalities:
+        rows = table[table["modality"] == modality] if len(table) else table
+        if not len(rows):
+            continue
+        section = Section(f"neighbourhoods-{modality}", f"Where abundance changes on the map: {MODALITY[modality]}")
+        contrasts = contrasts_of(run, rows)[:6]
+        if contrasts:
+            caption = (
+                "Neighbourhoods of the graph, coloured by the log2 change of their share among NK cells. Strong "
+                "colour: spatial false discovery rate below 0.1; faint: not shown."
+            )
+            drawn = neighbourhood_map(thin(run.cells(modality), 8000), rows, contrasts)
+            section.blocks.append(site.figure(f"neighbourhoods_{modality}", drawn, caption, rows, png=True))
+        else:
+            reasons = "; ".join(sorted(set(rows["reason"].dropna())))
+            section.blocks.append(Text(f"No neighbourhood could be tested: {reasons}", "note"))
+        sections.append(section)
+    return sections
+
+
+def _repertoire(run: Run, site: Site) -> list[Section]:
+    distances, tests = (
+        run.table("dynamics/repertoire_distances.parquet"),
+        run.table("dynamics/repertoire_tests.parquet"),
+    )
+    if not len(distances):
+        return []
+    section = Section("repertoire", "Does a donor stay recognisable?")
+    for what in ("donor_receptors", "receptors"):
+        rows = distances[distances["what"] == what]
+        if len(rows):
+            words = "inherited receptors (KIR, NKG2C, CD57)" if what == "donor_receptors" else "all receptors"
+            caption = (
+                f"Jensen–Shannon distance between the Boolean phenotypes of every two samples by {words}; white lines "
+                "separate patients. Dark blocks on the diagonal are donors that stay themselves over time."
+            )
+            section.blocks.append(site.figure(f"distances_{what}", distance_map(rows, run.samples), caption, rows))
+    if len(tests):
+        columns = {
+            "test": "test", "feature": "receptors", "contrast": "what", "n_patients": "n", "effect": "effect",
+            "effect_unit": "unit", "p": "p", "p_floor": "least p", "reason": "remark",
+        }  # fmt: skip
+        section.blocks.append(site.table("repertoire_tests", tests, "Permutation tests within blocks.", columns))
+    return [section]

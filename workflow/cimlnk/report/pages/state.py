@@ -1,0 +1,74 @@
+"""Marker state and expression within the named populations."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from cimlnk.report.blocks import Page, Section, Site, Text, esc
+from cimlnk.report.figures.deep import effect_map
+from cimlnk.report.run import Run
+
+from .cohort import MODALITY
+
+MOST_CONTRASTS = 6  # shown as figures; every contrast is in the table
+
+
+def contrasts_of(run: Run, rows: pd.DataFrame) -> list[str]:
+    """Contrasts with results, the treated arm's first, in the table's order."""
+    treated = run.config["claims"]["arms"]["treated"]
+    found = list(dict.fromkeys(rows.dropna(subset=["effect"])["contrast"]))
+    return sorted(found, key=lambda c: not c.startswith(f"{treated}:"))
+
+
+def page(run: Run, site: Site) -> Page:
+    """Build the page."""
+    result = Page(
+        "state.html",
+        "Marker state",
+        "How markers and genes change within each named population, patient by patient.",
+        group="data",
+    )
+    table = run.table("dynamics/state.parquet")
+    for modality in run.modalities:
+        rows = table[table["modality"] == modality] if len(table) else table
+        tests = [t for t in ("state_median", "state_mean", "state") if len(rows) and (rows["test"] == t).any()]
+        tests = tests or (sorted(rows["test"].unique())[:1] if len(rows) else [])
+        if not tests or rows["effect"].notna().sum() == 0:
+            continue
+        main = rows[rows["test"] == tests[0]]
+        section = Section(f"state-{modality}", f"Change of markers: {MODALITY[modality]}")
+        for number, contrast in enumerate(contrasts_of(run, main)[:MOST_CONTRASTS]):
+            mine = main[main["contrast"] == contrast]
+            unit = str(mine["effect_unit"].iloc[0])
+            caption = (
+                f"<b>{esc(contrast)}.</b> Mean within-patient change ({esc(unit)}) of each marker in each population; "
+                "a dot where the false discovery rate is below 0.1. NK stands for all cells together."
+            )
+            drawn = effect_map(mine, unit)
+            section.blocks.append(site.figure(f"state_{modality}_{number}", drawn, caption, mine))
+        columns = {
+            "contrast": "contrast", "population": "population", "feature": "feature", "test": "measure",
+            "n_patients": "n", "effect": "effect", "effect_low": "low", "effect_high": "high", "p": "p",
+            "p_floor": "least p", "fdr": "FDR", "reason": "remark",
+        }  # fmt: skip
+        ranked = rows.sort_values(["fdr", "p"], kind="stable")
+        section.blocks.append(site.table(f"state_{modality}", ranked, "Sorted by FDR; intervals are 95 %.", columns))
+        result.sections.append(section)
+    for name, title, caption in (
+        ("expression", "Expression (pseudobulk)", "Genes tested on counts summed per sample and population."),
+        ("signatures", "Gene programmes", "Scores of published and own gene sets, tested within patients."),
+    ):
+        rows = run.table(f"dynamics/{name}.parquet")
+        if len(rows) and {"contrast", "population", "feature", "effect", "p"} <= set(rows.columns):
+            columns = {
+                "contrast": "contrast", "population": "population", "feature": "feature", "n_patients": "n",
+                "effect": "effect", "effect_low": "low", "effect_high": "high", "p": "p", "fdr": "FDR",
+                "reason": "remark",
+            }  # fmt: skip
+            ranked = rows.sort_values(["fdr", "p"], kind="stable")
+            result.sections.append(Section(name, title, [site.table(name, ranked, caption, columns)]))
+    if not result.sections:
+        result.sections.append(
+            Section("none", "No state test", [Text("No population was seen at two time points of enough patients.")])
+        )
+    return result
