@@ -21,7 +21,9 @@ from .proteins import (
     KIR_RATE,
     LEVELS,
     MARKERS,
+    NEIGHBOUR,
     SPREAD,
+    TRANSITIONAL,
     long_name,
     panel,
     state_shift,
@@ -46,6 +48,9 @@ def make_cells(
     levels = LEVELS[kind].to_numpy()
     value = levels + SPREAD.to_numpy() * random.standard_normal((n, len(MARKERS)))
     is_nk = kind in POPULATIONS
+    if is_nk:
+        way = np.where(random.random(n) < TRANSITIONAL, random.uniform(0, 0.5, n), 0.0)
+        value += way[:, None] * (LEVELS[NEIGHBOUR[kind]].to_numpy() - levels)
     # NKG2A and CD94 are one heterodimer: what one has more, the other has too.
     pair = [MARKERS.index("NKG2A"), MARKERS.index("CD94")]
     if is_nk and levels[pair].min() > 1:

@@ -53,7 +53,7 @@ PROGRAMMES: dict[str, str] = {
     ),
 }
 # log2 strength of up and down genes, per population. NKG2A+ and KIR+ resting cells are near to each other in life.
-STRENGTH = dict.fromkeys(POPULATIONS, (2.6, -2.2)) | {"CIML_activated": (2.8, -2.4), "proliferating": (3.0, -1.8)}
+STRENGTH = dict.fromkeys(POPULATIONS, (1.9, -1.6)) | {"CIML_activated": (2.2, -2.0), "proliferating": (2.6, -1.4)}
 
 _CORE = (
     "NKG7 GNLY KLRD1 KLRF1 PRF1 CST7 CTSW TYROBP FCER1G NCAM1 KLRB1 CD7 CD247 GZMA GZMB GZMM FCGR3A FGFBP2 SPON2 KLRK1"

@@ -29,8 +29,8 @@ CD127      3.0 0.5 0.4 0.2 0.1 0.3 0.4 0.9  3.3 2.6 0.1 0.1
 CD117      2.0 0.1 0.1 0.1 0.1 0.2 0.1 0.1  0.1 0.1 0.1 0.2
 NKG2A      3.6 3.3 0.5 0.3 0.1 3.3 3.7 4.0  0.1 0.1 0.1 0.1
 NKG2C      0.1 0.1 0.1 0.3 3.6 0.1 0.1 0.2  0.1 0.1 0.1 0.1
-CD57       0.1 0.3 0.6 4.0 3.5 0.2 0.2 0.2  0.1 1.0 0.1 0.1
-CD62L      3.7 2.2 1.5 0.6 0.3 0.8 1.8 2.4  3.6 2.6 3.2 2.6
+CD57       0.1 0.3 0.4 4.4 3.6 0.2 0.2 0.2  0.1 1.0 0.1 0.1
+CD62L      3.7 2.2 1.6 0.3 0.3 0.8 1.8 2.4  3.6 2.6 3.2 2.6
 CD27       2.6 0.6 0.3 0.1 0.1 0.7 0.7 1.2  3.4 3.0 1.8 0.1
 KIR2DL1    3.0 3.0 3.2 3.2 3.0 3.0 3.0 3.0  0.1 0.1 0.1 0.1
 KIR2DL2_3  3.2 3.2 3.4 3.4 3.6 3.2 3.2 3.2  0.1 0.1 0.1 0.1
@@ -38,7 +38,7 @@ KIR3DL1    3.3 3.3 3.5 3.5 3.3 3.3 3.3 3.3  0.1 0.1 0.1 0.1
 CD25       0.3 0.1 0.1 0.1 0.1 4.3 1.2 0.4  1.2 0.3 0.2 0.1
 CD69       0.8 0.4 0.4 0.3 0.4 4.4 1.5 0.8  0.3 0.5 0.6 0.3
 HLA-DR     1.0 0.6 0.6 0.6 1.3 2.2 3.6 1.3  0.3 0.8 5.0 4.6
-CD38       3.0 2.6 2.5 2.1 1.5 3.0 4.7 2.9  1.6 1.8 2.6 3.4
+CD38       3.0 2.6 2.5 1.8 1.5 3.0 4.7 2.9  1.6 1.8 2.6 3.4
 CD122      2.8 2.1 1.7 1.5 1.5 1.8 2.7 2.5  0.3 0.9 0.1 0.1
 NKG2D      2.0 1.7 1.6 1.3 1.6 2.1 2.7 2.9  0.1 2.2 0.1 0.1
 NKp30      2.0 2.0 1.6 1.5 0.6 2.2 2.8 3.1  0.1 0.1 0.1 0.1
@@ -65,8 +65,20 @@ MARKERS: tuple[str, ...] = tuple(LEVELS.index)
 KIR = ("KIR2DL1", "KIR2DL2_3", "KIR3DL1")
 
 # Standard deviation within a cell type, before ion counting and the intensity of the single cell are added.
-SPREAD = pd.Series(0.32, index=list(MARKERS)).where(LEVELS[list(POPULATIONS)].max(axis=1) > 0.5, 0.15)
-SPREAD[["Ki-67", "CD25", "CD69"]] = 0.38
+SPREAD = pd.Series(0.42, index=list(MARKERS)).where(LEVELS[list(POPULATIONS)].max(axis=1) > 0.5, 0.15)
+
+# Maturation and activation are gradual: this share of the cells lies on the way to a neighbour, at most half of it.
+TRANSITIONAL = 0.12
+NEIGHBOUR = {
+    "CD56bright": "CD56dim_NKG2A",
+    "CD56dim_NKG2A": "CD56dim_KIR",
+    "CD56dim_KIR": "CD56dim_CD57",
+    "CD56dim_CD57": "CD56dim_KIR",
+    "adaptive": "CD56dim_CD57",
+    "CIML_activated": "proliferating",
+    "proliferating": "memory_like",
+    "memory_like": "CD56dim_NKG2A",
+}
 
 # Share of cells that express at all; the others sit at 0.1. Everything not named here is expressed by all cells.
 EXPRESSING: dict[str, dict[str, float]] = {
@@ -79,7 +91,7 @@ KIR_RATE = {
     "CD56bright": 0.02,
     "CD56dim_NKG2A": 0.0,
     "CD56dim_KIR": 0.55,
-    "CD56dim_CD57": 0.45,
+    "CD56dim_CD57": 0.35,
     "adaptive": 0.10,
     "CIML_activated": 0.10,
     "proliferating": 0.08,

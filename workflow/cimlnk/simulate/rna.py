@@ -14,13 +14,13 @@ from cimlnk.common.tables import write_table
 from . import design
 from .composition import POPULATIONS, content
 from .genes import KIR_GENES, MITOCHONDRIAL, N_GENES, gene_names, profiles
-from .proteins import KIR, KIR_RATE
+from .proteins import KIR, KIR_RATE, NEIGHBOUR, TRANSITIONAL
 from .repertoire import Repertoire, express_kir, repertoire
 from .tables import CELLS_RNA
 from .tenx import write_10x_folder, write_10x_h5
 
 DEPTH, DEPTH_SD = 3600.0, 0.30  # median molecules per cell, log-normal
-DISPERSION = 0.12  # of the gamma in gamma–Poisson
+DISPERSION = 0.25  # of the gamma in gamma–Poisson
 AMBIENT = 0.05  # share of molecules from the soup
 BATCH_SD, DONOR_SD = 0.06, 0.10  # log-normal factors per gene
 KIR_LEVEL = 4.0e-4  # share of molecules in an expressing cell
@@ -46,6 +46,9 @@ def _rates(
     rates[[names.index(g) for g in loud]] = 4e-4
     cells = np.repeat((rates / rates.sum())[None, :], n, axis=0)
     if kind in POPULATIONS:
+        other = profiles()[NEIGHBOUR[kind]].to_numpy() * factor
+        way = np.where(random.random(n) < TRANSITIONAL, random.uniform(0, 0.5, n), 0.0)[:, None]
+        cells = (1 - way) * cells + way * other / other.sum()
         on = express_kir(random, donor, KIR_RATE[kind], n, at_least_one=kind == "CD56dim_KIR")
         for column, protein in enumerate(KIR):
             cells[:, names.index(KIR_GENES[protein])] = np.where(on[:, column], KIR_LEVEL, 0.0)
