@@ -17,10 +17,11 @@ from scipy.ndimage import gaussian_filter1d
 LOW, HIGH, STEP = -3.0, 13.0, 0.02  # arcsinh scale: 13 is 10^6 counts at cofactor 5
 GRID = np.arange(LOW, HIGH, STEP) + STEP / 2
 MIN_SEPARATION = 0.9  # modes nearer than this are one population with a shoulder (arcsinh units)
-MAX_DEPTH = 0.75  # a valley must fall below this share of its smaller peak
+MAX_DEPTH = 0.9  # a valley must fall below this share of its smaller peak
 MIN_Z = 4.0  # and be deeper than counting noise allows
 MIN_PEAK = 15.0  # events (effective) a peak must hold
 POSITIVE = 1.8  # a lone mode above this (15 counts at cofactor 5) is called positive, below it negative
+DOUBTFUL = (1.8, 3.5)  # without a second mode, a cut between negative and positive lies in here (15 to 80 counts)
 FLAT = 0.02  # share of the smaller peak by which a valley's floor may rise and still be floor
 
 Which = Literal["lowest", "highest", "deepest"]
@@ -151,17 +152,21 @@ def valley_threshold(values: Floats, which: Which, rng: np.random.Generator, boo
 def lone_edge(values: Floats, side: Side, sds: float = 4.0) -> Threshold:
     """A cut at the edge of the one mode there is; what lies beyond it is called the missing population.
 
-    For a negative mode (below 1.8) the cut is above it, for a positive one below it. The interval is one standard
-    deviation of the mode to either side.
+    For a negative mode (below 1.8) the cut is above it, for a positive one below it. Above a negative mode whose tail
+    hides what is positive the cut is kept between 15 and 80 counts (at cofactor 5), and the interval spans that range:
+    the place is not known, and the range of the cell counts says what that costs. Otherwise the interval is one
+    standard deviation of the mode to either side.
     """
     counts = histogram(values)
     f = smooth(counts, bandwidth_for(counts.sum()))
     mode = float(GRID[int(np.argmax(f))])
     sd = _side_sd(values, mode, upper=mode < POSITIVE)
     if mode < POSITIVE:
-        value, what = mode + sds * sd, "no positive peak"
-    else:
-        value, what = mode - sds * sd, "no negative peak"
+        edge = mode + sds * sd
+        value = float(np.clip(edge, *DOUBTFUL))
+        reason = f"no positive peak: cut beyond the negative one, between {DOUBTFUL[0]:g} and {DOUBTFUL[1]:g}"
+        return Threshold(value, min(edge, DOUBTFUL[0]), max(value, DOUBTFUL[1]), "edge", reason)
+    value, what = mode - sds * sd, "no negative peak"
     return Threshold(
         value, value - sd, value + sd, "edge", f"{what}: cut at {sds:g} standard deviations of the only one"
     )

@@ -9,6 +9,7 @@ from .density import GRID, STEP, Threshold, find_split, histogram
 
 LN2 = float(np.log(2.0))  # twice the DNA is ln 2 more on the arcsinh scale (far above the cofactor)
 ITERATIONS = 60
+SEPARABLE = LN2 / 2.5  # a wider spread hides two cells among single ones
 
 
 def dna_interval(
@@ -42,6 +43,10 @@ def dna_interval(
     else:
         value = mu - 4.0 * sd
         lower = Threshold(value, value - sd, value + sd, "edge", "no debris peak: cut at 4 standard deviations")
+    if sd > SEPARABLE:
+        cut = mu + 3.0 * sd
+        reason = f"one and two cells are not separable by this channel (spread {sd:.2f}): cut at 3 standard deviations"
+        return lower, Threshold(cut, cut - sd, cut + sd, "edge", reason)
     cut = _crossing(mu, sd, share)
     spread = [cut]
     n = int(counts.sum())

@@ -228,11 +228,12 @@ def _one(
         return with_reason(pooled, "pool", f"{why}: threshold of the batch")
     if cut.side == "not_all_above":
         return Threshold(NAN, NAN, NAN, "skipped", f"{why} nor in its batch: nothing is taken for a bead")
+    # without a peak the samples of a batch share one cut, so that they stay comparable
+    if pooled is not None and pooled.method == "edge":
+        return with_reason(pooled, "pool", f"{why} nor in its batch, whose cut is taken; {pooled.reason}")
     if n >= TOO_FEW:
         edge = lone_edge(values, cut.side)  # type: ignore[arg-type]
         return edge if n >= least else with_reason(edge, "edge", f"{why}; {edge.reason}")
-    if pooled is not None:
-        return with_reason(pooled, "pool", f"{why}: {pooled.reason} in the batch")
     return Threshold(NAN, NAN, NAN, "skipped", f"{why}, and no threshold of the batch")
 
 
