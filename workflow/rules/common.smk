@@ -115,6 +115,12 @@ def claims_tables(wildcards):
     return tables
 
 
+DYNAMICS_TABLES = (
+    "abundance folds kinetics diversity tests state repertoire_distances repertoire_tests agreement agreement_pairs "
+    "neighbourhoods"
+).split()
+
+
 def report_tables(wildcards):
     """Everything the site shows."""
     files = [
@@ -135,9 +141,6 @@ def report_tables(wildcards):
         files += [
             out(f"{modality}/gates/{sample}.parquet") for sample in samples_of(modality)
         ]
-    files += [
-        out(f"dynamics/{name}.parquet")
-        for name in ("abundance", "folds", "kinetics", "diversity", "tests")
-    ]
+    files += [out(f"dynamics/{name}.parquet") for name in DYNAMICS_TABLES]
     files.append(out("claims/claims.parquet"))
     return files

@@ -101,13 +101,15 @@ def nkg2a(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
         table = table[table["arm"] == evidence.arms.treated]
         vivo = (table["tissue_or_product"] == "blood") & table["day"].between(7, 60)
         both = paired(table, value, table["tissue_or_product"] == "donor", vivo)
-        if len(both):
+        if len(both) >= evidence.min_patients:
             up = float((both["difference"] > 0).mean())
             shares.append((both["difference"].median(), up))
             parts.append(f"{feature} up in {int((both['difference'] > 0).sum())} of {len(both)}")
             n = max(n, len(both))
     if not shares:
-        return not_evaluable("needs donor and in-vivo samples with NKG2A or KLRC1 measured")
+        return not_evaluable(
+            f"needs donor and in-vivo samples of {evidence.min_patients} patients with NKG2A or KLRC1 measured"
+        )
     return judged(
         all(m > 0 and up >= bounds["share_up"] for m, up in shares),
         "; ".join(parts) + " patients (mean of days 7 to 60 against the donor)",
@@ -129,8 +131,9 @@ def product_activation(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict
         donor, product = table["tissue_or_product"] == "donor", table["tissue_or_product"] == "product"
         later = (table["tissue_or_product"] == "blood") & (table["day"] == bounds["later_day"])
         fresh, back = paired(table, "intensity", donor, product), paired(table, "intensity", donor, later)
-        if not len(fresh) or not len(back):
-            return not_evaluable(f"needs donor, product and day {bounds['later_day']} of the same patients")
+        few = evidence.too_few(min(len(fresh), len(back)), f"donor, product and day {bounds['later_day']}")
+        if few:
+            return few
         up = float((fresh["after"] / fresh["before"]).median())
         down = float((back["after"] / back["before"]).median())
         worst, latest, n = min(worst, up), max(latest, down), len(fresh)
@@ -183,8 +186,9 @@ def cd56_cd16(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
         early = paired(table, value, before, table["day"] == bounds["early_day"])
         late = paired(table, value, before, table["day"] == bounds["late_day"])
         both = early.index.intersection(late.index)
-        if not len(both):
-            return not_evaluable(f"needs before, D{bounds['early_day']} and D{bounds['late_day']} of one patient")
+        few = evidence.too_few(len(both), f"blood before, on D{bounds['early_day']} and on D{bounds['late_day']}")
+        if few:
+            return few
         moved = int((sign * early.loc[both, "difference"] > 0).sum())
         back = int((late.loc[both, "difference"].abs() < early.loc[both, "difference"].abs()).sum())
         ok &= 2 * moved > len(both) and 2 * back > len(both)

@@ -30,8 +30,9 @@ def _rise(
         return not_evaluable(f"no cell was named {population}")
     blood = (shares["tissue_or_product"] == "blood") & shares["day"].between(first, last)
     both = paired(shares, "fraction", shares["tissue_or_product"] == "donor", blood)
-    if not len(both):
-        return not_evaluable(f"needs donors and blood of days {first} to {last} of the same patients")
+    few = evidence.too_few(len(both), f"a donor and blood of days {first} to {last}")
+    if few:
+        return few
     return shares, both
 
 
@@ -138,8 +139,9 @@ def diversity_course(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     donor, product = table["tissue_or_product"] == "donor", table["tissue_or_product"] == "product"
     late = (table["tissue_or_product"] == "blood") & (table["day"] >= bounds["late_day"])
     fall, back = paired(table, "inverse_simpson", donor, product), paired(table, "inverse_simpson", product, late)
-    if not len(fall) or not len(back):
-        return not_evaluable(f"needs donor, product and blood from day {bounds['late_day']} of the same patients")
+    few = evidence.too_few(min(len(fall), len(back)), f"donor, product and blood from day {bounds['late_day']}")
+    if few:
+        return few
     down, up = int((fall["difference"] <= 0).sum()), int((back["difference"] > 0).sum())
     return judged(
         2 * down > len(fall) and 2 * up > len(back),

@@ -101,13 +101,13 @@ def write_claims(
         Name of :class:`~cimlnk.claims.evidence.Evidence` -> file; a name ending in ``_1``, ``_2`` … is one part of a
         table that several rules write (``tests_1``, ``tests_2``).
     settings
-        Config section ``claims``: arms and bounds.
+        Config section ``claims``: arms, bounds, min_patients.
     """
     frames: dict[str, list[pd.DataFrame]] = {}
     for name, path in tables.items():
         stem = name.rsplit("_", 1)[0] if name.rsplit("_", 1)[-1].isdigit() else name
         frames.setdefault(stem, []).append(read_table(path))
     joined = {name: pd.concat(parts, ignore_index=True) for name, parts in frames.items()}
-    evidence = Evidence(joined, Arms(**settings["arms"]), seed)
+    evidence = Evidence(joined, Arms(**settings["arms"]), seed, settings["min_patients"])
     table = evaluate(with_bounds(load_claims(definitions), settings["bounds"]), evidence)
     write_table(table, output, CLAIMS, provenance)

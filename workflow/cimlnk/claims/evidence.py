@@ -51,12 +51,19 @@ class Evidence:
     """Tables by name; a table the run did not make is absent from `tables`.
 
     Names: ``samples``, ``counts``, ``patients``, ``abundance``, ``folds``, ``kinetics``, ``tests``, ``diversity``,
-    ``recovery``, ``state_cytof``, ``state_rna``.
+    ``recovery``, ``state_cytof``, ``state_rna``. Claims about patients in common need at least `min_patients`.
     """
 
     tables: Mapping[str, pd.DataFrame]
     arms: Arms
     seed: int
+    min_patients: int = 3
+
+    def too_few(self, n: int, what: str) -> Verdict | None:
+        """Not evaluable if fewer than `min_patients` patients have `what`; else None."""
+        if n >= self.min_patients:
+            return None
+        return not_evaluable(f"{n} patient(s) with {what}, at least {self.min_patients} asked")
 
     def get(self, name: str) -> pd.DataFrame:
         """The table, or an empty frame."""

@@ -64,6 +64,7 @@ class Page:
     lead: str
     sections: list[Section] = field(default_factory=list)
     group: str = "study"
+    menu: str = ""  # shorter title for the menu
 
 
 def plain(value: object) -> str:

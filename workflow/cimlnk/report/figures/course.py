@@ -54,10 +54,12 @@ def nk_by_patient(nk: pd.DataFrame, events: pd.DataFrame, band: tuple[float, flo
             axis.axhspan(base * band[0], base * band[1], color="#EFE7F7", zorder=0)
             axis.axhline(base, color="#999999", linewidth=0.8, linestyle=":")
         _line(axis, mine, "cells_per_ul", "cells_per_ul_low", "cells_per_ul_high", colour[arm[patient]])
-        for _, event in events[events["patient"] == patient].iterrows():
+        mine_events = events[events["patient"] == patient].sort_values("day")
+        for number, (_, event) in enumerate(mine_events.iterrows()):
             axis.axvline(event["day"], color="#B3261E", linewidth=0.9, linestyle="--")
+            height = 0.97 if number % 2 == 0 else 0.42  # neighbouring events do not write over each other
             axis.annotate(
-                str(event["event"]).replace("_", " "), (event["day"], 0.97), xycoords=("data", "axes fraction"),
+                str(event["event"]).replace("_", " "), (event["day"], height), xycoords=("data", "axes fraction"),
                 rotation=90, fontsize=6.5, color="#B3261E", ha="right", va="top",
             )  # fmt: skip
         axis.set_title(f"{patient}  ({arm[patient]})")

@@ -13,6 +13,8 @@ from cimlnk.report.style import OTHERS, pyplot
 def gate_yields(gates: pd.DataFrame, samples: pd.DataFrame) -> Any:
     """Share of each sample's events that remain after every gate, samples as columns, gates as rows."""
     plt = pyplot()
+    # a gate's parts, named "gate (channel side)", are in the table; the figure shows whole gates
+    gates = gates[~gates["gate"].str.contains("(", regex=False)]
     steps = gates.drop_duplicates("gate").sort_values("step")["gate"].tolist()
     wide = gates.pivot_table(index="gate", columns="sample", values="n_out", aggfunc="first").reindex(steps)
     first = gates.sort_values("step").groupby("sample")["n_in"].first()

@@ -35,7 +35,7 @@ def headline(run: Run) -> list[tuple[str, str]]:
     samples, claims = run.samples, run.table("claims/claims.parquet")
     treated = run.config["claims"]["arms"]["treated"]
     kinetics = first_modality(run.table("dynamics/kinetics.parquet"))
-    items = [("patients and donors' recipients", str(samples["patient"].nunique()))]
+    items = [("patients", str(samples["patient"].nunique()))]
     for modality in run.modalities:
         n = len(run.table(f"{modality}/cells.parquet"))
         items.append((f"NK cells, {MODALITY[modality]}", f"{n:,}"))
@@ -67,7 +67,7 @@ def page(run: Run, site: Site) -> Page:
     samples = run.samples
     arms = ", ".join(f"{a} ({g['patient'].nunique()})" for a, g in samples.groupby("arm"))
     lead = f"{esc(cohort.get('description') or '')} Arms and patients: {esc(arms)}."
-    result = Page("index.html", cohort.get("title") or cohort["id"], lead)
+    result = Page("index.html", cohort.get("title") or cohort["id"], lead, menu="Overview")
 
     overview = Section("overview", "At a glance", [cards(headline(run))])
     missing = left_out(run)

@@ -12,14 +12,18 @@ from .cohort import MODALITY, left_out
 
 
 def _design(run: Run) -> list[Text]:
-    design = run.json("cohort/design.json")
     blocks = []
-    for modality in run.modalities:
-        part = design.get(modality, {})
-        words = part.get("words") or part.get("summary") or part.get("verdict")
-        if words:
-            words = " ".join(words) if isinstance(words, list) else str(words)
-            blocks.append(Text(f"<b>{MODALITY[modality]}:</b> {esc(words)}", "note"))
+    for modality, part in sorted(run.json("cohort/design.json").get("modalities", {}).items()):
+        harmony = part["harmony_on_batch"]
+        words = [part["words"], f"Correction of batches: {harmony['verdict']}. {harmony['why']}"]
+        done = run.json(f"{modality}/features.json").get("integration")
+        if done:
+            before, after = done.get("explained_before", {}), done.get("explained_after", {})
+            words.append(f"Done here: {done['method']}.")
+            if before and after:
+                kept = "; ".join(f"{k} {before[k]:.1%} before, {after[k]:.1%} after" for k in sorted(before))
+                words.append(f"Variation of the features explained by {kept}.")
+        blocks.append(Text(f"<b>{MODALITY[modality]}:</b> {esc(' '.join(words))}", "note"))
     return blocks
 
 
