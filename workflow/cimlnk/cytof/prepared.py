@@ -11,6 +11,7 @@ from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+import pandas as pd
 
 from cimlnk.common.errors import Plain, UserError
 
@@ -56,6 +57,46 @@ def write_acquisition(
     keywords[f"CIMLNK_{step.upper()}"] = note
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     write_fcs(path, events, header.channels, header.markers, keywords)
+
+
+def acquisitions(samples: pd.DataFrame, pooled: bool) -> dict[str, str]:
+    """The files as they were acquired: name -> path.
+
+    Parameters
+    ----------
+    samples
+        The sheet's mass-cytometry samples (index sample, column path).
+    pooled
+        Whether a file holds several barcoded samples (which then share a path). A pool is named by its file, without
+        the ending; otherwise an acquisition is named by its sample.
+
+    Raises
+    ------
+    UserError
+        If two pools have the same file name, or a name cannot be part of a result's path.
+    """
+    if not pooled:
+        return {str(s): str(p) for s, p in samples["path"].items()}
+    named: dict[str, str] = {}
+    for path in dict.fromkeys(map(str, samples["path"])):
+        name = Path(path).stem
+        if name in named:
+            raise UserError("sample sheet", "column path", path, f"a file name other than that of {named[name]}")
+        if not re.fullmatch(r"[A-Za-z0-9][A-Za-z0-9._+-]*", name):
+            raise UserError("sample sheet", "column path", path, "a pool's file name of letters, digits and . _ + -")
+        named[name] = path
+    return named
+
+
+def leave_out(error: UserError, fcs: str | Path, record: str | Path, figure: str | Path) -> None:
+    """Write the outputs of a step for a file that cannot be used: no events, and the reason in the record."""
+    from .prepared_figures import figure as new_figure
+
+    Path(fcs).parent.mkdir(parents=True, exist_ok=True)
+    write_fcs(fcs, np.empty((0, 1), np.float32), ["Time"], metadata={"CIMLNK_LEFT_OUT": str(error)})
+    write_json(record, {"left_out": True, "reason": str(error)})
+    with new_figure(figure, 6, 1) as fig:
+        fig.text(0.5, 0.5, f"left out: {error}", ha="center", va="center", wrap=True, fontsize=7)
 
 
 def already(acquisition: Acquisition, step: str) -> bool:
