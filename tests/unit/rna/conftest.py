@@ -48,7 +48,7 @@ def make_blood(
     profiles = {}
     for name, programme in PROGRAMMES.items():
         profile = base.copy()
-        profile[[position[g] for g in programme]] = base.sum() * 0.004
+        profile[[position[g] for g in programme]] = base.sum() * 0.012
         profiles[name] = profile / profile.sum()
     mean = np.array([profiles[t] for t in truth])
     alive = np.ones(len(truth), dtype=bool)
@@ -129,9 +129,13 @@ def defaults(schema: dict) -> dict:
     return schema["default"]
 
 
+def schema_settings() -> dict:
+    return defaults(yaml.safe_load((ROOT / "workflow/schemas/config/rna.schema.yaml").read_text()))
+
+
 @pytest.fixture
 def settings() -> dict:
-    return defaults(yaml.safe_load((ROOT / "workflow/schemas/config/rna.schema.yaml").read_text()))
+    return schema_settings()
 
 
 @pytest.fixture(scope="session")
@@ -143,5 +147,11 @@ def blood() -> SimpleNamespace:
 def make() -> SimpleNamespace:
     """The makers and writers above, as importlib-mode tests cannot import each other."""
     return SimpleNamespace(
-        blood=make_blood, mtx=write_mtx, h5=write_h5, h5ad=write_h5ad, lineages=LINEAGES, definitions=DEFINITIONS
+        blood=make_blood,
+        mtx=write_mtx,
+        h5=write_h5,
+        h5ad=write_h5ad,
+        lineages=LINEAGES,
+        definitions=DEFINITIONS,
+        settings=schema_settings,
     )

@@ -133,9 +133,9 @@ def test_ambient_correction_takes_foreign_counts(run, make):
 
 
 REFUSED = {
-    "no NK cells": (dict(sizes={"T": 200, "B": 100, "mono": 50}), "0 NK cells|[0-9]+ NK cells among.*at least 20"),
-    "every droplet": (dict(depth=3.0), "raw_feature_bc_matrix"),
-    "too shallow": (dict(depth=60.0), "none of .* barcodes passes"),
+    "no NK cells": ({"sizes": {"T": 200, "B": 100, "mono": 50}}, "0 NK cells|[0-9]+ NK cells among.*at least 20"),
+    "every droplet": ({"depth": 3.0}, "raw_feature_bc_matrix"),
+    "too shallow": ({"depth": 60.0}, "none of .* barcodes passes"),
 }
 
 

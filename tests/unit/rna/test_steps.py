@@ -44,16 +44,32 @@ def test_no_mitochondrial_genes_no_bound(settings):
     assert "mitochondrial" not in [b.gate for b in bounds(values, settings["qc"], 1, "s")]
 
 
-def test_doublets_of_different_cells_are_found(settings, make):
-    blood = make.blood(11, sizes={"NK": 300, "T": 200, "B": 100, "mono": 150}, depth=5000)
+def test_doublets_of_different_cells_score_high(settings, make):
+    blood = make.blood(11, sizes={"NK": 300, "T": 200, "B": 100, "mono": 150})
     random = np.random.default_rng(1)
-    b, t = np.flatnonzero(blood.truth == "B"), np.flatnonzero(blood.truth == "NK")
-    pairs = blood.counts[random.choice(b, 40)] + blood.counts[random.choice(t, 40)]
+    b, nk = np.flatnonzero(blood.truth == "B"), np.flatnonzero(blood.truth == "NK")
+    pairs = blood.counts[random.choice(b, 40)] + blood.counts[random.choice(nk, 40)]
     counts = sp.csr_matrix(sp.vstack([blood.counts, pairs]))
     found = find_doublets(counts, settings["doublets"], 1, "s")
-    assert found.reason is None
-    assert found.called[-40:].mean() >= 0.8
-    assert found.called[:-40].mean() <= 0.03
+    single, double = found.score[:-40], found.score[-40:]
+    # Chance that a doublet outscores a single cell; the noise genes of this small sample keep it from 1.
+    assert np.mean(double[:, None] > single[None, :]) + 0.5 * np.mean(double[:, None] == single[None, :]) >= 0.9
+    assert found.called[:-40].mean() <= 0.02
+
+
+def test_implausible_threshold_calls_nobody(settings, blood, monkeypatch):
+    import scanpy as sc
+
+    def half_of_all(data, **_):
+        data.obs["doublet_score"] = np.arange(data.n_obs) / data.n_obs
+        data.uns["scrublet"] = {"threshold": 0.5}
+
+    monkeypatch.setattr(sc.pp, "scrublet", half_of_all)
+    found = find_doublets(blood.counts, settings["doublets"], 1, "s")
+    assert not found.called.any()
+    assert "would call" in found.reason and "1.0 % are expected" in found.reason
+    trusted = find_doublets(blood.counts, settings["doublets"] | {"expected_rate": 0.2}, 1, "s")
+    assert trusted.called.mean() == pytest.approx(0.5, abs=0.01)
 
 
 def test_doublets_do_not_depend_on_threads(settings, blood):
@@ -72,13 +88,13 @@ def test_few_cells_are_not_searched_for_doublets(settings, blood):
 
 
 def test_a_single_gene_cannot_decide_a_lineage():
-    markers = {"NK": ("a", "b", "c", "d"), "T": ("t", "u", "v")}
-    genes = ("a", "b", "c", "d", "t", "u", "v")
+    markers = {"NK": ("a", "b", "c", "d", "e"), "T": ("t", "u", "v", "w", "x")}
+    genes = (*markers["NK"], *markers["T"])
     random = np.random.default_rng(2)
-    nk, t = np.array([4, 4, 4, 4, 0.02, 0.02, 0.02]), np.array([0.02] * 4 + [4, 4, 4])
+    nk, t = np.repeat([4, 0.02], 5), np.repeat([0.02, 4], 5)
     counts = random.poisson(np.vstack([np.tile(nk, (100, 1)), np.tile(t, (100, 1))])).astype(float)
-    counts[0] = [5, 5, 5, 5, 30, 0, 0]  # an NK cell with a T gene
-    counts[1] = [0, 5, 5, 5, 0, 0, 0]  # an NK cell without one of its genes
+    counts[0] = [5, 5, 5, 5, 5, 30, 0, 0, 0, 0]  # an NK cell with a T gene
+    counts[1] = [0, 5, 5, 5, 5, 0, 0, 0, 0, 0]  # an NK cell without one of its genes
     counts[2] = 0  # nothing at all
     fit = assign_lineages(counts, np.full(200, 4000.0), genes, markers)
     best = fit.best()
@@ -87,7 +103,7 @@ def test_a_single_gene_cannot_decide_a_lineage():
     assert np.allclose(fit.probability.sum(axis=1), 1.0)
     assert fit.converged
     # Rates are learned: 4 in 4,000 counts inside, 0.02 outside, up to the priors' pull of 20 cells.
-    assert fit.high == pytest.approx(np.full(7, 1e-3), rel=0.25)
+    assert fit.high == pytest.approx(np.full(10, 1e-3), rel=0.25)
     assert (fit.low < 3e-5).all()
 
 

@@ -65,7 +65,7 @@ def find_doublets(counts: sp.csr_matrix, settings: Mapping[str, Any], seed: int,
             sc.pp.scrublet(
                 data,
                 expected_doublet_rate=rate,
-                n_prin_comps=min(30, n // 4),
+                n_prin_comps=min(settings["n_components"], n // 4),
                 use_approx_neighbors=False,
                 random_state=derive(seed, "rna doublets", sample),
                 verbose=False,

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import pandas as pd
 import yaml
 
 from cimlnk.common.errors import Plain, Problems, UserError
@@ -100,3 +101,18 @@ def load_lineages(path: str | Path) -> LineageTable:
         problems.add(path, "lineages", Plain("none of kind nk"), "one lineage of kind nk")
     problems.raise_if_any()
     return LineageTable(markers, kinds, ambient)
+
+
+def gene_table(genes: Sequence[str] | np.ndarray, known: LineageTable) -> pd.DataFrame:
+    """The family of each gene, for reading tests on pseudobulk counts: columns gene and family (None for most).
+
+    Families are those of :data:`FAMILIES` and ``lineage``, the genes only other cells make, whose differences between
+    samples are differences in ambient RNA.
+    """
+    names = np.asarray(genes, dtype=object)
+    foreign = sorted({g for s in known.ambient.values() for g in s.genes})
+    found = np.full(len(names), None, dtype=object)
+    found[np.isin(names.astype(str), foreign)] = "lineage"
+    for name in FAMILIES:
+        found[family(names, name)] = name
+    return pd.DataFrame({"gene": names, "family": found})

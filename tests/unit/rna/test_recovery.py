@@ -1,0 +1,94 @@
+"""The synthetic cohort's planted NK cells and populations, from raw files to features."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.spatial import cKDTree
+
+from cimlnk.cohort.tables import SAMPLES
+from cimlnk.common.tables import read_table, write_table
+from cimlnk.rna.cells import make_cells
+from cimlnk.rna.features import make_features
+from cimlnk.simulate import design
+from cimlnk.simulate.rna import simulate_rna
+from cimlnk.simulate.sheets import sheets
+
+
+@pytest.fixture(scope="module")
+def tiny(tmp_path_factory, make):
+    """All RNA samples of the tiny cohort, processed; and the truth of their barcodes."""
+    folder: Path = tmp_path_factory.mktemp("tiny")
+    truth, files = [], []
+    for sample in design.samples("tiny", 1):
+        if sample.modality != "rna":
+            continue
+        raw, known = folder / f"{sample.id}.h5", folder / f"{sample.id}.truth.parquet"
+        simulate_rna("tiny", 1, sample.id, known, h5=raw)
+        files.append(str(folder / f"{sample.id}.h5ad"))
+        make_cells(
+            raw=str(raw),
+            sample=sample.id,
+            lineages=str(make.lineages),
+            settings=make.settings(),
+            seed=1,
+            output=files[-1],
+            gates=str(folder / f"{sample.id}.gates.parquet"),
+            provenance={},
+        )
+        truth.append(pd.read_parquet(known))
+    sheet = sheets("tiny", 1)["samples"].query("modality == 'rna'").assign(sha256=None)
+    write_table(sheet, folder / "samples.parquet", SAMPLES)
+    make_features(
+        cells=files,
+        samples=str(folder / "samples.parquet"),
+        lineages=str(make.lineages),
+        definitions=str(make.definitions),
+        settings=make.settings(),
+        seed=1,
+        summary=str(folder / "summary.parquet"),
+        cell_table=str(folder / "cells.parquet"),
+        features=str(folder / "features.npy"),
+        report=str(folder / "features.json"),
+        provenance={},
+    )
+    return folder, pd.concat(truth).set_index("cell")
+
+
+def test_planted_nk_cells_are_found(tiny):
+    folder, truth = tiny
+    found = truth.index.isin(read_table(folder / "cells.parquet")["cell"])
+    nk = (truth["class"] == "NK").to_numpy()
+    assert (found & nk).sum() / found.sum() >= 0.97
+    assert (found & nk).sum() / nk.sum() >= 0.97
+    # What is wrongly kept are doublets, above all of two NK cells; never another kind of single cell.
+    assert set(truth.loc[found & ~nk, "class"]) <= {"doublet"}
+
+
+def test_nk_share_of_lymphocytes_is_within_two_points(tiny):
+    folder, truth = tiny
+    summary = read_table(folder / "summary.parquet").set_index("sample")
+    by_sample = truth.groupby("sample")["class"]
+    expected = by_sample.apply(lambda c: (c == "NK").sum() / c.isin(["NK", "T", "B"]).sum())
+    found = summary["n_nk"] / summary["n_lymphocytes"]
+    assert (found - expected).abs().max() <= 0.02
+
+
+def test_no_population_is_lost(tiny):
+    folder, truth = tiny
+    found = truth.index.isin(read_table(folder / "cells.parquet")["cell"])
+    kept = pd.Series(found, index=truth.index).groupby(truth["population"].where(truth["class"] == "NK")).mean()
+    assert kept.min() >= 0.95  # activated, adaptive (CD3 transcripts) and proliferating cells are the ones at risk
+
+
+def test_neighbours_in_the_features_are_of_one_population(tiny):
+    folder, truth = tiny
+    cells, x = read_table(folder / "cells.parquet"), np.load(folder / "features.npy")
+    population = truth.loc[cells["cell"], "population"].to_numpy()
+    planted = population != ""
+    _, neighbours = cKDTree(x).query(x, k=16)
+    same = population[neighbours[:, 1:]] == population[:, None]
+    assert same[planted].mean() >= 0.95
