@@ -1,0 +1,100 @@
+"""What the rule dynamics_expression runs: read pseudobulks, test genes and gene sets, write."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cimlnk.common.tables import read_table, write_table
+
+from .pseudobulk import expression_tests
+from .signatures import read_gene_sets, scores
+from .spatial_fdr import fdr
+from .state import contrast_tests, with_fdr
+from .state_contrasts import contrasts
+from .tables import TESTS, UNASSIGNED
+from .tables_deep import SCORES
+
+PathLike = str | Path
+log = logging.getLogger(__name__)
+
+
+def read_pseudobulk(path: PathLike) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Counts (genes x rows) and the rows' sample, population and n_cells from ``rna/pseudobulk.h5ad``."""
+    import h5py
+    from anndata.io import read_elem
+
+    with h5py.File(path) as file:
+        rows, genes, x = read_elem(file["obs"]), read_elem(file["var"]), read_elem(file["X"])
+    rows = rows.astype({"sample": str, "population": str})
+    return pd.DataFrame(x.T, index=genes.index, columns=rows.index), rows
+
+
+def write_expression(
+    *,
+    pseudobulk: Sequence[PathLike],
+    samples: PathLike,
+    signatures: Sequence[PathLike],
+    settings: Mapping[str, Any],
+    state_settings: Mapping[str, Any],
+    seed: int,
+    threads: int,
+    expression: PathLike,
+    programmes: PathLike,
+    score_table: PathLike,
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write TESTS of genes, TESTS of gene-set scores and the SCORES themselves; empty without scRNA-seq.
+
+    Parameters
+    ----------
+    pseudobulk
+        One file, or none.
+    settings, state_settings
+        Config ``dynamics.expression``, and ``dynamics.state`` for baselines, arms and the fewest patients.
+    """
+    sets = read_gene_sets(signatures)
+    genes, tested, scored = [], [], []
+    common = {"baselines": state_settings["baselines"], "reference_arm": state_settings["reference_arm"]}
+    if pseudobulk:
+        counts, rows = read_pseudobulk(pseudobulk[0])
+        sheet = read_table(samples).set_index("sample", drop=False)
+        rows = rows[(rows["n_cells"] >= settings["min_cells"]) & (rows["population"] != UNASSIGNED)]
+        for population, group in rows.groupby("population", sort=True):
+            of = sheet.loc[sorted(group["sample"])].reset_index(drop=True)
+            keys = group.reset_index().set_index("sample")[group.index.name or "index"]
+            own = counts[keys.loc[of["sample"]].tolist()].set_axis(of["sample"].tolist(), axis=1)
+            log.info("%s: %d pseudobulks", population, len(of))
+            genes.append(
+                expression_tests(
+                    own,
+                    of,
+                    str(population),
+                    method=settings["method"],
+                    min_patients=state_settings["min_patients"],
+                    min_count=settings["min_count"],
+                    threads=threads,
+                    **common,
+                )
+            )
+            if len(of) < 3:
+                continue
+            wide, measured = scores(own, sets, settings["min_genes"])
+            if wide.empty:
+                continue
+            long = wide.rename_axis("signature").reset_index().melt("signature", var_name="sample", value_name="score")
+            scored.append(long.assign(population=population, n_genes=long["signature"].map(measured)))
+            wide.index = pd.MultiIndex.from_product([[population], wide.index])
+            for contrast in contrasts(of, **common):
+                unit, least = "mean z", state_settings["min_patients"]
+                tested += contrast_tests(wide, of, contrast, "signature", unit, "rna", least, 0.95, seed)
+    table = pd.concat(genes, ignore_index=True) if genes else TESTS.empty()
+    if len(table):
+        table["fdr"] = table.groupby("contrast")["p"].transform(lambda p: fdr(p.to_numpy(float)))
+    write_table(table, expression, TESTS, provenance)
+    write_table(with_fdr(tested), programmes, TESTS, provenance)
+    write_table(pd.concat(scored) if scored else SCORES.empty(), score_table, SCORES, provenance)

@@ -1,0 +1,19 @@
+"""Differential expression of pseudobulks and scores of gene sets."""
+
+from cimlnk.common.job import job
+from cimlnk.dynamics.pseudobulk_write import write_expression
+
+with job(snakemake) as record:
+    write_expression(
+        pseudobulk=snakemake.input.pseudobulk,
+        samples=snakemake.input.samples,
+        signatures=snakemake.input.signatures,
+        settings=snakemake.params.settings,
+        state_settings=snakemake.params.state,
+        seed=snakemake.params.seed,
+        threads=snakemake.threads,
+        expression=snakemake.output.expression,
+        programmes=snakemake.output.signatures,
+        score_table=snakemake.output.scores,
+        provenance=record,
+    )
