@@ -6,6 +6,21 @@ if CFG["simulate"] is not None:
     ]
     FOLDER_SAMPLES = [s for s in samples_of("rna") if s not in H5_SAMPLES]
 
+    # What decides a file's bytes; editing the scores must not write every file again.
+    DESIGN = [
+        f"simulate/{module}"
+        for module in (
+            "composition",
+            "design",
+            "kinetics",
+            "proteins",
+            "repertoire",
+            "tables",
+        )
+    ]
+    CYTOF_WRITERS = ["simulate/cytof", "simulate/fcs"]
+    RNA_WRITERS = ["simulate/genes", "simulate/rna", "simulate/tenx"]
+
     rule simulate_cytof:
         output:
             fcs=f"{RAW}/cytof/{{sample}}.fcs",
@@ -24,7 +39,7 @@ if CFG["simulate"] is not None:
             runtime=15,
         params:
             settings=CFG["simulate"],
-            code=code("common", "simulate"),
+            code=code("common", *DESIGN, *CYTOF_WRITERS),
         script:
             "../scripts/simulate_cytof.py"
 
@@ -46,7 +61,7 @@ if CFG["simulate"] is not None:
             runtime=15,
         params:
             settings=CFG["simulate"],
-            code=code("common", "simulate"),
+            code=code("common", *DESIGN, *RNA_WRITERS),
         script:
             "../scripts/simulate_rna.py"
 
@@ -87,6 +102,37 @@ if CFG["simulate"] is not None:
         params:
             settings=CFG["simulate"],
             cohort=CFG["cohort"]["id"],
-            code=code("common", "simulate"),
+            code=code(
+                "common", *DESIGN, *RNA_WRITERS, "simulate/sheets", "simulate/truth"
+            ),
         script:
             "../scripts/simulate_truth.py"
+
+    rule simulate_recovery:
+        input:
+            cells=[f"{RAW}/truth/cells_{m}.parquet" for m in MODALITIES],
+            truth=f"{RAW}/truth/abundance.parquet",
+            populations=[out(f"{m}/populations.parquet") for m in MODALITIES],
+            summaries=[out(f"{m}/summary.parquet") for m in MODALITIES],
+            abundance=out("dynamics/abundance.parquet"),
+            folds=out("dynamics/folds.parquet"),
+        output:
+            recovery=out("truth/recovery.parquet"),
+            cases=out("truth/cases.parquet"),
+        log:
+            out("logs/simulate_recovery/all.log"),
+        benchmark:
+            out("benchmarks/simulate_recovery/all.tsv")
+        conda:
+            ENVIRONMENT
+        threads: 1
+        resources:
+            mem_mb=3000,
+            runtime=15,
+        params:
+            modalities=MODALITIES,
+            code=code(
+                "common", "simulate/recovery", "simulate/scores", "simulate/tables"
+            ),
+        script:
+            "../scripts/simulate_recovery.py"

@@ -1,5 +1,3 @@
-"""Write one synthetic FCS file and its truth."""
-
 from cimlnk.common.job import job
 from cimlnk.simulate.cytof import simulate_cytof
 

@@ -1,5 +1,3 @@
-"""Write one synthetic 10x sample (folder or HDF5 file) and its truth."""
-
 from cimlnk.common.job import job
 from cimlnk.simulate.rna import simulate_rna
 

@@ -1,5 +1,3 @@
-"""Join the truth of all samples and check that the sheets belong to the cohort."""
-
 from cimlnk.common.job import job
 from cimlnk.simulate.truth import write_truth
 

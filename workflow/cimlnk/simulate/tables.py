@@ -68,3 +68,28 @@ KINETICS = Schema(
         "doubling_time_days": ("float", "doubling time from nadir to peak"),
     },
 )
+RECOVERY = Schema(
+    "recovery",
+    {
+        "measure": ("str", "what is scored"),
+        "modality": ("str", "cytof, rna or counts"),
+        "value": ("float", "score"),
+        "threshold": ("float", "least score asked for; NaN where the score is only told"),
+        "passed": ("bool", "value reaches the threshold, or there is none"),
+        "n": ("int", "cells, samples or patient-days behind the score"),
+        "worst": ("str?", "the case that is furthest off"),
+        "meaning": ("str", "the score in words"),
+    },
+)
+RECOVERY_CASES = Schema(
+    "recovery_cases",
+    {
+        "measure": ("str", "what is scored"),
+        "modality": ("str", "cytof, rna or counts"),
+        "case": ("str", "sample, patient-day or sample and population"),
+        "truth": ("float", "as measured"),
+        "found": ("float", "of the pipeline; NaN if it gave no number"),
+        "error": ("float", "difference, or ratio minus one for folds"),
+        "within": ("bool", "error is within the tolerance"),
+    },
+)

@@ -1,0 +1,211 @@
+"""Scores of the pipeline's answers on a synthetic cohort: pure functions on tables.
+
+Everything is scored against the *as measured* columns of the truth: what a perfect analysis of the same files and
+sheets would give, laboratory noise included.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .tables import RECOVERY, RECOVERY_CASES
+
+NK_GATE = 0.97  # precision and recall
+ARI = {"cytof": 0.90, "rna": 0.80}
+SHARE_WITHIN = 0.95  # of samples, patient-days or subsets
+POINTS = 0.02  # tolerance of a fraction
+FOLD_TOLERANCE = 0.10
+LARGE_SUBSET = 0.05  # subsets from this true share of NK cells on are scored
+
+
+def nk_gate(truth: pd.DataFrame, cells: pd.Series) -> dict[str, float]:
+    """Precision and recall of the cells kept as NK cells.
+
+    Parameters
+    ----------
+    truth
+        CELLS_CYTOF or CELLS_RNA.
+    cells
+        Ids of the cells the pipeline kept.
+
+    Returns
+    -------
+    dict
+        ``precision`` (share of kept cells that are live single NK cells), ``recall`` (share of those that were kept),
+        ``precision_lineage`` (the same precision with doublets and dead or low-quality cells left out of the count:
+        errors of cell type only).
+
+    Raises
+    ------
+    ValueError
+        If a kept cell is not in the truth, or twice among the kept.
+    """
+    if cells.duplicated().any():
+        raise ValueError(f"{int(cells.duplicated().sum())} cells are kept twice")
+    classes = truth.set_index("cell")["class"]
+    unknown = ~cells.isin(classes.index)
+    if unknown.any():
+        raise ValueError(f"{int(unknown.sum())} cells are not in the truth, the first is {cells[unknown].iloc[0]!r}")
+    kept = classes.loc[cells]
+    n_nk, hits = int((classes == "NK").sum()), int((kept == "NK").sum())
+    whole = int(kept.isin(("NK", "T", "B", "monocyte")).sum())
+    return {
+        "precision": hits / len(kept) if len(kept) else float("nan"),
+        "recall": hits / n_nk if n_nk else float("nan"),
+        "precision_lineage": hits / whole if whole else float("nan"),
+    }
+
+
+def population_ari(truth: pd.DataFrame, populations: pd.DataFrame) -> float:
+    """Adjusted Rand index (Hubert & Arabie 1985) of the named populations over the true NK cells that were kept.
+
+    ``unassigned`` counts as a name of its own, so leaving cells out of the naming costs.
+    """
+    both = populations[["cell", "population"]].merge(truth[truth["class"] == "NK"], on="cell", suffixes=("", "_true"))
+    return adjusted_rand(both["population_true"], both["population"])
+
+
+def adjusted_rand(a: pd.Series, b: pd.Series) -> float:
+    """Adjusted Rand index of two labellings of the same cells; NaN for fewer than two cells."""
+    table = pd.crosstab(a.to_numpy(), b.to_numpy()).to_numpy().astype(float)
+    n = table.sum()
+    if n < 2:
+        return float("nan")
+
+    def pairs(x: np.ndarray) -> float:
+        return float((x * (x - 1) / 2).sum())
+
+    rows, columns = pairs(table.sum(axis=1)), pairs(table.sum(axis=0))
+    expected = rows * columns / (n * (n - 1) / 2)
+    most = (rows + columns) / 2
+    return 1.0 if most == expected else (pairs(table) - expected) / (most - expected)
+
+
+def _cases(measure: str, modality: str, table: pd.DataFrame, tolerance: float, relative: bool) -> pd.DataFrame:
+    """RECOVERY_CASES of a table with ``case``, ``truth`` and ``found``; a missing answer is never within."""
+    error = table["found"] / table["truth"] - 1 if relative else table["found"] - table["truth"]
+    rows = table[["case", "truth", "found"]].assign(measure=measure, modality=modality, error=error)
+    return rows.assign(within=error.abs() <= tolerance)
+
+
+def nk_fraction_cases(truth: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
+    """NK cells over lymphocytes of every CyTOF blood sample, true and found (`summary` is the pipeline's SUMMARY)."""
+    own = truth[
+        (truth["modality"] == "cytof") & (truth["population"] == "NK") & (truth["tissue_or_product"] == "blood")
+    ]
+    found = summary.set_index("sample")
+    share = (found["n_nk"] / found["n_lymphocytes"]).reindex(own["sample"]).to_numpy()
+    table = pd.DataFrame(
+        {"case": own["sample"].to_numpy(), "truth": own["nk_of_lymphocytes"].to_numpy(), "found": share}
+    )
+    return _cases("NK fraction", "cytof", table, POINTS, relative=False)
+
+
+def fold_cases(truth: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
+    """Fold of all NK cells over the pre-infusion blood on every patient-day after it, true and found (FOLDS)."""
+    own = truth[(truth["population"] == "NK") & (truth["tissue_or_product"] == "blood") & (truth["timepoint"] != "pre")]
+    own = own.drop_duplicates(["patient", "day"])  # the fold of all NK cells is the same in every modality
+    first = folds[folds["population"] == "NK"].sort_values(["modality", "patient", "day"])
+    found = first.drop_duplicates(["patient", "day"]).set_index(["patient", "day"])["fold_change"]
+    keys = list(zip(own["patient"], own["day"], strict=True))
+    table = pd.DataFrame(
+        {
+            "case": [f"{patient} day {day}" for patient, day in keys],
+            "truth": own["fold"].to_numpy(),
+            "found": [found.get(key, np.nan) for key in keys],
+        }
+    )
+    return _cases("NK fold", "counts", table, FOLD_TOLERANCE, relative=True)
+
+
+def subset_cases(truth: pd.DataFrame, abundance: pd.DataFrame, modality: str) -> pd.DataFrame:
+    """Shares of subsets of at least 5 % of a sample's NK cells, true and found (ABUNDANCE).
+
+    A subset the pipeline did not find in a sample it analysed has share 0; a sample it left out has none.
+    """
+    own = truth[(truth["modality"] == modality) & (truth["population"] != "NK") & (truth["fraction"] >= LARGE_SUBSET)]
+    mine = abundance[abundance["modality"] == modality].dropna(subset=["sample", "fraction"])
+    found = mine.set_index(["sample", "population"])["fraction"]
+    analysed = set(mine["sample"])
+    keys = list(zip(own["sample"], own["population"], strict=True))
+    table = pd.DataFrame(
+        {
+            "case": [f"{sample} {population}" for sample, population in keys],
+            "truth": own["fraction"].to_numpy(),
+            "found": [found.get(key, 0.0 if key[0] in analysed else np.nan) for key in keys],
+        }
+    )
+    return _cases("subset fraction", modality, table, POINTS, relative=False)
+
+
+def _row(
+    measure: str, modality: str, value: float, threshold: float, n: int, worst: str | None, meaning: str
+) -> dict[str, Any]:
+    passed = bool(np.isnan(threshold) or value >= threshold)
+    return dict(zip(RECOVERY.columns, (measure, modality, value, threshold, passed, n, worst, meaning), strict=True))
+
+
+def _summarise(cases: pd.DataFrame, threshold: float, meaning: str) -> dict[str, Any]:
+    """Share of cases within the tolerance, with the worst one by name."""
+    missing = cases["found"].isna()
+    worst = cases.loc[missing, "case"].iloc[0] if missing.any() else None
+    if worst is None and len(cases):
+        at = cases["error"].abs().idxmax()
+        worst = f"{cases.at[at, 'case']}: {cases.at[at, 'found']:.3g}, truth {cases.at[at, 'truth']:.3g}"
+    value = float(cases["within"].mean()) if len(cases) else float("nan")
+    first = cases.iloc[0] if len(cases) else {"measure": meaning, "modality": ""}
+    return _row(f"{first['measure']} within tolerance", first["modality"], value, threshold, len(cases), worst, meaning)
+
+
+def score(
+    truth_cells: Mapping[str, pd.DataFrame],
+    truth_abundance: pd.DataFrame,
+    populations: Mapping[str, pd.DataFrame],
+    summaries: Mapping[str, pd.DataFrame],
+    abundance: pd.DataFrame,
+    folds: pd.DataFrame,
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """All marks (RECOVERY) and the cases behind them (RECOVERY_CASES).
+
+    Parameters
+    ----------
+    truth_cells, populations, summaries
+        By modality: the truth's cells, and the pipeline's POPULATIONS and SUMMARY.
+    abundance, folds
+        The pipeline's ABUNDANCE and FOLDS.
+    """
+    rows, cases = [], []
+    nan = float("nan")
+    for modality in sorted(populations):
+        truth, named = truth_cells[modality], populations[modality]
+        gate = nk_gate(truth, named["cell"])
+        # In RNA two NK cells in one droplet look like one large NK cell: only mistaken cell types are asked to be few.
+        strict = "precision" if modality == "cytof" else "precision_lineage"
+        words = {
+            "precision": "kept cells that are live single NK cells",
+            "recall": "live single NK cells that are kept",
+            "precision_lineage": "kept single cells of good quality that are NK cells",
+        }
+        for name in ("precision", "precision_lineage", "recall"):
+            asked = NK_GATE if name == strict or (name == "recall" and modality == "cytof") else nan
+            rows.append(_row(f"NK gate {name}", modality, gate[name], asked, len(named), None, words[name]))
+        ari = population_ari(truth, named)
+        meaning = "adjusted Rand index of the named populations over true NK cells"
+        rows.append(_row("population ARI", modality, ari, ARI[modality], len(named), None, meaning))
+        subset = subset_cases(truth_abundance, abundance, modality)
+        asked = SHARE_WITHIN if modality == "cytof" else nan
+        meaning = "subsets of at least 5 % whose share of NK cells is within 2 points"
+        rows.append(_summarise(subset, asked, meaning))
+        cases.append(subset)
+    if "cytof" in summaries:
+        cases.append(nk_fraction_cases(truth_abundance, summaries["cytof"]))
+        rows.append(
+            _summarise(cases[-1], SHARE_WITHIN, "blood samples whose NK share of lymphocytes is within 2 points")
+        )
+    cases.append(fold_cases(truth_abundance, folds))
+    rows.append(_summarise(cases[-1], SHARE_WITHIN, "patient-days whose NK fold is within 10 %"))
+    return RECOVERY.check(pd.DataFrame(rows)), RECOVERY_CASES.check(pd.concat(cases, ignore_index=True))
