@@ -110,6 +110,9 @@ def check_acquisition(
     tolerance = float(settings["tolerance"])
     bad_rate = np.abs(rate_z) > tolerance
     bad_signal = enough & ((np.abs(together) > tolerance) | (worst > 2 * tolerance))
+    # an excursion rises and falls: its flanks go with it down to half the tolerance
+    bad_rate = _grow(bad_rate, np.abs(rate_z) > tolerance / 2)
+    bad_signal = _grow(bad_signal, np.abs(together) > tolerance / 2)
     bad = bad_rate | bad_signal
     for what, mask in (("flow rate", bad_rate), ("signal", bad_signal)):
         for a, b in _runs(mask):
@@ -146,6 +149,14 @@ def _deviation(values: NDArray[np.float64], least: float) -> NDArray[np.float64]
 
 def _rescale(z: NDArray[np.float64]) -> NDArray[np.float64]:
     return z / max(1.4826 * float(np.median(np.abs(z - np.median(z)))), 1.0)
+
+
+def _grow(seed: NDArray[np.bool_], allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
+    grown = seed.copy()
+    for a, b in _runs(seed | allowed):
+        if seed[a:b].any():
+            grown[a:b] = True
+    return grown
 
 
 def _runs(mask: NDArray[np.bool_]) -> list[tuple[int, int]]:

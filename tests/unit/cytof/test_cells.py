@@ -1,0 +1,159 @@
+"""From a file to the h5ad of its NK cells, and on to the features of all samples."""
+
+from __future__ import annotations
+
+import json
+
+import anndata
+import numpy as np
+import pytest
+
+from cimlnk.common.errors import UserError
+from cimlnk.common.tables import read_table
+from cimlnk.cytof.cells import leave_out, make_cells
+from cimlnk.cytof.fcs import read_events, read_header
+from cimlnk.cytof.fcs_write import write_fcs
+from cimlnk.cytof.features import make_features
+from cimlnk.cytof.h5ad import iterate_x, read_names, read_record
+from cimlnk.cytof.tables import CELLS, GATES, SUMMARY
+
+
+def run(fcs, folder, places, settings, sample="s1", pool=None):
+    output, gates = folder / f"{sample}.h5ad", folder / f"{sample}.parquet"
+    make_cells(
+        fcs=fcs, sample=sample, batch="b", panel=places["panel"], gate_file=places["gates"], pool=pool,
+        settings=settings, seed=1, output=output, gates=gates, provenance={"rule": "test"},
+    )  # fmt: skip
+    return output, gates
+
+
+@pytest.fixture
+def made(cohort, places, settings, tmp_path):
+    return run(cohort / "P1_D28_cytof.fcs", tmp_path, places, settings)
+
+
+def test_anndata_reads_what_was_written(made, cohort):
+    output, gates = made
+    data = anndata.read_h5ad(output)
+    raw = cohort / "P1_D28_cytof.fcs"
+    header = read_header(raw)
+    events = read_events(header)
+    rows = data.obs["event"].to_numpy()
+    assert data.obs_names[0] == f"s1:{rows[0]}" and data.obs["sample"].unique().tolist() == ["s1"]
+    column = header.channels.index(data.var.loc["CD56", "channel"])
+    np.testing.assert_array_equal(data[:, "CD56"].layers["raw"].ravel(), events[rows, column])
+    np.testing.assert_allclose(data[:, "CD56"].X.ravel(), np.arcsinh(events[rows, column] / 5), atol=1e-5)
+    assert data.X.dtype == np.float32 and data.var.loc["CD56", "cluster"] and not data.var.loc["CD3", "cluster"]
+    assert "DNA1" not in data.var_names and data.obs["dna1"].between(4.6, 5.9).all()
+    record = json.loads(data.uns["cimlnk"])
+    assert record["summary"]["n_nk"] == data.n_obs and not record["left_out"]
+    assert "CD45+ CD14- CD33-" in record["lymphocytes"]
+    table = read_table(gates, GATES)
+    assert table.iloc[-1]["n_out"] == data.n_obs
+
+
+def test_equal_bytes_for_a_seed(cohort, places, settings, tmp_path):
+    one = run(cohort / "P1_D28_cytof.fcs", tmp_path, places, settings, "a")[0].read_bytes()
+    two = run(cohort / "P1_D28_cytof.fcs", tmp_path, places, settings, "a")[0].read_bytes()
+    assert one == two
+
+
+def test_what_cannot_be_used_is_told(cohort, places, settings, tmp_path):
+    raw = cohort / "P1_D28_cytof.fcs"
+    header = read_header(raw)
+    events = read_events(header)
+    path = tmp_path / "x.fcs"
+
+    def refused(values, names, message, **changes):
+        write_fcs(path, values, names, header.markers[: len(names)])
+        with pytest.raises(UserError, match=message):
+            run(path, tmp_path, places, {**settings, **changes})
+
+    refused(events[:0], header.channels, "found none, expected an FCS file with events")
+    refused(np.arcsinh(events / 5), header.channels, "values that look arcsinh.*set cytof.input_scale: arcsinh")
+    refused(events[:, :-1], header.channels[:-1], "Residual")
+    refused(np.where(events > 500, np.nan, events), header.channels, "not finite")
+    off = events.copy()
+    off[:, header.channels.index("Nd145Di")] = 0.5
+    refused(off, header.channels, r"no NK cells among \d+ events \(none passes gate nk\)")
+    refused(
+        events, header.channels, "acquisition.*at least 100%",
+        acquisition_qc={**settings["acquisition_qc"], "minimum_score": 1.0, "tolerance": 1.01, "events_per_bin": 20},
+    )  # fmt: skip
+
+
+def test_transformed_input_is_taken_when_stated(cohort, places, settings, tmp_path):
+    raw = cohort / "P1_D28_cytof.fcs"
+    header = read_header(raw)
+    events = read_events(header).astype(float)
+    linear = [header.channels.index(c) for c in ("Time", "Event_length", "Center", "Offset", "Width", "Residual")]
+    values = np.arcsinh(events / 5)
+    values[:, linear] = events[:, linear]
+    write_fcs(tmp_path / "t.fcs", values, header.channels, header.markers)
+    one = anndata.read_h5ad(run(raw, tmp_path, places, settings, "s")[0])
+    two = anndata.read_h5ad(run(tmp_path / "t.fcs", tmp_path, places, {**settings, "input_scale": "arcsinh"}, "s")[0])
+    assert one.obs_names.equals(two.obs_names)
+    np.testing.assert_allclose(one.X, two.X, atol=1e-5)
+
+
+def test_features_of_several_samples(cohort, places, settings, tmp_path):
+    files = [run(cohort / f"{s}.fcs", tmp_path, places, settings, s)[0] for s in ("P1_D28_cytof", "P2_D7_cytof")]
+    leave_out(UserError("f.fcs", "TEXT", "x", "y"), output=tmp_path / "out.h5ad", gates=tmp_path / "out.parquet")
+    assert anndata.read_h5ad(tmp_path / "out.h5ad").n_obs == 0
+    assert len(read_table(tmp_path / "out.parquet", GATES)) == 0
+    names = ["P1_D28_cytof", "out", "P2_D7_cytof"]
+    paths = {k: tmp_path / k for k in ("summary", "cell_table", "features", "report")}
+    paths["features"] = tmp_path / "features.npy"
+    cells = [files[0], tmp_path / "out.h5ad", files[1]]
+    make_features(cells=cells, sample_names=names, settings=settings, provenance={}, **paths)
+    matrix, table = np.load(paths["features"]), read_table(paths["cell_table"], CELLS)
+    summary = read_table(paths["summary"], SUMMARY).set_index("sample")
+    assert matrix.dtype == np.float32 and len(matrix) == len(table) == summary["n_nk"].sum()
+    assert summary.loc["out", "left_out"] and summary.loc["out", "reason"] == "f.fcs: TEXT: found 'x', expected y"
+    both = [anndata.read_h5ad(f) for f in files]
+    assert table["cell"].tolist() == [*both[0].obs_names, *both[1].obs_names]
+    report = json.loads(paths["report"].read_text())
+    stacked = np.vstack([b[:, report["features"]].X for b in both])
+    assert report["features"] == both[0].var_names[both[0].var["cluster"]].tolist()
+    # without scaling the features are the arcsinh values, cut at the 99.9 % quantile (to a histogram bin of 0.002)
+    limit = np.quantile(stacked, 0.999, axis=0, method="inverted_cdf")
+    np.testing.assert_allclose(matrix.max(axis=0), limit, atol=0.003)
+    inside = (stacked < np.array(report["high"])) & (stacked > np.array(report["low"]))
+    np.testing.assert_array_equal(matrix[inside], stacked[inside])
+    for scale in ("zscore", "range"):
+        changed = {**settings, "features": {"winsor": 1.0, "scale": scale}}
+        make_features(cells=cells, sample_names=names, settings=changed, provenance={}, **paths)
+        scaled = np.load(paths["features"])
+        if scale == "zscore":
+            np.testing.assert_allclose(scaled.mean(axis=0), 0, atol=0.01)
+            np.testing.assert_allclose(scaled.std(axis=0), 1, atol=0.01)
+        else:
+            assert scaled.min() > -0.01 and scaled.max() < 1.01
+    shifted: dict[str, int] = {}
+
+    def align(sample, block, markers):
+        shifted[sample] = shifted.get(sample, 0) + len(block)
+        return block + 1
+
+    make_features(
+        cells=cells, sample_names=names, settings={"features": {"winsor": 1.0, "scale": "none"}}, provenance={},
+        align=align, alignment_report={"applied": True}, **paths,
+    )  # fmt: skip
+    np.testing.assert_allclose(np.load(paths["features"]), stacked + 1, rtol=1e-6)
+    assert set(shifted) == {names[0], names[2]} and json.loads(paths["report"].read_text())["integration"]["applied"]
+
+
+def test_no_usable_sample(tmp_path, settings):
+    leave_out(UserError("f", "w", "x", "y"), output=tmp_path / "o.h5ad", gates=tmp_path / "o.parquet")
+    paths = {k: tmp_path / k for k in ("summary", "cell_table", "features", "report")}
+    with pytest.raises(UserError, match="none in 1 samples"):
+        make_features(cells=[tmp_path / "o.h5ad"], sample_names=["o"], settings=settings, provenance={}, **paths)
+
+
+def test_reading_back_in_blocks(made):
+    cells, var = read_names(made[0])
+    blocks = list(iterate_x(made[0], ["CD16", "CD56"]))
+    data = anndata.read_h5ad(made[0])
+    np.testing.assert_array_equal(np.vstack(blocks), data[:, ["CD16", "CD56"]].X)
+    assert cells == data.obs_names.tolist() and var.loc["CD16", "role"] == "identity"
+    assert read_record(made[0])["provenance"] == {"rule": "test"}
