@@ -1,0 +1,104 @@
+"""The house rules that a reader relies on: one stem names a thing, scripts stay thin, stages look left only."""
+
+from __future__ import annotations
+
+import ast
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+import yaml
+
+ROOT = Path(__file__).resolve().parents[2]
+WORKFLOW = ROOT / "workflow"
+STAGES = ["common", "cohort", "simulate", "cytof", "rna", "graph", "populations", "dynamics", "claims", "report"]
+RULES = {
+    match[1]: text
+    for path in sorted((WORKFLOW / "rules").glob("*.smk"))
+    for text in re.split(r"^(?=\s*rule |\s*use rule )", path.read_text(), flags=re.M)
+    if (match := re.match(r"\s*rule (\w+):", text))
+}
+LIBRARY = sorted((WORKFLOW / "cimlnk").rglob("*.py"))
+
+
+@pytest.mark.parametrize("rule", sorted(RULES))
+def test_rule_is_complete(rule):
+    text = RULES[rule]
+    for directive in ("log:", "benchmark:", "threads:", "resources:", "conda:"):
+        assert re.search(rf"^\s+{directive}", text, re.M), f"rule {rule} has no {directive}"
+    script = re.search(r'"\.\./scripts/(\w+)\.py"', text)
+    assert script and (WORKFLOW / "scripts" / f"{script[1]}.py").is_file()
+    assert script[1] == rule
+    assert "code(" in text, f"rule {rule} does not depend on the library it runs"
+
+
+@pytest.mark.parametrize("script", sorted(p.name for p in (WORKFLOW / "scripts").glob("*.py")))
+def test_script_only_binds(script):
+    text = (WORKFLOW / "scripts" / script).read_text()
+    assert len(text.splitlines()) <= 30
+    assert not re.search(r"^\s*(def|class|while) ", text, re.M)
+    assert "job(snakemake" in text
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda p: str(p.relative_to(WORKFLOW / "cimlnk")))
+def test_stage_imports_only_what_is_left_of_it(path):
+    stage = path.relative_to(WORKFLOW / "cimlnk").parts[0]
+    if stage not in STAGES:
+        return
+    allowed = set(STAGES[: STAGES.index(stage) + 1])
+    # graph knows matrices only, dynamics only the tables and readers of populations
+    allowed = {"common", "graph"} if stage == "graph" else allowed
+    for node in ast.walk(ast.parse(path.read_text())):
+        names = []
+        if isinstance(node, ast.ImportFrom) and node.level == 0 and node.module:
+            names = [node.module]
+        elif isinstance(node, ast.Import):
+            names = [a.name for a in node.names]
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "cimlnk" and len(parts) > 1:
+                assert parts[1] in allowed, f"{path.name} imports {name}"
+            if stage == "dynamics":
+                assert parts[0] not in ("anndata", "scanpy"), f"{path.name} imports {name}"
+
+
+@pytest.mark.parametrize("path", LIBRARY, ids=lambda p: str(p.relative_to(WORKFLOW / "cimlnk")))
+def test_module_says_what_it_is_for_and_swallows_nothing(path):
+    tree = ast.parse(path.read_text())
+    assert ast.get_docstring(tree), path
+    for node in ast.walk(tree):
+        if isinstance(node, ast.ExceptHandler):
+            assert node.type is not None, f"{path}: bare except"
+            assert not (len(node.body) == 1 and isinstance(node.body[0], ast.Pass)), f"{path}: swallowed exception"
+
+
+def test_every_schema_is_closed_and_explains_every_key():
+    def walk(node, where):
+        if node.get("type") == "object":
+            assert "additionalProperties" in node, where
+            assert node["additionalProperties"] is not True, where
+        for key, child in node.get("properties", {}).items():
+            assert child.get("description"), f"{where}.{key} has no description"
+            walk(child, f"{where}.{key}")
+
+    for path in sorted((WORKFLOW / "schemas" / "config").glob("*.schema.yaml")):
+        walk(yaml.safe_load(path.read_text()), path.stem)
+
+
+def test_no_path_of_one_machine_in_tracked_files():
+    listing = subprocess.run(["git", "ls-files"], cwd=ROOT, capture_output=True, text=True, check=True)
+    pattern = re.compile(r"(?<![\w.])/(work|farm|root|home/\w+)/")
+    hits = []
+    for name in listing.stdout.splitlines():
+        path = ROOT / name
+        if path.suffix in (".py", ".smk", ".md", ".yaml", ".toml", ".tsv", "") and path.is_file():
+            if path.name != "test_conventions.py" and pattern.search(path.read_text(errors="ignore")):
+                hits.append(name)
+    assert hits == []
+
+
+def test_every_caption_named_by_a_rule_exists():
+    for rule, text in RULES.items():
+        for caption in re.findall(r'caption="\.\./report/([\w.]+)"', text):
+            assert (WORKFLOW / "report" / caption).is_file(), (rule, caption)
