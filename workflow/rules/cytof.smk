@@ -1,22 +1,8 @@
 # From FCS files to NK cells and the features of the graph.
 if "cytof" in MODALITIES:
 
-    # Optional preparation plugs in here: each step that is switched on reads what the one before it wrote.
-    CYTOF_FILE = raw_path
-    for step, folder in (
-        ("bead_normalisation", "normalised"),
-        ("spillover", "compensated"),
-    ):
-        if CFG["cytof"].get(step, {}).get("enabled", False):
-            CYTOF_FILE = out(f"cytof/{folder}/{{sample}}.fcs")
-    CYTOF_FILES = [
-        (
-            SAMPLES.at[s, "path"]
-            if CYTOF_FILE is raw_path
-            else CYTOF_FILE.format(sample=s)
-        )
-        for s in samples_of("cytof")
-    ]
+    # Optional preparation (cytof_prepare.smk) plugs in here: gating reads what its last step wrote.
+    CYTOF_FILES = [prepared_file(s) for s in samples_of("cytof")]
     CYTOF_PANEL = resource(CFG["cohort"]["panel"])
     CYTOF_GATES = resource(CFG["cytof"]["gates"])
 
@@ -56,12 +42,12 @@ if "cytof" in MODALITIES:
 
     rule cytof_cells:
         input:
-            fcs=CYTOF_FILE,
+            fcs=prepared_path,
             pool=out("cytof/pool.json"),
             panel=CYTOF_PANEL,
             gates=CYTOF_GATES,
         output:
-            cells=out("cytof/samples/{sample}.h5ad"),
+            cells=CYTOF_GATED,
             gates=out("cytof/gates/{sample}.parquet"),
         log:
             out("logs/cytof_cells/{sample}.log"),
@@ -84,7 +70,7 @@ if "cytof" in MODALITIES:
 
     rule cytof_features:
         input:
-            cells=[out(f"cytof/samples/{s}.h5ad") for s in samples_of("cytof")],
+            cells=cell_files("cytof"),
         output:
             summary=out("cytof/summary.parquet"),
             cells=out("cytof/cells.parquet"),

@@ -13,7 +13,7 @@ from cimlnk.common.tables import read_table
 from cimlnk.cytof.cells import leave_out, make_cells
 from cimlnk.cytof.fcs import read_events, read_header
 from cimlnk.cytof.fcs_write import write_fcs
-from cimlnk.cytof.features import make_features
+from cimlnk.cytof.features import integration, make_features
 from cimlnk.cytof.h5ad import iterate_x, read_names, read_record
 from cimlnk.cytof.tables import CELLS, GATES, SUMMARY
 
@@ -129,18 +129,8 @@ def test_features_of_several_samples(cohort, places, settings, tmp_path):
             np.testing.assert_allclose(scaled.std(axis=0), 1, atol=0.01)
         else:
             assert scaled.min() > -0.01 and scaled.max() < 1.01
-    shifted: dict[str, int] = {}
-
-    def align(sample, block, markers):
-        shifted[sample] = shifted.get(sample, 0) + len(block)
-        return block + 1
-
-    make_features(
-        cells=cells, sample_names=names, settings={"features": {"winsor": 1.0, "scale": "none"}}, provenance={},
-        align=align, alignment_report={"applied": True}, **paths,
-    )  # fmt: skip
-    np.testing.assert_allclose(np.load(paths["features"]), stacked + 1, rtol=1e-6)
-    assert set(shifted) == {names[0], names[2]} and json.loads(paths["report"].read_text())["integration"]["applied"]
+    assert report["integration"] == {"applied": False, "reason": "cytof.alignment is not enabled"}
+    assert integration([{"alignment": {"markers": ["CD56"]}}, {}])["applied"]
 
 
 def test_no_usable_sample(tmp_path, settings):

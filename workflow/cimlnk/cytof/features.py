@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -21,7 +21,6 @@ from .tables import CELLS, SUMMARY
 log = logging.getLogger("cimlnk.cytof")
 
 BINS = 8192  # of the histograms that give the quantiles; a bin is far below the noise of a measurement
-Align = Callable[[str, NDArray[np.float32], list[str]], NDArray[np.float32]]
 
 
 def make_features(
@@ -34,8 +33,6 @@ def make_features(
     features: str | Path,
     report: str | Path,
     provenance: Mapping[str, Any],
-    align: Align | None = None,
-    alignment_report: Mapping[str, Any] | None = None,
 ) -> None:
     """Write the features of all NK cells, and what they are.
 
@@ -49,10 +46,6 @@ def make_features(
         Per-sample h5ad files of :func:`cimlnk.cytof.cells.make_cells` and their sample ids, in the same order.
     settings
         The config's section `cytof`: `features.winsor` (quantile over all cells) and `features.scale`.
-    align
-        Applied to each block first: (sample, cells × markers, markers) -> the same, aligned between batches.
-    alignment_report
-        What the alignment did, for `report`.
 
     Raises
     ------
@@ -77,7 +70,7 @@ def make_features(
         markers = wanted if markers is None else [m for m in markers if m in wanted]
     if not markers:
         raise UserError("panel", "column cluster", Plain("no marker with yes"), "at least one marker for the graph")
-    blocks = _Blocks(usable, markers, align)
+    blocks = _Blocks(usable, markers)
     low, high, centre, spread = _limits(blocks, len(markers), settings["features"])
     path = Path(features)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -99,7 +92,7 @@ def make_features(
         "high": [float(v) for v in high],
         "centre": [float(v) for v in centre],
         "spread": [float(v) for v in spread],
-        "integration": dict(alignment_report) if alignment_report else {"applied": False, "reason": "not asked for"},
+        "integration": integration(records),
         "lymphocytes": {s: r.get("lymphocytes") for s, r in zip(sample_names, records, strict=True)},
         "notes": {s: r["notes"] for s, r in zip(sample_names, records, strict=True) if r.get("notes")},
         "flags": {s: r["flags"] for s, r in zip(sample_names, records, strict=True) if r.get("flags")},
@@ -124,16 +117,23 @@ def summary_table(sample_names: Sequence[str], records: Sequence[Mapping[str, An
     return SUMMARY.check(pd.DataFrame(rows))
 
 
-class _Blocks:
-    """The samples' blocks of cells × markers, aligned; can be gone through again."""
+def integration(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:
+    """Whether batches were aligned, from what the alignment left in the sample files."""
+    aligned = [r["alignment"] for r in records if r.get("alignment")]
+    if not aligned:
+        return {"applied": False, "reason": "cytof.alignment is not enabled"}
+    return {"applied": True, "method": "quantiles per metacluster", "markers": list(aligned[0]["markers"])}
 
-    def __init__(self, usable: Sequence[tuple[str, str | Path]], markers: list[str], align: Align | None) -> None:
-        self.usable, self.markers, self.align = usable, markers, align
+
+class _Blocks:
+    """The samples' blocks of cells × markers; can be gone through again."""
+
+    def __init__(self, usable: Sequence[tuple[str, str | Path]], markers: list[str]) -> None:
+        self.usable, self.markers = usable, markers
 
     def __iter__(self) -> Iterator[NDArray[np.float32]]:
-        for sample, path in self.usable:
-            for block in iterate_x(path, self.markers):
-                yield block if self.align is None else self.align(sample, block, self.markers)
+        for _, path in self.usable:
+            yield from iterate_x(path, self.markers)
 
 
 def _limits(
