@@ -75,7 +75,7 @@ def _single_and_double(counts: NDArray[np.floating], mode: float) -> tuple[float
     for _ in range(ITERATIONS):
         one = share * np.exp(-0.5 * ((x - mu) / sd) ** 2)
         two = (1 - share) * np.exp(-0.5 * ((x - mu - LN2) / sd) ** 2)
-        other = 1e-4  # a little background, so that stragglers do not widen the normals
+        other = 0.02  # background of a fiftieth of the peak, so that stragglers do not widen the normals
         r1, r2 = one / (one + two + other), two / (one + two + other)
         n1, n2 = (w * r1).sum(), (w * r2).sum()
         if n1 + n2 <= 0:
