@@ -19,10 +19,17 @@ if workflow.execution_settings is not None and workflow.execution_settings.keep_
 from cimlnk.cohort.config import resolve
 from cimlnk.cohort.sheets import load_cohort
 from cimlnk.common.errors import UserError
+from cimlnk.cytof.preparation import plan_preparation
 
 try:
     CFG = resolve(config, ROOT)
     COHORT = load_cohort(CFG, ROOT)
+    PREPARATION = plan_preparation(
+        COHORT.samples[COHORT.samples["modality"] == "cytof"].set_index(
+            "sample", drop=False
+        ),
+        CFG["cytof"],
+    )
 except UserError as error:
     # One message per mistake and no traceback: the user needs the sheet's row, not our call stack.
     print(f"cimlnk: error in the input, nothing was run:\n{error}", file=sys.stderr)
@@ -64,6 +71,52 @@ def code(*modules):
         for file in files:
             digest.update(file.read_bytes())
     return digest.hexdigest()[:16]
+
+
+def acquired_path(wildcards):
+    """The file of an acquisition as the instrument wrote it: one sample, or a pool of barcoded ones."""
+    return PREPARATION.acquisitions[wildcards.acquisition]
+
+
+def pool_path(wildcards):
+    """The pooled file that debarcoding reads: raw, or bead-normalised if that step is on."""
+    name = wildcards.get("acquisition") or PREPARATION.acquisition_of[wildcards.sample]
+    folder = PREPARATION.folder_before("debarcoding")
+    return (
+        PREPARATION.acquisitions[name]
+        if folder is None
+        else out(f"cytof/{folder}/{name}.fcs")
+    )
+
+
+def assignments_path(wildcards):
+    """To which sample every event of a sample's pool belongs."""
+    name = PREPARATION.acquisition_of[wildcards.sample]
+    return out(f"cytof/debarcoded/{name}.parquet")
+
+
+def uncompensated_path(wildcards):
+    """A sample's file as compensation reads it."""
+    folder = PREPARATION.folder_before("spillover")
+    return (
+        raw_path(wildcards)
+        if folder is None
+        else out(f"cytof/{folder}/{wildcards.sample}.fcs")
+    )
+
+
+def prepared_file(sample):
+    """A sample's file as gating reads it: the raw one unless a preparation step is on."""
+    folder = PREPARATION.folder_before(None)
+    return (
+        SAMPLES.at[sample, "path"]
+        if folder is None
+        else out(f"cytof/{folder}/{sample}.fcs")
+    )
+
+
+def prepared_path(wildcards):
+    return prepared_file(wildcards.sample)
 
 
 def sample_files(wildcards):
@@ -141,6 +194,8 @@ def report_tables(wildcards):
         files += [
             out(f"{modality}/gates/{sample}.parquet") for sample in samples_of(modality)
         ]
+    if PREPARATION.training:
+        files.append(out("cytof/alignment/distances.json"))
     files += [out(f"dynamics/{name}.parquet") for name in DYNAMICS_TABLES]
     files.append(out("claims/claims.parquet"))
     return files

@@ -3,6 +3,10 @@ if "cytof" in MODALITIES:
 
     # Optional preparation (cytof_prepare.smk) plugs in here: gating reads what its last step wrote.
     CYTOF_FILES = [prepared_file(s) for s in samples_of("cytof")]
+    # With alignment on, gated cells become the samples' cells by cytof_align.
+    CYTOF_GATED = out(
+        f"cytof/{'gated' if PREPARATION.training else 'samples'}/{{sample}}.h5ad"
+    )
     CYTOF_PANEL = resource(CFG["cohort"]["panel"])
     CYTOF_GATES = resource(CFG["cytof"]["gates"])
 
@@ -47,7 +51,7 @@ if "cytof" in MODALITIES:
             panel=CYTOF_PANEL,
             gates=CYTOF_GATES,
         output:
-            cells=CYTOF_GATED,
+            cells=out("cytof/samples/{sample}.h5ad"),
             gates=out("cytof/gates/{sample}.parquet"),
         log:
             out("logs/cytof_cells/{sample}.log"),
