@@ -74,7 +74,7 @@ if "cytof" in MODALITIES:
 
     rule cytof_features:
         input:
-            cells=cell_files("cytof"),
+            cells=[out(f"cytof/samples/{s}.h5ad") for s in samples_of("cytof")],
         output:
             summary=out("cytof/summary.parquet"),
             cells=out("cytof/cells.parquet"),
