@@ -15,15 +15,16 @@ rule populations_name:
         out("logs/populations_name/{modality}.log"),
     benchmark:
         out("benchmarks/populations_name/{modality}.tsv")
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, input, attempt: attempt
+        * max(1500, int(6 * input.size_mb)),
+        runtime=30,
     params:
         settings=population_settings,
         code=code("common", "populations"),
-    threads: 1
-    resources:
-        mem_mb=lambda wildcards, input, attempt: attempt * max(1500, int(6 * input.size_mb)),
-        runtime=30,
-    conda:
-        ENVIRONMENT
     script:
         "../scripts/populations_name.py"
 
@@ -39,15 +40,15 @@ rule populations_state:
         out("logs/populations_state/{modality}.log"),
     benchmark:
         out("benchmarks/populations_state/{modality}.tsv")
-    params:
-        features=state_features,
-        code=code("common", "populations"),
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=30,
-    conda:
-        ENVIRONMENT
+    params:
+        features=state_features,
+        code=code("common", "populations"),
     script:
         "../scripts/populations_state.py"
 
@@ -62,13 +63,13 @@ rule populations_pseudobulk:
         out("logs/populations_pseudobulk.log"),
     benchmark:
         out("benchmarks/populations_pseudobulk.tsv")
-    params:
-        code=code("common", "populations"),
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=lambda wildcards, attempt: attempt * 3000,
         runtime=30,
-    conda:
-        ENVIRONMENT
+    params:
+        code=code("common", "populations"),
     script:
         "../scripts/populations_pseudobulk.py"

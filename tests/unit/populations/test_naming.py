@@ -59,7 +59,11 @@ def test_names_do_not_depend_on_cluster_numbers_or_order(profile, definitions):
 
 
 def test_without_any_difference_nothing_is_named(profile, definitions):
-    flat = pd.DataFrame(2.0 + 0.1 * np.arange(len(profile))[:, None] * np.ones(profile.shape[1]), index=profile.index, columns=profile.columns)
+    flat = pd.DataFrame(
+        2.0 + 0.1 * np.arange(len(profile))[:, None] * np.ones(profile.shape[1]),
+        index=profile.index,
+        columns=profile.columns,
+    )
     named = call(flat, definitions)
     assert (named["population"] == "unassigned").all()
     assert named["reason"].notna().all()

@@ -1,0 +1,41 @@
+"""The shipped Slurm profile runs jobs on a real Slurm."""
+
+from __future__ import annotations
+
+import os
+import shutil
+
+import pytest
+
+from checkout import copy_checkout, snakemake
+from slurm import LINK, Slurm
+
+pytestmark = [pytest.mark.slow, pytest.mark.slurm]
+
+
+@pytest.fixture
+def cluster(tmp_path_factory):
+    if shutil.which("slurmctld") is None or not os.path.exists("/usr/sbin/munged"):
+        pytest.skip("no Slurm on this machine: the profile is not tried")
+    if os.getuid() != 0:
+        pytest.skip("not root: a Slurm cannot be started for the test")
+    if LINK.exists() and not LINK.is_symlink():
+        pytest.skip("this machine has a Slurm of its own: it is left alone")
+    cluster = Slurm(tmp_path_factory.mktemp("slurm"))
+    yield cluster
+    cluster.stop()
+
+
+def test_slurm_profile_makes_a_sample_from_raw_files(cluster, tmp_path):
+    checkout = copy_checkout(tmp_path / "clone")
+    target = "results/tiny/rna/samples/P1_pre_rna.h5ad"
+    done = snakemake(
+        checkout, target, "--workflow-profile", "profiles/slurm", "--configfile", "config/tiny.yaml", "--jobs", "4",
+        "--default-resources", "slurm_account=test", "slurm_partition=main", "runtime=5", "mem_mb=500",
+        # without accounting only squeue knows that a job has ended
+        "--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2",
+        "--seconds-between-status-checks", "2", "--latency-wait", "5", timeout=540,
+    )  # fmt: skip
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    assert (checkout / target).is_file()
+    assert "SLURM jobid" in done.stdout + done.stderr
