@@ -51,7 +51,7 @@ if "cytof" in MODALITIES:
             panel=CYTOF_PANEL,
             gates=CYTOF_GATES,
         output:
-            cells=out("cytof/samples/{sample}.h5ad"),
+            cells=CYTOF_GATED,
             gates=out("cytof/gates/{sample}.parquet"),
         log:
             out("logs/cytof_cells/{sample}.log"),
