@@ -40,7 +40,9 @@ def test_adaptive_cells_follow_cmv():
 def test_donor_deviation_lasts():
     # Log-ratios of two mature subsets, pre against D100: the donor's own part (sd 0.3) outweighs the visit's (0.1).
     ratio = [
-        np.log(share(seed, t, "CD56dim_CD57") / share(seed, t, "CD56dim_NKG2A")) for t in ("pre", "D100") for seed in (1, 2)
+        np.log(share(seed, t, "CD56dim_CD57") / share(seed, t, "CD56dim_NKG2A"))
+        for t in ("pre", "D100")
+        for seed in (1, 2)
     ]
     first, second = np.concatenate(ratio[:2]), np.concatenate(ratio[2:])
     assert np.corrcoef(first, second)[0, 1] > 0.6
@@ -58,7 +60,8 @@ def test_file_contents_agree_with_the_latent_fraction(size):
 
 def test_demo_and_large_have_the_promised_size():
     nk = {
-        size: sum(content(size, 1, s).n_nk for s in samples(size, 1) if s.modality == "cytof") for size in ("demo", "large")
+        size: sum(content(size, 1, s).n_nk for s in samples(size, 1) if s.modality == "cytof")
+        for size in ("demo", "large")
     }
     assert 150_000 < nk["demo"] < 250_000
     assert nk["large"] >= 1_000_000

@@ -31,7 +31,7 @@ def test_lymphodepletion_takes_t_and_b_cells_and_spares_controls():
 @pytest.mark.parametrize("seed", [1, 2, 3])
 def test_arms_keep_to_their_ranges(seed):
     table = kinetics_table("large", seed).set_index("patient")
-    by_arm = {arm: rows for arm, rows in table.groupby("arm")}
+    by_arm = dict(iter(table.groupby("arm")))
     assert table["baseline_per_ul"].between(10, 60).all()
     ciml = by_arm["CIML"]
     assert ciml["peak_fold"].between(10, 50).all() and ciml["peak_fold"].max() > 2 * ciml["peak_fold"].min()

@@ -35,9 +35,13 @@ def test_counts_can_be_read_as_nk_per_microlitre_on_every_day():
     assert (counts["nk_per_ul"].notna() ^ counts["lymphocytes_per_ul"].notna()).all()
     cytof = files[(files["modality"] == "cytof") & (files["tissue_or_product"] == "blood")]
     by_file = counts[counts["lymphocytes_per_ul"].notna()]
-    assert set(zip(by_file["patient"], by_file["day"], strict=True)) <= set(zip(cytof["patient"], cytof["day"], strict=True))
+    assert set(zip(by_file["patient"], by_file["day"], strict=True)) <= set(
+        zip(cytof["patient"], cytof["day"], strict=True)
+    )
     # Every file of blood has a count that day, of either kind, and both kinds are used.
-    assert set(zip(cytof["patient"], cytof["day"], strict=True)) <= set(zip(counts["patient"], counts["day"], strict=True))
+    assert set(zip(cytof["patient"], cytof["day"], strict=True)) <= set(
+        zip(counts["patient"], counts["day"], strict=True)
+    )
     assert len(by_file) > 10 and counts["nk_per_ul"].notna().sum() > 10
 
 

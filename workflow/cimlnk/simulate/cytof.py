@@ -107,12 +107,12 @@ def _technical(random: np.random.Generator, label: np.ndarray) -> dict[str, np.n
     def noisy(centre: np.ndarray, sd: float) -> np.ndarray:
         return centre * np.exp(sd * random.standard_normal(n))
 
-    dna = noisy(by_class(520.0, doublet=1080.0, debris=25.0, bead=1.0, dead=470.0), 0.12)
+    dna = noisy(by_class(520.0, doublet=1040.0, debris=30.0, bead=1.0, dead=430.0), 0.15)
     return {
         "DNA1": dna,
         "DNA2": dna * 1.75 * np.exp(0.04 * random.standard_normal(n)),
-        "Viability": noisy(by_class(4.0, dead=520.0, bead=0.5, debris=60.0), 0.45),
-        "Event_length": np.rint(by_class(22.0, doublet=33.0, debris=15.0, bead=17.0) + 2.2 * random.standard_normal(n)),
+        "Viability": noisy(by_class(4.0, dead=400.0, bead=0.5, debris=60.0), 0.65),
+        "Event_length": np.rint(by_class(22.0, doublet=31.0, debris=15.0, bead=17.0) + 2.6 * random.standard_normal(n)),
         "Center": noisy(by_class(900.0), 0.08),
         "Offset": noisy(by_class(90.0), 0.15),
         "Width": noisy(by_class(46.0, doublet=78.0, debris=34.0, bead=36.0), 0.09),
