@@ -23,13 +23,14 @@ def test_the_manual_names_every_canonical_marker_and_every_ready_cohort():
     assert [name for name in configs if f"| `{name}` |" not in text] == []
 
 
-def test_a_manual_out_of_step_is_told(tmp_path, capsys):
+def test_a_manual_out_of_step_is_told_and_mended(tmp_path, capsys):
     path = tmp_path / "README.md"
-    path.write_text(README.read_text(encoding="utf-8").replace("| `nk_per_ul` |", "| `nk_per_ml` |"), encoding="utf-8")
+    right = fill_manual(README.read_text(encoding="utf-8"))
+    path.write_text(right.replace("| `nk_per_ul` |", "| `nk_per_ml` |"), encoding="utf-8")
     assert main([str(path), "--check"]) == 1
     assert "out of step" in capsys.readouterr().err
     assert main([str(path)]) == 0
-    assert path.read_text(encoding="utf-8") == README.read_text(encoding="utf-8")
+    assert path.read_text(encoding="utf-8") == right
 
 
 def test_a_missing_block_is_a_fault():
