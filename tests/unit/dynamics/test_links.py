@@ -1,0 +1,161 @@
+"""Identity over time: transport against a linear program, planted events found, controls empty."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+from scipy.optimize import linprog
+
+from cimlnk.dynamics.links import events, link, profile, sibling_distance, summarise
+from cimlnk.dynamics.links_course import (
+    Course,
+    cluster_times,
+    pairs_of,
+    shuffled_labels,
+    shuffled_times,
+    summaries,
+    supported_links,
+    tracks,
+)
+from cimlnk.dynamics.transport import shares, transport
+
+SETTINGS = {"reach": 0.75, "min_share": 0.2, "bootstraps": 50}
+
+
+def test_little_blur_gives_the_plan_of_the_linear_program():
+    rng = np.random.default_rng(0)
+    cost, a, b = rng.uniform(size=(4, 5)), rng.dirichlet(np.ones(4)), rng.dirichlet(np.ones(5))
+    plan = transport(cost, a, b, epsilon=2e-3, relax_source=np.inf, iterations=50_000)
+    rows = np.vstack([np.kron(np.eye(4), np.ones(5)), np.kron(np.ones(4), np.eye(5))])
+    exact = linprog(cost.ravel(), A_eq=rows, b_eq=np.concatenate([a, b]), bounds=(0, None))
+    assert plan.sum(axis=0) == pytest.approx(b) and plan.sum(axis=1) == pytest.approx(a, abs=1e-6)
+    assert (plan * cost).sum() == pytest.approx(exact.fun, abs=2e-3)  # entropy costs at most epsilon x ln(20)
+
+
+def test_a_source_that_expands_fifty_fold_keeps_its_descendants():
+    cost = np.array([[0.0, 0.5], [0.5, 0.0]])
+    plan = transport(cost, np.array([0.99, 0.01]), np.array([0.5, 0.5]))
+    descendants, ancestors = shares(plan)
+    assert ancestors[1, 1] > 0.9 and descendants[0, 0] > 0.99 and plan.sum(axis=0) == pytest.approx([0.5, 0.5])
+
+
+def test_a_target_out_of_reach_gets_nothing():
+    allowed = np.array([[True, False], [True, False]])
+    plan = transport(np.ones((2, 2)), np.array([0.5, 0.5]), np.array([0.7, 0.3]), allowed=allowed)
+    assert plan[:, 1].sum() == 0 and plan[:, 0].sum() == pytest.approx(0.7)
+
+
+def blobs(centres: dict[str, list[float]], seed: int, cells: int = 400, patients: int = 4):
+    """Cells of one time point around `centres` (all in six dimensions), names, patients."""
+    rng = np.random.default_rng(seed)
+    x, name, patient = [], [], []
+    for p in range(patients):
+        for who, centre in centres.items():
+            full = np.zeros(6)
+            full[: len(centre)] = centre
+            x.append(full + rng.normal(0, 0.1, 6) + rng.normal(0, 0.5, (cells // len(centres), 6)))
+            name += [who] * (cells // len(centres))
+            patient += [p] * (cells // len(centres))
+    return np.vstack(x), np.array(name), np.array(patient)
+
+
+def profiles(*times: dict[str, list[float]]):
+    found = []
+    for t, centres in enumerate(times):
+        x, name, patient = blobs(centres, seed=t)
+        _, code = np.unique(name, return_inverse=True)
+        found.append(profile(summarise(x, code, patient, 4)))
+    return found
+
+
+def told(before: dict[str, list[float]], after: dict[str, list[float]]) -> set[tuple[str, str]]:
+    a, b = profiles(before, after)
+    names = {"birth": sorted(after), "merge": sorted(after), "loss": sorted(before), "split": sorted(before)}
+    return {(e.kind, names[e.kind][e.cluster]) for e in events(link(a, b), a, b)}
+
+
+def test_drift_is_not_an_event():
+    assert told({"A": [0, 0], "B": [4, 0]}, {"A": [0, 1.5], "B": [4, 1.5]}) == set()
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "event"),
+    [
+        ({"A": [0, 0], "B": [5, 0]}, {"A1": [0, 1.2], "A2": [0, -1.2], "B": [5, 0]}, ("split", "A")),
+        ({"A1": [0, 1.2], "A2": [0, -1.2], "B": [5, 0]}, {"A": [0, 0], "B": [5, 0]}, ("merge", "A")),
+        ({"A": [0, 0], "B": [5, 0]}, {"A": [0, 0], "B": [5, 0], "C": [0, 3]}, ("birth", "C")),
+        ({"A": [0, 0], "B": [5, 0], "C": [0, 3]}, {"A": [0, 0], "B": [5, 0]}, ("loss", "C")),
+    ],
+    ids=["split", "merge", "birth", "loss"],
+)
+def test_every_event_is_told_and_nothing_else(before, after, event):
+    assert told(before, after) == {event}
+
+
+def test_a_birth_beside_an_old_cluster_is_not_taken_for_a_split():
+    assert told({"A": [0, 0], "B": [5, 0]}, {"A": [0, 0], "N": [0, 2.0], "B": [5, 0]}) == {("birth", "N")}
+
+
+def test_clusters_that_cannot_be_told_apart_are_not_linked():
+    (a,) = profiles({"A": [0, 0], "B": [0.2, 0]})
+    _, distinct = sibling_distance(a, 20, 1.0)
+    assert not distinct.any() and not link(a, a).linked.any()
+
+
+def kmeans(x: np.ndarray, timepoint: str, k: int = 3) -> np.ndarray:
+    from sklearn.cluster import KMeans
+
+    return KMeans(k, n_init=3, random_state=0).fit_predict(x)
+
+
+def course() -> tuple[Course, np.ndarray]:
+    times = {
+        "T0": {"A": [0, 0], "B": [5, 0], "C": [0, 5]},
+        "T1": {"A": [0, 0.5], "B": [5, 0.5], "C": [0, 5]},
+        "T2": {"A": [0, 1.0], "B": [5, 1.0], "D": [5, 6]},
+    }
+    parts = [blobs(c, seed=10 + i) for i, c in enumerate(times.values())]
+    x = np.vstack([p[0] for p in parts])
+    timepoint = np.repeat(np.array(list(times), dtype=object), [len(p[0]) for p in parts])
+    patient = np.concatenate([p[2] for p in parts])
+    return Course(x, timepoint, patient, [("T0", "T1"), ("T1", "T2")]), np.concatenate([p[1] for p in parts])
+
+
+def test_identity_is_kept_by_separate_clusterings_and_supported():
+    cells, name = course()
+    label = cluster_times(cells, kmeans)
+    links = supported_links(summaries(cells, label), cells.pairs, SETTINGS, 0, "data")
+    joined = tracks(links, {"T0": 3, "T1": 3, "T2": 3})
+    track = np.array([joined[(t, int(c))] for t, c in zip(cells.timepoint, label, strict=True)])
+    for who in "ABCD":
+        assert len(set(track[name == who])) == 1
+    assert len(set(track)) == 4
+    second = links[("T1", "T2")]
+    assert {e.kind for e in second.events} == {"birth", "loss"} and min(second.event_support) == 1.0
+    assert second.support[second.found.linked].min() > 0.9
+
+
+def test_no_link_survives_exchanged_labels_and_no_event_exchanged_times():
+    cells, _ = course()
+    label = cluster_times(cells, kmeans)
+    broken = shuffled_labels(cells, label, seed=1)
+    links = supported_links(summaries(broken, label), cells.pairs, SETTINGS, 0, "control")
+    assert max(r.support.max() for r in links.values()) <= 0.5
+    still = shuffled_times(cells, seed=1)
+    again = cluster_times(still, lambda x, t: kmeans(x, t, 4))  # all four populations are now at every time point
+    links = supported_links(summaries(still, again), cells.pairs, SETTINGS, 0, "control")
+    assert not [s for r in links.values() for s in r.event_support if s > 0.5]
+
+
+def test_the_product_stands_between_donor_and_blood():
+    rows = [
+        ("donor", -30, "donor"),
+        ("pre", -7, "blood"),
+        ("product", 0, "product"),
+        ("D7", 7, "blood"),
+        ("D28", 28, "blood"),
+    ]
+    samples = pd.DataFrame(rows, columns=["timepoint", "day", "tissue_or_product"])
+    assert pairs_of(samples) == [("donor", "product"), ("product", "D7"), ("D7", "D28"), ("pre", "D7")]
+    assert pairs_of(samples[samples["tissue_or_product"] == "blood"]) == [("pre", "D7"), ("D7", "D28")]

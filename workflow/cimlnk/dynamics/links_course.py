@@ -1,0 +1,171 @@
+"""Identity along a whole course: links between consecutive time points with support and a negative control."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cimlnk.common.seeds import rng
+
+from .links import Event, Linked, Profile, Summary, events, link, profile, summarise
+
+Cluster = Callable[[NDArray[np.floating], str], NDArray[np.integer]]
+
+
+class Course(NamedTuple):
+    """Cells of one arm: features, time point, patient (coded from 0); and the pairs of time points to be linked."""
+
+    features: NDArray[np.floating]
+    timepoint: NDArray[np.object_]
+    patient: NDArray[np.int64]
+    pairs: list[tuple[str, str]]
+
+    @property
+    def timepoints(self) -> list[str]:
+        """In the order in which the pairs name them."""
+        return list(dict.fromkeys(t for pair in self.pairs for t in pair))
+
+
+class PairLinks(NamedTuple):
+    """Links of one pair of time points in the data, with the bootstrap support of every link and event."""
+
+    found: Linked
+    support: NDArray[np.float64]
+    events: list[Event]
+    event_support: list[float]
+
+
+def pairs_of(samples: pd.DataFrame) -> list[tuple[str, str]]:
+    """Consecutive time points of one arm: who can descend from whom.
+
+    With an infusion product the line is donor -> product -> first blood after infusion -> ..., and the blood before
+    infusion -> first blood after it, because residual cells can be there too. Without a product it is the blood in
+    the order of days.
+    """
+    first = samples.groupby(["tissue_or_product", "timepoint"], sort=True)["day"].min()
+    order = {tissue: first[tissue].sort_values(kind="stable") for tissue in first.index.get_level_values(0).unique()}
+    blood = order.get("blood", pd.Series(dtype=float))
+    product = list(order["product"].index) if "product" in order else []
+    if not product:
+        return list(zip(blood.index[:-1], blood.index[1:], strict=True))
+    donor = list(order["donor"].index) if "donor" in order else []
+    after = list(blood.index[blood > 0])
+    line = [*donor[-1:], *product[-1:], *after]
+    pairs = list(zip(line[:-1], line[1:], strict=True))
+    before = list(blood.index[blood <= 0])
+    if before and after:
+        pairs += list(zip(before[:-1], before[1:], strict=True)) + [(before[-1], after[0])]
+    return pairs
+
+
+def summaries(course: Course, label: NDArray[np.integer]) -> dict[str, Summary]:
+    """Moments of the clusters of every time point (labels are of the time point's own clustering)."""
+    n_patients = int(course.patient.max(initial=-1)) + 1
+    found = {}
+    for timepoint in course.timepoints:
+        at = course.timepoint == timepoint
+        found[timepoint] = summarise(course.features[at], label[at], course.patient[at], n_patients)
+    return found
+
+
+def supported_links(
+    moments: Mapping[str, Summary], pairs: Sequence[tuple[str, str]], settings: Mapping[str, Any], seed: int, name: str
+) -> dict[tuple[str, str], PairLinks]:
+    """Links and events in the data and the share of bootstraps that have them.
+
+    A bootstrap draws the patients with replacement (the same draw for all time points, so that they stay paired) and
+    moves every mean by its sampling error; where all cells come from one patient only the latter is possible.
+
+    Parameters
+    ----------
+    settings
+        reach, min_share, bootstraps.
+    name
+        Names the random stream (the control must not reuse the data's).
+    """
+    options = {"reach": settings["reach"], "min_share": settings["min_share"]}
+    observed = {t: profile(s) for t, s in moments.items()}
+    found = {p: link(observed[p[0]], observed[p[1]], **options) for p in pairs}
+    happened = {p: events(found[p], observed[p[0]], observed[p[1]]) for p in pairs}
+    times = {p: np.zeros(found[p].linked.shape) for p in pairs}
+    seen: dict[tuple[str, str], Counter[tuple[str, int]]] = {p: Counter() for p in pairs}
+    generator = rng(seed, "links", name)
+    patients = len(next(iter(moments.values())).counts) if moments else 0
+    for _ in range(settings["bootstraps"]):
+        weight = np.bincount(generator.integers(0, patients, patients), minlength=patients).astype(float)
+        drawn: dict[str, Profile] = {}
+        for timepoint, s in moments.items():
+            has = s.counts.sum(axis=1) > 0
+            drawn[timepoint] = profile(s, weight if weight[has].any() else None, generator)
+        for p in pairs:
+            again = link(drawn[p[0]], drawn[p[1]], **options)
+            times[p] += again.linked
+            seen[p].update((e.kind, e.cluster) for e in events(again, drawn[p[0]], drawn[p[1]]))
+    b = settings["bootstraps"]
+    return {
+        p: PairLinks(found[p], times[p] / b, happened[p], [seen[p][(e.kind, e.cluster)] / b for e in happened[p]])
+        for p in pairs
+    }
+
+
+def shuffled_labels(course: Course, label: NDArray[np.integer], seed: int) -> Course:
+    """The control for links: (time point, cluster) labels exchanged between the cells of a patient.
+
+    Every label then stands for the same mixture of cells, so no cluster is the continuation of another.
+    """
+    generator = rng(seed, "shuffled labels")
+    order = np.arange(len(label))
+    for patient in np.unique(course.patient):
+        own = np.flatnonzero(course.patient == patient)
+        order[own] = generator.permutation(own)
+    return course._replace(features=course.features[order])
+
+
+def shuffled_times(course: Course, seed: int) -> Course:
+    """The control for events: cells exchange time points within their patient, then are clustered anew.
+
+    The populations are all there but nothing happens between the time points.
+    """
+    generator = rng(seed, "shuffled times")
+    timepoint = course.timepoint.copy()
+    for patient in np.unique(course.patient):
+        own = np.flatnonzero(course.patient == patient)
+        timepoint[own] = timepoint[generator.permutation(own)]
+    return course._replace(timepoint=timepoint)
+
+
+def cluster_times(course: Course, cluster: Cluster) -> NDArray[np.int64]:
+    """Cluster every time point on its own; labels from 0 within each."""
+    label = np.zeros(len(course.timepoint), dtype=np.int64)
+    for timepoint in course.timepoints:
+        at = course.timepoint == timepoint
+        if at.any():
+            label[at] = cluster(course.features[at], timepoint)
+    return label
+
+
+def tracks(links: Mapping[tuple[str, str], PairLinks], sizes: Mapping[str, int]) -> dict[tuple[str, int], int]:
+    """Clusters joined over time by mutual best links: (time point, cluster) -> track number.
+
+    A link is mutual if the earlier cluster is the later one's main ancestor and the later one its main descendant. So
+    of the parts of a split only the largest goes on under the old identity.
+    """
+    parent: dict[tuple[str, int], tuple[str, int]] = {(t, k): (t, k) for t, n in sizes.items() for k in range(n)}
+
+    def root(node: tuple[str, int]) -> tuple[str, int]:
+        while parent[node] != node:
+            node = parent[node]
+        return node
+
+    for (a, b), result in links.items():
+        found = result.found
+        for i, j in np.argwhere(found.linked):
+            if found.ancestors[:, j].argmax() == i and found.descendants[i].argmax() == j:
+                parent[root((b, int(j)))] = root((a, int(i)))
+    numbers: dict[tuple[str, int], int] = {}
+    return {node: numbers.setdefault(root(node), len(numbers)) for node in parent}
