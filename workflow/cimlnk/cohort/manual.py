@@ -45,7 +45,7 @@ def section_table(section: str) -> str:
         default = f"`{json.dumps(sub['default'], ensure_ascii=False)}`" if "default" in sub else "(needed)"
         rows.append(_row(f"`{key}`", expectation(sub), default, _words(sub)))
     if len(rows) == 2:
-        return "No keys yet.\n"
+        return "No keys.\n"
     return "".join(rows)
 
 
