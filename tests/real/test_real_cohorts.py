@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 import pytest
+
 from checkout import copy_checkout, snakemake
 
 pytestmark = [pytest.mark.real, pytest.mark.slow]
