@@ -25,7 +25,14 @@ rule cohort_tables:
         runtime=30,
     params:
         settings=sheet_settings(CFG),
-        code=code("common", "cohort", "cytof/fcs", "cytof/fcs_data", "cytof/fcs_text"),
+        code=code(
+            "common",
+            "cohort",
+            "cytof/fcs",
+            "cytof/fcs_data",
+            "cytof/fcs_text",
+            "cytof/panel",
+        ),
     script:
         "../scripts/cohort_tables.py"
 

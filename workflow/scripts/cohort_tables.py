@@ -3,6 +3,7 @@ from pathlib import Path
 from cimlnk.cohort.save import save_cohort
 from cimlnk.common.job import job
 from cimlnk.cytof.fcs import read_header
+from cimlnk.cytof.panel import match_panel
 
 with job(snakemake) as record:
     warnings = save_cohort(
@@ -12,7 +13,7 @@ with job(snakemake) as record:
         counts=snakemake.output.counts,
         patients=snakemake.output.patients,
         design=snakemake.output.design,
-        read_header=read_header,
+        check_fcs=lambda path, panel: match_panel(read_header(path), panel),
         provenance=record,
     )
     for warning in warnings:

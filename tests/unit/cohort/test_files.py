@@ -1,56 +1,59 @@
-"""Raw files against the panel and the given checksums; real FCS headers where the cytof stage reads them."""
+"""Raw files against the panel and the given checksums, with the FCS headers the cytof stage reads."""
 
 import hashlib
-from types import SimpleNamespace
 
+import numpy as np
 import pytest
 
 from cimlnk.cohort.files import check_files
-from cimlnk.common.errors import UserError
+from cimlnk.cytof.fcs import read_header
+from cimlnk.cytof.fcs_write import write_fcs
+from cimlnk.cytof.panel import match_panel
 
 CHANNELS = ["Time", "Ir191Di", "Er170Di", "Yb176Di", "Bi209Di", "Pd102Di"]
-MARKERS = ["", "DNA1", "CD3", "CD56", "CD16", ""]
 
 
-def reader(by_name=None):
-    """A header reader that gives the same header for all files but those named (a header or an error)."""
-
-    def read(path):
-        special = (by_name or {}).get(path.name, (CHANNELS, MARKERS))
-        if isinstance(special, UserError):
-            raise special
-        return SimpleNamespace(channels=special[0], markers=special[1])
-
-    return read
+def look_up(path, panel):
+    return match_panel(read_header(path), panel)
 
 
-def test_files_that_fit_have_no_problems(folder):
-    assert check_files(folder.load(), reader()).errors == []
+@pytest.fixture
+def files(folder):
+    """The folder with FCS files that fit the panel."""
+    for name in ("a_pre", "a_d7", "b_pre", "b_d7"):
+        put(folder, name)
+    return folder
 
 
-def test_every_lacking_channel_of_every_file_is_told(folder):
-    renamed = [c.replace("Er170Di", "Er168Di") for c in CHANNELS]
-    moved = [c.replace("Yb176Di", "Yb174Di") for c in CHANNELS]
-    problems = check_files(
-        folder.load(), reader({"a_d7.fcs": (renamed, [""] * 6), "b_pre.fcs": (moved, MARKERS)})
-    ).errors
-    assert [str(p) for p in problems] == [
-        "fcs/a_d7.fcs: sample a_d7, channels ($PnN): found no such channel, "
-        "expected the panel's channel 'Er170Di' (CD3); the nearest channel of the file is 'Er168Di'",
-        "fcs/b_pre.fcs: sample b_pre, channels ($PnN): found no such channel, "
-        "expected the panel's channel 'Yb176Di' (CD56); marker CD56 stands on 'Yb174Di'",
-    ]
+def put(folder, name, channels=CHANNELS):
+    write_fcs(folder.base / f"fcs/{name}.fcs", np.ones((5, len(channels)), np.float32), channels)
 
 
-def test_ignored_channels_may_be_absent(folder):
-    folder.write("panel", folder.text("panel") + "Gd155Di\tempty\tignore\t\t\n")
-    assert check_files(folder.load(), reader()).errors == []
+def test_files_that_fit_have_no_problems(files):
+    assert check_files(files.load(), look_up).errors == []
 
 
-def test_an_unreadable_file_is_told_beside_the_others(folder):
-    broken = UserError("a_pre.fcs", "HEADER", "", "FCS2.0 to FCS3.2")
-    problems = check_files(folder.load(), reader({"a_pre.fcs": broken, "b_d7.fcs": (CHANNELS[:-2], MARKERS[:-2])}))
-    assert [e.file for e in problems.errors] == ["a_pre.fcs", "fcs/b_d7.fcs"]
+def test_every_lacking_channel_of_every_file_is_told(files):
+    put(files, "a_d7", [c for c in CHANNELS if c != "Er170Di"])
+    put(files, "b_pre", ["Time", "Ir191Di", "Pd102Di"])
+    told = [str(p) for p in check_files(files.load(), look_up).errors]
+    assert len(told) == 4
+    for i, (name, marker) in enumerate([("a_d7", "CD3"), ("b_pre", "CD3"), ("b_pre", "CD56"), ("b_pre", "CD16")]):
+        assert told[i].startswith(str(files.base / f"fcs/{name}.fcs: panel channel "))
+        assert f"({marker}): found no such channel, expected a channel of the file" in told[i]
+
+
+def test_ignored_channels_may_be_absent(files):
+    files.write("panel", files.text("panel") + "Gd155Di\tempty\tignore\t\t\n")
+    assert check_files(files.load(), look_up).errors == []
+
+
+def test_an_unreadable_file_is_told_beside_the_others(files):
+    (files.base / "fcs/a_pre.fcs").write_bytes(b"")
+    (files.base / "fcs/b_pre.fcs").write_bytes(b"Sample,Day\n1,2\n")
+    put(files, "b_d7", CHANNELS[:-2])
+    told = check_files(files.load(), look_up).errors
+    assert [e.file for e in told] == [str(files.base / f"fcs/{n}.fcs") for n in ("a_pre", "b_pre", "b_d7")]
 
 
 def test_simulated_files_are_passed_over_even_if_they_are_there(folder, monkeypatch):
@@ -59,28 +62,24 @@ def test_simulated_files_are_passed_over_even_if_they_are_there(folder, monkeypa
     (folder.base / "data/test").mkdir(parents=True)
     (folder.base / "fcs").rename(folder.base / "data/test/fcs")
     folder.replace("samples", "fcs/", "data/test/fcs/")
-
-    def refuse(path):
-        raise AssertionError(f"{path} was read")
-
-    assert check_files(folder.load(), refuse).errors == []
+    assert check_files(folder.load(), look_up).errors == []  # the files there are empty
 
 
-def test_a_given_checksum_is_checked(folder):
-    lines = folder.text("samples").splitlines()
-    good, bad = hashlib.sha256(b"").hexdigest(), hashlib.sha256(b"x").hexdigest()
-    folder.write(
-        "samples", "\n".join(f"{a}\t{b}" for a, b in zip(lines, ["sha256", good, bad, "", "", good], strict=True))
-    )
-    problems = check_files(folder.load(), reader()).errors
-    assert [str(p) for p in problems] == [
+def test_a_given_checksum_is_checked(files):
+    lines = files.text("samples").splitlines()
+    good = hashlib.sha256((files.base / "fcs/a_pre.fcs").read_bytes()).hexdigest()
+    bad = hashlib.sha256(b"x").hexdigest()
+    column = ["sha256", good, bad, "", "", ""]
+    files.write("samples", "\n".join(f"{a}\t{b}" for a, b in zip(lines, column, strict=True)))
+    assert [str(p) for p in check_files(files.load(), look_up).errors] == [
         f"fcs/a_d7.fcs: sample a_d7: found sha256 {good}, expected sha256 {bad} as in the sample sheet"
     ]
 
 
-def test_a_real_header_is_read(folder):
-    fcs = pytest.importorskip("cimlnk.cytof.fcs")
-    problems = check_files(folder.load(), fcs.read_header).errors  # the files of the folder are empty
-    assert len(problems) == 4 and {p.file for p in problems} == {
-        str(folder.base / f"fcs/{n}.fcs") for n in ("a_pre", "a_d7", "b_pre", "b_d7")
-    }
+def test_a_pool_of_barcoded_samples_is_one_file_checked_once(files):
+    files.config["cytof"] = {"debarcoding": {"enabled": True, "key": "key.csv"}}
+    for name in ("a_d7", "b_pre", "b_d7"):
+        files.replace("samples", f"fcs/{name}.fcs", "fcs/a_pre.fcs")
+    seen = []
+    assert check_files(files.load(), lambda path, panel: seen.append(path.name)).errors == []
+    assert seen == ["a_pre.fcs"]

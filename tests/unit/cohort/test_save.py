@@ -12,18 +12,13 @@ from cimlnk.common.job import KEEP_GOING
 from cimlnk.common.tables import read_provenance, read_table
 
 
-def save(folder, out, read_header=None):
+def save(folder, out, check_fcs=None):
     out.mkdir(exist_ok=True)
     places = {name: out / f"{name}.parquet" for name in ("samples", "counts", "patients")}
 
-    def header(path):
-        from types import SimpleNamespace
-
-        return SimpleNamespace(channels=["Time", "Ir191Di", "Er170Di", "Yb176Di", "Bi209Di"], markers=[""] * 5)
-
     settings = sheet_settings(resolve(folder.config, folder.base))
     notes = save_cohort(
-        settings, folder.base, **places, design=out / "design.json", read_header=read_header or header,
+        settings, folder.base, **places, design=out / "design.json", check_fcs=check_fcs or (lambda path, panel: None),
         provenance={"rule": "cohort_tables"},
     )  # fmt: skip
     return places, notes
@@ -51,7 +46,7 @@ def test_the_same_sheets_give_the_same_bytes(folder, tmp_path):
 def test_a_bad_file_stops_the_run_but_not_under_keep_going(folder, tmp_path, monkeypatch):
     from cimlnk.common.errors import UserError
 
-    def broken(path):
+    def broken(path, panel):
         raise UserError(path.name, "HEADER", "XLS", "an FCS version")
 
     monkeypatch.delenv(KEEP_GOING, raising=False)

@@ -334,6 +334,26 @@ def test_a_url_is_placed_among_the_downloads(folder):
     assert "row 2, column sha256" in told(folder)[0] and "64 hexadecimal digits" in told(folder)[0]
 
 
+def test_samples_of_one_pool_share_a_file_and_a_download(folder):
+    folder.config["cytof"] = {"debarcoding": {"enabled": True, "key": "key.csv"}}
+    digest = hashlib.sha256(b"x").hexdigest()
+    lines = folder.text("samples").replace("fcs/a_d7.fcs", "fcs/a_pre.fcs").splitlines()
+    for i in (3, 4):
+        lines[i] = (
+            lines[i].replace(f"fcs/b_{'pre' if i == 3 else 'd7'}.fcs", "http://example.org/pool%202.fcs")
+            + f"\t{digest}"
+        )
+    folder.write(
+        "samples",
+        "\n".join([lines[0] + "\tsha256", *lines[1:]]).replace(
+            "blood\tcytof\tfcs/a_pre.fcs\t1\n", "blood\tcytof\tfcs/a_pre.fcs\t1\t\n"
+        ),
+    )
+    cohort = folder.load()
+    assert cohort.samples["path"].tolist()[2:4] == ["data/test/download/pool_2.fcs"] * 2
+    assert list(cohort.downloads) == ["pool_2.fcs"]
+
+
 def test_errors_come_as_one_exception_with_one_line_each(folder):
     folder.replace("samples", "cytof", "cyotf")
     with pytest.raises(UserErrors) as caught:

@@ -32,7 +32,8 @@ def place_files(
     """The place of every sample's file on this machine, whose files are given, and what has to be downloaded.
 
     Checks that local files exist (unless the simulation writes them below ``data/<cohort id>/``), that a URL has a
-    sha256, that the kind of file fits the modality, and that no file stands in two rows.
+    sha256, that the kind of file fits the modality, and that no file stands in two rows (unless the samples of a mass
+    cytometry file are told apart by their barcodes).
     """
     file = cfg["cohort"]["samples"]
     own = PurePosixPath(OWN) / cfg["cohort"]["id"]
@@ -46,20 +47,25 @@ def place_files(
         if path is None:
             continue
         scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", path)
-        simulated = cfg["simulate"] is not None and PurePosixPath(path).is_relative_to(own)
+        plain = PurePosixPath(path)
+        simulated = cfg["simulate"] is not None and plain.is_relative_to(own) and ".." not in plain.parts
+        pooled = row["modality"] == "cytof" and cfg["cytof"]["debarcoding"]["enabled"]
         identity = path
         if scheme and scheme[1].lower() not in ("http", "https"):
             problems.add(file, where, path, "a local path or an http(s) URL")
         elif scheme:
-            suffix = PurePosixPath(unquote(urlsplit(path).path)).suffix.lower()
+            remote = PurePosixPath(unquote(urlsplit(path).path))
+            suffix = remote.suffix.lower()
             _check_suffix(path, suffix, row["modality"], False, file, where, problems)
             if row["sha256"] is None:
                 problems.add(file, f"row {row['row']}, column sha256", Plain("nothing"), "the sha256 of the URL's file")
             elif sample is not None:
-                name = f"{sample}{suffix}"
+                # The key sheet of a pool calls it by its own name; else names on a server are neither safe nor unique.
+                name = re.sub(r"[^\w.-]", "_", remote.name) if pooled else f"{sample}{suffix}"
                 downloads[name] = Download(path, row["sha256"].lower())
                 places[sample] = str(own / "download" / name)
         elif simulated:
+            _check_suffix(path, plain.suffix.lower(), row["modality"], plain.suffix == "", file, where, problems)
             places[str(sample)] = path
         elif root is not None:
             local = root / path
@@ -72,7 +78,7 @@ def place_files(
             as_written = not os.path.isabs(path) and root.resolve() == Path.cwd()
             places[str(sample)] = path if as_written else str(local)
             given.add(str(sample))
-        if identity in seen:
+        if identity in seen and not pooled:
             problems.add(
                 file, where, path, f"a file of its own for every sample, but row {seen[identity]} has this one too"
             )

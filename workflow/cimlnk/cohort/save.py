@@ -7,11 +7,13 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from cimlnk.common.job import keep_going
 from cimlnk.common.tables import write_table
 
 from .design import confounding
-from .files import Header, check_files
+from .files import check_files
 from .sheets import load_cohort
 from .tables import COUNTS, PATIENTS, SAMPLES
 
@@ -22,7 +24,10 @@ def sheet_settings(cfg: Mapping[str, Any]) -> dict[str, Any]:
     return {
         "cohort": {key: value for key, value in cfg["cohort"].items() if key not in about},
         "simulate": None if cfg["simulate"] is None else {},
-        "cytof": {"nk_identity": cfg["cytof"]["nk_identity"]},
+        "cytof": {
+            "nk_identity": cfg["cytof"]["nk_identity"],
+            "debarcoding": {"enabled": cfg["cytof"]["debarcoding"]["enabled"]},
+        },
         "dynamics": {"baseline_timepoint": cfg["dynamics"]["baseline_timepoint"]},
     }
 
@@ -34,7 +39,7 @@ def save_cohort(
     counts: str | Path,
     patients: str | Path,
     design: str | Path,
-    read_header: Callable[[Path], Header],
+    check_fcs: Callable[[Path, pd.DataFrame], object],
     provenance: Mapping[str, Any] | None = None,
 ) -> list[str]:
     """Write SAMPLES, COUNTS, PATIENTS (Parquet) and the design (JSON) of a cohort.
@@ -47,8 +52,8 @@ def save_cohort(
         Folder to which the sheets' paths refer.
     samples, counts, patients, design
         Files to write. `path` in SAMPLES is as in the sheet, so that the table does not depend on where the data lie.
-    read_header
-        Reader of FCS headers, for :func:`cimlnk.cohort.files.check_files`.
+    check_fcs
+        Looks up a panel in an FCS file, see :func:`cimlnk.cohort.files.check_files`.
     provenance
         Stored in every table.
 
@@ -64,7 +69,7 @@ def save_cohort(
         Problems of the sheets, and (without ``--keep-going``) of the files that are there.
     """
     cohort = load_cohort(cfg, base)
-    problems = check_files(cohort, read_header)
+    problems = check_files(cohort, check_fcs)
     if not keep_going():
         problems.raise_if_any()
     table = cohort.samples.assign(path=cohort.samples["sample"].map(cohort.sources))
