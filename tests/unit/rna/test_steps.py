@@ -12,6 +12,8 @@ from cimlnk.rna.doublets import find_doublets
 from cimlnk.rna.genes import Specific, family, load_lineages
 from cimlnk.rna.lineage import assign_lineages
 from cimlnk.rna.qc import bounds, measures
+from cimlnk.simulate import design
+from cimlnk.simulate.rna import simulate_sample
 
 
 def test_bounds_are_median_and_mad(settings):
@@ -44,42 +46,61 @@ def test_no_mitochondrial_genes_no_bound(settings):
     assert "mitochondrial" not in [b.gate for b in bounds(values, settings["qc"], 1, "s")]
 
 
-def test_doublets_of_different_cells_score_high(settings, make):
-    blood = make.blood(11, sizes={"NK": 300, "T": 200, "B": 100, "mono": 150})
-    random = np.random.default_rng(1)
-    b, nk = np.flatnonzero(blood.truth == "B"), np.flatnonzero(blood.truth == "NK")
-    pairs = blood.counts[random.choice(b, 40)] + blood.counts[random.choice(nk, 40)]
-    counts = sp.csr_matrix(sp.vstack([blood.counts, pairs]))
+@pytest.fixture(scope="module")
+def spiked():
+    """A sample of the synthetic cohort without its low-quality cells, and which barcodes are doublets (about 5 %)."""
+    counts, _, truth = simulate_sample("demo", 1, design.sample("demo", 1, "P1_pre_rna"))
+    kept = (truth["class"] != "dead").to_numpy()
+    return sp.csr_matrix(counts[kept]), (truth["class"] == "doublet").to_numpy()[kept]
+
+
+def outscore(score: np.ndarray, double: np.ndarray) -> float:
+    """Chance that a doublet has a higher score than a single cell."""
+    return float(np.mean(score[double][:, None] > score[~double][None, :]))
+
+
+def test_planted_doublets_are_called(settings, spiked):
+    """Three quarters of them are two NK cells, often of one population."""
+    counts, double = spiked
     found = find_doublets(counts, settings["doublets"], 1, "s")
-    single, double = found.score[:-40], found.score[-40:]
-    # Chance that a doublet outscores a single cell; the noise genes of this small sample keep it from 1.
-    assert np.mean(double[:, None] > single[None, :]) + 0.5 * np.mean(double[:, None] == single[None, :]) >= 0.9
-    assert found.called[:-40].mean() <= 0.02
+    assert found.reason is None and found.method == "mixture"
+    assert outscore(found.score, double) >= 0.95
+    assert found.called[double].mean() >= 0.5
+    assert found.called[~double].mean() <= 0.02
+    assert found.share == pytest.approx(double.mean(), abs=0.02)
 
 
-def test_implausible_threshold_calls_nobody(settings, blood, monkeypatch):
-    import scanpy as sc
-
-    def half_of_all(data, **_):
-        data.obs["doublet_score"] = np.arange(data.n_obs) / data.n_obs
-        data.uns["scrublet"] = {"threshold": 0.5}
-
-    monkeypatch.setattr(sc.pp, "scrublet", half_of_all)
-    found = find_doublets(blood.counts, settings["doublets"], 1, "s")
-    assert not found.called.any()
-    assert "would call" in found.reason and "1.0 % are expected" in found.reason
-    trusted = find_doublets(blood.counts, settings["doublets"] | {"expected_rate": 0.2}, 1, "s")
-    assert trusted.called.mean() == pytest.approx(0.5, abs=0.01)
+def test_scrublet_ranks_doublets(settings, spiked):
+    counts, double = spiked
+    found = find_doublets(counts, settings["doublets"] | {"method": "scrublet"}, 1, "s")
+    assert outscore(found.score, double) >= 0.75
+    assert found.called[~double].mean() <= 0.05
 
 
-def test_doublets_do_not_depend_on_threads(settings, blood):
+def test_no_doublets_no_calls(settings, make):
+    single = make.blood(12, sizes={"NK": 400, "T": 200, "mono": 100})
+    assert find_doublets(single.counts, settings["doublets"], 1, "s").called.mean() <= 0.02
+
+
+def test_known_share_is_kept(settings, spiked):
+    assert find_doublets(spiked[0], settings["doublets"] | {"expected_rate": 0.08}, 1, "s").share == 0.08
+
+
+def test_implausible_share_calls_nobody(settings, spiked):
+    found = find_doublets(spiked[0], settings["doublets"] | {"max_share": 0.01}, 1, "s")
+    assert not found.called.any() and np.isnan(found.threshold)
+    assert "more than 1 % (rna.doublets.max_share)" in found.reason
+
+
+@pytest.mark.parametrize("method", ["mixture", "scrublet"])
+def test_doublets_do_not_depend_on_threads(settings, blood, method):
     from threadpoolctl import threadpool_limits
 
-    with threadpool_limits(2):
-        two = find_doublets(blood.counts, settings["doublets"], 1, "s")
-    with threadpool_limits(1):
-        one = find_doublets(blood.counts, settings["doublets"], 1, "s")
-    assert (one.score == two.score).all() and one.threshold == two.threshold
+    found = []
+    for threads in (1, 2):
+        with threadpool_limits(threads):
+            found.append(find_doublets(blood.counts, settings["doublets"] | {"method": method}, 1, "s"))
+    assert (found[0].score == found[1].score).all()
 
 
 def test_few_cells_are_not_searched_for_doublets(settings, blood):

@@ -124,7 +124,8 @@ def make_cells(
         "notes": list(counts.notes),
         "ambient": _ambient_record(ambient, settings["ambient"]["correct"]),
         "doublets": {
-            "expected_rate": doublets.expected_rate,
+            "method": doublets.method,
+            "share": _number(doublets.share),
             "threshold": _number(doublets.threshold),
             "reason": doublets.reason,
         },

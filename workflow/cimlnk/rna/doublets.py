@@ -1,4 +1,4 @@
-"""Doublets of one sample by simulation (Scrublet: Wolock et al., Cell Systems 2019), through scanpy."""
+"""Doublets of one sample: which cells are called, by which method, or why nobody is."""
 
 from __future__ import annotations
 
@@ -12,74 +12,81 @@ import scipy.sparse as sp
 
 from cimlnk.common.seeds import derive
 
+from .doublet_mixture import doublet_probability
+
 RATE_PER_CELL = 8e-6  # 10x Chromium: about 0.8 % doublets per 1,000 recovered cells
 LARGEST_RATE = 0.2
-ALWAYS_PLAUSIBLE = 0.1  # automatic thresholds calling no more than this are trusted, as loading is rarely known
+CALLED = 0.5  # probability from which a cell is called
+SCRUBLET_COMPONENTS = 10  # NK-rich samples have few kinds of cells; scanpy's 30 components would mostly be noise
 
 
 @dataclass(frozen=True)
 class Doublets:
-    """Score and call per cell; `threshold` is NaN and nobody is called where `reason` says why."""
+    """Score and call per cell; where `reason` says why, `threshold` is NaN and nobody is called."""
 
     score: np.ndarray
     called: np.ndarray
     threshold: float
-    expected_rate: float
+    share: float
+    method: str
     reason: str | None = None
 
 
 def find_doublets(counts: sp.csr_matrix, settings: Mapping[str, Any], seed: int, sample: str) -> Doublets:
-    """Score every cell against simulated doublets and call those above the automatic threshold.
+    """Score every cell and call doublets.
 
-    A small sample, or one whose automatic threshold would call far more cells than the loading can explain (no
-    second mode: nearly all cells of one kind), calls nobody and says so: doublets of two cells of the same kind
-    cannot be told by their transcriptome.
+    A small sample, or one of which an implausible share would be called, calls nobody and says so.
 
     Parameters
     ----------
     counts
         cells x genes, after cell quality control.
     settings
-        ``rna.doublets`` of the config.
+        ``rna.doublets`` of the config; ``mixture`` is :mod:`cimlnk.rna.doublet_mixture`, ``scrublet`` is scanpy's
+        Scrublet with its automatic threshold.
     seed, sample
         Name the random stream.
     """
-    n = counts.shape[0]
-    rate = settings["expected_rate"] or min(LARGEST_RATE, max(0.01, RATE_PER_CELL * n))
-    nobody = np.zeros(n, dtype=bool)
-    nan = np.full(n, np.nan)
-    if settings["method"] == "none":
-        return Doublets(nan, nobody, np.nan, rate, "switched off by rna.doublets.method")
+    n, method, rate = counts.shape[0], settings["method"], settings["expected_rate"]
+    unknown, nobody = np.full(n, np.nan), np.zeros(n, dtype=bool)
+    if method == "none":
+        return Doublets(unknown, nobody, np.nan, np.nan, method, "switched off by rna.doublets.method")
     if n < settings["min_cells"]:
-        return Doublets(nan, nobody, np.nan, rate, f"{n} cells, fewer than {settings['min_cells']}")
+        return Doublets(unknown, nobody, np.nan, np.nan, method, f"{n} cells, fewer than {settings['min_cells']}")
+    if method == "mixture":
+        fit = doublet_probability(counts, seed, sample, rate)
+        score, threshold, share = fit.probability, CALLED, fit.share
+    else:
+        share = rate or min(LARGEST_RATE, max(0.01, RATE_PER_CELL * n))
+        score, threshold = _scrublet(counts, share, seed, sample)
+    if np.isnan(threshold):
+        return Doublets(score, nobody, np.nan, share, method, "the simulated doublets' scores have no two modes")
+    called = score >= threshold
+    if called.mean() > settings["max_share"]:
+        reason = (
+            f"{100 * called.mean():.1f} % of the cells would be called, more than "
+            f"{100 * settings['max_share']:g} % (rna.doublets.max_share)"
+        )
+        return Doublets(score, nobody, np.nan, share, method, reason)
+    return Doublets(score, called, threshold, share, method)
+
+
+def _scrublet(counts: sp.csr_matrix, rate: float, seed: int, sample: str) -> tuple[np.ndarray, float]:
+    """Scores and automatic threshold of scanpy's Scrublet, on one thread and with exact neighbours."""
     import anndata as ad
     from threadpoolctl import threadpool_limits
 
-    with warnings.catch_warnings():
+    with warnings.catch_warnings(), threadpool_limits(1):
         warnings.simplefilter("ignore")
         import scanpy as sc
 
         data = ad.AnnData(counts.astype(np.float32))
-        # One thread: the last bits of a matrix product, and with them a neighbour, depend on the number of threads.
-        with threadpool_limits(1):
-            sc.pp.scrublet(
-                data,
-                expected_doublet_rate=rate,
-                n_prin_comps=min(settings["n_components"], n // 4),
-                use_approx_neighbors=False,
-                random_state=derive(seed, "rna doublets", sample),
-                verbose=False,
-            )
-    score = data.obs["doublet_score"].to_numpy(dtype=float)
-    threshold = float(data.uns["scrublet"].get("threshold", np.nan))
-    if np.isnan(threshold):
-        return Doublets(score, nobody, np.nan, rate, "the simulated doublets' scores have no two modes")
-    called = score > threshold
-    ceiling = max(settings["max_excess"] * rate, ALWAYS_PLAUSIBLE)
-    if called.mean() > ceiling:
-        reason = (
-            f"the automatic threshold {threshold:.3f} would call {100 * called.mean():.1f} % of the cells where "
-            f"{100 * rate:.1f} % are expected"
+        sc.pp.scrublet(
+            data,
+            expected_doublet_rate=rate,
+            n_prin_comps=min(SCRUBLET_COMPONENTS, counts.shape[0] // 4),
+            use_approx_neighbors=False,
+            random_state=derive(seed, "rna doublets", sample),
+            verbose=False,
         )
-        return Doublets(score, nobody, np.nan, rate, reason)
-    return Doublets(score, called, threshold, rate)
+    return data.obs["doublet_score"].to_numpy(dtype=float), float(data.uns["scrublet"].get("threshold", np.nan))

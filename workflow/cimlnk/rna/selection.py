@@ -50,13 +50,18 @@ def live_cells(
 
 def single_cells(table: GateTable, doublets: Doublets) -> np.ndarray:
     """Mask over live cells of those that are no doublets."""
+    threshold, between = (doublets.threshold, np.nan, np.nan), None
+    if doublets.method == "mixture" and doublets.reason is None:
+        threshold = (doublets.threshold, GENEROUS, STRICT)
+        between = (float((doublets.score < GENEROUS).sum()), float((doublets.score < STRICT).sum()))
     table.add(
         "singlets",
         len(doublets.called),
         int((~doublets.called).sum()),
-        method="scrublet" if np.isfinite(doublets.threshold) else "skipped",
+        method="skipped" if doublets.reason else doublets.method,
         channel="doublet_score",
-        threshold=(doublets.threshold, np.nan, np.nan),
+        between=between,
+        threshold=threshold,
         reason=doublets.reason,
     )
     return ~doublets.called
