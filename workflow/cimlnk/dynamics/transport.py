@@ -15,7 +15,7 @@ def transport(
     target: Floats,
     *,
     epsilon: float = 0.05,
-    relax_source: float = 0.05,
+    relax_source: float = 0.02,
     relax_target: float = np.inf,
     allowed: NDArray[np.bool_] | None = None,
     iterations: int = 2000,

@@ -1,0 +1,19 @@
+"""Identity of clusters over time, its events, and the ancestry of the subsets."""
+
+from cimlnk.common.job import job
+from cimlnk.dynamics.links_write import SCHEMAS, write_links
+
+with job(snakemake) as record:
+    write_links(
+        modalities=snakemake.params.modalities,
+        features=snakemake.input.features,
+        cells=snakemake.input.cells,
+        populations=snakemake.input.populations,
+        abundance=snakemake.input.abundance,
+        samples=snakemake.input.samples,
+        settings=snakemake.params.settings,
+        seed=snakemake.params.seed,
+        threads=snakemake.threads,
+        outputs={name: snakemake.output[name] for name in SCHEMAS},
+        provenance=record,
+    )
