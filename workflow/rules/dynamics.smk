@@ -15,6 +15,8 @@ rule dynamics_abundance:
         out("logs/dynamics_abundance.log"),
     benchmark:
         out("benchmarks/dynamics_abundance.tsv")
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=4000,
@@ -32,8 +34,6 @@ rule dynamics_abundance:
             "dynamics/folds",
             "dynamics/files",
         ),
-    conda:
-        ENVIRONMENT
     script:
         "../scripts/dynamics_abundance.py"
 
@@ -50,6 +50,8 @@ rule dynamics_kinetics:
         out("logs/dynamics_kinetics.log"),
     benchmark:
         out("benchmarks/dynamics_kinetics.tsv")
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=2000,
@@ -67,7 +69,5 @@ rule dynamics_kinetics:
             "dynamics/kinetics_model",
             "dynamics/files",
         ),
-    conda:
-        ENVIRONMENT
     script:
         "../scripts/dynamics_kinetics.py"
