@@ -13,12 +13,13 @@ from cimlnk.common import seeds
 
 from .edges import permuted
 from .kernels import leiden as kernel
+from .kernels.bisect import bisect
 from .tasks import Pool, pool
 
 OBJECTIVES = ("modularity", "CPM")
 BACKENDS = ("cimlnk", "igraph", "leidenalg")
-COARSE = 20_000  # at this many nodes the search branches into several starts
-STARTS = 6  # a fixed number, so that the result does not depend on the machine
+LARGE = 20_000  # above this many nodes the first level is visited in memory order
+CUTS = 4  # rounds of cutting communities in two, at most
 
 
 @dataclass(frozen=True)
@@ -158,14 +159,29 @@ def modularity(W: sp.csr_matrix, labels: NDArray, resolution: float = 1.0) -> fl
 
 
 def optimise(
-    graph: Graph, price: float, seed: int, passes: int, start: NDArray[np.int32] | None, workers: Pool
+    graph: Graph, price: float, seed: int, passes: int, start: NDArray[np.int32] | None, workers: Pool | None
 ) -> NDArray[np.int32]:
-    """The best labels found by `passes` descents; the first one without refinement if there is no start."""
-    labels = np.arange(graph.n, dtype=np.int32) if start is None else start
-    for i in range(passes):
-        first = i == 0 and start is None
-        labels = descend(graph, labels, price, (seed, i), not first, STARTS, workers)
+    """Labels after `passes` descents; the first one is a rough start unless there are labels to start from."""
+    labels = rough(graph, price, (seed, -1), workers) if start is None else start
+    for i in range(passes - (start is None)):
+        labels = descend(graph, labels, price, (seed, i), workers)
     return labels
+
+
+def rough(graph: Graph, price: float, stream: tuple[int, ...], workers: Pool | None) -> NDArray[np.int32]:
+    """A first clustering: two visits per node, then a full descent on the much smaller graph of the groups so found."""
+    labels = np.arange(graph.n, dtype=np.int32)
+    kernel.move(*graph, labels, graph.mass.copy(), price, visiting(graph, stream), 2 * graph.n)
+    labels, count = kernel.relabel(labels)
+    small = collapsed(graph, labels, count, workers)
+    return descend(small, np.arange(count, dtype=np.int32), price, (*stream, 0), workers)[labels]
+
+
+def visiting(graph: Graph, stream: tuple[int, ...]) -> NDArray[np.int32]:
+    """Visiting order of the nodes: shuffled, or as in memory if there are many, which is several times faster."""
+    if graph.n > LARGE:
+        return np.arange(graph.n, dtype=np.int32)
+    return seeds.rng(stream[0], "leiden", *stream[1:]).permutation(graph.n).astype(np.int32)
 
 
 def descend(
@@ -173,71 +189,57 @@ def descend(
     labels: NDArray[np.int32],
     price: float,
     stream: tuple[int, ...],
-    refining: bool,
-    starts: int,
     workers: Pool | None,
+    cutting: bool = True,
 ) -> NDArray[np.int32]:
-    """Move, (refine,) collapse, and again on the smaller graph until nothing changes.
+    """Move, refine, collapse, and again on the smaller graph until nothing changes.
 
-    Once the graph has at most COARSE nodes, `starts` searches branch off, one from the labels so far and the others
-    from single nodes in other visiting orders; the best wins. It costs little there and takes away most of the luck of
-    the visiting order, which decides whether two large populations stay merged.
+    Moving nodes one by one hardly ever cuts a large community in two, so whether two halves were once merged is left to
+    the luck of the visiting order. Therefore, on the first collapsed graph, every community is also tried in two; if
+    that and the moves after it raise the quality, it stays.
     """
-    top = graph.n
-    rng = seeds.rng(stream[0], "leiden", *stream[1:])
     maps: list[NDArray[np.int32]] = []
     while True:
         n = graph.n
-        if starts > 1 and n <= COARSE:
-            labels = _branches(graph, labels, price, stream, starts, workers)
-            break
-        finest = n == top
-        # the finest level is visited in memory order: several times faster, and the later levels are shuffled anyway
-        order = np.arange(n, dtype=np.int32) if finest and n > COARSE else rng.permutation(n).astype(np.int32)
-        # early moves of the first pass are provisional: two visits per node are enough
-        limit = 2 * n if finest and not refining and n > COARSE else 1000 * n
+        order = visiting(graph, (*stream, len(maps)))
         labels = labels.copy()
-        total = np.bincount(labels, graph.mass, n)
-        kernel.move(*graph, labels, total, price, order, limit)
+        kernel.move(*graph, labels, np.bincount(labels, graph.mass, n), price, order, 1000 * n)
         labels, count = kernel.relabel(labels)
         if count == n:
             break
-        parts, n_parts = labels, count
-        if refining:
-            total = np.bincount(labels, graph.mass, n)
-            parts, n_parts = kernel.relabel(kernel.refine(*graph, labels, total, price, order))
-            if n_parts == n:
-                break
+        total = np.bincount(labels, graph.mass, n)
+        parts, n_parts = kernel.relabel(kernel.refine(*graph, labels, total, price, order))
+        if n_parts == n:
+            break
         graph = collapsed(graph, parts, n_parts, workers)
         maps.append(parts)
         above = np.empty(n_parts, np.int32)
         above[parts] = labels
         labels = above
+        if cutting:
+            labels = _cut(graph, labels, price, stream, workers)
+            cutting = False
     for parts in reversed(maps):
         labels = labels[parts]
     return np.ascontiguousarray(labels)
 
 
-def _branches(
-    graph: Graph,
-    labels: NDArray[np.int32],
-    price: float,
-    stream: tuple[int, ...],
-    starts: int,
-    workers: Pool | None,
+def _cut(
+    graph: Graph, labels: NDArray[np.int32], price: float, stream: tuple[int, ...], workers: Pool | None
 ) -> NDArray[np.int32]:
-    singles = np.arange(graph.n, dtype=np.int32)
-    tasks = [(graph, labels if s == 0 else singles, price, (*stream, s), True, 1, None) for s in range(starts)]
-    found = workers.run(_twice, tasks) if workers is not None else [_twice(*t) for t in tasks]
-    scores = [quality(graph, f, price) for f in found]
-    return found[int(np.argmax(scores))]
-
-
-def _twice(graph: Graph, labels: NDArray[np.int32], *rest) -> NDArray[np.int32]:
-    price, stream, refining, starts, workers = rest
-    for i in range(2):
-        labels = descend(graph, labels, price, (*stream, i), refining, starts, workers)
-    return labels
+    best = descend(graph, labels, price, (*stream, 1000), workers, cutting=False)
+    score = quality(graph, best, price)
+    for i in range(CUTS):
+        labels, count = kernel.relabel(best)
+        halves, n_halves = bisect(*graph, labels, *kernel.members(labels, count), price)
+        if n_halves == count or n_halves > graph.n:
+            break
+        found = descend(graph, halves, price, (*stream, 1001 + i), workers, cutting=False)
+        better = quality(graph, found, price)
+        if better <= score + 1e-9 * abs(score):
+            break
+        best, score = found, better
+    return best
 
 
 def collapsed(graph: Graph, parts: NDArray[np.int32], count: int, workers: Pool | None) -> Graph:

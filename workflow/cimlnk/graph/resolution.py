@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cimlnk.common import seeds
 
 from .agreement import adjusted_rand, contingency, jaccard
-from .communities import STARTS, Graph, by_size, descend, quality
+from .communities import Graph, by_size, optimise, quality
 from .edges import permuted, weights
 from .kernels import leiden as kernel
 from .nearest import knn
@@ -82,11 +82,9 @@ def price_of(graph: Graph, resolution: float, objective: str) -> float:
     return resolution / total if total > 0 else 0.0
 
 
-def solve(graph: Graph, price: float, stream: tuple[int, ...], starts: int) -> NDArray[np.int32]:
-    """Two Leiden passes in the calling thread; communities connected."""
-    labels = np.arange(graph.n, dtype=np.int32)
-    for i in range(2):
-        labels = descend(graph, labels, price, (*stream, i), i > 0, starts, None)
+def solve(graph: Graph, price: float, seed: int, passes: int = 2) -> NDArray[np.int32]:
+    """Leiden in the calling thread; communities connected."""
+    labels = optimise(graph, price, seed, passes, None, None)
     return kernel.components(graph.indptr, graph.ix, labels)[0]
 
 
@@ -98,7 +96,7 @@ def subsample_labels(
     fraction: float,
     seed: int,
     workers: Pool,
-    starts: int = 2,
+    passes: int = 2,
 ) -> NDArray[np.int32]:
     """Labels of every subsample at every resolution: n_subsamples x resolutions x cells, -1 = not in the subsample."""
     n = graph.n
@@ -115,7 +113,7 @@ def subsample_labels(
 
     def one(s: int, r: int) -> None:
         part = parts[s]
-        found = solve(part, price_of(part, resolutions[r], objective), (seed, 1 + s, r), starts)
+        found = solve(part, price_of(part, resolutions[r], objective), seeds.derive(seed, s, r), passes)
         out[s, r, keeps[s]] = by_size(found)
 
     parts = workers.run(cut, [(s,) for s in range(n_subsamples)])
@@ -269,7 +267,7 @@ def choose_resolution(
         graph = graph_of(W, objective, place, workers)
         total = max(float(graph.mass.sum()) if objective == "modularity" else float(graph.w.sum()), 1e-300)
         prices = [price_of(graph, r, objective) for r in grid]
-        found = workers.run(lambda r: solve(graph, prices[r], (seed, 0, r), STARTS), [(r,) for r in range(len(grid))])
+        found = workers.run(lambda r: solve(graph, prices[r], seed), [(r,) for r in range(len(grid))])
         scores = [quality(graph, f, p) / total for f, p in zip(found, prices, strict=True)]
         whole = []
         for f in found:
