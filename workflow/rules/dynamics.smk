@@ -71,3 +71,70 @@ rule dynamics_kinetics:
         ),
     script:
         "../scripts/dynamics_kinetics.py"
+
+
+rule dynamics_tests:
+    input:
+        abundance=out("dynamics/abundance.parquet"),
+        samples=out("cohort/samples.parquet"),
+        patients=out("cohort/patients.parquet"),
+    output:
+        tests=out("dynamics/tests.parquet"),
+        scales=out("dynamics/scales.parquet"),
+        power=out("dynamics/power.parquet"),
+    log:
+        out("logs/dynamics_tests.log"),
+    benchmark:
+        out("benchmarks/dynamics_tests.tsv")
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=2000,
+        runtime=30,
+    params:
+        baseline_timepoint=CFG["dynamics"]["baseline_timepoint"],
+        settings=CFG["dynamics"]["tests"],
+        reference_arm=CFG["dynamics"]["state"]["reference_arm"],
+        min_patients=CFG["dynamics"]["state"]["min_patients"],
+        seed=CFG["seed"],
+        code=code(
+            "common",
+            "dynamics/tables",
+            "dynamics/abundance_tests",
+            "dynamics/compositional",
+            "dynamics/design",
+            "dynamics/mixed",
+            "dynamics/paired",
+            "dynamics/power",
+            "dynamics/spatial_fdr",
+            "dynamics/state_contrasts",
+            "dynamics/state_mixed",
+            "dynamics/state_tests",
+            "dynamics/files",
+        ),
+    script:
+        "../scripts/dynamics_tests.py"
+
+
+rule dynamics_diversity:
+    input:
+        abundance=out("dynamics/abundance.parquet"),
+    output:
+        diversity=out("dynamics/diversity.parquet"),
+    log:
+        out("logs/dynamics_diversity.log"),
+    benchmark:
+        out("benchmarks/dynamics_diversity.tsv")
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=10,
+    params:
+        settings=CFG["dynamics"]["diversity"],
+        seed=CFG["seed"],
+        code=code("common", "dynamics/tables", "dynamics/diversity", "dynamics/files"),
+    script:
+        "../scripts/dynamics_diversity.py"

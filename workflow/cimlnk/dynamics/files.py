@@ -9,9 +9,13 @@ from typing import Any
 from cimlnk.common.tables import read_table, write_table
 
 from .abundance import make_abundance
+from .abundance_tests import abundance_tests
+from .compositional import compare_scales
+from .diversity import make_diversity
 from .folds import make_folds
 from .kinetics import make_kinetics
-from .tables import ABUNDANCE, CURVES, FOLDS, KINETICS
+from .power import power_table
+from .tables import ABUNDANCE, CURVES, DIVERSITY, FOLDS, KINETICS, POWER, SCALES, TESTS
 
 PathLike = str | Path
 
@@ -58,3 +62,42 @@ def write_kinetics(
     summary, lines = make_kinetics(tables[0], tables[1], tables[2], baseline_timepoint, settings, seed)
     write_table(summary, kinetics, KINETICS, provenance)
     write_table(lines, curves, CURVES, provenance)
+
+
+def write_tests(
+    abundance: PathLike,
+    samples: PathLike,
+    patients: PathLike,
+    baseline_timepoint: str,
+    settings: Mapping[str, Any],
+    reference_arm: str | None,
+    min_patients: int,
+    seed: int,
+    tests: PathLike,
+    scales: PathLike,
+    power: PathLike,
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write TESTS (abundance), SCALES and POWER."""
+    table = abundance_tests(
+        read_table(abundance),
+        read_table(samples),
+        read_table(patients),
+        baseline=baseline_timepoint,
+        formula=settings["formula"],
+        reference_arm=reference_arm,
+        min_patients=min_patients,
+        min_nk_cells=settings["min_nk_cells"],
+        seed=seed,
+    )
+    write_table(table, tests, TESTS, provenance)
+    write_table(compare_scales(table, settings["alpha"]), scales, SCALES, provenance)
+    write_table(power_table(table, settings["power"], settings["alpha"]), power, POWER, provenance)
+
+
+def write_diversity(
+    abundance: PathLike, settings: Mapping[str, Any], seed: int, diversity: PathLike, provenance: Mapping[str, Any]
+) -> None:
+    """Write DIVERSITY."""
+    table = make_diversity(read_table(abundance), settings["min_cells"], settings["draws"], seed)
+    write_table(table, diversity, DIVERSITY, provenance)

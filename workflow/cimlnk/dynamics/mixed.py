@@ -179,7 +179,8 @@ class _Problem:
         return np.swapaxes(full * weight[..., None], 1, 2) @ full + np.diag(self.prior)
 
     def covariance(self, place: Floats, theta: Floats) -> Floats:
-        return np.linalg.inv(self._information(place, _linear(self._full(place), theta)))
+        inverse = np.linalg.inv(self._information(place, _linear(self._full(place), theta)))
+        return np.asarray(inverse, dtype=np.float64)
 
 
 def _linear(full: Floats, theta: Floats) -> Floats:

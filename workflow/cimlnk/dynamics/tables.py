@@ -121,7 +121,7 @@ TESTS = Schema(
         "df": ("float", "degrees of freedom of its t distribution"),
         "p": ("float", "two-sided p"),
         "p_floor": ("float", "smallest p this test can give at this n (0 for model-based tests)"),
-        "fdr": ("float", "Benjamini-Hochberg over the rows of one test and modality"),
+        "fdr": ("float", "Benjamini-Hochberg over the rows of one test, modality and contrast"),
         "converged": ("bool", "the fit found its optimum"),
         "separated": ("bool", "the effect is infinite because one side has no cells"),
         "method": ("str", "the method in words"),

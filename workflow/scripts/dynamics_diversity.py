@@ -1,0 +1,13 @@
+"""Diversity of the populations of every sample."""
+
+from cimlnk.common.job import job
+from cimlnk.dynamics.files import write_diversity
+
+with job(snakemake) as record:
+    write_diversity(
+        snakemake.input.abundance,
+        snakemake.params.settings,
+        snakemake.params.seed,
+        diversity=snakemake.output.diversity,
+        provenance=record,
+    )

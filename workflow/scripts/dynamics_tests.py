@@ -1,0 +1,20 @@
+"""Differential abundance, the scale it holds on, and what this many patients can show."""
+
+from cimlnk.common.job import job
+from cimlnk.dynamics.files import write_tests
+
+with job(snakemake) as record:
+    write_tests(
+        snakemake.input.abundance,
+        snakemake.input.samples,
+        snakemake.input.patients,
+        snakemake.params.baseline_timepoint,
+        snakemake.params.settings,
+        snakemake.params.reference_arm,
+        snakemake.params.min_patients,
+        snakemake.params.seed,
+        tests=snakemake.output.tests,
+        scales=snakemake.output.scales,
+        power=snakemake.output.power,
+        provenance=record,
+    )
