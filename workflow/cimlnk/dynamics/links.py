@@ -91,20 +91,15 @@ def sibling_distance(clusters: Profile, min_cells: int, separation: float) -> tu
     A cluster whose mean lies within `separation` standard deviations (along the line between the means) of a
     sibling's cannot be told from it, so nothing can be said about its identity over time.
     """
-    k = len(clusters.share)
     usable = clusters.cells >= min_cells
-    nearest, distinct = np.full(k, np.inf), usable.copy()
-    for i in range(k):
-        for j in range(k):
-            if i == j or not (usable[i] and usable[j]):
-                continue
-            gap = clusters.mean[i] - clusters.mean[j]
-            distance = float(np.sqrt((gap**2).sum()))
-            nearest[i] = min(nearest[i], distance)
-            along = gap / max(distance, 1e-12)
-            spread = float(np.sqrt((along**2 * (clusters.variance[i] + clusters.variance[j]) / 2).sum()))
-            distinct[i] &= distance >= separation * spread
-    return nearest, distinct
+    gap = clusters.mean[:, None] - clusters.mean[None]
+    square = gap**2
+    distance = np.sqrt(square.sum(axis=-1))
+    pooled = (clusters.variance[:, None] + clusters.variance[None]) / 2
+    spread = np.sqrt((square * pooled).sum(axis=-1)) / np.maximum(distance, 1e-12)
+    sibling = usable[:, None] & usable[None] & ~np.eye(len(usable), dtype=bool)
+    nearest = np.where(sibling, distance, np.inf).min(axis=1, initial=np.inf)
+    return nearest, usable & ~(sibling & (distance < separation * spread)).any(axis=1)
 
 
 def link(
