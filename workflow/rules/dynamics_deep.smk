@@ -49,7 +49,7 @@ rule dynamics_repertoire:
     output:
         repertoire=out("dynamics/repertoire.parquet"),
         diversities=report(
-            out("dynamics/diversity.parquet"),
+            out("dynamics/repertoire_diversity.parquet"),
             caption="../report/dynamics_repertoire.rst",
             category="Dynamics",
             labels={"table": "receptor diversity"},
