@@ -8,12 +8,15 @@ if "cytof" in MODALITIES:
         f"cytof/{'gated' if PREPARATION.training else 'samples'}/{{sample}}.h5ad"
     )
     CYTOF_PANEL = resource(CFG["cohort"]["panel"])
+    CYTOF_MANUAL = CFG["cytof"]["manual_gates"]["file"] and resource(
+        CFG["cytof"]["manual_gates"]["file"]
+    )
     CYTOF_GATES = resource(CFG["cytof"]["gates"])
 
     CYTOF_CORE = [
         f"cytof/{name}"
         for name in (
-            "acquisition cells density dna fcs fcs_data fcs_text gate gate_spec h5ad panel pool tables transform".split()
+            "acquisition cells density dna fcs fcs_data fcs_text gate gate_spec gatingml h5ad manual panel pool tables transform".split()
         )
     ]
 
@@ -50,9 +53,11 @@ if "cytof" in MODALITIES:
             pool=out("cytof/pool.json"),
             panel=CYTOF_PANEL,
             gates=CYTOF_GATES,
+            manual=CYTOF_MANUAL or [],
         output:
             cells=CYTOF_GATED,
             gates=out("cytof/gates/{sample}.parquet"),
+            gatingml=out("cytof/gates/{sample}.xml"),
         log:
             out("logs/cytof_cells/{sample}.log"),
         benchmark:

@@ -19,7 +19,9 @@ from .acquisition import Acquisition, channel_flags, check_acquisition
 from .fcs import FcsHeader, read_events, read_header
 from .gate import Gated, gate_events, gating_scale
 from .gate_spec import load_gates
+from .gatingml import write_empty, write_gatingml
 from .h5ad import write_h5ad
+from .manual import gate_manually
 from .panel import Matched, load_panel, match_panel
 from .pool import compact, load_pool
 from .tables import GATES
@@ -84,13 +86,25 @@ def gate_sample(
     pool: str | Path | None,
     settings: Mapping[str, Any],
     seed: int,
+    gatingml: str | Path | None = None,
 ) -> tuple[Gated, Acquisition]:
-    """Gate a sample, beginning with the events of good acquisition; the time gate is the first row."""
+    """Gate a sample, beginning with the events of good acquisition; the time gate is the first row.
+
+    The thresholds are found in the data, or, with `cytof.manual_gates.file`, all gates are those drawn by hand. With
+    `gatingml` the gates are written there.
+    """
     course = judge_acquisition(data, settings)
-    thresholds = load_pool(pool, batch) if pool is not None else None
-    gated = gate_events(
-        data.scaled, data.matched, load_gates(gates), settings, sample, seed, thresholds, start=course.good
-    )
+    manual = settings.get("manual_gates")
+    if manual and manual["file"]:
+        gated = gate_manually(data.header, data.matched, manual, sample, course.good, gatingml)
+    else:
+        thresholds = load_pool(pool, batch) if pool is not None else None
+        gated = gate_events(
+            data.scaled, data.matched, load_gates(gates), settings, sample, seed, thresholds, start=course.good
+        )
+        if gatingml is not None:
+            transformed = settings["input_scale"] in ("arcsinh", "scaled")
+            write_gatingml(gatingml, gated, course, data.header, data.events, data.scaled, transformed)
     first = gated.rows.iloc[0]
     n, kept = len(data.events), int(course.good.sum())
     row = {**first, "step": 0, "gate": "good_time", "parent": None, "n_in": n, "n_out": kept, "n_out_low": kept}
@@ -115,6 +129,7 @@ def make_cells(
     seed: int,
     output: str | Path,
     gates: str | Path,
+    gatingml: str | Path | None = None,
     provenance: Mapping[str, Any],
 ) -> None:
     """Write the live single NK cells of one sample and its gate table.
@@ -123,7 +138,7 @@ def make_cells(
     the file), ``obs`` (sample, event = 0-based index in the file, time, event length, DNA, viability, bead and
     Gaussian channels on the gating scale), ``obs_names`` ``"{sample}:{event}"``, ``var`` (channel, role, cofactor,
     cluster; index marker) and ``uns["cimlnk"]`` (JSON: provenance, left_out, reason, summary, notes, flags, drift); to
-    `gates` the table GATES.
+    `gates` the table GATES; to `gatingml` the same gates as GatingML 2.0.
 
     Parameters
     ----------
@@ -145,7 +160,7 @@ def make_cells(
         `cytof.acquisition_qc.minimum_score`.
     """
     data = read_sample(fcs, panel, settings)
-    gated, course = gate_sample(data, sample, batch, gate_file, pool, settings, seed)
+    gated, course = gate_sample(data, sample, batch, gate_file, pool, settings, seed, gatingml)
     nk = gated.nodes[gated.final]
     least = float(settings["acquisition_qc"]["minimum_score"])
     if course.score < least:
@@ -209,6 +224,8 @@ def describe_denominator(gated: Gated) -> str:
     """What counts as a lymphocyte here, in words: the cuts that lead to the node `lymphocytes`."""
     if "lymphocytes" in gated.skipped:
         return f"not countable: {gated.skipped['lymphocytes']}"
+    if not gated.cuts:
+        return str(gated.rows.set_index("gate").loc["lymphocytes", "reason"])
     order = list(gated.nodes)
     used = order[: order.index("lymphocytes") + 1]
     sign = {"above": "+", "below": "-", "not_all_above": " beads excluded"}
@@ -220,11 +237,13 @@ def describe_denominator(gated: Gated) -> str:
     return "events of good acquisition, " + ("single cells by DNA, " if "intact" in used else "") + " ".join(marks)
 
 
-def leave_out(error: UserError, *, output: str | Path, gates: str | Path) -> None:
+def leave_out(error: UserError, *, output: str | Path, gates: str | Path, gatingml: str | Path | None = None) -> None:
     """Write empty results for a sample that cannot be used, with the reason inside."""
     empty = np.zeros((0, 0), np.float32)
     obs = pd.DataFrame({"sample": np.array([], dtype=object)}, index=pd.Index([], dtype=object))
     record = {"left_out": True, "reason": str(error), "summary": None}
     write_h5ad(output, empty, empty, obs, pd.DataFrame(index=pd.Index([], dtype=object)), record)
     write_table(GATES.empty(), gates, GATES, {"left_out": str(error)})
+    if gatingml is not None:
+        write_empty(gatingml)
     log.warning("left out: %s", error)

@@ -52,6 +52,7 @@ class Gated:
     n_low: float = NAN
     n_high: float = NAN
     thresholds: dict[str, Threshold] = field(default_factory=dict)
+    channels: tuple[Channel, ...] = ()
 
 
 def lay_out(nodes: Sequence[Node], matched: Matched, identity: str) -> tuple[list[Cut], dict[str, str]]:
@@ -171,7 +172,7 @@ def gate_events(
     table.insert(0, "sample", sample)
     table.insert(1, "step", np.arange(len(table)))
     thresholds = {cut.gate: t for cut, t in done}
-    return Gated(GATES.check(table), reached, done, skipped, final, low, high, thresholds)
+    return Gated(GATES.check(table), reached, done, skipped, final, low, high, thresholds, matched.channels)
 
 
 def _find(
