@@ -165,6 +165,8 @@ def claims_tables(wildcards):
     tables |= {f"state_{m}": out(f"{m}/state.parquet") for m in MODALITIES}
     for number, name in enumerate(["tests", "state", "repertoire_tests"], start=1):
         tables[f"tests_{number}"] = out(f"dynamics/{name}.parquet")
+    if CFG["simulate"] is not None:
+        tables["recovery"] = out("truth/recovery.parquet")
     return tables
 
 
@@ -198,4 +200,6 @@ def report_tables(wildcards):
         files.append(out("cytof/alignment/distances.json"))
     files += [out(f"dynamics/{name}.parquet") for name in DYNAMICS_TABLES]
     files.append(out("claims/claims.parquet"))
+    if CFG["simulate"] is not None:
+        files += [out("truth/recovery.parquet"), out("truth/cases.parquet")]
     return files

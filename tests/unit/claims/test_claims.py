@@ -106,7 +106,7 @@ def build(arms=("CIML", "IL2_only"), fold=FOLD, control_fold=2.0, shares=SHARES,
             },
         ],
         "recovery": [
-            {"metric": "population_ari", "modality": m, "value": v} for m, v in (("cytof", 0.95), ("rna", 0.9))
+            {"measure": "population ARI", "modality": m, "value": v} for m, v in (("cytof", 0.95), ("rna", 0.9))
         ],
     }  # fmt: skip
     return {k: pd.DataFrame(v) for k, v in tables.items()}

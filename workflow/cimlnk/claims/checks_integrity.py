@@ -62,9 +62,9 @@ def recovery(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     table = evidence.get("recovery")
     if not len(table):
         return not_evaluable("not a synthetic cohort (or recovery was not scored)")
-    scores = table[table["metric"] == "population_ari"].set_index("modality")["value"]
+    scores = table[table["measure"] == "population ARI"].set_index("modality")["value"]
     if not len(scores):
-        return not_evaluable("recovery table has no population_ari")
+        return not_evaluable("the recovery table has no population ARI")
     ok = all(scores[m] >= bounds[m] for m in scores.index)
     return judged(
         ok,

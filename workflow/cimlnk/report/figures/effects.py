@@ -82,3 +82,32 @@ def diversity(table: pd.DataFrame) -> Any:
     axis.set_ylabel("inverse Simpson index")
     axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
+
+
+def planted_and_found(cases: pd.DataFrame) -> Any:
+    """Found against planted values, one panel per measure and modality.
+
+    Parameters
+    ----------
+    cases
+        Columns measure, modality, truth, found.
+    """
+    plt = pyplot()
+    groups = list(cases.groupby(["measure", "modality"], sort=True))
+    columns = min(4, len(groups))
+    rows = -(-len(groups) // columns)
+    figure, axes = plt.subplots(rows, columns, figsize=(3.0 * columns, 3.0 * rows), squeeze=False)
+    for axis, ((measure, modality), mine) in zip(axes.flat, groups, strict=False):
+        low, high = float(mine[["truth", "found"]].min().min()), float(mine[["truth", "found"]].max().max())
+        axis.plot([low, high], [low, high], color="#999999", linewidth=0.8, linestyle=":")
+        axis.scatter(mine["truth"], mine["found"], s=9, color="#6a1fa8", alpha=0.6, linewidths=0)
+        if "fold" in str(measure).lower() and low > 0:
+            axis.set_xscale("log")
+            axis.set_yscale("log")
+        axis.set_title(f"{measure} ({modality})", fontsize=8)
+        axis.set_xlabel("planted")
+    for axis in axes.flat[len(groups) :]:
+        axis.set_visible(False)
+    for row in axes:
+        row[0].set_ylabel("found")
+    return figure

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import numpy as np
+import pandas as pd
+
 from cimlnk.report.blocks import Page, Section, Site
+from cimlnk.report.figures.effects import planted_and_found
 from cimlnk.report.run import Run
 
 
@@ -16,7 +20,22 @@ def page(run: Run, site: Site) -> Page:
         "truth.",
         group="record",
     )
-    result.sections.append(
-        Section("scores", "Scores", [site.table("recovery", table, "Scores and the thresholds they have to reach.")])
-    )
+    reached = np.where(table["threshold"].isna(), "told only", np.where(table["passed"], "reached", "missed"))
+    columns = {
+        "measure": "measure", "modality": "data", "value": "score", "threshold": "asked", "mark": "mark", "n": "n",
+        "worst": "worst case", "meaning": "meaning",
+    }  # fmt: skip
+    columns = {k: v for k, v in columns.items() if k in table or k == "mark"}
+    scores = site.table("recovery", table.assign(mark=reached), "Scores and the marks they have to reach.", columns)
+    result.sections.append(Section("scores", "Scores", [scores]))
+    cases = run.table("truth/cases.parquet")
+    cases = cases.dropna(subset=["truth", "found"]) if len(cases) else pd.DataFrame()
+    if len(cases):
+        caption = (
+            "Planted against found, one dot per sample, patient-day or subset; on the line they are equal. Folds on "
+            "logarithmic axes."
+        )
+        section = Section("cases", "Planted and found")
+        section.blocks.append(site.figure("recovery_cases", planted_and_found(cases), caption, cases))
+        result.sections.append(section)
     return result
