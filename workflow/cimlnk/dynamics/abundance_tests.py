@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -20,6 +20,7 @@ from .state_tests import Tested, relabel, sign_flip
 from .tables import NK, TESTS, UNASSIGNED
 
 Floats = NDArray[np.float64]
+Cells = tuple[Floats, Floats]
 LN2 = float(np.log(2.0))
 
 
@@ -105,7 +106,8 @@ def _named(
     closed = np.log2(cells.to_numpy(float) + 0.5)
     ratios = (closed - closed.mean(axis=1, keepdims=True)).T
     ratios = ratios[[list(cells.columns).index(name) for name in names]]
-    parts.append(_linear_model("clr", "log2 ratio to the mean", ratios, names, design, "linear mixed model of CLR"))
+    method = "linear mixed model of CLR"
+    parts.append(_linear_model("clr", "log2 ratio to the mean", ratios, names, design, method, (counts, total)))
 
     nk = rows[rows["sample"].notna() & (rows["population"] == NK)].set_index("sample")["nk_per_ul"]
     per_ul = nk.reindex(cells.index).to_numpy(float)
@@ -113,7 +115,8 @@ def _named(
     if known.sum() >= 3:
         value = np.log2(per_ul * (counts + 0.5) / (total + 1.0))[:, known]
         measured = observed[known]
-        parts += _absolute(value, names, measured, make_design(measured, **settings), seed)
+        held = (counts[:, known], total[known])
+        parts += _absolute(value, names, measured, make_design(measured, **settings), seed, held)
     return pd.concat(parts, ignore_index=True)
 
 
@@ -128,11 +131,13 @@ def _all_nk(rows: pd.DataFrame, patients: pd.DataFrame, settings: Mapping[str, A
     auto = {**settings, "formula": "auto"}
     observed = covariates(daily, patients).set_index("sample", drop=False)
     value = np.log2(observed["cells_per_ul"].to_numpy(float))[None, :]
-    return pd.concat(_absolute(value, [NK], observed, make_design(observed, **auto), seed), ignore_index=True)
+    return pd.concat(_absolute(value, [NK], observed, make_design(observed, **auto), seed, None), ignore_index=True)
 
 
-def _absolute(value: Floats, names: list[str], observed: pd.DataFrame, design: Design, seed: int) -> list[pd.DataFrame]:
-    model = _linear_model("absolute", "log2 fold", value, names, design, "linear mixed model of log2 cells/uL")
+def _absolute(
+    value: Floats, names: list[str], observed: pd.DataFrame, design: Design, seed: int, cells: Cells | None
+) -> list[pd.DataFrame]:
+    model = _linear_model("absolute", "log2 fold", value, names, design, "linear mixed model of log2 cells/uL", cells)
     return [model, _exact("absolute", "log2 fold", _frame(value, names, observed), observed, design, seed)]
 
 
@@ -153,10 +158,7 @@ def _counts_model(counts: Floats, total: Floats, names: list[str], design: Desig
             w = question.weights
             _wald(result, fit.beta @ w / LN2, np.sqrt(np.einsum("i,bij,j->b", w, fit.cov, w)) / LN2, design.df)
             result["converged"] = fit.converged
-            result["separated"] = [is_separated(y, total, design.matrix, w) for y in counts]
-            lost = result["separated"]
-            result.loc[lost, _NUMBERS] = np.nan
-            result.loc[lost, "reason"] = "separated: one side of the contrast has no cell of the population"
+            lost = _blank_separated(result, [is_separated(y, total, design.matrix, w) for y in counts])
             stuck = ~result["converged"] & ~lost
             result.loc[stuck, _NUMBERS] = np.nan
             result.loc[stuck, "reason"] = "the fit did not converge"
@@ -164,7 +166,19 @@ def _counts_model(counts: Floats, total: Floats, names: list[str], design: Desig
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def _linear_model(test: str, unit: str, values: Floats, names: list[str], design: Design, method: str) -> pd.DataFrame:
+def _blank_separated(result: pd.DataFrame, separated: Sequence[bool]) -> pd.Series:
+    """No numbers where one side of the contrast has no cell: on a log scale they would be those of the pseudo-count."""
+    result["separated"] = list(separated)
+    lost = result["separated"].astype(bool)
+    result.loc[lost, _NUMBERS] = np.nan
+    result.loc[lost, "reason"] = "separated: one side of the contrast has no cell of the population"
+    return lost
+
+
+def _linear_model(
+    test: str, unit: str, values: Floats, names: list[str], design: Design, method: str, cells: Cells | None
+) -> pd.DataFrame:
+    """Linear mixed model of every row of `values`; `cells` (counts, totals) tells where they rest on pseudo-counts."""
     fits = [random_intercept(v, design.matrix, design.group) for v in values]
     parts = []
     for question in design.questions:
@@ -178,6 +192,8 @@ def _linear_model(test: str, unit: str, values: Floats, names: list[str], design
             _wald(result, effect, se, design.df)
             result["converged"] = good
             result["reason"] = [None if f.converged else f.reason for f in fits]
+            if cells is not None:
+                _blank_separated(result, [is_separated(y, cells[1], design.matrix, w) for y in cells[0]])
         parts.append(result)
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 

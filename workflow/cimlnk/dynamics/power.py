@@ -15,12 +15,16 @@ def t_power(effect: float, se: float, df: float, alpha: float = 0.05) -> float:
     """Power of a two-sided t test at a true `effect` with standard error `se` and `df` degrees of freedom."""
     critical = stats.t.ppf(1 - alpha / 2, df)
     shift = effect / se
-    return float(stats.nct.sf(critical, df, shift) + stats.nct.cdf(-critical, df, shift))
+    wrong_side = stats.nct.cdf(-critical, df, shift) if shift < 5 else 0.0  # below 1e-6, and NaN in SciPy further out
+    return float(stats.nct.sf(critical, df, shift) + wrong_side)
 
 
 def detectable(se: float, df: float, power: float = 0.8, alpha: float = 0.05) -> float:
     """Smallest true effect found with probability `power`."""
-    return se * float(optimize.brentq(lambda s: t_power(s, 1.0, df, alpha) - power, 1e-6, 200.0))
+    high = 1.0
+    while t_power(high, 1.0, df, alpha) < power:
+        high *= 2.0
+    return se * float(optimize.brentq(lambda s: t_power(s, 1.0, df, alpha) - power, 0.0, high))
 
 
 def power_table(tests: pd.DataFrame, power: float = 0.8, alpha: float = 0.05) -> pd.DataFrame:
