@@ -16,7 +16,8 @@ def check_samples(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: Probl
     _unique_ids(samples, "sample", file, problems)
     _check_spelling(samples, "patient", file, problems)
     _check_arms(samples, file, cfg, problems)
-    for patient, rows in samples.dropna(subset=["patient", "arm"]).groupby("patient", sort=True):
+    known = samples[samples["arm"].isin(cfg["cohort"]["arms"])]  # others have been told
+    for patient, rows in known.dropna(subset=["patient"]).groupby("patient", sort=True):
         first = rows.iloc[0]
         for row in rows[rows["arm"] != first["arm"]].to_dict("records"):
             expected = f"{first['arm']!r} as in row {first['row']}, since patient {patient} has one arm"
@@ -70,7 +71,7 @@ def check_patients(
         if row["patient"] not in arms:
             where, known = f"row {row['row']}, column patient", sorted(map(str, arms))
             problems.add(sample_file, where, row["patient"], f"a patient of {file}", known)
-        elif row["arm"] is not None and arms[row["patient"]] not in (None, row["arm"]):
+        elif {row["arm"], arms[row["patient"]]} <= {*cfg["cohort"]["arms"]} and arms[row["patient"]] != row["arm"]:
             expected = f"{arms[row['patient']]!r} as {file} says of patient {row['patient']}"
             problems.add(sample_file, f"row {row['row']}, column arm", row["arm"], expected)
     for patient in sorted(set(patients["patient"].dropna()) - set(samples["patient"])):
