@@ -77,6 +77,47 @@ if "cytof" in MODALITIES:
         script:
             "../scripts/cytof_cells.py"
 
+    rule cytof_gates_figure:
+        input:
+            fcs=prepared_path,
+            pool=out("cytof/pool.json"),
+            panel=CYTOF_PANEL,
+            gates=CYTOF_GATES,
+            manual=CYTOF_MANUAL or [],
+        output:
+            figure=report(
+                out("cytof/gates/{sample}.svg"),
+                caption="../report/cytof_gates_figure.rst",
+                category="Mass cytometry",
+                subcategory="Gates",
+                labels={"sample": "{sample}"},
+            ),
+        log:
+            out("logs/cytof_gates_figure/{sample}.log"),
+        benchmark:
+            out("benchmarks/cytof_gates_figure/{sample}.tsv")
+        conda:
+            ENVIRONMENT
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, input, attempt: attempt
+            * int(1000 + 5 * input.size_mb),
+            runtime=30,
+        params:
+            batch=lambda wildcards: SAMPLES.at[wildcards.sample, "batch"],
+            settings={k: v for k, v in CFG["cytof"].items() if k != "features"},
+            seed=CFG["seed"],
+            code=code(
+                "common",
+                "cohort/read",
+                "cohort/rows",
+                "cytof/gate_figure",
+                "cytof/prepared_figures",
+                *CYTOF_CORE,
+            ),
+        script:
+            "../scripts/cytof_gates_figure.py"
+
     rule cytof_features:
         input:
             cells=[out(f"cytof/samples/{s}.h5ad") for s in samples_of("cytof")],
@@ -101,3 +142,35 @@ if "cytof" in MODALITIES:
             code=code("common", "cytof/features", "cytof/h5ad", "cytof/tables"),
         script:
             "../scripts/cytof_features.py"
+
+    rule cytof_export:
+        input:
+            fcs=prepared_path,
+            cells=out("cytof/samples/{sample}.h5ad"),
+            populations=out("cytof/populations.parquet"),
+            umap=out("cytof/umap.parquet"),
+        output:
+            fcs=out("cytof/export/{sample}.fcs"),
+        log:
+            out("logs/cytof_export/{sample}.log"),
+        benchmark:
+            out("benchmarks/cytof_export/{sample}.tsv")
+        conda:
+            ENVIRONMENT
+        threads: 1
+        resources:
+            mem_mb=lambda wildcards, input, attempt: attempt
+            * int(1000 + 5 * input.size_mb),
+            runtime=30,
+        params:
+            code=code(
+                "common",
+                "cytof/export",
+                "cytof/fcs",
+                "cytof/fcs_data",
+                "cytof/fcs_text",
+                "cytof/fcs_write",
+                "cytof/h5ad",
+            ),
+        script:
+            "../scripts/cytof_export.py"

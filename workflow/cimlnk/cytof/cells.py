@@ -54,6 +54,8 @@ def read_sample(fcs: str | Path, panel: str | Path, settings: Mapping[str, Any])
         `cytof.input_scale` says.
     """
     header = read_header(fcs)
+    if "CIMLNK_LEFT_OUT" in header.text:
+        raise UserError(fcs, "preparation of the file", Plain(header.text["CIMLNK_LEFT_OUT"]), "a prepared file")
     matched = compact(match_panel(header, load_panel(panel)))
     if header.n_events == 0:
         raise UserError(fcs, "events", Plain("none"), "an FCS file with events")

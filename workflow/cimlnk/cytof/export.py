@@ -1,0 +1,94 @@
+"""A sample's FCS file again, with what was found as further channels, for programs that only know FCS."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from .fcs import read_events, read_header
+from .fcs_write import write_fcs
+from .h5ad import read_names
+
+OWN = re.compile(r"\$(P\d+[A-FH-Z]\w*|BEGIN\w+|END\w+|BYTEORD|DATATYPE|MODE|NEXTDATA|PAR|TOT|UNICODE)")
+ADDED = ("cimlnk_nk", "cimlnk_population", "cimlnk_confidence", "cimlnk_cluster", "cimlnk_umap1", "cimlnk_umap2")
+ASIDE = 5.0  # cells without a place on the map stand this far below and left of it
+
+
+def export_fcs(
+    *,
+    fcs: str | Path,
+    cells: str | Path,
+    populations: str | Path,
+    umap: str | Path,
+    output: str | Path,
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write all events of a file, bit by bit as they were, and six channels more.
+
+    `cimlnk_nk` is 1 for gated NK cells; `cimlnk_population` numbers the populations of the cohort in alphabetical
+    order from 1 (0 = no NK cell), the names standing in the keywords ``CIMLNK_POPULATION_<n>`` and, together, in $PnS;
+    `cimlnk_confidence` is that of the population; `cimlnk_cluster` the cluster's number plus 1; the two UMAP axes put
+    events that are no NK cells aside, below and left of the map. Keywords of the old file are kept as far as they do
+    not describe its bytes.
+
+    Parameters
+    ----------
+    fcs
+        The file that was gated.
+    cells
+        The sample's h5ad.
+    populations, umap
+        POPULATIONS and the embedding of the whole cohort.
+    output
+        The FCS file written (3.1, float32).
+    """
+    header = read_header(fcs)
+    ids, _ = read_names(cells)
+    prefix = ids[0].rsplit(":", 1)[0] if ids else ""
+    found = _rows_of(populations, prefix, ["cell", "cluster", "population", "confidence"])
+    place = _rows_of(umap, prefix, ["cell", "umap1", "umap2"])
+    table = found.merge(place, on="cell", how="left", validate="one_to_one")
+    names = _names(populations)
+    codes = {name: i for i, name in enumerate(names, 1)}
+    rows = table["cell"].str.rsplit(":", n=1).str[1].astype(np.int64).to_numpy()
+    nk = np.array([int(i.rsplit(":", 1)[1]) for i in ids], dtype=np.int64)
+    added = np.zeros((header.n_events, len(ADDED)), np.float32)
+    added[nk, 0] = 1
+    added[rows, 1] = table["population"].astype(str).map(codes).to_numpy(dtype=np.float32)
+    added[rows, 2] = table["confidence"].to_numpy(dtype=np.float32)
+    added[rows, 3] = table["cluster"].to_numpy(dtype=np.float32) + 1
+    whole = pd.read_parquet(umap, columns=["umap1", "umap2"])
+    for column, axis in ((4, "umap1"), (5, "umap2")):
+        aside = np.floor(float(whole[axis].min()) - ASIDE) if len(whole) else 0.0
+        values = table[axis].to_numpy(dtype=np.float32)
+        added[:, column] = aside
+        added[rows, column] = np.where(np.isnan(values), np.float32(aside), values)
+    keywords: dict[str, object] = {k: v for k, v in sorted(header.text.items()) if not OWN.fullmatch(k)}
+    keywords |= {f"CIMLNK_POPULATION_{i}": name for name, i in codes.items()}
+    keywords["CIMLNK_RULE"] = provenance.get("rule")
+    legend = " ".join(f"{i}={name}" for name, i in codes.items())
+    markers = [*header.markers, "NK cell", legend, "confidence of the population", "cluster + 1", "UMAP 1", "UMAP 2"]
+    events: NDArray[np.floating] = np.concatenate([np.asarray(read_events(header), np.float32), added], axis=1)
+    Path(output).parent.mkdir(parents=True, exist_ok=True)
+    write_fcs(output, events, [*header.channels, *ADDED], markers, keywords, header.layout.order == ">")
+
+
+def _rows_of(path: str | Path, sample: str, columns: list[str]) -> pd.DataFrame:
+    """The rows of one sample in a cohort-wide table keyed by cell id, without loading the others."""
+    import pyarrow.compute as pc
+    import pyarrow.dataset as ds
+
+    table = ds.dataset(path, format="parquet").to_table(
+        columns=columns, filter=pc.starts_with(ds.field("cell"), f"{sample}:")
+    )
+    return table.to_pandas()
+
+
+def _names(path: str | Path) -> list[str]:
+    return sorted(set(pd.read_parquet(path, columns=["population"])["population"].astype(str)))
