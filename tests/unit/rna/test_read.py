@@ -13,6 +13,12 @@ from cimlnk.common.errors import UserError
 from cimlnk.rna.read import read_counts
 
 
+@pytest.fixture(scope="module")
+def blood(make):
+    """Smaller than the other tests' sample: many files are written here."""
+    return make.blood(sizes={"NK": 12, "T": 8}, fillers=80)
+
+
 def same(counts, blood) -> None:
     assert (counts.matrix != blood.counts).nnz == 0
     assert counts.matrix.dtype == np.int32
@@ -33,7 +39,7 @@ def test_folder_with_geo_prefix_and_its_matrix_file(tmp_path, blood, make):
 
 
 def test_folder_of_cell_ranger_takes_the_filtered_matrix(tmp_path, blood, make):
-    make.mtx(tmp_path / "outs/raw_feature_bc_matrix", make.blood(sizes={"NK": 9}))
+    make.mtx(tmp_path / "outs/raw_feature_bc_matrix", make.blood(sizes={"NK": 9}, fillers=80))
     make.mtx(tmp_path / "outs/filtered_feature_bc_matrix", blood)
     counts = read_counts(tmp_path)
     same(counts, blood)
