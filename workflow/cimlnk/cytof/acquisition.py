@@ -7,7 +7,7 @@ of sensitivity of a mass cytometer, which bead normalisation corrects, is report
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -43,6 +43,7 @@ def check_acquisition(
     signals: NDArray[np.floating],
     names: list[str],
     settings: Mapping[str, Any],
+    columns: Sequence[int] | None = None,
 ) -> Acquisition:
     """Mask the stretches of a file in which flow or signals are abnormal.
 
@@ -56,6 +57,8 @@ def check_acquisition(
         Their names, for the notes.
     settings
         Section `cytof.acquisition_qc`: `enabled`, `bins`, `events_per_bin`, `tolerance`.
+    columns
+        The columns of `signals` that `names` name, so that no copy is needed; all by default.
 
     Returns
     -------
@@ -90,11 +93,12 @@ def check_acquisition(
     counts = np.bincount(which, minlength=n_bins).astype(np.float64)
     rate_z = _deviation(2 * np.sqrt(counts), 1.0)
     enough = counts >= 10
-    z = np.zeros((n_bins, signals.shape[1]))
+    z = np.zeros((n_bins, len(names)))
     drift: dict[str, float] = {}
-    for j in range(signals.shape[1]):
-        total = np.bincount(which, weights=signals[:, j], minlength=n_bins)
-        square = np.bincount(which, weights=signals[:, j].astype(np.float64) ** 2, minlength=n_bins)
+    for j, column in enumerate(range(len(names)) if columns is None else columns):
+        values = signals[:, column].astype(np.float64)
+        total = np.bincount(which, weights=values, minlength=n_bins)
+        square = np.bincount(which, weights=values**2, minlength=n_bins)
         mean = np.full(n_bins, np.nan)
         mean[enough] = total[enough] / counts[enough]
         spread = np.sqrt(max(float(square.sum() / n - (total.sum() / n) ** 2), 0.0))

@@ -74,9 +74,10 @@ def judge_acquisition(data: Sample, settings: Mapping[str, Any]) -> Acquisition:
     time = data.matched.of_role("time")
     return check_acquisition(
         data.events[:, time[0].column] if time else None,
-        data.scaled[:, [c.column for c in ions]],
+        data.scaled,
         [c.marker for c in ions],
         settings["acquisition_qc"],
+        [c.column for c in ions],
     )
 
 

@@ -80,8 +80,10 @@ def lay_out(nodes: Sequence[Node], matched: Matched, identity: str) -> tuple[lis
 
 def signal(scaled: NDArray[np.floating], cut: Cut, rows: Bools | slice = slice(None)) -> NDArray[np.floating]:
     """The values a cut looks at: one column, or the least of several."""
-    columns = [c.column for c in cut.channels]
-    return scaled[rows, columns[0]] if len(columns) == 1 else scaled[rows][:, columns].min(axis=1)
+    values = scaled[rows, cut.channels[0].column]
+    for channel in cut.channels[1:]:
+        values = np.minimum(values, scaled[rows, channel.column])
+    return values
 
 
 def passes(values: NDArray[np.floating], cut: Cut, threshold: float) -> Bools:
