@@ -53,6 +53,24 @@ def test_bcrxl_has_nk_like_cells_in_every_sample(tmp_path):
     assert np.corrcoef(np.array(pairs).T)[0, 1] > 0.9
 
 
+def test_bcrxl_b_cells_by_another_hierarchy_show_the_published_ps6_rise(tmp_path):
+    files = {p.stem: p for p in sorted((DATA / "cytof_bcrxl" / "fcs").glob("*.fcs"))}
+    panel, gates = ROOT / "resources" / "panels" / "bcrxl.tsv", GATES.with_name("b_cells.yaml")
+    settings = {**SETTINGS, "input_scale": "compensated", "nk_identity": "CD7"}
+    make_pool(files, dict.fromkeys(files, "all"), panel, gates, tmp_path / "pool.json", settings, 1)
+    median = {}
+    for sample, path in files.items():
+        data = read_sample(path, panel, settings)
+        gated, _ = gate_sample(data, sample, "all", gates, tmp_path / "pool.json", settings, 1)
+        cells = gated.nodes["b_cells"]
+        assert cells.sum() >= 50
+        ps6 = data.matched.of_marker("pS6")
+        median[sample] = float(np.median(data.scaled[cells, ps6.column]))
+    rise = [median[s] - median[s.replace("BCR-XL", "Reference")] for s in files if s.endswith("BCR-XL")]
+    # medians rise from 0.2-0.9 to 3.4-4.2 (arcsinh, cofactor 5) in all eight with a plain CD20+ CD3- cut
+    assert len(rise) == 8 and min(rise) > 1.5
+
+
 def test_a_raw_file_falls_apart_into_beads_debris_doublets_and_cells(tmp_path):
     raw = DATA / "cytof_mdipa_raw_beads" / "raw_cytof.fcs"
     names = dict(zip(*(lambda h: (h.channels, h.markers))(read_header(raw)), strict=True))

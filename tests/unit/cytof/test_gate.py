@@ -96,6 +96,25 @@ def test_a_panel_without_beads_dna_and_viability_is_gated_loudly(cohort, places,
     assert rows.loc["live", "n_in"] == rows.loc["live", "n_out"] and gated.nodes["nk"].sum() > 300
 
 
+def test_without_the_identity_marker_nothing_is_called_nk(cohort, places, settings):
+    data = read_sample(cohort / "P1_D28_cytof.fcs", places["panel"], settings)
+    with pytest.raises(UserError, match="gate nk.*found 'CD56_x', expected a marker of the panel.*did you mean 'CD56'"):
+        gate_sample(data, "s", "b", places["gates"], None, {**settings, "nk_identity": "CD56_x"}, 1)
+
+
+def test_a_bad_file_stops_the_pool_unless_the_run_keeps_going(cohort, places, settings, tmp_path, monkeypatch):
+    (tmp_path / "bad.fcs").write_bytes(b"FCS3.0 nothing")
+    files = {"good": cohort / "P1_D28_cytof.fcs", "bad": tmp_path / "bad.fcs"}
+    run = (files, dict.fromkeys(files, "day1"), places["panel"], places["gates"], tmp_path / "p.json", settings, 1)
+    monkeypatch.delenv("CIMLNK_KEEP_GOING", raising=False)
+    with pytest.raises(UserError, match="bad.fcs"):
+        make_pool(*run)
+    monkeypatch.setenv("CIMLNK_KEEP_GOING", "1")
+    make_pool(*run)
+    assert load_pool(tmp_path / "p.json", "day1")["not_t"].method == "valley"
+    assert load_pool(tmp_path / "p.json", "another") == {}
+
+
 def test_cd7_as_identity(cohort, places, settings):
     data = read_sample(cohort / "P1_D28_cytof.fcs", places["panel"], settings)
     truth = pd.read_parquet(cohort / "P1_D28_cytof.truth.parquet")["class"].to_numpy() == "NK"

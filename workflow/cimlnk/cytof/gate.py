@@ -12,10 +12,11 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cimlnk.common import seeds
+from cimlnk.common.errors import UserError
 
 from .density import Threshold, lone_edge, mode_interval, valley_threshold, with_reason
 from .dna import dna_interval
-from .gate_spec import Node
+from .gate_spec import IDENTITY, Node
 from .panel import LINEAR, Channel, Matched
 from .tables import GATES
 
@@ -62,7 +63,7 @@ def lay_out(nodes: Sequence[Node], matched: Matched, identity: str) -> tuple[lis
     for node in nodes:
         channels = node.channels(matched, identity)
         if not channels:
-            what = f"role {node.role}" if node.role else " or ".join(node.markers).replace("nk_identity", identity)
+            what = f"role {node.role}" if node.role else " or ".join(node.markers).replace(IDENTITY, identity)
             skipped[node.node] = f"the panel has no channel of {what}"
             continue
         if node.keep == "not_all_above":
@@ -127,10 +128,21 @@ def gate_events(
     Gated
         Every threshold with an interval; `n_low`/`n_high` move each threshold to both ends of its interval in turn and
         add the changes of the final count in quadrature, as the thresholds are found independently.
+
+    Raises
+    ------
+    UserError
+        If the panel has no channel for the last node.
     """
     n = len(scaled)
     identity = str(settings["nk_identity"])
     cuts, skipped = lay_out(nodes, matched, identity)
+    if nodes[-1].node in skipped:
+        # without its last gate the hierarchy would call every lymphocyte an NK cell
+        names = [c.marker for c in matched.markers]
+        wanted = " or ".join(nodes[-1].markers).replace(IDENTITY, identity) or str(nodes[-1].role)
+        where = f"gate {nodes[-1].node} (cytof.nk_identity, cytof.gates)"
+        raise UserError("panel", where, wanted, f"a marker of the panel ({', '.join(names)})", names)
     alive = np.ones(n, bool) if start is None else start.copy()
     reached: dict[str, Bools] = {"": alive.copy()}
     rows: list[dict[str, Any]] = []
