@@ -156,7 +156,7 @@ def _counts_model(counts: Floats, total: Floats, names: list[str], design: Desig
         result["n_patients"], result["reason"] = question.n_patients, question.reason
         if question.weights is not None:
             w = question.weights
-            _wald(result, fit.beta @ w / LN2, np.sqrt(np.einsum("i,bij,j->b", w, fit.cov, w)) / LN2, design.df)
+            _wald(result, fit.beta @ w / LN2, fit.standard_error(w) / LN2, design.df)
             result["converged"] = fit.converged
             lost = _blank_separated(result, [is_separated(y, total, design.matrix, w) for y in counts])
             stuck = ~result["converged"] & ~lost

@@ -33,14 +33,30 @@ RIDGE = 1e-6  # on beta: keeps the Newton matrix regular where the data say noth
 
 
 class MixedCounts(NamedTuple):
-    """Fits of B rows: `beta` B × p, `cov` B × p × p, `sigma`, `rho`, `log_likelihood` (restricted), `converged`."""
+    """Fits of B rows: `beta` B × p, `cov` B × p × p, `sigma`, `rho`, `log_likelihood` (restricted), `converged`.
+
+    `cov_even` is the covariance of the same estimate if the logits of all samples were equally noisy, as they are when
+    composition wanders by a factor and not by sampling; see :meth:`standard_error`.
+    """
 
     beta: Floats
     cov: Floats
+    cov_even: Floats
     sigma: Floats
     rho: Floats
     log_likelihood: Floats
     converged: Flags
+
+    def standard_error(self, weights: Floats) -> Floats:
+        """Standard error of the contrast `weights` @ beta (B rows): the larger of two.
+
+        A beta-binomial share of 2 % has a noisier logit than one of 20 %. If that is not so, patients and days with
+        large shares get too much weight and the model's own error is too small (by the squared coefficient of variation
+        of the weights); which of the two holds cannot be seen in 24 samples.
+        """
+        own = np.einsum("i,bij,j->b", weights, self.cov, weights)
+        even = np.einsum("i,bij,j->b", weights, self.cov_even, weights)
+        return np.asarray(np.sqrt(np.maximum(own, even)), dtype=np.float64)
 
 
 def fit_counts(
@@ -64,8 +80,9 @@ def fit_counts(
     Returns
     -------
     MixedCounts
-        `cov` is the covariance of beta at the fitted (sigma, rho); tests use a t distribution with the degrees of
-        freedom of :mod:`cimlnk.dynamics.design`. `converged` is False where the Newton steps did not come to rest.
+        `cov` is the covariance of beta at the fitted (sigma, rho); tests use `standard_error` and a t distribution
+        with the degrees of freedom of :mod:`cimlnk.dynamics.design`. `converged` is False where the Newton steps did
+        not come to rest.
     """
     y = np.atleast_2d(np.asarray(y, float))
     problem = _Problem(y, np.broadcast_to(np.asarray(n, float), y.shape), np.asarray(design, float), np.asarray(group))
@@ -100,10 +117,12 @@ def fit_counts(
         step[active[~moved]] /= 2.0
         active = active[(step[active].max(axis=1) > STEP_END)]
     value, state, settled = problem.restricted(place, state)
-    cov = problem.covariance(place, state)
+    cov, even = problem.covariances(place, state)
     rho = 1.0 / (1.0 + np.exp(place[:, 1])) if overdispersion else np.zeros(len(y))
     p = problem.design.shape[1]
-    return MixedCounts(state[:, :p], cov[:, :p, :p], np.exp(place[:, 0]), rho, value, settled & np.isfinite(value))
+    return MixedCounts(
+        state[:, :p], cov[:, :p, :p], even[:, :p, :p], np.exp(place[:, 0]), rho, value, settled & np.isfinite(value)
+    )
 
 
 class _Problem:
@@ -178,9 +197,15 @@ class _Problem:
         _, weight = derivatives(eta, self.y, self.n, np.exp(place[:, 1])[:, None])
         return np.swapaxes(full * weight[..., None], 1, 2) @ full + np.diag(self.prior)
 
-    def covariance(self, place: Floats, theta: Floats) -> Floats:
-        inverse = np.linalg.inv(self._information(place, _linear(self._full(place), theta)))
-        return np.asarray(inverse, dtype=np.float64)
+    def covariances(self, place: Floats, theta: Floats) -> tuple[Floats, Floats]:
+        """Inverse information; and the sandwich for errors of the logit that are alike in all samples."""
+        full = self._full(place)
+        eta = _linear(full, theta)
+        inverse = np.linalg.inv(self._information(place, eta))
+        _, weight = derivatives(eta, self.y, self.n, np.exp(place[:, 1])[:, None])
+        scale = weight**2 * (self.n > 0).sum(axis=1, keepdims=True) / weight.sum(axis=1, keepdims=True)
+        meat = np.swapaxes(full * scale[..., None], 1, 2) @ full + np.diag(self.prior)
+        return np.asarray(inverse), np.asarray(inverse @ meat @ inverse)
 
 
 def _linear(full: Floats, theta: Floats) -> Floats:
