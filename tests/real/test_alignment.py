@@ -52,8 +52,11 @@ def test_anchor_volunteers_meet_and_are_still_told_apart(cells):
     aligned = [model.apply(s, b) for s, b in zip(samples, BATCH, strict=True)]
     before, after = sample_distances(samples), sample_distances(aligned)
     for volunteer in "12":
+        pair = across(before, volunteer), across(after, volunteer)
+        print(f"volunteer {volunteer}: distance across batches {pair[0]:.3f} -> {pair[1]:.3f}")
         assert across(after, volunteer) <= 0.5 * across(before, volunteer), volunteer
     old, new = (summarise_distances(d, BATCH, WHO) for d in (before, after))
+    print("before", {k: round(v, 3) for k, v in old.items()}, "after", {k: round(v, 3) for k, v in new.items()})
     assert new["told_apart"] == 1.0
     assert new["different_within"] == pytest.approx(old["different_within"], rel=0.1), (
         "the volunteers' difference stays"
@@ -75,6 +78,9 @@ def test_a_volunteer_who_was_no_anchor_is_aligned_as_well(cells, anchor, other):
             order = r.permutation(len(s))
             floor.append(sample_distances([s[order[:500]], s[order[500:]]])[0, 1] / np.sqrt(2))
     excess = (after - np.mean(floor)) / (before - np.mean(floor))
+    print(
+        f"volunteer {other}, aligned by {anchor}: {before:.3f} -> {after:.3f}, floor {np.mean(floor):.3f}: {excess:.2f}"
+    )
     assert excess <= 0.5, (before, after, np.mean(floor))
     assert summarise_distances(sample_distances(aligned), BATCH, WHO)["told_apart"] == 1.0
 

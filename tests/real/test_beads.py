@@ -43,6 +43,7 @@ def test_bead_drift_is_reduced_to_a_tenth(runs):
     files = [read_acquisition(RUNS / f"{r}.fcs") for r in runs]
     result = normalise_beads(np.vstack([f.events for f in files]), files[0].metals)
     before, after = line(result, result.before), line(result, result.after)
+    print(f"{'+'.join(runs)}: {len(result.before)} beads, line through smoothed beads {before:+.2%} -> {after:+.2%}")
     assert abs(after) < 0.1 * abs(before), (before, after)
 
 
@@ -51,6 +52,7 @@ def test_the_second_run_has_no_drift_to_remove():
     result = normalise_beads(file.events, file.metals)
     relative = (result.before / result.before.mean(axis=0)).mean(axis=1)
     error = relative.std() * np.sqrt(12 / len(relative))  # standard error of a slope over time 0–1
+    print(f"V2: drift {result.drift_before:+.1%} ± {error:.1%} -> {result.drift_after:+.2%}")
     assert abs(result.drift_before) < error, "54 beads cannot tell this drift from none"
     assert abs(result.drift_after) < 0.005
 

@@ -18,43 +18,48 @@ from cimlnk.cytof.fcs_write import write_fcs
 
 PD = (102, 104, 105, 106, 108, 110)
 SIX_CHOOSE_THREE = np.array([[int(i in c) for i in range(6)] for c in itertools.combinations(range(6), 3)])
-SETTINGS = {"separation_cutoff": 0.0, "expected_doublets": 0.01, "mahalanobis_cutoff": 30.0, "cofactor": 10.0}
+SETTINGS = {"separation_cutoff": 0.0, "expected_doublets": 0.0075, "mahalanobis_cutoff": 30.0, "cofactor": 10.0}
 
 
-def pool(code, n=12_000, doublets=0.15, debris=0.03, level=800.0, seed=0):
+def pool(code, n=12_000, doublets=0.2, debris=0.05, spread=(0.3, 0.5, 0.02), seed=0):
     """Counts of a pool and the truth: the code (−1 for debris, −2 for doublets of two codes).
 
-    Cells vary log-normally in size (common to all metals, σ 0.35) and per metal (σ 0.2); metals differ in brightness
-    by a factor of two, codes in abundance by three; unlabelled metals read 1 % of the label.
+    `spread`: log-normal σ of a cell's staining per metal and of its size (common to all metals), and what metals that
+    are not in the code read (as a share of the label, themselves log-normal with σ 0.8). Metals differ in brightness
+    by a factor of two, codes in abundance by three. At the default the separations of single cells and doublets
+    overlap as they do in real pools.
     """
     r = np.random.default_rng(seed)
     k, b = code.shape
-    brightness = level * np.linspace(1.4, 0.7, b)
+    metal, size, other = spread
+    brightness = 500 * np.linspace(1.4, 0.7, b)
     weight = np.linspace(1, 3, k)
 
     def cells(m):
         sample = r.choice(k, m, p=weight / weight.sum())
-        stain = brightness * (code[sample] + 0.01) * r.lognormal(0, 0.2, (m, b))
-        return sample, stain * r.lognormal(0, 0.35, (m, 1))
+        stain = brightness * (code[sample] + other * r.lognormal(0, 0.8, (m, b))) * r.lognormal(0, metal, (m, b))
+        return sample, stain * r.lognormal(0, size, (m, 1))
 
     sample, mean = cells(n)
-    other, more = cells(n)
+    partner, more = cells(n)
     kind = r.random(n)
     double, dirt = kind < doublets, kind > 1 - debris
     mean[double] += more[double]
     mean[dirt] = r.gamma(0.5, 10, (dirt.sum(), b))
-    truth = np.where(double & (sample != other), -2, np.where(dirt, -1, sample))
+    truth = np.where(double & (sample != partner), -2, np.where(dirt, -1, sample))
     return r.poisson(mean).astype(np.float32), truth
 
 
 def quality(found, truth):
     assigned, single = found.sample >= 0, truth >= 0
-    return {
+    got = {
         "precision": (found.sample == truth)[assigned].mean(),
         "yield": (found.sample == truth)[single].mean(),
         "doublets": assigned[truth == -2].sum() / max((truth == -2).sum(), 1),
         "debris": assigned[truth == -1].sum() / max((truth == -1).sum(), 1),
     }
+    print(f"{found.key.scheme}, {len(found.key.samples)} samples:", {k: round(float(v), 4) for k, v in got.items()})
+    return got
 
 
 @pytest.mark.parametrize("seed", range(3))
@@ -62,24 +67,24 @@ def test_doublet_filtering_scheme_recovers_the_samples(seed):
     counts, truth = pool(SIX_CHOOSE_THREE, seed=seed)
     got = quality(debarcode(counts, make_key([f"s{i}" for i in range(20)], PD, SIX_CHOOSE_THREE)), truth)
     assert got["precision"] >= 0.99 and got["yield"] >= 0.95, got  # the issue's bounds
-    # The estimate tolerates 1 % doublets among 80 % singles: of 14 % true doublets about 6 % could pass.
-    assert got["doublets"] <= 0.06 and got["debris"] <= 0.05, got
+    # The estimate tolerates 0.75 % doublets among 75 % singles, which is 3 % of the 19 % true doublets.
+    assert got["doublets"] <= 0.04 and got["debris"] <= 0.05, got
 
 
-@pytest.mark.parametrize("n", [6, 30])
-def test_single_positive_scheme_recovers_the_samples(n):
+@pytest.mark.parametrize(("n", "spread"), [(6, (0.3, 0.5, 0.02)), (30, (0.25, 0.4, 0.015))])
+def test_single_positive_scheme_recovers_the_samples(n, spread):
     code = np.eye(n, dtype=int)
-    counts, truth = pool(code)
+    counts, truth = pool(code, n=20_000, spread=spread)
     found = debarcode(counts, make_key([f"s{i}" for i in range(n)], range(140, 140 + n), code))
     got = quality(found, truth)
     assert found.key.scheme == "single-positive"
     assert got["precision"] >= 0.99 and got["yield"] >= 0.95, got
-    assert got["doublets"] <= 0.06, got
+    assert got["doublets"] <= 0.04, got
 
 
 def test_codes_of_different_sizes():
     code = np.array([[1, 0, 0, 0], [1, 1, 0, 0], [0, 1, 1, 1], [0, 0, 0, 1]])
-    counts, truth = pool(code, doublets=0.0)
+    counts, truth = pool(code, doublets=0.0, spread=(0.2, 0.4, 0.01))
     found = debarcode(counts, make_key(list("abcd"), PD[:4], code))
     assert found.key.scheme == "general"
     got = quality(found, truth)
@@ -98,7 +103,7 @@ def test_an_empty_well_gets_next_to_no_events():
     counts, truth = pool(code)
     counts, truth = counts[truth != 7], truth[truth != 7]
     found = debarcode(counts, make_key([f"s{i}" for i in range(20)], PD, code))
-    assert found.counts[7] < 0.05 * np.median(found.counts)
+    assert found.counts[7] < 0.08 * np.median(found.counts)
 
 
 def test_more_tolerance_lowers_the_cutoffs_and_a_fixed_cutoff_is_used_as_given():
@@ -117,7 +122,7 @@ def test_expected_doublets_are_close_to_the_planted_ones():
     key = make_key([f"s{i}" for i in range(20)], PD, SIX_CHOOSE_THREE)
     found = debarcode(counts, key, mahalanobis=np.inf)
     passed = found.sample >= 0
-    # A ratio of a few hundred events; simulated doublets have both cells in full, as the planted ones.
+    # The estimate has a standard error on top, about a tenth of it; the planted count is of 150 events.
     assert (truth[passed] == -2).mean() == pytest.approx(
         np.average(found.expected_doublets, weights=found.counts), abs=0.005
     )

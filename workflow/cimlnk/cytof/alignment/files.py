@@ -83,7 +83,7 @@ def fit_files(
     files
         h5ad file of each training sample (``X`` on the analysis scale); samples left out before are skipped.
     samples
-        The sheet (index sample; columns batch and those of :func:`training_samples`).
+        The sheet (index sample; columns batch and those of :func:`training_samples`), further samples are skipped.
     model
         .npz written.
     settings
@@ -95,7 +95,7 @@ def fit_files(
         If the design does not identify the batch effects once samples without cells are gone, or the samples have no
         marker in common.
     """
-    used, kept = training_samples(samples, settings)
+    used, kept = training_samples(samples.loc[[s for s in samples.index if s in files]], settings)
     cells = {s: read_cells(files[s]) for s in used}
     filled = [s for s in used if len(cells[s])]
     if not filled:

@@ -72,7 +72,7 @@ def debarcode(
     key: BarcodeKey,
     *,
     cutoff: float | None = None,
-    doublets: float = 0.01,
+    doublets: float = 0.0075,
     mahalanobis: float = 30.0,
     cofactor: float = COFACTOR,
     seed: int = 0,

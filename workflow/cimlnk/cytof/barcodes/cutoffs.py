@@ -35,8 +35,9 @@ def estimate_cutoffs(
     Pairs of clearly separated events of different codes are added up and debarcoded like measured ones. Their number is
     scaled so that as many have a separation below 0.1 as were measured there with the same code; the cut-off is then
     the smallest one (from 0.1 to 0.5) above which at most the share `doublets` of the events is expected to be such
-    doublets. Zunder 2015 sets one cut-off by eye; CATALYST fits the curve of yield over cut-off and takes the end of
-    its plateau. Both look for the place where doublets have ended; here their number is estimated.
+    doublets, one standard error of the counts included. Zunder 2015 sets one cut-off by eye; CATALYST fits the curve
+    of yield over cut-off and takes the end of its plateau. Both look for the place where doublets have ended; here
+    their number is estimated.
 
     Parameters
     ----------
@@ -89,12 +90,14 @@ def simulate_doublets(
 
 
 def _cutoff(measured: Floats, made: Floats, grid: Floats, tolerated: float) -> tuple[float, float]:
-    if len(measured) == 0 or not (made < LOW).any():
+    low = int((measured < LOW).sum()), int((made < LOW).sum())
+    if len(measured) == 0 or low[1] == 0:
         return float(grid[0]), 0.0
-    factor = (measured < LOW).sum() / (made < LOW).sum()
     above = len(measured) - np.searchsorted(np.sort(measured), grid, side="right")
-    false = factor * (len(made) - np.searchsorted(np.sort(made), grid, side="right"))
-    share = np.divide(false, above, out=np.ones_like(grid), where=above > 0)
+    false = len(made) - np.searchsorted(np.sort(made), grid, side="right")
+    # One standard error of each count on top: the smallest cut-off that passes is a lucky one among few events.
+    factor = (low[0] + np.sqrt(low[0])) / low[1]
+    share = np.divide(factor * (false + np.sqrt(false)), above, out=np.ones_like(grid), where=above > 0)
     enough = np.flatnonzero(share <= tolerated)
     at = int(enough[0]) if enough.size else len(grid) - 1
     return float(grid[at]), float(min(share[at], 1.0))
