@@ -13,8 +13,6 @@ os.environ.update(
         [str(ROOT / "workflow"), *filter(None, [os.environ.get("PYTHONPATH")])]
     )
 )
-if workflow.execution_settings is not None and workflow.execution_settings.keep_going:
-    os.environ.update(CIMLNK_KEEP_GOING="1")
 
 from cimlnk.cohort.config import resolve
 from cimlnk.cohort.sheets import load_cohort
@@ -160,8 +158,11 @@ def claims_tables(wildcards):
     }
     tables |= {
         name: out(f"dynamics/{name}.parquet")
-        for name in ("abundance", "folds", "kinetics", "diversity")
+        for name in ("abundance", "folds", "kinetics")
     }
+    # receptor diversity where receptors were measured, as in Strauss-Albee 2015; else that of the named subsets
+    diversity = "repertoire_diversity" if "cytof" in MODALITIES else "diversity"
+    tables["diversity"] = out(f"dynamics/{diversity}.parquet")
     tables |= {f"state_{m}": out(f"{m}/state.parquet") for m in MODALITIES}
     for number, name in enumerate(["tests", "state", "repertoire_tests"], start=1):
         tables[f"tests_{number}"] = out(f"dynamics/{name}.parquet")
@@ -171,8 +172,8 @@ def claims_tables(wildcards):
 
 
 DYNAMICS_TABLES = (
-    "abundance folds kinetics diversity tests state repertoire_distances repertoire_tests agreement agreement_pairs "
-    "neighbourhoods"
+    "abundance folds kinetics curves diversity tests scales power state repertoire_distances repertoire_tests "
+    "repertoire_diversity agreement agreement_pairs neighbourhoods links events tracks ancestry expression signatures"
 ).split()
 
 
@@ -198,6 +199,8 @@ def report_tables(wildcards):
         ]
     if PREPARATION.training:
         files.append(out("cytof/alignment/distances.json"))
+    if "cytof" in MODALITIES:
+        files += [out(f"cytof/gates/{sample}.svg") for sample in samples_of("cytof")]
     files += [out(f"dynamics/{name}.parquet") for name in DYNAMICS_TABLES]
     files.append(out("claims/claims.parquet"))
     if CFG["simulate"] is not None:

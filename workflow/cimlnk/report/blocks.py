@@ -12,6 +12,7 @@ import pandas as pd
 
 from .style import save
 
+MAX_CSV_ROWS = 20_000  # the site stays small enough to send; the results folder holds every table whole
 MAX_ROWS = 400  # a longer table is cut on the page, with a word; the CSV beside it is whole
 
 
@@ -105,9 +106,15 @@ class Site:
         if file not in self._written:
             path = self.folder / file
             path.parent.mkdir(parents=True, exist_ok=True)
-            table.to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
+            table.head(MAX_CSV_ROWS).to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
             self._written.add(file)
         return file
+
+    def copy(self, source: Path, place: str) -> None:
+        """Copy a file made by an earlier rule to `place` in the site."""
+        target = self.folder / place
+        target.parent.mkdir(parents=True, exist_ok=True)
+        target.write_bytes(source.read_bytes())
 
     def figure(
         self, name: str, drawn: Any, caption: str, table: pd.DataFrame, table_name: str | None = None, png: bool = False
@@ -121,6 +128,8 @@ class Site:
     def table(self, name: str, table: pd.DataFrame, caption: str, columns: dict[str, str] | None = None) -> Table:
         """Show `table` (chosen columns under readable headings) and write it whole as CSV."""
         file = self.table_file(name, table)
+        if len(table) > MAX_CSV_ROWS:
+            caption += f" The file holds the first {MAX_CSV_ROWS:,} of {len(table):,} rows; all are in the results."
         chosen = table if columns is None else table[list(columns)]
         head = list(chosen.columns) if columns is None else list(columns.values())
         shown = chosen.head(MAX_ROWS)

@@ -48,7 +48,13 @@ def page(run: Run, site: Site) -> Page:
                 site.figure(f"composition_{modality}", composition(named), caption, named, f"composition_{modality}")
             )
         result.sections.append(section)
-    result.sections += [_kinetics(run, site), *_tests(run, site), *_agreement(run, site), *_diversity(run, site)]
+    result.sections += [
+        _kinetics(run, site),
+        *_tests(run, site),
+        *_scales(run, site),
+        *_agreement(run, site),
+        *_diversity(run, site),
+    ]
     return result
 
 
@@ -100,6 +106,33 @@ def _tests(run: Run, site: Site) -> list[Section]:
     return sections
 
 
+def _scales(run: Run, site: Site) -> list[Section]:
+    sections = []
+    scales, power = run.table("dynamics/scales.parquet"), run.table("dynamics/power.parquet")
+    if len(scales):
+        columns = {
+            "modality": "by", "population": "subset", "contrast": "contrast", "fraction_log2": "share (log2)",
+            "absolute_log2": "cells/µL (log2)", "clr_log2": "log-ratio (log2)", "verdict": "verdict",
+            "reason": "remark",
+        }  # fmt: skip
+        caption = "The same change on three scales; a rise that is compositional only has no counterpart in cells/µL."
+        table = site.table("scales", scales, caption, columns)
+        sections.append(Section("scales", "Is a rise only compositional?", [table]))
+    if len(power):
+        columns = {
+            "test": "test", "modality": "by", "population": "subset", "contrast": "contrast", "n_patients": "n",
+            "detectable_fold": "detectable fold", "power_at_1": "power at 2×", "reason": "remark",
+        }  # fmt: skip
+        caption = (
+            "The smallest true change these patients would show with 80 % power. A change that is not shown may be "
+            "absent, or smaller than this."
+        )
+        sections.append(
+            Section("power", "What these patients can show", [site.table("power", power, caption, columns)])
+        )
+    return sections
+
+
 def _agreement(run: Run, site: Site) -> list[Section]:
     table, pairs = run.table("dynamics/agreement.parquet"), run.table("dynamics/agreement_pairs.parquet")
     if not len(table):
@@ -125,14 +158,16 @@ def _agreement(run: Run, site: Site) -> list[Section]:
 
 
 def _diversity(run: Run, site: Site) -> list[Section]:
-    table = run.table("dynamics/diversity.parquet")
-    table = table[table["inverse_simpson"].notna()] if len(table) else table
-    if not len(table):
-        return []
-    rows = table[table["modality"] == table["modality"].min()]
-    caption = (
-        "Diversity of the named subsets on equal-size subsamples: the inverse Simpson index is the number of equally "
-        "large subsets that would be as diverse."
-    )
-    figure = site.figure("diversity", diversity(rows), caption, table)
-    return [Section("diversity", "Diversity", [figure])]
+    section = Section("diversity", "Diversity")
+    for name, what in (("repertoire_diversity", "Boolean receptor phenotypes"), ("diversity", "named subsets")):
+        table = run.table(f"dynamics/{name}.parquet")
+        table = table[table["inverse_simpson"].notna()] if len(table) else table
+        if not len(table):
+            continue
+        rows = table[table["modality"] == table["modality"].min()]
+        caption = (
+            f"Diversity of the {what} on equal-size subsamples: the inverse Simpson index is the number of equally "
+            "large groups that would be as diverse."
+        )
+        section.blocks.append(site.figure(name, diversity(rows), caption, table))
+    return [section] if section.blocks else []

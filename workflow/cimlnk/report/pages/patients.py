@@ -22,6 +22,20 @@ def _facts(run: Run, patient: str) -> Text:
     return cards(items)
 
 
+def _gates(run: Run, site: Site, samples: pd.DataFrame) -> Text | None:
+    """The gate figures of the patient's samples, folded away; None if there are none."""
+    parts = []
+    for row in samples.sort_values("day").itertuples():
+        name = f"cytof/gates/{row.sample}.svg"
+        if run.has(name):
+            place = f"figures/gates/{slug(row.sample)}.svg"
+            site.copy(run.files[name], place)
+            title = f"{esc(row.sample)} ({esc(row.timepoint)})"
+            image = f'<img src="{place}" alt="Gates of {title}">'
+            parts.append(f"<details><summary>{title}</summary><figure>{image}</figure></details>")
+    return Text("".join(parts), "html") if parts else None
+
+
 def page(run: Run, site: Site, patient: str) -> Page:
     """Build the page of one patient."""
     abundance = run.table("dynamics/abundance.parquet")
@@ -83,6 +97,9 @@ def page(run: Run, site: Site, patient: str) -> Page:
                 )  # fmt: skip
             )
         result.sections.append(section)
+    gates = _gates(run, site, samples)
+    if gates:
+        result.sections.append(Section("gates", "Gates of the mass-cytometry files", [gates]))
     kinetics = run.table("dynamics/kinetics.parquet")
     rows = kinetics[kinetics["patient"] == patient] if len(kinetics) else kinetics
     if len(rows):
