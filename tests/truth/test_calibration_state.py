@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from cimlnk.dynamics.state import mixed_model
+from cimlnk.dynamics.state import ArmFits, mixed_model
 from cimlnk.dynamics.state_contrasts import Contrast, differences
 from cimlnk.dynamics.state_tests import moderated_paired, sign_flip
 
@@ -71,7 +71,9 @@ def test_the_pooled_mixed_model_is_right_when_times_vary_alike_and_wrong_when_no
     contrast = Contrast("CIML", "D7", "pre")
     rate = {}
     for restless in (False, True):
-        p = [mixed_model(cohort(seed, restless).iloc[::4], samples(), contrast).p for seed in range(150)]
+        p = [
+            mixed_model(ArmFits(cohort(seed, restless).iloc[::4], samples(), "CIML"), contrast).p for seed in range(150)
+        ]
         rate[restless] = float((np.array(p) < 0.05).mean())
     print(f"\nstate, mixed model: type I {rate[False]:.3f} (times alike), {rate[True]:.3f} (day 7 varies more)")
     assert 0.03 <= rate[False] <= 0.07

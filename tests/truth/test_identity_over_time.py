@@ -5,6 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
+from cimlnk.dynamics.links_clusters import merge_unseparated
 from cimlnk.dynamics.links_course import (
     Course,
     cluster_times,
@@ -73,7 +74,7 @@ def planted(seed: int) -> tuple[Course, np.ndarray, set[tuple[str, str, str]]]:
 
 def cluster(x: np.ndarray, timepoint: str) -> np.ndarray:
     lists = knn(np.ascontiguousarray(x, dtype=np.float32), k=15, recall=1.0, threads=1)
-    return leiden(weights(lists, threads=1), 0.3, order=lists.order, threads=1).labels
+    return merge_unseparated(x, leiden(weights(lists, threads=1), 0.5, order=lists.order, threads=1).labels)
 
 
 def found_events(course: Course, name: np.ndarray, label: np.ndarray, least: float = 0.5) -> set[tuple[str, str, str]]:

@@ -9,10 +9,12 @@ from scipy.optimize import linprog
 
 from cimlnk.dynamics.links import events, link, profile, sibling_distance, summarise
 from cimlnk.dynamics.links_ancestry import ancestry
+from cimlnk.dynamics.links_clusters import merge_unseparated, valley
 from cimlnk.dynamics.links_course import (
     Course,
     cluster_times,
     pairs_of,
+    shared_patients,
     shuffled_labels,
     shuffled_times,
     summaries,
@@ -220,3 +222,24 @@ def test_time_points_with_few_cells_are_left_out_and_samples_weigh_alike():
     assert course_.pairs == [("product", "D28")]
     assert np.bincount(course_.patient[course_.timepoint == "D28"]).tolist() == [100] * 4
     assert founder_line([("donor", "product"), ("product", "D7"), ("pre", "D7")], samples) == ["product", "D7"]
+
+
+def test_parts_of_one_cloud_are_merged_and_clouds_are_not():
+    rng = np.random.default_rng(7)
+    x = np.vstack([rng.normal(0, 1, (600, 8)), rng.normal(0, 1, (300, 8)) + 6 * np.eye(8)[0]])
+    parts = np.concatenate([kmeans(x[:600], "", 4), np.full(300, 4)])
+    merged = merge_unseparated(x, parts)
+    assert (merged[:600] == 0).all() and (merged[600:] == 1).all()
+    half = kmeans(x[:600], "", 2) == 0
+    assert valley(x[:600], x[600:]) < 0.2 and valley(x[:600][half], x[:600][~half]) > 0.75
+
+
+def test_a_change_of_patients_is_not_an_event():
+    cells, _ = course()
+    label = cluster_times(cells, kmeans)
+    # from T1 on only patients 0 and 1 are left
+    gone = (cells.timepoint != "T0") & (cells.patient > 1)
+    some = Course(cells.features[~gone], cells.timepoint[~gone], cells.patient[~gone], cells.pairs[:1])
+    moments = summaries(some, label[~gone])
+    assert shared_patients(moments["T0"], moments["T1"]).tolist() == [1, 1, 0, 0]
+    assert supported_links(moments, some.pairs, SETTINGS, 0, "data")[("T0", "T1")].events == []

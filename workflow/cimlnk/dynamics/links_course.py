@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cimlnk.common.seeds import rng
 
-from .links import Event, Linked, Profile, Summary, events, link, profile, summarise
+from .links import Event, Linked, Summary, events, link, profile, summarise
 
 Cluster = Callable[[NDArray[np.floating], str], NDArray[np.integer]]
 
@@ -78,8 +78,9 @@ def supported_links(
 ) -> dict[tuple[str, str], PairLinks]:
     """Links and events in the data and the share of bootstraps that have them.
 
-    A bootstrap draws the patients with replacement (the same draw for all time points, so that they stay paired) and
-    moves every mean by its sampling error; where all cells come from one patient only the latter is possible.
+    A pair of time points is linked over the patients that have both. A bootstrap draws the patients with replacement
+    (the same draw for all time points, so that they stay paired) and moves every mean by its sampling error; where
+    all cells come from one patient only the latter is possible.
 
     Parameters
     ----------
@@ -89,28 +90,39 @@ def supported_links(
         Names the random stream (the control must not reuse the data's).
     """
     options = {"reach": settings["reach"], "min_share": settings["min_share"]}
-    observed = {t: profile(s) for t, s in moments.items()}
-    found = {p: link(observed[p[0]], observed[p[1]], **options) for p in pairs}
-    happened = {p: events(found[p], observed[p[0]], observed[p[1]]) for p in pairs}
-    times = {p: np.zeros(found[p].linked.shape) for p in pairs}
+    both = {p: shared_patients(moments[p[0]], moments[p[1]]) for p in pairs}
+
+    def linked(
+        p: tuple[str, str], weight: NDArray[np.float64], noise: np.random.Generator | None = None
+    ) -> tuple[Linked, list[Event]]:
+        used = weight * both[p] if (weight * both[p]).any() else both[p]
+        a, b = profile(moments[p[0]], used, noise), profile(moments[p[1]], used, noise)
+        found = link(a, b, **options)
+        return found, events(found, a, b)
+
+    patients = len(next(iter(moments.values())).counts) if moments else 0
+    observed = {p: linked(p, np.ones(patients)) for p in pairs}
+    times = {p: np.zeros(observed[p][0].linked.shape) for p in pairs}
     seen: dict[tuple[str, str], Counter[tuple[str, int]]] = {p: Counter() for p in pairs}
     generator = rng(seed, "links", name)
-    patients = len(next(iter(moments.values())).counts) if moments else 0
     for _ in range(settings["bootstraps"]):
         weight = np.bincount(generator.integers(0, patients, patients), minlength=patients).astype(float)
-        drawn: dict[str, Profile] = {}
-        for timepoint, s in moments.items():
-            has = s.counts.sum(axis=1) > 0
-            drawn[timepoint] = profile(s, weight if weight[has].any() else None, generator)
         for p in pairs:
-            again = link(drawn[p[0]], drawn[p[1]], **options)
+            again, happened = linked(p, weight, generator)
             times[p] += again.linked
-            seen[p].update((e.kind, e.cluster) for e in events(again, drawn[p[0]], drawn[p[1]]))
+            seen[p].update((e.kind, e.cluster) for e in happened)
     b = settings["bootstraps"]
     return {
-        p: PairLinks(found[p], times[p] / b, happened[p], [seen[p][(e.kind, e.cluster)] / b for e in happened[p]])
-        for p in pairs
+        p: PairLinks(found, times[p] / b, happened, [seen[p][(e.kind, e.cluster)] / b for e in happened])
+        for p, (found, happened) in observed.items()
     }
+
+
+def shared_patients(earlier: Summary, later: Summary) -> NDArray[np.float64]:
+    """1 for patients with cells at both time points, so that a change of patients is not taken for an event; all with
+    cells at either where nobody has both."""
+    a, b = earlier.counts.sum(axis=1) > 0, later.counts.sum(axis=1) > 0
+    return ((a & b) if (a & b).any() else (a | b)).astype(float)
 
 
 def shuffled_labels(course: Course, label: NDArray[np.integer], seed: int) -> Course:

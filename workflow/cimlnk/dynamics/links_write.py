@@ -16,6 +16,7 @@ from cimlnk.common.tables import Schema, read_table, write_table
 
 from .links import profile
 from .links_ancestry import ancestry
+from .links_clusters import merge_unseparated
 from .links_course import (
     Course,
     cluster_times,
@@ -109,7 +110,8 @@ def follow(
         own = derive(seed, "links", name, timepoint)
         lists = knn(np.ascontiguousarray(x, dtype=np.float32), k=15, recall=1.0, seed=own, threads=threads)
         w = weights(lists, threads=threads)
-        return leiden(w, settings["resolution"], seed=own, order=lists.order, threads=threads).labels
+        found = leiden(w, settings["resolution"], seed=own, order=lists.order, threads=threads)
+        return merge_unseparated(x, found.labels)
 
     label = cluster_times(course, cluster)
     moments = summaries(course, label)

@@ -190,7 +190,7 @@ def _quasi(
 
 
 def size_factors(counts: Floats) -> Floats:
-    """Median-of-ratios size factors (Anders & Huber 2010); relative library sizes where few genes are in all samples."""
+    """Median-of-ratios size factors (Anders & Huber 2010); library sizes where too few genes are in all samples."""
     everywhere = (counts > 0).all(axis=1)
     if everywhere.sum() < 50:
         return counts.sum(axis=0) / counts.sum(axis=0).mean()

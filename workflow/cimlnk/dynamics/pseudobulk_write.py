@@ -14,7 +14,7 @@ from cimlnk.common.tables import read_table, write_table
 from .pseudobulk import expression_tests
 from .signatures import read_gene_sets, scores
 from .spatial_fdr import fdr
-from .state import contrast_tests, with_fdr
+from .state import tests_of, with_fdr
 from .state_contrasts import contrasts
 from .tables import TESTS, UNASSIGNED
 from .tables_deep import SCORES
@@ -89,9 +89,8 @@ def write_expression(
             long = wide.rename_axis("signature").reset_index().melt("signature", var_name="sample", value_name="score")
             scored.append(long.assign(population=population, n_genes=long["signature"].map(measured)))
             wide.index = pd.MultiIndex.from_product([[population], wide.index])
-            for contrast in contrasts(of, **common):
-                unit, least = "mean z", state_settings["min_patients"]
-                tested += contrast_tests(wide, of, contrast, "signature", unit, "rna", least, 0.95, seed)
+            todo = contrasts(of, **common)
+            tested += tests_of(wide, of, todo, "signature", "mean z", "rna", state_settings["min_patients"], seed=seed)
     table = pd.concat(genes, ignore_index=True) if genes else TESTS.empty()
     if len(table):
         table["fdr"] = table.groupby("contrast")["p"].transform(lambda p: fdr(p.to_numpy(float)))

@@ -11,7 +11,7 @@ from scipy import stats
 
 from .spatial_fdr import fdr
 from .state_contrasts import Contrast, contrasts, differences
-from .state_mixed import random_intercept
+from .state_mixed import MixedFit, random_intercept
 from .state_tests import Tested, moderated_paired, relabel, sign_flip, welch
 from .tables import TESTS
 
@@ -77,8 +77,7 @@ def state_tests(
         unit = (effect_unit or {}).get(measure, unit)
         scale = 100.0 if measure == "fraction_positive" else 1.0
         wide = wide_state(state, samples, measure, min_cells) * scale
-        for contrast in todo:
-            tables.extend(contrast_tests(wide, samples, contrast, test, unit, modality, min_patients, level, seed))
+        tables += tests_of(wide, samples, todo, test, unit, modality, min_patients, level, seed)
     return with_fdr(tables)
 
 
@@ -91,10 +90,32 @@ def wide_state(state: pd.DataFrame, samples: pd.DataFrame, measure: str, min_cel
     return wide.reindex(columns=sorted(samples["sample"])).sort_index().astype(float)
 
 
-def contrast_tests(
+def tests_of(
+    wide: pd.DataFrame,
+    samples: pd.DataFrame,
+    todo: Sequence[Contrast],
+    test: str,
+    unit: str,
+    modality: str,
+    min_patients: int = 3,
+    level: float = 0.95,
+    seed: int = 0,
+) -> list[pd.DataFrame]:
+    """All methods for the contrasts of one (population, feature) x sample matrix; one table per contrast and method
+    (see :func:`state_tests`), without FDR."""
+    fits = {arm: ArmFits(wide, samples, arm) for arm in {c.arm for c in todo}}
+    return [
+        table
+        for contrast in todo
+        for table in _contrast(wide, samples, contrast, fits, test, unit, modality, min_patients, level, seed)
+    ]
+
+
+def _contrast(
     wide: pd.DataFrame,
     samples: pd.DataFrame,
     contrast: Contrast,
+    fits: Mapping[str, ArmFits],
     test: str,
     unit: str,
     modality: str,
@@ -102,8 +123,6 @@ def contrast_tests(
     level: float,
     seed: int,
 ) -> list[pd.DataFrame]:
-    """All methods for one contrast; one table per method (see :func:`state_tests`)."""
-
     def told(result: Tested, method: str) -> pd.DataFrame:
         return _table(wide.index, contrast, test, unit, modality, method, result)
 
@@ -117,40 +136,59 @@ def contrast_tests(
         ]
     return [
         told(moderated_paired(parts[0], level, min_patients), "paired_moderated_t"),
-        told(mixed_model(wide, samples, contrast, level, min_patients), "mixed_model"),
+        told(mixed_model(fits[contrast.arm], contrast, level, min_patients), "mixed_model"),
         told(sign_flip(parts[0], level, seed, min_patients), "sign_flip"),
     ]
 
 
-def mixed_model(
-    wide: pd.DataFrame, samples: pd.DataFrame, contrast: Contrast, level: float = 0.95, least: int = 3
-) -> Tested:
-    """The contrast from a random-intercept model of all samples of the arm; one fit per row of `wide`."""
-    rows = samples[(samples["arm"] == contrast.arm) & samples["sample"].isin(wide.columns)]
-    rows = rows.sort_values("sample", kind="stable")
-    values = wide[rows["sample"].tolist()].to_numpy(float)
-    n = len(values)
-    patient = np.asarray(rows["patient"], dtype=object)
-    timepoint = np.asarray(rows["timepoint"], dtype=object)
-    counts = np.zeros(n, dtype=np.int64)
+class ArmFits:
+    """Random-intercept fits of every row of a matrix in one arm, made once and asked for every contrast."""
+
+    def __init__(self, wide: pd.DataFrame, samples: pd.DataFrame, arm: str) -> None:
+        rows = samples[(samples["arm"] == arm) & samples["sample"].isin(wide.columns)]
+        rows = rows.sort_values("sample", kind="stable")
+        self.values = wide[rows["sample"].tolist()].to_numpy(float)
+        self.patient = np.asarray(rows["patient"], dtype=object).astype(str)
+        self.timepoint = np.asarray(rows["timepoint"], dtype=object).astype(str)
+        self._fits: dict[int, tuple[MixedFit, list[str]]] = {}
+
+    def patients(self, row: int, contrast: Contrast) -> int:
+        """Patients with a value at both time points."""
+        known = np.isfinite(self.values[row])
+        after, before = (
+            set(self.patient[known & (self.timepoint == t)]) for t in (contrast.timepoint, contrast.baseline)
+        )
+        return len(after & before)
+
+    def fit(self, row: int) -> tuple[MixedFit, list[str]]:
+        """The fit and the time points of its coefficients (the first is the reference)."""
+        if row not in self._fits:
+            known = np.isfinite(self.values[row])
+            times = sorted(set(self.timepoint[known]))
+            design = np.column_stack(
+                [np.ones(known.sum()), *[(self.timepoint[known] == t).astype(float) for t in times[1:]]]
+            )
+            _, codes = np.unique(self.patient[known], return_inverse=True)
+            self._fits[row] = random_intercept(self.values[row][known], design, codes.ravel()), times
+        return self._fits[row]
+
+
+def mixed_model(fits: ArmFits, contrast: Contrast, level: float = 0.95, least: int = 3) -> Tested:
+    """The contrast from a random-intercept model of all samples of the arm; one fit per row."""
+    n = len(fits.values)
+    counts = np.array([fits.patients(i, contrast) for i in range(n)], dtype=np.int64)
     effect, se, df = (np.full(n, np.nan) for _ in range(3))
     reason = np.full(n, None, dtype=object)
     for i in range(n):
-        known = np.isfinite(values[i])
-        after = set(patient[known & (timepoint == contrast.timepoint)])
-        counts[i] = len(after & set(patient[known & (timepoint == contrast.baseline)]))
         if counts[i] < least:
             reason[i] = f"{counts[i]} patients have both time points, {least} are needed"
             continue
-        others = sorted(set(timepoint[known]) - {contrast.baseline, contrast.timepoint})
-        levels = [contrast.timepoint, *others]
-        design = np.column_stack([np.ones(known.sum()), *[(timepoint[known] == t).astype(float) for t in levels]])
-        _, codes = np.unique(patient[known].astype(str), return_inverse=True)
-        fit = random_intercept(values[i][known], design, codes)
+        fit, times = fits.fit(i)
         if not fit.converged:
             reason[i] = fit.reason
             continue
-        effect[i], se[i], df[i] = fit.beta[1], np.sqrt(fit.cov[1, 1]), fit.df
+        weight = np.array([0.0, *[float(t == contrast.timepoint) - float(t == contrast.baseline) for t in times[1:]]])
+        effect[i], se[i], df[i] = weight @ fit.beta, np.sqrt(weight @ fit.cov @ weight), fit.df
     half = stats.t.ppf(0.5 + level / 2, df) * se
     low, high = effect - half, effect + half
     p = 2 * stats.t.sf(np.abs(effect) / se, df)

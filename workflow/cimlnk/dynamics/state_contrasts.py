@@ -37,7 +37,8 @@ def contrasts(samples: pd.DataFrame, baselines: Sequence[str], reference_arm: st
     samples
         SAMPLES of one modality: patient, day, timepoint, arm.
     baselines
-        Time point labels to compare with; each is used in the arms that have it.
+        Time point labels to compare with; each is used in the arms that have it. Two baselines are compared with each
+        other once, the later named against the earlier named.
     reference_arm
         The arm that the others are compared with (difference of differences, so patients stay their own control).
         None: no comparison of arms.
@@ -59,9 +60,9 @@ def contrasts(samples: pd.DataFrame, baselines: Sequence[str], reference_arm: st
     found = []
     arms = sorted(set(samples["arm"]))
     for arm in arms:
-        for baseline in baselines:
+        for number, baseline in enumerate(baselines):
             for timepoint in order:
-                if timepoint != baseline and both(arm, timepoint, baseline):
+                if timepoint not in baselines[: number + 1] and both(arm, timepoint, baseline):
                     found.append(Contrast(arm, timepoint, baseline))
     if reference_arm in arms:
         for arm in arms:

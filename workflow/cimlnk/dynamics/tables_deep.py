@@ -147,7 +147,8 @@ EVENTS = Schema(
         "population": ("str", "most frequent named subset of its cells"),
         "partners": ("str?", "children of a split, parents of a merge"),
         "support": ("float", "share of bootstraps with the event"),
-        "support_shuffled_time": ("float", "the same when cells exchange time points within patients"),
+        "support_shuffled_time": ("float", "highest of such events when cells exchange time points within patients"),
+        "verdict": ("str", "`shown` if support is above 0.5 and above the control's, else `not shown`"),
     },
 )
 
