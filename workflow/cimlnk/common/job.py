@@ -46,6 +46,9 @@ def job(snakemake: Any, leave_out: Callable[[UserError], None] | None = None) ->
         else:
             print(f"cimlnk: error: {error}", file=sys.stderr)
             sys.exit(1)
+    except Exception:
+        logger.exception("a fault of the program, not of the input")
+        raise
     finally:
         logger.removeHandler(handler)
         handler.close()

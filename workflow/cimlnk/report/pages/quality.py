@@ -19,7 +19,8 @@ def _design(run: Run) -> list[Text]:
         done = run.json(f"{modality}/features.json").get("integration")
         if done:
             before, after = done.get("explained_before", {}), done.get("explained_after", {})
-            words.append(f"Done here: {done['method']}.")
+            method = done.get("method") or ("alignment" if done.get("applied") else "none")
+            words.append(f"Done here: {method}" + (f" ({done['reason']})." if done.get("reason") else "."))
             if before and after:
                 kept = "; ".join(f"{k} {before[k]:.1%} before, {after[k]:.1%} after" for k in sorted(before))
                 words.append(f"Variation of the features explained by {kept}.")
