@@ -148,11 +148,20 @@ def _deviation(values: NDArray[np.float64], least: float) -> NDArray[np.float64]
     """Distance from the running median in robust standard deviations of that distance, at least `least`."""
     width = max(len(values) // COURSE, 5) | 1
     off = values - median_filter(values, size=width, mode="nearest")
-    return off / max(1.4826 * float(np.median(np.abs(off))), least)
+    return off / max(_spread(off), least)
 
 
 def _rescale(z: NDArray[np.float64]) -> NDArray[np.float64]:
-    return z / max(1.4826 * float(np.median(np.abs(z - np.median(z)))), 1.0)
+    return z / max(_spread(z), 1.0)
+
+
+def _spread(values: NDArray[np.float64]) -> float:
+    """Standard deviation from the 70 % quantile of the absolute values.
+
+    The median of them is too small here, since a running median leaves many distances at nearly zero; a good part of the
+    file may be abnormal.
+    """
+    return float(np.quantile(np.abs(values), 0.7)) / 1.0364
 
 
 def _grow(seed: NDArray[np.bool_], allowed: NDArray[np.bool_]) -> NDArray[np.bool_]:
