@@ -158,8 +158,8 @@ def _rescale(z: NDArray[np.float64]) -> NDArray[np.float64]:
 def _spread(values: NDArray[np.float64]) -> float:
     """Standard deviation from the 70 % quantile of the absolute values.
 
-    The median of them is too small here, since a running median leaves many distances at nearly zero; a good part of the
-    file may be abnormal.
+    The median of them is too small here, since a running median leaves many distances at nearly zero; up to a fifth of
+    the file may be abnormal.
     """
     return float(np.quantile(np.abs(values), 0.7)) / 1.0364
 
