@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 from cimlnk.common import seeds
 
 from .agreement import adjusted_rand, contingency, jaccard
-from .communities import Graph, by_size, optimise, quality
+from .communities import Graph, by_size, optimise, quality, thorough
 from .edges import permuted, weights
 from .kernels import leiden as kernel
 from .nearest import knn
@@ -21,6 +21,7 @@ from .tasks import Pool, pool
 
 RESOLUTIONS = (0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.5, 2.5)
 SUPPORTED = 0.75  # Hennig 2007: a cluster with a smaller mean Jaccard index is not to be trusted
+MOST = 0.9  # share of the cells that must lie in supported clusters
 STABLE = 0.5  # least stability above structureless data
 NULL_CELLS = 10_000
 STABLE_WORD, UNSTABLE_WORD = "stable structure", "no stable structure"
@@ -82,9 +83,9 @@ def price_of(graph: Graph, resolution: float, objective: str) -> float:
     return resolution / total if total > 0 else 0.0
 
 
-def solve(graph: Graph, price: float, seed: int, passes: int = 2) -> NDArray[np.int32]:
+def solve(graph: Graph, price: float, seed: int, passes: int = 2, quick: bool = True) -> NDArray[np.int32]:
     """Leiden in the calling thread; communities connected."""
-    labels = optimise(graph, price, seed, passes, None, None)
+    labels = (optimise if quick else thorough)(graph, price, seed, passes, None, None)
     return kernel.components(graph.indptr, graph.ix, labels)[0]
 
 
@@ -228,7 +229,7 @@ def choose_resolution(
     seed: int = 0,
     order: NDArray[np.int32] | None = None,
     threads: int | None = None,
-    stability_cells: int = 1_000_000,
+    stability_cells: int = 50_000,
     fixed: float | None = None,
 ) -> Choice:
     """Sweep the resolution on one graph and take the finest clustering that is found again in subsamples.
@@ -267,7 +268,7 @@ def choose_resolution(
         graph = graph_of(W, objective, place, workers)
         total = max(float(graph.mass.sum()) if objective == "modularity" else float(graph.w.sum()), 1e-300)
         prices = [price_of(graph, r, objective) for r in grid]
-        found = workers.run(lambda r: solve(graph, prices[r], seed), [(r,) for r in range(len(grid))])
+        found = workers.run(lambda r: solve(graph, prices[r], seed, quick=False), [(r,) for r in range(len(grid))])
         scores = [quality(graph, f, p) / total for f, p in zip(found, prices, strict=True)]
         whole = []
         for f in found:
@@ -312,7 +313,14 @@ def _row(
 ) -> dict[str, object]:
     sizes = np.bincount(labels)
     mean = float(agreement.mean())
-    expected = np.nan if null is None else at_count(len(sizes), *null)
+    reason = None
+    expected = np.nan
+    if len(sizes) < 2:
+        reason = "one cluster is always stable"
+    elif null is None:
+        reason = "no matrix given for the structureless comparison"
+    else:
+        expected = at_count(len(sizes), *null)
     return {
         "resolution": resolution,
         "n_clusters": len(sizes),
@@ -321,9 +329,9 @@ def _row(
         "stability_low": float(np.quantile(agreement, 0.25)),
         "stability_high": float(np.quantile(agreement, 0.75)),
         "stability_null": expected,
-        "adjusted": (mean - expected) / (1 - expected) if null is not None else np.nan,
+        "adjusted": (mean - expected) / (1 - expected),
         "supported": float(sizes[support.mean(axis=1) >= SUPPORTED].sum() / len(labels)),
-        "reason": "no matrix given for the structureless comparison" if null is None else None,
+        "reason": reason,
     }
 
 
@@ -341,10 +349,9 @@ def decide(table: pd.DataFrame) -> tuple[int, str, str]:
     """Row chosen, verdict, and the reason in words."""
     adjusted = table["adjusted"].fillna(table["stability"]).to_numpy(copy=True)
     adjusted[table["n_clusters"].to_numpy() < 2] = -np.inf
-    good = (adjusted >= STABLE) & (table["supported"].to_numpy() >= 0.9)
+    good = (adjusted >= STABLE) & (table["supported"].to_numpy() >= MOST)
     if not good.any():
         best = int(np.argmax(adjusted)) if np.isfinite(adjusted).any() else 0
-        return best, UNSTABLE_WORD, "no resolution gives two or more clusters more stable than structureless data"
-    close = good & (adjusted >= adjusted[good].max() - 0.1)
-    best = int(np.flatnonzero(close).max())
-    return best, STABLE_WORD, "the finest resolution within 0.1 of the best stability above structureless data"
+        return best, UNSTABLE_WORD, "no resolution gives two or more clusters that subsamples find again"
+    best = int(np.flatnonzero(good).max())
+    return best, STABLE_WORD, "the finest resolution whose clusters subsamples find again, unlike in structureless data"

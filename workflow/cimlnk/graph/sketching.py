@@ -66,7 +66,8 @@ def vote(
     winner = near[rows, best]
     voters = (near == winner[:, None]) * weight
     own = (voters * confidence[indices]).sum(axis=1) / voters.sum(axis=1)
-    return winner.astype(np.int32), (score[rows, best] / weight.sum(axis=1) * own).astype(np.float32)
+    sure = np.minimum(score[rows, best] / weight.sum(axis=1) * own, 1)  # rounding can lift it above 1
+    return winner.astype(np.int32), sure.astype(np.float32)
 
 
 def transfer(

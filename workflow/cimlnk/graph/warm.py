@@ -17,7 +17,9 @@ def warm() -> float:
     from .nearest import knn
     from .rare import subcluster
     from .resolution import choose_resolution
+    from .search import Index, query, self_search
     from .sketching import sketch, transfer
+    from .tasks import pool
     from .umap import umap_layout
 
     start = time.perf_counter()
@@ -34,6 +36,10 @@ def warm() -> float:
     rows = sketch(X, 300)
     transfer(X, rows, np.zeros(len(rows), np.int32))
     umap_layout(W, X, n_epochs=2)
+    with pool() as workers:
+        index = Index(X, workers, exact=False)  # small matrices would only use the exact search
+        self_search(index, 15, 0.95)
+        query(index, X[:50], 5, 500)
     return time.perf_counter() - start
 
 

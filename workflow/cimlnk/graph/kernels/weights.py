@@ -25,7 +25,7 @@ def memberships(distances, out, a, b):
             mean += x
             if rho == 0.0 and x > 0.0:
                 rho = x
-        mean /= k
+        mean /= k + 1  # umap counts the row itself, at distance 0
         top = 0.0
         for j in range(k):
             gap[j] = max(np.float64(distances[i, j]) - rho, 0.0)

@@ -1,0 +1,48 @@
+import numpy as np
+import pytest
+
+from cimlnk.graph import adjusted_rand, cluster, neighbors
+
+
+@pytest.fixture(scope="module")
+def annotated(request):
+    anndata = pytest.importorskip("anndata")
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, 4, 800)
+    X = (rng.normal(size=(4, 6)) * 8)[y] + rng.normal(size=(800, 6))
+    adata = anndata.AnnData(X.astype(np.float32))
+    lists = neighbors(adata, n_neighbors=15)
+    return adata, y, lists
+
+
+def test_slots_are_those_of_scanpy(annotated):
+    adata, _, lists = annotated
+    assert lists.k == 14
+    assert adata.uns["neighbors"]["connectivities_key"] == "connectivities"
+    assert adata.uns["neighbors"]["params"]["n_neighbors"] == 15
+    assert (np.diff(adata.obsp["distances"].indptr) == 14).all()
+    assert adata.obsp["connectivities"].shape == (800, 800)
+
+
+def test_clusters_are_categories_by_size(annotated):
+    adata, y, _ = annotated
+    assert cluster(adata, 0.2) is None
+    codes = adata.obs["leiden"].cat.codes.to_numpy()
+    assert adjusted_rand(y, codes) > 0.98
+    assert list(adata.obs["leiden"].cat.categories) == [str(i) for i in range(codes.max() + 1)]
+    choice = cluster(adata, "auto", key_added="auto", n_subsamples=4)
+    assert choice is not None and adata.uns["auto"]["verdict"] == "stable structure"
+    assert adata.obs["auto_confidence"].mean() > 0.95
+
+
+@pytest.mark.slow
+def test_scanpy_goes_on_from_the_slots(annotated):
+    sc = pytest.importorskip("scanpy")
+    adata, _, _ = annotated
+    sc.tl.leiden(adata, 0.2, flavor="igraph", n_iterations=2, directed=False, key_added="theirs")
+    cluster(adata, 0.2)
+    assert adjusted_rand(adata.obs["theirs"].cat.codes.to_numpy(), adata.obs["leiden"].cat.codes.to_numpy()) > 0.98
+    sc.tl.paga(adata, groups="leiden")
+    assert adata.uns["paga"]["connectivities"].shape[0] == adata.obs["leiden"].nunique()
+    sc.tl.umap(adata, maxiter=5)
+    assert adata.obsm["X_umap"].shape == (800, 2)

@@ -1,0 +1,117 @@
+import numpy as np
+import pytest
+import scipy.sparse as sp
+from scipy.sparse.csgraph import connected_components
+
+from cimlnk.graph import adjusted_rand, knn, leiden, modularity, weights
+from cimlnk.graph.communities import by_size
+
+
+def pieces(W, labels):
+    """Number of connected pieces over all communities."""
+    coo = W.tocoo()
+    same = labels[coo.row] == labels[coo.col]
+    inside = sp.csr_matrix((coo.data[same], (coo.row[same], coo.col[same])), shape=W.shape)
+    return connected_components(inside, directed=False)[0]
+
+
+def test_groups_are_found(grouped):
+    _, y, lists, W = grouped
+    found = leiden(W, 0.3, order=lists.order)
+    assert found.n_clusters == 6
+    assert adjusted_rand(y, found.labels) > 0.98  # blobs 9 sigma apart: single strays only
+    assert found.labels.dtype == np.int32 and (np.diff(np.bincount(found.labels)) <= 0).all()
+
+
+@pytest.mark.parametrize("resolution", [0.2, 1.0, 4.0])
+def test_modularity_is_not_below_igraph(grouped, resolution):
+    _, _, lists, W = grouped
+    for seed in range(5):
+        ours = leiden(W, resolution, seed=seed, order=lists.order)
+        assert ours.quality == pytest.approx(modularity(W, ours.labels, resolution), abs=1e-6)
+        assert ours.quality >= leiden(W, resolution, seed=seed, backend="igraph").quality - 1e-3
+
+
+@pytest.mark.parametrize("resolution", [0.005, 0.05])
+def test_cpm_is_not_below_igraph(grouped, resolution):
+    _, _, _, W = grouped
+    ours, other = (leiden(W, resolution, "CPM", backend=b) for b in ("cimlnk", "igraph"))
+    assert ours.quality >= other.quality - 1e-3
+    assert ours.n_clusters > 1
+
+
+def test_a_structureless_graph_is_not_below_igraph():
+    X = np.random.default_rng(0).normal(size=(1500, 6)).astype(np.float32)
+    W = weights(knn(X, 15))
+    for seed in range(5):
+        assert leiden(W, seed=seed).quality >= leiden(W, seed=seed, backend="igraph").quality - 1e-3
+
+
+@pytest.mark.parametrize("objective,resolution", [("modularity", 1.0), ("modularity", 20.0), ("CPM", 0.02)])
+def test_communities_are_connected(grouped, objective, resolution):
+    W = grouped[3]
+    found = leiden(W, resolution, objective)
+    assert pieces(W, found.labels) == found.n_clusters
+
+
+def test_labels_do_not_depend_on_threads_or_process_state(grouped):
+    _, _, lists, W = grouped
+    np.random.seed(1)
+    one = leiden(W, seed=3, order=lists.order, threads=1)
+    np.random.seed(2)
+    assert one.labels.tobytes() == leiden(W, seed=3, order=lists.order, threads=3).labels.tobytes()
+
+
+def test_warm_start_keeps_or_raises_the_quality(grouped):
+    _, y, _, W = grouped
+    warm = leiden(W, 1.0, initial=y, n_iterations=1)
+    assert warm.quality >= modularity(W, y) - 1e-9
+    best = leiden(W, 1.0)
+    again = leiden(W, 1.0, initial=best.labels, n_iterations=1)
+    assert again.quality >= best.quality - 1e-9
+
+
+def test_a_merged_pair_is_cut_again():
+    """Two cliques joined by a few edges, started as one community: moving nodes one by one would never part them."""
+    A = np.zeros((60, 60), np.float32)
+    A[:30, :30] = A[30:, 30:] = 1
+    A[:3, 30:33] = A[30:33, :3] = 0.5
+    np.fill_diagonal(A, 0)
+    found = leiden(sp.csr_matrix(A), 1.0, initial=np.zeros(60, int), n_iterations=1)
+    np.testing.assert_array_equal(found.labels, np.repeat([0, 1], 30))
+
+
+def test_quality_is_that_of_igraph(grouped):
+    import igraph as ig
+
+    _, y, _, W = grouped
+    upper = sp.triu(W).tocoo()
+    network = ig.Graph(W.shape[0], np.column_stack([upper.row, upper.col]))
+    expected = network.modularity(y.tolist(), weights=upper.data.tolist(), resolution=0.7)
+    assert modularity(W, y, 0.7) == pytest.approx(expected, abs=1e-6)
+
+
+def test_edgeless_and_tiny_graphs():
+    empty = leiden(sp.csr_matrix((4, 4), dtype=np.float32))
+    assert empty.n_clusters == 4 and empty.quality == 0.0
+    pair = leiden(sp.csr_matrix(np.array([[0, 1], [1, 0]], np.float32)))
+    assert pair.n_clusters == 1
+
+
+def test_leidenalg_is_selectable(grouped):
+    found = leiden(grouped[3], 0.3, backend="leidenalg")
+    assert adjusted_rand(grouped[1], found.labels) > 0.98
+
+
+def test_wrong_arguments_are_refused(grouped):
+    W = grouped[3]
+    with pytest.raises(ValueError, match="objective"):
+        leiden(W, objective="surprise")
+    with pytest.raises(ValueError, match="backend"):
+        leiden(W, backend="louvain")
+    with pytest.raises(ValueError, match="initial"):
+        leiden(W, initial=np.zeros(3, int))
+
+
+def test_by_size_orders_ties_by_first_appearance():
+    np.testing.assert_array_equal(by_size(np.array([5, 5, 9, 7, 7, 9, 9])), [1, 1, 0, 2, 2, 0, 0])

@@ -1,0 +1,125 @@
+import numpy as np
+import pytest
+from scipy.spatial.distance import cdist
+
+from cimlnk.graph import knn
+from cimlnk.graph.duplicates import ring
+from cimlnk.graph.search import Index, query, self_search
+from cimlnk.graph.tasks import pool
+
+
+def truth(X, k):
+    D = cdist(X.astype(np.float64), X.astype(np.float64))
+    np.fill_diagonal(D, np.inf)
+    return np.sort(D, axis=1)[:, :k]
+
+
+def test_exact_lists_equal_brute_force(make_blobs):
+    X, _ = make_blobs(1, n=700)
+    lists = knn(X, 15)
+    assert lists.method == "exact" and lists.recall == 1.0
+    # float32 distances: relative error of a few 1e-7 per difference
+    np.testing.assert_allclose(lists.distances, truth(X, 15), rtol=1e-5)
+    own = np.arange(len(X))[:, None]
+    assert (lists.indices != own).all()
+    assert all(len(set(row)) == 15 for row in lists.indices.tolist())
+    direct = np.linalg.norm(X[:, None] - X[lists.indices], axis=2)
+    np.testing.assert_allclose(lists.distances, direct, rtol=1e-5)
+
+
+@pytest.mark.parametrize("shift", [0.0, 3e4])
+def test_exactness_survives_an_offset(make_blobs, shift):
+    X, _ = make_blobs(2, n=400)
+    X = X + np.float32(shift)
+    # with the offset the data themselves only carry about 3 decimals: compare with the truth of the rounded data
+    np.testing.assert_allclose(knn(X, 5).distances, truth(X, 5), rtol=1e-4)
+
+
+@pytest.mark.parametrize("asked", [0.9, 0.97])
+def test_partitioned_search_reaches_the_asked_recall(asked):
+    X = np.random.default_rng(3).normal(size=(6000, 8)).astype(np.float32)
+    with pool(2) as workers:
+        index = Index(X, workers, exact=False)
+        found, effort = self_search(index, 15, asked)
+    kth = truth(X, 15)[index.order, -1]
+    reached = (np.sqrt(found.value) * index.scale <= kth[:, None] * (1 + 1e-5)).mean()
+    # the effort is set on 1,000 of the rows: their mean has a standard error of about 0.003
+    assert reached >= asked - 0.01
+    assert effort.budget < len(X)
+    assert (found.ident != np.arange(len(X))[:, None]).all()
+    assert all(len(set(row)) == 15 for row in found.ident[:500].tolist())
+
+
+def test_same_lists_for_any_number_of_threads():
+    X = np.random.default_rng(4).normal(size=(5000, 6)).astype(np.float32)
+    results = []
+    for threads in (1, 2, 3):
+        with pool(threads) as workers:
+            found, _ = self_search(Index(X, workers, seed=7, exact=False), 10, 0.95)
+        results.append(found)
+    for other in results[1:]:
+        assert results[0].ident.tobytes() == other.ident.tobytes()
+        assert results[0].value.tobytes() == other.value.tobytes()
+
+
+def test_new_rows_find_indexed_rows():
+    rng = np.random.default_rng(5)
+    X, Y = rng.normal(size=(4000, 5)).astype(np.float32), rng.normal(size=(200, 5)).astype(np.float32)
+    kth = np.sort(cdist(Y, X), axis=1)[:, 4]
+    with pool(2) as workers:
+        exact = query(Index(X, workers, exact=True), Y, 5, 0)
+        near = query(Index(X, workers, exact=False), Y, 5, 2000)
+    np.testing.assert_allclose(exact.distances[:, -1], kth, rtol=1e-5)
+    assert (near.distances <= kth[:, None] * (1 + 1e-5)).mean() > 0.95
+    np.testing.assert_allclose(near.distances, np.linalg.norm(Y[:, None] - X[near.indices], axis=2), rtol=1e-4)
+
+
+def test_many_equal_rows_are_harmless_and_connected():
+    from scipy.sparse import csr_matrix
+    from scipy.sparse.csgraph import connected_components
+
+    rng = np.random.default_rng(6)
+    X = rng.normal(size=(1000, 4)).astype(np.float32)
+    X[100:600] = X[100]
+    X[600:650] = -0.0
+    X[650:700] = 0.0
+    lists = knn(X, 15)
+    np.testing.assert_allclose(lists.distances, truth(X, 15), rtol=1e-4, atol=1e-6)
+    assert (lists.distances[100:600] == 0).all() and (lists.distances[600:700] == 0).all()
+    assert (lists.indices != np.arange(1000)[:, None]).all()
+    assert sorted(lists.order) == list(range(1000))
+    inside = lists.indices[100:600] - 100
+    W = csr_matrix((np.ones(inside.size), (np.repeat(np.arange(500), 15), inside.ravel())), shape=(500, 500))
+    assert connected_components(W, directed=False)[0] == 1
+
+
+def test_ring_steps_are_distinct_and_never_zero():
+    for size in (17, 31, 1000):
+        steps = ring(size, 16)
+        assert len(set(steps.tolist())) == 16 and 0 not in steps and steps.max() < size
+
+
+def test_constant_columns_and_one_value_do_no_harm():
+    X = np.random.default_rng(7).normal(size=(300, 3)).astype(np.float32)
+    wide = np.hstack([X, np.full((300, 2), 5, np.float32)])
+    np.testing.assert_allclose(knn(wide, 5).distances, knn(X, 5).distances, rtol=1e-4)
+    assert (knn(np.ones((100, 2), np.float32), 5).distances == 0).all()
+
+
+@pytest.mark.parametrize("value", [np.nan, np.inf, -np.inf, 1e30])
+def test_values_that_are_not_numbers_are_refused(value):
+    X = np.zeros((50, 3), np.float32)
+    X[17, 1] = value
+    with pytest.raises(ValueError, match="row 17"):
+        knn(X, 5)
+
+
+def test_wrong_arguments_are_refused():
+    X = np.random.default_rng(0).normal(size=(10, 2)).astype(np.float32)
+    with pytest.raises(ValueError, match="at least 11 rows"):
+        knn(X, 10)
+    with pytest.raises(ValueError, match="recall"):
+        knn(X, 3, recall=0.2)
+    with pytest.raises(ValueError, match="cells x features"):
+        knn(X[0], 3)
+    assert knn(X, 9).indices.shape == (10, 9)

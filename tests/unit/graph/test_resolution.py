@@ -1,0 +1,116 @@
+import numpy as np
+import pytest
+
+from cimlnk.graph import adjusted_rand, choose_resolution, knn, subcluster, weights
+from cimlnk.graph.resolution import STABLE_WORD, UNSTABLE_WORD, at_count
+
+FEW = {"resolutions": (0.1, 0.35, 1.0, 2.0), "n_subsamples": 5}
+
+
+def chosen(X, **options):
+    lists = knn(X, 15)
+    return choose_resolution(weights(lists), X, order=lists.order, **{**FEW, **options})
+
+
+@pytest.mark.parametrize("seed", range(3))
+def test_a_planted_hierarchy_is_found_at_its_finest_level(make_hierarchy, seed):
+    X, subset, lineage = make_hierarchy(seed)
+    found = chosen(X, seed=seed)
+    assert found.verdict == STABLE_WORD
+    assert found.labels.max() + 1 == 12
+    # subsets 4.5 sigma from their lineage overlap in a few percent of their cells
+    assert adjusted_rand(subset, found.labels) > 0.95 > adjusted_rand(lineage, found.labels)
+
+
+@pytest.mark.slow
+def test_planted_hierarchies_are_right_in_nine_of_ten(make_hierarchy):
+    right = 0
+    for seed in range(20):
+        X, subset, _ = make_hierarchy(seed)
+        found = choose_resolution(weights(knn(X, 15)), X, n_subsamples=8, seed=seed)
+        right += found.labels.max() + 1 == 12 and adjusted_rand(subset, found.labels) > 0.95
+    assert right >= 18
+
+
+def structureless(kind, n=2000):
+    rng = np.random.default_rng(11)
+    if kind == "round":
+        X = rng.normal(size=(n, 10))
+    elif kind == "long":
+        X = rng.normal(size=(n, 15)) * (10 * np.arange(1, 16) ** -0.8)
+    elif kind == "box":
+        X = rng.uniform(size=(n, 5))
+    else:
+        X = rng.standard_t(4, size=(n, 10))
+    return X.astype(np.float32)
+
+
+@pytest.mark.parametrize("kind", ["round", "long", "box", "tails"])
+def test_structureless_data_have_no_stable_structure(kind):
+    found = chosen(structureless(kind))
+    assert found.verdict == UNSTABLE_WORD
+    several = found.table[found.table["n_clusters"] > 1]
+    assert (several["adjusted"] < 0.5).all()
+
+
+def test_support_and_confidence_tell_good_clusters_from_arbitrary_ones():
+    rng = np.random.default_rng(2)
+    cloud = rng.normal(size=(1500, 6)) * 3
+    knot = rng.normal(size=(300, 6)) * 0.5 + 30
+    X = np.vstack([cloud, knot]).astype(np.float32)
+    found = chosen(X, fixed=1.0)
+    knot_cluster = np.bincount(found.labels[1500:]).argmax()
+    others = np.delete(found.support, knot_cluster)
+    assert found.resolution == 1.0 and found.support.shape == (found.labels.max() + 1,)
+    assert len(others) > 2 and others.mean() < 0.7
+    assert found.confidence[:1500].mean() < 0.9
+    isolated = chosen(X, resolutions=(0.05,))
+    assert isolated.support[isolated.labels[-1]] > 0.99 and isolated.confidence[1500:].min() > 0.99
+
+
+def test_the_choice_does_not_depend_on_threads(make_blobs):
+    X, _ = make_blobs(3, n=600)
+    one, two = chosen(X, threads=1), chosen(X, threads=3)
+    assert one.labels.tobytes() == two.labels.tobytes()
+    assert one.confidence.tobytes() == two.confidence.tobytes()
+    assert one.table.equals(two.table)
+
+
+def test_stability_on_a_subset_of_many_cells(make_blobs):
+    X, y = make_blobs(4, n=2000)
+    found = chosen(X, stability_cells=700)
+    assert found.cells == 700
+    assert len(found.confidence) == 2000 and np.isfinite(found.confidence).all()
+    assert adjusted_rand(y, found.labels) > 0.95
+
+
+def test_without_the_matrix_nothing_is_adjusted(grouped):
+    found = choose_resolution(grouped[3], None, (0.3,), n_subsamples=3)
+    assert found.table["adjusted"].isna().all()
+    assert found.table["reason"].iloc[0] == "no matrix given for the structureless comparison"
+
+
+def test_null_stability_is_read_at_the_same_number_of_clusters():
+    counts, stability = np.array([1.0, 2.0, 8.0]), np.array([1.0, 0.6, 0.2])
+    assert at_count(4, counts, stability) == pytest.approx(0.4)
+    assert at_count(50, counts, stability) == pytest.approx(0.2)
+
+
+def test_rare_populations_get_clusters_of_their_own():
+    """0.7 % beside a large neighbour from which it is 5 sigma away: merged at resolution 0.2, kept by the splitting."""
+    rng = np.random.default_rng(5)
+    large, rare = rng.normal(size=(6000, 10)), rng.normal(size=(60, 10)) * 0.7
+    rare[:, 0] += 5
+    far = rng.normal(size=(3000, 10)) + 12
+    X = np.vstack([large, rare, far]).astype(np.float32)
+    truth = np.repeat([0, 1, 2], [6000, 60, 3000])
+    lists = knn(X, 15)
+    W = weights(lists)
+    parents = np.repeat([0, 0, 1], [6000, 60, 3000]).astype(np.int32)
+    fine = subcluster(W, parents, order=lists.order)
+    own = np.bincount(fine[truth == 1]).argmax()
+    inside = fine == own
+    precision, recall = (truth[inside] == 1).mean(), inside[truth == 1].mean()
+    assert 2 * precision * recall / (precision + recall) > 0.8
+    assert all(len(set(parents[fine == c])) == 1 for c in range(fine.max() + 1))
+    assert np.bincount(fine).min() >= 0.001 * len(X)
