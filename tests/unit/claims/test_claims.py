@@ -22,7 +22,7 @@ POPULATIONS = [
     "proliferating",
     "memory_like",
 ]
-DISEASES = ["AML", "AML", "AML", "MDS", "BPDCN", "CML-BC"]
+DISEASES = ["AML", "AML", "AML", "MDS", "BPDCN", "CML blast crisis"]
 # Shares by tissue and day, in the order of POPULATIONS: what the study's story looks like.
 SHARES = {
     ("donor", -30): [0.12, 0.40, 0.33, 0.10, 0.00, 0.01, 0.04],

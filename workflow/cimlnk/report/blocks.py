@@ -12,7 +12,7 @@ import pandas as pd
 
 from .style import save
 
-MAX_CSV_ROWS = 20_000  # the site stays small enough to send; the results folder holds every table whole
+MAX_CSV_ROWS = 10_000  # the site stays small enough to send; the results folder holds every table whole
 MAX_ROWS = 400  # a longer table is cut on the page, with a word; the CSV beside it is whole
 
 
@@ -106,7 +106,7 @@ class Site:
         if file not in self._written:
             path = self.folder / file
             path.parent.mkdir(parents=True, exist_ok=True)
-            table.head(MAX_CSV_ROWS).to_csv(path, index=False, lineterminator="\n", float_format="%.6g")
+            table.head(MAX_CSV_ROWS).to_csv(path, index=False, lineterminator="\n", float_format="%.5g")
             self._written.add(file)
         return file
 
