@@ -1,13 +1,6 @@
 from cimlnk.cohort.save import sheet_settings
 
 
-# Whether --keep-going was given is known only when the run starts, not yet when this file is read.
-onstart:
-    os.environ.update(
-        CIMLNK_KEEP_GOING=str(int(bool(workflow.execution_settings.keep_going)))
-    )
-
-
 rule cohort_tables:
     input:
         sheets=[
