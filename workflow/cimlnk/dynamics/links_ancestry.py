@@ -70,6 +70,7 @@ def ancestry(
         weight = np.bincount(generator.integers(0, patients, patients), minlength=patients).astype(float)
         drawn.append(_compose(moments, line, scale, weight, generator))
     size = {t: profile(moments[t]).share for t in line}
+    alone = int((moments[line[0]].counts.sum(axis=0) >= MIN_CELLS).sum()) < 2
     rows = []
     for later in line[1:]:
         stack = np.stack([d[later] for d in drawn])
@@ -89,8 +90,8 @@ def ancestry(
                         "share_high": high,
                         "share_shuffled": null,
                         "growth": _growth(share, size[later][j], size[line[0]][i], per_ul, line[0], later),
-                        "verdict": "founder" if low > null else "not shown",
-                        "reason": None if np.isfinite(null) else "the control has no such subset",
+                        "verdict": "founder" if low > null and not alone else "not shown",
+                        "reason": f"only one founder has {MIN_CELLS} cells: nothing to choose from" if alone else None,
                     }
                 )
     return pd.DataFrame(rows)
@@ -118,8 +119,9 @@ def _compose(
         found[timepoint] = profile(s, weight if weight is not None and weight[has].any() else None, noise)
     result: dict[str, Floats] = {}
     so_far: Floats | None = None
+    enough = {t: moments[t].counts.sum(axis=0) >= MIN_CELLS for t in line}
     for before, after in zip(line[:-1], line[1:], strict=True):
-        step = _step(found[before], found[after], k, scale)
+        step = _step(found[before], found[after], enough[before], enough[after], k, scale)
         so_far = step if so_far is None else _chain(so_far, step)
         result[after] = so_far
     return result
@@ -134,8 +136,11 @@ def _scale(found: Sequence[Profile]) -> float:
     return float(np.median(between)) if between else float(np.mean([p.variance.sum(axis=1).mean() for p in found]))
 
 
-def _step(before: Profile, after: Profile, k: int, scale: float) -> Floats:
-    a, b = np.flatnonzero(before.cells >= MIN_CELLS), np.flatnonzero(after.cells >= MIN_CELLS)
+def _step(
+    before: Profile, after: Profile, usable: NDArray[np.bool_], wanted: NDArray[np.bool_], k: int, scale: float
+) -> Floats:
+    # a bootstrap may draw no patient that has a subset: it then says nothing about it
+    a, b = np.flatnonzero(usable & (before.cells > 0)), np.flatnonzero(wanted & (after.cells > 0))
     whole = np.full((k, k), np.nan)
     if not len(a) or not len(b):
         return whole
