@@ -59,7 +59,7 @@ def raw_path(wildcards):
 
 
 def code(*modules):
-    """Hash of the library modules a rule runs: editing them re-runs the rules that use them, and no others."""
+    """Hash of the library modules behind a rule; editing them re-runs the rules that use them, and no others."""
     digest = hashlib.sha256()
     for module in ("__init__", *modules):
         path = ROOT / "workflow" / "cimlnk" / module
