@@ -9,7 +9,12 @@ rule dynamics_abundance:
         counts=out("cohort/counts.parquet"),
         patients=out("cohort/patients.parquet"),
     output:
-        abundance=out("dynamics/abundance.parquet"),
+        abundance=report(
+            out("dynamics/abundance.parquet"),
+            caption="../report/dynamics_abundance.rst",
+            category="Dynamics",
+            labels={"table": "cells per microlitre"},
+        ),
         folds=out("dynamics/folds.parquet"),
     log:
         out("logs/dynamics_abundance.log"),
@@ -44,7 +49,12 @@ rule dynamics_kinetics:
         folds=out("dynamics/folds.parquet"),
         counts=out("cohort/counts.parquet"),
     output:
-        kinetics=out("dynamics/kinetics.parquet"),
+        kinetics=report(
+            out("dynamics/kinetics.parquet"),
+            caption="../report/dynamics_kinetics.rst",
+            category="Dynamics",
+            labels={"table": "kinetics"},
+        ),
         curves=out("dynamics/curves.parquet"),
     log:
         out("logs/dynamics_kinetics.log"),
@@ -79,7 +89,12 @@ rule dynamics_tests:
         samples=out("cohort/samples.parquet"),
         patients=out("cohort/patients.parquet"),
     output:
-        tests=out("dynamics/tests.parquet"),
+        tests=report(
+            out("dynamics/tests.parquet"),
+            caption="../report/dynamics_tests.rst",
+            category="Dynamics",
+            labels={"table": "differential abundance"},
+        ),
         scales=out("dynamics/scales.parquet"),
         power=out("dynamics/power.parquet"),
     log:
@@ -121,7 +136,12 @@ rule dynamics_diversity:
     input:
         abundance=out("dynamics/abundance.parquet"),
     output:
-        diversity=out("dynamics/diversity.parquet"),
+        diversity=report(
+            out("dynamics/diversity.parquet"),
+            caption="../report/dynamics_diversity.rst",
+            category="Dynamics",
+            labels={"table": "diversity of populations"},
+        ),
     log:
         out("logs/dynamics_diversity.log"),
     benchmark:

@@ -36,6 +36,19 @@ def test_count_only_days_have_folds_of_all_nk(folds):
     assert folds.at[("B", "NK", 7), "fold_change"] == pytest.approx(50 / 30)
 
 
+def test_a_time_point_nobody_has_is_nobodys_baseline(cohort):
+    table = make_folds(make_abundance(**cohort), "Pre")
+    assert (
+        table["fold_change"].isna().all() and (table["reason"] == "no blood of this cohort at time point 'Pre'").all()
+    )
+
+
+def test_a_patient_without_the_baseline_time_point_gets_the_last_value_before_infusion(cohort):
+    cohort["samples"].loc[cohort["samples"]["patient"] == "B", "timepoint"] = "screening"
+    table = make_folds(make_abundance(**cohort), "pre").set_index(["patient", "population", "day"])
+    assert table.at[("B", "NK", 7), "baseline_day"] == -6
+
+
 def test_no_baseline_is_told_for_each_row(cohort):
     cohort["counts"] = cohort["counts"].query("day > 0")
     table = make_folds(make_abundance(**cohort), "pre")

@@ -1,6 +1,6 @@
 """Calibration of this stage on simulated cohorts: what the tests and intervals keep of what they promise.
 
-Run as ``./run python -m cimlnk.dynamics.calibration --sets 500`` (writes the figures of docs/six-patients.md).
+Run as ``./run python -m cimlnk.dynamics.calibration`` (writes the figures of docs/six-patients.md).
 """
 
 from __future__ import annotations
@@ -190,8 +190,8 @@ def main(arguments: list[str] | None = None) -> None:
     from .calibration_kinetics import kinetics_study
 
     parser = argparse.ArgumentParser(prog="python -m cimlnk.dynamics.calibration", description=__doc__)
-    parser.add_argument("--sets", type=int, default=500, help="simulated cohorts per scenario")
-    parser.add_argument("--kinetics", type=int, default=40, help="simulated cohorts of the kinetic model")
+    parser.add_argument("--sets", type=int, default=1000, help="simulated cohorts per scenario")
+    parser.add_argument("--kinetics", type=int, default=30, help="simulated cohorts of the kinetic model")
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("docs/figures"))
     options = parser.parse_args(arguments)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import numpy as np
 import pandas as pd
 
@@ -26,12 +28,16 @@ def daily(abundance: pd.DataFrame) -> pd.DataFrame:
     return table.reset_index()
 
 
-def baseline_row(series: pd.DataFrame, baseline_timepoint: str) -> tuple[pd.Series | None, str | None]:
+def baseline_row(
+    series: pd.DataFrame, baseline_timepoint: str, known: Collection[str]
+) -> tuple[pd.Series | None, str | None]:
     """The row of a series' baseline, or None and the reason.
 
     It is the latest blood value at `baseline_timepoint`; a patient without that time point gets the latest value
-    before day 0.
+    before day 0. A time point that no blood of the cohort has (`known` lists those it has) is nobody's baseline.
     """
+    if baseline_timepoint not in known:
+        return None, f"no blood of this cohort at time point {baseline_timepoint!r}"
     named = series[series["timepoint"] == baseline_timepoint]
     candidates = named if len(named) else series[series["day"] < 0]
     if len(candidates) == 0:
@@ -61,8 +67,10 @@ def make_folds(abundance: pd.DataFrame, baseline_timepoint: str) -> pd.DataFrame
         still stated from the baseline's upper limit.
     """
     parts = []
-    for _, series in daily(abundance).groupby(SERIES, sort=True):
-        base, reason = baseline_row(series, baseline_timepoint)
+    days = daily(abundance)
+    known = set(days["timepoint"])
+    for _, series in days.groupby(SERIES, sort=True):
+        base, reason = baseline_row(series, baseline_timepoint, known)
         parts.append(_unknown(series, reason or "") if base is None else _over(series, base))
     if not parts:
         return FOLDS.empty()

@@ -60,11 +60,12 @@ def make_kinetics(
     """
     censored = censoring_days(counts, list(settings["censor_events"]))
     days = daily(abundance)
+    known = set(days["timepoint"])
     measured: dict[tuple[str, ...], dict[str, Any]] = {}
     series: dict[tuple[str, ...], Series] = {}
     fold_of = dict(iter(folds.groupby(SERIES, sort=True)))
     for key, group in days.groupby(SERIES, sort=True):
-        row = _measured(group, fold_of[key], baseline_timepoint)
+        row = _measured(fold_of[key], baseline_row(group, baseline_timepoint, known))
         row["censored_day"] = censored.get(key[1], np.nan)
         series[key] = _series(group, row["censored_day"])
         row["n_days"] = len(series[key].day)
@@ -85,8 +86,8 @@ def make_kinetics(
     return (KINETICS.check(table) if len(table) else KINETICS.empty()), drawn
 
 
-def _measured(group: pd.DataFrame, folds: pd.DataFrame, baseline_timepoint: str) -> dict[str, Any]:
-    base, why = baseline_row(group, baseline_timepoint)
+def _measured(folds: pd.DataFrame, baseline: tuple[pd.Series | None, str | None]) -> dict[str, Any]:
+    base, why = baseline
     row: dict[str, Any] = dict.fromkeys(MEASURED, np.nan)
     row["reason"] = why
     if base is not None:
