@@ -1,10 +1,11 @@
 from cimlnk.common.job import job
-from cimlnk.cytof.beads.files import measure_beads
+from cimlnk.cytof.beads.files import leave_out_beads, measure_beads
 
-with job(snakemake) as record:
+baseline = snakemake.output.baseline
+with job(snakemake, leave_out=lambda error: leave_out_beads(error, baseline)) as record:
     measure_beads(
         fcs=snakemake.input.fcs,
-        baseline=snakemake.output.baseline,
+        baseline=baseline,
         settings=snakemake.params.settings,
         provenance=record,
     )

@@ -19,7 +19,7 @@ from cimlnk.cytof.beads import (
     running_median,
     unwind_time,
 )
-from cimlnk.cytof.beads.files import measure_beads, normalise_file
+from cimlnk.cytof.beads.files import leave_out_beads, measure_beads, normalise_file, shared_baseline
 from cimlnk.cytof.beads.steps import find_steps
 from cimlnk.cytof.fcs import read_events, read_header
 from cimlnk.cytof.fcs_write import write_fcs
@@ -239,6 +239,10 @@ def test_a_cohort_baseline_is_the_mean_of_its_files(tmp_path):
         write_fcs(tmp_path / f"{i}.fcs", events, CHANNELS)
         measure_beads(tmp_path / f"{i}.fcs", tmp_path / f"{i}.json", SETTINGS)
         baselines.append(tmp_path / f"{i}.json")
+    leave_out_beads(UserError("x.fcs", "beads", "none", "some"), tmp_path / "none.json")
+    baselines.append(tmp_path / "none.json")  # a file without beads does not count
+    with pytest.raises(UserError, match="none in 1 files"):
+        shared_baseline(baselines[-1:])
     for i in range(2):
         keep = {**SETTINGS, "remove": False}
         places = [tmp_path / f"n{i}.{kind}" for kind in ("fcs", "json", "svg")]

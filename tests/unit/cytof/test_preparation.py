@@ -10,6 +10,9 @@ import pytest
 
 from cimlnk.cohort.schemas import load_schema
 from cimlnk.common.errors import Plain, UserError, UserErrors
+from cimlnk.common.tables import read_table
+from cimlnk.cytof.barcodes.files import YIELDS, debarcode_file
+from cimlnk.cytof.beads.files import normalise_file
 from cimlnk.cytof.fcs import read_header
 from cimlnk.cytof.fcs_write import write_fcs
 from cimlnk.cytof.preparation import plan_preparation
@@ -106,6 +109,37 @@ def test_prepared_files_keep_what_the_raw_one_said(tmp_path):
     assert np.array_equal(new.events, events[1:]) and new.header.channels == raw.header.channels
     assert new.header.markers == raw.header.markers
     assert new.header.text["$CYT"] == "Helios" and new.header.text["CIMLNK_NORMALISED"] == "note"
+
+
+def test_values_that_are_not_finite_are_refused(tmp_path):
+    events = np.ones((5, 3), np.float32)
+    events[2, 1] = np.nan
+    write_fcs(tmp_path / "x.fcs", events, ["Time", "Yb171Di", "Yb172Di"])
+    with pytest.raises(UserError, match=r"x\.fcs: channels Yb171Di: found values that are not finite"):
+        read_acquisition(tmp_path / "x.fcs")
+
+
+def test_a_file_without_events_is_told_or_passed_on(tmp_path):
+    channels = [
+        "Time",
+        "Ce140Di",
+        "Eu151Di",
+        "Eu153Di",
+        "Ho165Di",
+        "Lu175Di",
+        "Ir191Di",
+        "Ir193Di",
+        "Pd102Di",
+        "Pd104Di",
+    ]
+    write_fcs(tmp_path / "x.fcs", np.empty((0, 10), np.float32), channels)
+    beads = {**settings()["bead_normalisation"], "enabled": True}
+    with pytest.raises(UserError, match="0 calibration beads"):
+        normalise_file(tmp_path / "x.fcs", *[tmp_path / f"n.{e}" for e in ("fcs", "json", "svg")], beads)
+    (tmp_path / "key.csv").write_text("sample,102,104\na,1,0\nb,0,1\n")
+    tables = [tmp_path / n for n in ("a.parquet", "y.parquet", "f.svg")]
+    debarcode_file(tmp_path / "x.fcs", tmp_path / "key.csv", *tables, settings()["debarcoding"])
+    assert read_table(tables[1], YIELDS)["n_assigned"].tolist() == [0, 0]
 
 
 def test_a_file_without_a_clock_is_told():

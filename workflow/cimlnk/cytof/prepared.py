@@ -39,10 +39,20 @@ class Acquisition:
 
 
 def read_acquisition(path: str | Path) -> Acquisition:
-    """Read all channels of a file; `metals` comes from $PnS where a file has marker and metal swapped."""
+    """Read all channels of a file; `metals` comes from $PnS where a file has marker and metal swapped.
+
+    Raises
+    ------
+    UserError
+        If the file cannot be read, or holds values that are not finite (they would spread to other channels).
+    """
     header = read_header(path)
     metals = list(header.markers if header.swapped else header.channels)
-    return Acquisition(header, metals, np.asarray(read_events(header), dtype=np.float32))
+    events = np.asarray(read_events(header), dtype=np.float32)
+    bad = [c for i, c in enumerate(header.channels) if not np.isfinite(events[:, i]).all()]
+    if bad:
+        raise UserError(path, "channels " + ", ".join(bad), Plain("values that are not finite"), "counts")
+    return Acquisition(header, metals, events)
 
 
 def write_acquisition(

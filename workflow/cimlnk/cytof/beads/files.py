@@ -59,16 +59,26 @@ def measure_beads(
 def shared_baseline(files: Sequence[str | Path]) -> np.ndarray:
     """The mean over files of their bead means; every file counts the same, however many beads it has.
 
+    Files without usable beads (:func:`leave_out_beads`) do not count.
+
     Raises
     ------
     UserError
-        If the files were measured with different bead masses.
+        If no file has beads, or the files were measured with different bead masses.
     """
-    measured = [read_json(f) for f in files]
-    for path, m in zip(files, measured, strict=True):
-        if m["masses"] != measured[0]["masses"]:
-            raise UserError(path, "masses", m["masses"], f"the masses of {files[0]}, {measured[0]['masses']}")
-    return np.mean([m["mean"] for m in measured], axis=0)
+    measured = {path: content for path in files if not (content := read_json(path)).get("left_out")}
+    if not measured:
+        raise UserError(files[0], "beads", Plain(f"none in {len(files)} files"), "beads in at least one file")
+    first = next(iter(measured))
+    for path, m in measured.items():
+        if m["masses"] != measured[first]["masses"]:
+            raise UserError(path, "masses", m["masses"], f"the masses of {first}, {measured[first]['masses']}")
+    return np.mean([m["mean"] for m in measured.values()], axis=0)
+
+
+def leave_out_beads(error: UserError, baseline: str | Path) -> None:
+    """Write the baseline of a file without usable beads: none, and the reason."""
+    write_json(baseline, {"left_out": True, "reason": str(error)})
 
 
 def normalise_file(
