@@ -1,5 +1,17 @@
 # Below the counts: neighbourhoods, marker state, expression, identity over time, repertoires, agreement of modalities.
 
+# Every change is measured from the cohort's baseline first, then from the further ones.
+STATE = CFG["dynamics"]["state"] | {
+    "baselines": list(
+        dict.fromkeys(
+            [
+                CFG["dynamics"]["baseline_timepoint"],
+                *CFG["dynamics"]["state"]["further_baselines"],
+            ]
+        )
+    )
+}
+
 
 rule dynamics_state:
     input:
@@ -24,7 +36,7 @@ rule dynamics_state:
         runtime=30,
     params:
         modalities=MODALITIES,
-        settings=CFG["dynamics"]["state"],
+        settings=STATE,
         seed=CFG["seed"],
         code=code(
             "common",
@@ -157,7 +169,7 @@ rule dynamics_neighbourhoods:
     params:
         modalities=MODALITIES,
         settings=CFG["dynamics"]["neighbourhoods"],
-        state=CFG["dynamics"]["state"],
+        state=STATE,
         seed=CFG["seed"],
         code=code(
             "common",
@@ -206,7 +218,7 @@ rule dynamics_expression:
         runtime=120,
     params:
         settings=CFG["dynamics"]["expression"],
-        state=CFG["dynamics"]["state"],
+        state=STATE,
         seed=CFG["seed"],
         code=code(
             "common",

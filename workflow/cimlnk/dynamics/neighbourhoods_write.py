@@ -41,7 +41,8 @@ def write_neighbourhoods(
     Parameters
     ----------
     settings, state_settings
-        Config ``dynamics.neighbourhoods``, and ``dynamics.state`` for baselines, arms and the fewest patients.
+        Config ``dynamics.neighbourhoods``, and ``dynamics.state`` (with ``baselines``) for contrasts and the fewest
+        patients.
     """
     sheet = read_table(samples)
     parts = [

@@ -55,7 +55,8 @@ def write_expression(
     pseudobulk
         One file, or none.
     settings, state_settings
-        Config ``dynamics.expression``, and ``dynamics.state`` for baselines, arms and the fewest patients.
+        Config ``dynamics.expression``, and ``dynamics.state`` (with ``baselines``) for contrasts and the fewest
+        patients.
     """
     sets = read_gene_sets(signatures)
     genes, tested, scored = [], [], []

@@ -36,7 +36,7 @@ def write_state_tests(
     states
         STATE files in the order of `modalities`.
     settings
-        Config ``dynamics.state``.
+        Config ``dynamics.state`` and ``baselines``, the cohort's baseline and further ones.
     """
     table = read_table(samples)
     parts = []
