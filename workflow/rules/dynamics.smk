@@ -118,6 +118,7 @@ rule dynamics_tests:
             "dynamics/tables",
             "dynamics/abundance_tests",
             "dynamics/compositional",
+            "dynamics/contrast_rows",
             "dynamics/design",
             "dynamics/mixed",
             "dynamics/paired",

@@ -84,7 +84,7 @@ def test_separated_population_has_no_number_but_a_reason_on_every_scale():
     gone = (table["population"] == "a") & (table["timepoint"] == "pre")
     table.loc[gone, ["n_cells", "fraction", "cells_per_ul"]] = 0.0
     tests = run(table)
-    for test in ("abundance", "absolute", "clr"):
+    for test in ("abundance", "absolute", "clr", "abundance_paired"):
         row = pick(tests, test, "a")
         assert row["separated"] and np.isnan(row["effect"]) and "separated" in row["reason"]
     assert np.isfinite(pick(tests, "abundance", "a", "CIML: D28 vs pre")["n_patients"])
@@ -123,3 +123,10 @@ def test_unassigned_cells_stay_in_the_denominator_and_are_not_tested():
 def test_opposite_moves_of_share_and_count_are_named():
     scales = compare_scales(run(abundance({"b": 6.0, "c": 6.0}, per_ul=16.0))).set_index(["population", "contrast"])
     assert scales.loc[("a", "CIML: D7 vs pre"), "verdict"] == "opposite"
+
+
+def test_paired_differences_agree_with_the_model_where_noise_is_even():
+    tests = run(abundance({"a": 2.0}, per_ul=1.0))
+    model, paired = (pick(tests, t, "a") for t in ("abundance", "abundance_paired"))
+    assert paired["effect"] == pytest.approx(model["effect"], abs=0.15) and paired["p"] < 0.05
+    assert paired["method"] == "moderated paired t"

@@ -2,21 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
+from .contrast_rows import NUMBERS, blank_rows, blank_separated, from_tested, wald
 from .design import Design, covariates, is_separated, make_design
 from .mixed import fit_counts
 from .paired import signed_rank
 from .spatial_fdr import fdr
-from .state_contrasts import Contrast, differences
+from .state_contrasts import differences
 from .state_mixed import random_intercept
-from .state_tests import Tested, relabel, sign_flip
+from .state_tests import moderated_paired, relabel, sign_flip, welch
 from .tables import NK, TESTS, UNASSIGNED
 
 Floats = NDArray[np.float64]
@@ -44,6 +44,8 @@ def abundance_tests(
     - ``absolute``: log2 cells/µL, linear mixed model: it answers whether a rise is more than compositional;
     - ``clr``: log2 share over the geometric mean of all populations, linear mixed model: a change that the growth of
       one other population cannot feign;
+    - ``abundance_paired``, ``absolute_paired``: t test of per-patient differences, variances moderated over
+      populations. Less powerful, but its error is that of this time point alone: believe it where one day is noisier;
     - ``abundance_signflip``, ``absolute_signflip``, ``abundance_signedrank``, ``absolute_signedrank``: exact tests on
       per-patient differences, `p_floor` their least p; between arms ``…_relabelling`` instead.
 
@@ -102,7 +104,7 @@ def _named(
     parts = [_counts_model(counts, total, names, design)]
 
     odds = _frame(np.log2((counts + 0.5) / (total - counts + 0.5)), names, observed)
-    parts.append(_exact("abundance", "log2 odds ratio", odds, observed, design, seed))
+    parts.append(_by_patient("abundance", "log2 odds ratio", odds, observed, design, seed, (counts, total)))
     closed = np.log2(cells.to_numpy(float) + 0.5)
     ratios = (closed - closed.mean(axis=1, keepdims=True)).T
     ratios = ratios[[list(cells.columns).index(name) for name in names]]
@@ -138,7 +140,7 @@ def _absolute(
     value: Floats, names: list[str], observed: pd.DataFrame, design: Design, seed: int, cells: Cells | None
 ) -> list[pd.DataFrame]:
     model = _linear_model("absolute", "log2 fold", value, names, design, "linear mixed model of log2 cells/uL", cells)
-    return [model, _exact("absolute", "log2 fold", _frame(value, names, observed), observed, design, seed)]
+    return [model, _by_patient("absolute", "log2 fold", _frame(value, names, observed), observed, design, seed, cells)]
 
 
 def _frame(values: Floats, names: list[str], observed: pd.DataFrame) -> pd.DataFrame:
@@ -147,32 +149,22 @@ def _frame(values: Floats, names: list[str], observed: pd.DataFrame) -> pd.DataF
 
 def _counts_model(counts: Floats, total: Floats, names: list[str], design: Design) -> pd.DataFrame:
     method = "beta-binomial mixed model"
-    if not any(q.weights is not None for q in design.questions):
-        return _unanswered("abundance", "log2 odds ratio", names, design, method)
-    fit = fit_counts(counts, total, design.matrix, design.group)
+    asked = any(q.weights is not None for q in design.questions)
+    fit = fit_counts(counts, total, design.matrix, design.group) if asked else None
     parts = []
     for question in design.questions:
-        result = _rows("abundance", "log2 odds ratio", names, question.contrast, method)
+        result = blank_rows("abundance", "log2 odds ratio", names, question.contrast, method)
         result["n_patients"], result["reason"] = question.n_patients, question.reason
-        if question.weights is not None:
+        if question.weights is not None and fit is not None:
             w = question.weights
-            _wald(result, fit.beta @ w / LN2, fit.standard_error(w) / LN2, design.df)
+            wald(result, fit.beta @ w / LN2, fit.standard_error(w) / LN2, design.df)
             result["converged"] = fit.converged
-            lost = _blank_separated(result, [is_separated(y, total, design.matrix, w) for y in counts])
+            lost = blank_separated(result, [is_separated(y, total, design.matrix, w) for y in counts])
             stuck = ~result["converged"] & ~lost
-            result.loc[stuck, _NUMBERS] = np.nan
+            result.loc[stuck, NUMBERS] = np.nan
             result.loc[stuck, "reason"] = "the fit did not converge"
         parts.append(result)
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-
-
-def _blank_separated(result: pd.DataFrame, separated: Sequence[bool]) -> pd.Series:
-    """No numbers where one side of the contrast has no cell: on a log scale they would be those of the pseudo-count."""
-    result["separated"] = list(separated)
-    lost = result["separated"].astype(bool)
-    result.loc[lost, _NUMBERS] = np.nan
-    result.loc[lost, "reason"] = "separated: one side of the contrast has no cell of the population"
-    return lost
 
 
 def _linear_model(
@@ -182,73 +174,46 @@ def _linear_model(
     fits = [random_intercept(v, design.matrix, design.group) for v in values]
     parts = []
     for question in design.questions:
-        result = _rows(test, unit, names, question.contrast, method)
+        result = blank_rows(test, unit, names, question.contrast, method)
         result["n_patients"], result["reason"] = question.n_patients, question.reason
         if question.weights is not None:
             w = question.weights
             good = np.array([f.converged for f in fits])
             effect = np.array([f.beta @ w if f.converged else np.nan for f in fits])
             se = np.array([np.sqrt(w @ f.cov @ w) if f.converged else np.nan for f in fits])
-            _wald(result, effect, se, design.df)
+            wald(result, effect, se, design.df)
             result["converged"] = good
             result["reason"] = [None if f.converged else f.reason for f in fits]
             if cells is not None:
-                _blank_separated(result, [is_separated(y, cells[1], design.matrix, w) for y in cells[0]])
+                blank_separated(result, [is_separated(y, cells[1], design.matrix, w) for y in cells[0]])
         parts.append(result)
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
-def _exact(
-    test: str, unit: str, values: pd.DataFrame, observed: pd.DataFrame, design: Design, seed: int
+def _by_patient(
+    test: str, unit: str, values: pd.DataFrame, observed: pd.DataFrame, design: Design, seed: int, cells: Cells | None
 ) -> pd.DataFrame:
-    """Sign flips and signed ranks within an arm, relabelling between arms."""
+    """Tests of per-patient differences: t and exact ones, within an arm and between arms."""
     parts = []
     names = [str(n) for n in values.index]
     for question in design.questions:
         c = question.contrast
         sides = [differences(values, observed, arm, c.timepoint, c.baseline).to_numpy(float) for arm in c.arms]
         if len(sides) == 1:
-            tested = {"signflip": sign_flip(sides[0], seed=seed), "signedrank": signed_rank(sides[0])}
+            tested = {
+                "paired": ("moderated paired t", moderated_paired(sides[0])),
+                "signflip": ("exact sign flips", sign_flip(sides[0], seed=seed)),
+                "signedrank": ("exact signed-rank", signed_rank(sides[0])),
+            }
         else:
-            tested = {"relabelling": relabel(sides[0], sides[1], seed=seed)}
-        for method, found in tested.items():
-            parts.append(_from_tested(f"{test}_{method}", unit, names, c, f"exact {method}", found))
+            tested = {
+                "paired": ("Welch t of paired differences", welch(sides[0], sides[1])),
+                "relabelling": ("exact relabelling", relabel(sides[0], sides[1], seed=seed)),
+            }
+        for suffix, (method, found) in tested.items():
+            result = from_tested(f"{test}_{suffix}", unit, names, c, method, found)
+            if suffix == "paired" and cells is not None and question.weights is not None:
+                w = question.weights
+                blank_separated(result, [is_separated(y, cells[1], design.matrix, w) for y in cells[0]])
+            parts.append(result)
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-
-
-_NUMBERS = ["effect", "effect_low", "effect_high", "se", "df", "p", "p_floor"]
-
-
-def _rows(test: str, unit: str, names: list[str], contrast: Contrast, method: str) -> pd.DataFrame:
-    table = pd.DataFrame({"population": names})
-    table["test"], table["contrast"], table["effect_unit"], table["method"] = test, contrast.name, unit, method
-    table["feature"] = None
-    table[[*_NUMBERS, "fdr"]] = np.nan
-    table["converged"], table["separated"], table["n_patients"], table["reason"] = False, False, 0, None
-    return table
-
-
-def _unanswered(test: str, unit: str, names: list[str], design: Design, method: str) -> pd.DataFrame:
-    parts = [
-        _rows(test, unit, names, q.contrast, method).assign(n_patients=q.n_patients, reason=q.reason)
-        for q in design.questions
-    ]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
-
-
-def _wald(table: pd.DataFrame, effect: Floats, se: Floats, df: int, level: float = 0.95) -> None:
-    half = stats.t.ppf(0.5 + level / 2, df) * se
-    table["effect"], table["effect_low"], table["effect_high"] = effect, effect - half, effect + half
-    table["se"], table["df"], table["p_floor"] = se, float(df), 0.0
-    table["p"] = 2 * stats.t.sf(np.abs(effect) / se, df)
-
-
-def _from_tested(
-    test: str, unit: str, names: list[str], contrast: Contrast, method: str, found: Tested
-) -> pd.DataFrame:
-    table = _rows(test, unit, names, contrast, method)
-    table["n_patients"], table["effect"] = found.n, found.effect
-    table["effect_low"], table["effect_high"] = found.low, found.high
-    table["se"], table["df"], table["p"], table["p_floor"] = found.se, found.df, found.p, found.p_floor
-    table["converged"], table["reason"] = np.isfinite(found.p), found.reason
-    return table
