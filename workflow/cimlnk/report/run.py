@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -61,7 +62,9 @@ class Run:
 
     def gates(self, modality: str) -> pd.DataFrame:
         """Gate tables of all samples."""
-        parts = [read_table(p) for n, p in sorted(self.files.items()) if n.startswith(f"{modality}/gates/")]
+        parts = [
+            read_table(p) for n, p in sorted(self.files.items()) if re.fullmatch(rf"{modality}/gates/[^/]+\.parquet", n)
+        ]
         parts = [p for p in parts if len(p)]
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
