@@ -27,11 +27,11 @@ def population_counts(populations: pd.DataFrame, names: list[str] | None = None)
         sample, population, n_cells, moved (sum of 1 - c), doubt (sum of c (1 - c)), root_doubt (sum of its square
         roots): every sample × every name, sorted.
     """
-    table = populations[["sample", "population"]].astype(str)
+    table = populations[["sample", "population"]].astype(str).astype("category")
     confidence = populations["confidence"].to_numpy(float).clip(0.0, 1.0)
     spread = confidence * (1.0 - confidence)
     table = table.assign(n_cells=1.0, moved=1.0 - confidence, doubt=spread, root_doubt=np.sqrt(spread))
-    counted = table.groupby(["sample", "population"], sort=True)[list(_SUMS)].sum()
+    counted = table.groupby(["sample", "population"], sort=True, observed=True)[list(_SUMS)].sum()
     every = sorted(set(names) if names is not None else set(table["population"]))
     index = pd.MultiIndex.from_product([sorted(set(table["sample"])), every], names=["sample", "population"])
     return counted.reindex(index, fill_value=0.0).reset_index()

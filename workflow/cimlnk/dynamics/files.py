@@ -6,6 +6,8 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+import pandas as pd
+
 from cimlnk.common.tables import read_table, write_table
 
 from .abundance import make_abundance
@@ -18,6 +20,11 @@ from .power import power_table
 from .tables import ABUNDANCE, CURVES, DIVERSITY, FOLDS, KINETICS, POWER, SCALES, TESTS
 
 PathLike = str | Path
+
+
+def _cells(path: PathLike) -> pd.DataFrame:
+    """POPULATIONS without the cell ids: millions of strings that nothing here asks for."""
+    return pd.read_parquet(path, columns=["sample", "population", "confidence"])
 
 
 def write_abundance(
@@ -35,7 +42,7 @@ def write_abundance(
 ) -> None:
     """Write ABUNDANCE and FOLDS; `populations` and `summaries` are in the order of `modalities`."""
     table = make_abundance(
-        dict(zip(modalities, map(read_table, populations), strict=True)),
+        dict(zip(modalities, map(_cells, populations), strict=True)),
         dict(zip(modalities, map(read_table, summaries), strict=True)),
         read_table(samples),
         read_table(counts),
