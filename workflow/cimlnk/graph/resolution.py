@@ -19,7 +19,7 @@ from .kernels import leiden as kernel
 from .nearest import knn
 from .tasks import Pool, pool
 
-RESOLUTIONS = (0.05, 0.1, 0.2, 0.35, 0.6, 1.0, 1.5, 2.5)
+RESOLUTIONS = (0.05, 0.1, 0.2, 0.35, 0.5, 0.65, 0.8, 1.0, 1.3, 1.7, 2.5)
 SUPPORTED = 0.75  # Hennig 2007: a cluster with a smaller mean Jaccard index is not to be trusted
 MOST = 0.9  # share of the cells that must lie in supported clusters
 STABLE = 0.5  # least stability above structureless data

@@ -1,0 +1,158 @@
+"""One method on one matrix in one process: ``one.py METHOD X.npy THREADS REPEATS OUT``.
+
+Prints a line of JSON with wall and CPU seconds per stage of every repeat (the first is cold), peak memory, recall and
+modularity; writes the labels of the last repeat to OUT. Runs under the workflow's interpreter or under the peers'.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import resource
+import sys
+import time
+
+METHOD, MATRIX, THREADS, REPEATS, OUT = sys.argv[1:6]
+for name in ("OMP_NUM_THREADS", "OPENBLAS_NUM_THREADS", "NUMBA_NUM_THREADS"):
+    os.environ[name] = "1" if METHOD == "cimlnk" and name == "OPENBLAS_NUM_THREADS" else THREADS
+
+import numpy as np  # noqa: E402  (the thread numbers above must be set first)
+
+K = 15
+
+
+class Clock:
+    """Wall and CPU seconds per stage."""
+
+    def __init__(self):
+        self.stages = {}
+
+    def __call__(self, stage, function):
+        wall, cpu = time.perf_counter(), time.process_time()
+        result = function()
+        self.stages[stage] = [round(time.perf_counter() - wall, 3), round(time.process_time() - cpu, 3)]
+        return result
+
+
+def cimlnk(X, clock):
+    from cimlnk.graph import knn, leiden, weights
+
+    lists = clock("neighbours", lambda: knn(X, K, threads=int(THREADS)))
+    # scanpy's n_neighbors = 15 counts the cell itself: 14 others make the graph
+    W = clock("graph", lambda: weights(lists.first(K - 1), threads=int(THREADS)))
+    found = clock("leiden", lambda: leiden(W, order=lists.order, threads=int(THREADS)))
+    return found.labels, W, lists.distances
+
+
+def sketch(X, clock):
+    from cimlnk.graph import knn, leiden, transfer, weights
+    from cimlnk.graph import sketch as draw
+
+    rows = clock("sketch", lambda: draw(X, 200_000))
+    lists = clock("neighbours", lambda: knn(np.asarray(X[rows]), K, threads=int(THREADS)))
+    W = clock("graph", lambda: weights(lists.first(K - 1), threads=int(THREADS)))
+    found = clock("leiden", lambda: leiden(W, order=lists.order, threads=int(THREADS)))
+    return clock("transfer", lambda: transfer(X, rows, found.labels, threads=int(THREADS))).labels, None, None
+
+
+def scanpy(X, clock, flavor):
+    import anndata
+    import scanpy as sc
+
+    adata = anndata.AnnData(X)
+    clock("neighbours", lambda: sc.pp.neighbors(adata, n_neighbors=K, use_rep="X"))
+    options = {"flavor": "igraph", "directed": False} if flavor == "igraph" else {"flavor": "leidenalg"}
+    clock("leiden", lambda: sc.tl.leiden(adata, resolution=1.0, n_iterations=2, **options))
+    return adata.obs["leiden"].cat.codes.to_numpy(), adata.obsp["connectivities"], adata.obsp["distances"]
+
+
+def phenograph(X, clock):
+    import phenograph as peer
+
+    return clock("all", lambda: peer.cluster(X, k=30, n_jobs=int(THREADS), seed=0))[0], None, None
+
+
+def parc(X, clock):
+    import parc as peer
+
+    def go():
+        model = peer.PARC(X, num_threads=int(THREADS), random_seed=0)
+        model.run_PARC()
+        return np.array(model.labels)
+
+    return clock("all", go), None, None
+
+
+def flowsom(X, clock):
+    import anndata
+    import flowsom as peer
+
+    def go():
+        data = anndata.AnnData(X)
+        data.var_names = [f"m{i}" for i in range(X.shape[1])]
+        data.var["pretty_colnames"] = data.var["channel"] = data.var["marker"] = data.var_names
+        model = peer.models.FlowSOMEstimator(n_clusters=30, seed=0, xdim=10, ydim=10)
+        return np.asarray(model.fit_predict(data.X))
+
+    return clock("all", go), None, None
+
+
+def recall(X, distances, queries=1000):
+    """Share of the true K neighbours found by distance, on random rows; scanpy stores K - 1 of them."""
+    import scipy.sparse as sp
+
+    q = np.random.default_rng(1).choice(len(X), min(queries, len(X)), replace=False)
+    square = np.einsum("ij,ij->i", X, X)
+    hits = []
+    for a in range(0, len(q), 20):
+        rows = q[a : a + 20]
+        d = square[None] + square[rows, None] - 2 * X[rows] @ X.T
+        d[np.arange(len(rows)), rows] = np.inf
+        if sp.issparse(distances):
+            for i, row in enumerate(rows):
+                found = distances[row].data
+                k = len(found)
+                hits.append(np.mean(found**2 <= np.partition(d[i], k - 1)[k - 1] * (1 + 1e-4) + 1e-5))
+        else:
+            kth = np.partition(d, K - 1, axis=1)[:, K - 1]
+            hits.extend((distances[rows] ** 2 <= kth[:, None] * (1 + 1e-4) + 1e-5).mean(axis=1))
+    return float(np.mean(hits))
+
+
+def modularity(W, labels):
+    strength = np.asarray(W.sum(axis=1)).ravel().astype(np.float64)
+    total = strength.sum()
+    rows = np.repeat(np.arange(W.shape[0]), np.diff(W.indptr))
+    inside = W.data[labels[rows] == labels[W.indices]].sum(dtype=np.float64)
+    return float(inside / total - np.square(np.bincount(labels, strength) / total).sum())
+
+
+METHODS = {
+    "cimlnk": cimlnk,
+    "cimlnk sketch": sketch,
+    "scanpy igraph": lambda X, clock: scanpy(X, clock, "igraph"),
+    "scanpy leidenalg": lambda X, clock: scanpy(X, clock, "leidenalg"),
+    "PhenoGraph": phenograph,
+    "PARC": parc,
+    "FlowSOM": flowsom,
+}
+
+
+def main():
+    start = time.perf_counter()
+    X = np.load(MATRIX, mmap_mode="r" if "sketch" in METHOD else None)
+    runs = []
+    for _ in range(int(REPEATS)):
+        clock = Clock()
+        labels, W, distances = METHODS[METHOD](X, clock)
+        runs.append(clock.stages)
+    peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1048576
+    np.save(OUT, np.asarray(labels, np.int32))
+    record = {"runs": runs, "process": round(time.perf_counter() - start, 2), "peak_gb": round(peak, 2)}
+    if W is not None:
+        record["modularity"] = round(modularity(W, np.asarray(labels)), 5)
+        record["recall"] = round(recall(X, distances), 4)
+    print(json.dumps(record))
+
+
+main()

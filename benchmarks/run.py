@@ -1,0 +1,221 @@
+"""The engine beside its peers, in one run: ``./run bench [--quick] [--docs]``.
+
+Every method runs in a process of its own, twice (cold, then warm) where it takes less than a minute; the peers that the
+workflow does not need get an environment of their own under ``benchmarks/out/peers`` (``benchmarks/peers.txt``).
+Results go to ``benchmarks/out/results.json``; ``--docs`` also writes ``docs/benchmarks.md`` and its plot.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import os
+import platform
+import subprocess
+import sys
+import time
+from importlib.metadata import version
+from pathlib import Path
+
+import numpy as np
+from data import make
+from scipy.optimize import linear_sum_assignment
+
+HERE = Path(__file__).parent
+ROOT = HERE.parent
+OUT = HERE / "out"
+sys.path.insert(0, str(ROOT / "workflow"))
+OWN = ("cimlnk", "cimlnk sketch", "scanpy igraph", "scanpy leidenalg")
+SHOWN = ("numpy", "scipy", "numba", "scanpy", "pynndescent", "umap-learn", "igraph", "leidenalg")
+
+QUICK = [
+    ("cytof", 100_000, ["cimlnk", "scanpy igraph", "scanpy leidenalg"]),
+    ("rna", 100_000, ["cimlnk", "scanpy igraph"]),
+    ("cytof", 300_000, ["cimlnk"]),
+]
+FULL = [
+    ("cytof", 100_000, ["cimlnk", "scanpy igraph", "scanpy leidenalg", "PhenoGraph", "PARC", "FlowSOM"]),
+    ("cytof", 300_000, ["cimlnk", "scanpy igraph", "scanpy leidenalg", "FlowSOM"]),
+    ("cytof", 1_000_000, ["cimlnk", "cimlnk sketch", "scanpy igraph"]),
+    ("cytof", 3_000_000, ["cimlnk", "cimlnk sketch"]),
+    ("rna", 100_000, ["cimlnk", "scanpy igraph", "PhenoGraph"]),
+    ("rna", 300_000, ["cimlnk", "scanpy igraph"]),
+]
+
+
+def peers_python() -> str:
+    """The interpreter of the peers' environment, made on first use."""
+    folder = OUT / "peers"
+    python = folder / "bin" / "python"
+    if not python.exists():
+        subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
+        subprocess.run([str(python), "-m", "pip", "install", "-q", "-r", str(HERE / "peers.txt")], check=True)
+    return str(python)
+
+
+def measure(method: str, stem: Path, threads: int, repeats: int, limit: int) -> dict:
+    """One process of one method; a failure or a time-out is a result too, with its last line as reason."""
+    labels = OUT / "labels.npy"
+    python = sys.executable if method in OWN else peers_python()
+    command = [python, str(HERE / "one.py"), method, f"{stem}_X.npy", str(threads), str(repeats), str(labels)]
+    environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow"), "PYTHONWARNINGS": "ignore"}
+    try:
+        done = subprocess.run(command, env=environment, capture_output=True, text=True, timeout=limit)
+    except subprocess.TimeoutExpired:
+        return {"failed": f"stopped after {limit} s"}
+    if done.returncode != 0:
+        return {"failed": done.stderr.strip().splitlines()[-1][:200] if done.stderr.strip() else "no message"}
+    record = json.loads(done.stdout.strip().splitlines()[-1])
+    return record | scores(np.load(f"{stem}_y.npy"), np.load(labels))
+
+
+def scores(y: np.ndarray, labels: np.ndarray) -> dict:
+    """ARI, mean F1 after the best one-to-one assignment (Weber & Robinson 2016), the same for populations <= 0.5 %."""
+    from cimlnk.graph.agreement import adjusted_rand, contingency
+
+    labels = labels - labels.min()
+    c = contingency(y.astype(np.int64), labels.astype(np.int64)).astype(float)
+    total = c.sum(axis=1, keepdims=True) + c.sum(axis=0, keepdims=True)
+    f1 = 2 * c / np.maximum(total, 1)
+    rows, columns = linear_sum_assignment(-f1)
+    best = np.zeros(len(c))
+    best[rows] = f1[rows, columns]
+    rare = c.sum(axis=1) <= 0.005 * c.sum()
+    return {
+        "clusters": int((c.sum(axis=0) > 0).sum()),
+        "ari": round(adjusted_rand(y.astype(np.int64), labels.astype(np.int64)), 3),
+        "f1": round(float(best.mean()), 3),
+        "f1_rare": round(float(best[rare].mean()), 3),
+    }
+
+
+def seconds(record: dict, which: int, kind: int) -> float:
+    """Wall (0) or CPU (1) seconds of the first (0) or last (-1) repeat."""
+    return sum(stage[kind] for stage in record["runs"][which].values())
+
+
+def table(results: list[dict]) -> str:
+    """The Markdown table."""
+    head = (
+        "| data | cells | method | warm s | warm CPU s | cold s | neighbours s | Leiden s | peak GB | recall@15 "
+        "| modularity | clusters | ARI | mean F1 | rare F1 |\n" + "| --- " * 15 + "|\n"
+    )
+    lines = []
+    for r in results:
+        start = f"| {r['data']} | {r['cells']:,} | {r['method']} |"
+        if "failed" in r:
+            lines.append(f"{start} {r['failed']} |" + " |" * 11)
+            continue
+        last = r["runs"][-1]
+        warm = f"{seconds(r, -1, 0):.1f} | {seconds(r, -1, 1):.1f}" if len(r["runs"]) > 1 else "– | –"
+        parts = [f"{last[s][0]:.1f}" if s in last else "–" for s in ("neighbours", "leiden")]
+        recall, modularity = r.get("recall", "–"), r.get("modularity", "–")
+        lines.append(
+            f"{start} {warm} | {seconds(r, 0, 0):.1f} | {parts[0]} | {parts[1]} | {r['peak_gb']} "
+            f"| {recall} | {modularity} | {r['clusters']} | {r['ari']} | {r['f1']} | {r['f1_rare']} |"
+        )
+    return head + "\n".join(lines) + "\n"
+
+
+def exponents(results: list[dict]) -> list[str]:
+    """Growth of the CPU time with the number of cells, per method and kind of data."""
+    lines = []
+    for data in ("cytof", "rna"):
+        for method in dict.fromkeys(r["method"] for r in results):
+            rows = [r for r in results if r["data"] == data and r["method"] == method and "failed" not in r]
+            if len(rows) > 1:
+                x, t = np.log([r["cells"] for r in rows]), np.log([seconds(r, -1, 1) for r in rows])
+                lines.append(
+                    f"{method}, {data}, {rows[0]['cells']:,} to {rows[-1]['cells']:,}: {np.polyfit(x, t, 1)[0]:.2f}"
+                )
+    return lines
+
+
+def machine(threads: int) -> str:
+    """The machine and the versions in one line."""
+    cpu = platform.processor() or platform.machine()
+    info = Path("/proc/cpuinfo")
+    if info.exists():
+        cpu = next((x.split(":")[1].strip() for x in info.read_text().splitlines() if x.startswith("model name")), cpu)
+    load = f", load average at the start {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
+    packages = ", ".join(f"{p} {version(p)}" for p in SHOWN)
+    return f"{cpu}, {threads} threads{load}; Python {platform.python_version()}, {packages}."
+
+
+def plot(results: list[dict], path: Path) -> None:
+    """CPU seconds over cells, one line per method."""
+    import matplotlib
+
+    matplotlib.use("Agg")
+    matplotlib.rcParams["svg.hashsalt"] = "benchmarks"
+    import matplotlib.pyplot as plt
+
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True)
+    for axis, data in zip(axes, ("cytof", "rna"), strict=True):
+        for method in dict.fromkeys(r["method"] for r in results):
+            rows = [r for r in results if r["data"] == data and r["method"] == method and "failed" not in r]
+            if rows:
+                axis.loglog([r["cells"] for r in rows], [seconds(r, -1, 1) for r in rows], "o-", label=method, ms=4)
+        axis.set_title({"cytof": "35 markers", "rna": "50 components"}[data])
+        axis.set_xlabel("cells")
+        axis.grid(alpha=0.3)
+    axes[0].set_ylabel("CPU seconds, matrix to labels")
+    axes[0].legend(fontsize=7, frameon=False)
+    figure.tight_layout()
+    figure.savefig(path, metadata={"Date": None})
+    plt.close(figure)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--quick", action="store_true", help="five minutes: 100,000 and 300,000 cells, scanpy only")
+    parser.add_argument("--docs", action="store_true", help="write docs/benchmarks.md and its plot")
+    parser.add_argument("--threads", type=int, default=2)
+    parser.add_argument("--limit", type=int, default=1200, help="seconds after which a method is stopped")
+    parser.add_argument("--only", metavar="DATA:CELLS:METHOD,...", help="one matrix; added to the stored results")
+    options = parser.parse_args()
+    OUT.mkdir(exist_ok=True)
+    about = machine(options.threads)
+    print(about)
+    results: list[dict] = []
+    plan = QUICK if options.quick else FULL
+    stored = OUT / "results.json"
+    if options.only:
+        data, cells, names = options.only.split(":")
+        plan = [(data, int(cells), names.split(","))]
+        if stored.exists():
+            results = json.loads(stored.read_text())["results"]
+    for data, cells, methods in plan:
+        stem = make(OUT / "data", data, cells)
+        for method in methods:
+            slow = method == "scanpy leidenalg" or method not in OWN
+            start = time.perf_counter()
+            record = measure(method, stem, options.threads, 1 if slow else 2, options.limit)
+            key = {"data": data, "cells": cells, "method": method}
+            results = [r for r in results if not key.items() <= r.items()] + [key | record]
+            stored.write_text(json.dumps({"about": about, "results": results}, indent=1))
+            note = record.get("failed") or f"{seconds(record, -1, 0):.1f} s, {seconds(record, -1, 1):.1f} CPU s"
+            print(f"{data} {cells:,} {method}: {note} ({time.perf_counter() - start:.0f} s in all)", flush=True)
+    print(table(results))
+    print("\n".join(exponents(results)))
+    if options.docs:
+        results.sort(key=lambda r: (r["data"], r["cells"]))
+        write_docs(about, results, "./run bench " + " ".join(f"'{a}'" if " " in a else a for a in sys.argv[1:]))
+
+
+def write_docs(about: str, results: list[dict], command: str) -> None:
+    """The page with the table, between its fixed introduction and the notes kept by hand."""
+    page = ROOT / "docs" / "benchmarks.md"
+    plot(results, ROOT / "docs" / "benchmarks.svg")
+    growth = "\n".join(f"- {line}" for line in exponents(results))
+    made = (
+        f"Made by `{command}` on: {about}\n\n{table(results)}\n![CPU seconds over cells](benchmarks.svg)\n\n"
+        f"Growth exponents of the CPU time:\n\n{growth}\n"
+    )
+    before, _, rest = page.read_text().partition("<!-- table -->\n")
+    _, _, after = rest.partition("<!-- end of table -->\n")
+    page.write_text(f"{before}<!-- table -->\n{made}<!-- end of table -->\n{after}")
+
+
+if __name__ == "__main__":
+    main()
