@@ -40,6 +40,24 @@ def test_highest_valley_keeps_cells_with_spillover_on_the_negative_side():
     assert (nk < cut.value).mean() > 0.99 and (t > cut.value).mean() > 0.99
 
 
+def test_a_small_population_is_spared_where_it_overlaps_a_large_one():
+    rng = np.random.default_rng(8)
+    kept = {}
+    for spare in (None, "below"):
+        shares = []
+        for _ in range(10):
+            nk, t = counts_scale(rng, 2.4, 0.5, 700), counts_scale(rng, 5.0, 0.5, 9000)
+            cut = valley_threshold(np.concatenate([nk, t]), "highest", rng, 0, spare)
+            assert cut is not None and (t > cut.value).mean() > 0.99
+            shares.append((nk < cut.value).mean())
+        kept[spare] = np.mean(shares)
+    # where both are equally far in spreads (3.7) 99.5 % of the small one would be kept; the valley itself keeps fewer
+    assert kept["below"] > max(kept[None], 0.95)
+    large = np.concatenate([counts_scale(rng, 2.4, 0.5, 9000), counts_scale(rng, 5.0, 0.5, 700)])
+    one, two = (valley_threshold(large, "highest", np.random.default_rng(0), 0, s) for s in (None, "below"))
+    assert one == two  # a large population on the kept side is spared by the valley already
+
+
 def test_lowest_valley_keeps_dim_and_bright_together():
     rng = np.random.default_rng(2)
     negative, dim, bright = (counts_scale(rng, level, 0.35, n) for level, n in ((0.1, 4000), (3.4, 900), (5.4, 150)))

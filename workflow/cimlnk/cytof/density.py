@@ -22,6 +22,7 @@ MIN_Z = 4.0  # and be deeper than counting noise allows
 MIN_PEAK = 15.0  # events (effective) a peak must hold
 POSITIVE = 1.8  # a lone mode above this (15 counts at cofactor 5) is called positive, below it negative
 DOUBTFUL = (1.8, 3.5)  # without a second mode, a cut between negative and positive lies in here (15 to 80 counts)
+CLIMB = 0.25  # how far up the smaller peak a threshold may climb to spare the population it keeps
 FLAT = 0.02  # share of the smaller peak by which a valley's floor may rise and still be floor
 
 Which = Literal["lowest", "highest", "deepest"]
@@ -118,8 +119,15 @@ def choose(split: Split, which: Which) -> int | None:
     return split.valleys[int(np.argmin(contrast))]
 
 
-def valley_threshold(values: Floats, which: Which, rng: np.random.Generator, bootstraps: int) -> Threshold | None:
+def valley_threshold(
+    values: Floats, which: Which, rng: np.random.Generator, bootstraps: int, spare: Side | None = None
+) -> Threshold | None:
     """Threshold at a valley, or None if there is none.
+
+    A valley lies nearer to the smaller of its two populations, and cuts into it where they overlap. With `spare` (the
+    side that is kept) the threshold moves away from that side's peak until it is as many spreads from one peak as from
+    the other (each peak's spread where it faces the valley), as far as the density stays within a quarter of the
+    smaller peak above the valley's floor.
 
     The interval covers the floor of the valley (density within 2 % of the smaller peak above its minimum, where the
     place of the cut is arbitrary) and the 95 % range of the valley over multinomial resamples of the histogram.
@@ -139,14 +147,28 @@ def valley_threshold(values: Floats, which: Which, rng: np.random.Generator, boo
     while right < len(floor) - 1 and floor[right + 1]:
         right += 1
     low, high = float(GRID[a + left]), float(GRID[a + right])
+    value = float(GRID[at]) if spare is None else _spare(values, split, (a, at, b), 1 if spare == "below" else -1)
     if bootstraps:
         n = int(counts.sum())
         draws = rng.multinomial(n, counts / n, size=bootstraps).astype(np.float64)
         f = smooth(draws, split.bandwidth)
         places = np.array([GRID[_floor(row, a, b)] for row in f])
         low, high = min(low, float(np.quantile(places, 0.025))), max(high, float(np.quantile(places, 0.975)))
-    value = float(GRID[at])
     return Threshold(value, min(low, value), max(high, value), "valley")
+
+
+def _spare(values: Floats, split: Split, places: tuple[int, int, int], step: int) -> float:
+    a, at, b = places
+    left, valley, right = float(GRID[a]), float(GRID[at]), float(GRID[b])
+    sd_left = _side_sd(values[(values >= left) & (values < valley)], left, upper=True)
+    sd_right = _side_sd(values[(values <= right) & (values >= valley)], right, upper=False)
+    wanted = (left * sd_right + right * sd_left) / (sd_left + sd_right)
+    f = split.density
+    free = f <= f[at] + CLIMB * (min(f[a], f[b]) - f[at])
+    i = at
+    while a < i + step < b and free[i + step] and (wanted - GRID[i + step]) * step > 0:
+        i += step
+    return float(GRID[i])
 
 
 def lone_edge(values: Floats, side: Side, sds: float = 4.0) -> Threshold:

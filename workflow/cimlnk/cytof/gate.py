@@ -231,7 +231,11 @@ def _one(
     rng: np.random.Generator,
     pooled: Threshold | None,
 ) -> Threshold:
-    own = valley_threshold(values, cut.spec.valley, rng, bootstraps) if n >= least else None  # type: ignore[arg-type]
+    spec = cut.spec
+    own = None
+    if n >= least:
+        spare = spec.keep if spec.spare else None
+        own = valley_threshold(values, spec.valley, rng, bootstraps, spare)  # type: ignore[arg-type]
     trusted = pooled is not None and pooled.method == "valley"
     if own is not None:
         if trusted and pooled is not None and abs(own.value - pooled.value) > AGREE:

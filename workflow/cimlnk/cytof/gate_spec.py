@@ -12,7 +12,7 @@ from cimlnk.common.errors import Plain, Problems, UserError
 
 from .panel import Channel, Matched
 
-KEYS = ("node", "role", "markers", "keep", "valley", "look_at", "sds")
+KEYS = ("node", "role", "markers", "keep", "valley", "spare", "look_at", "sds")
 KEEPS = ("above", "below", "not_all_above", "singlets", "within")
 VALLEYS = ("deepest", "lowest", "highest")
 IDENTITY = "nk_identity"
@@ -30,6 +30,7 @@ class Node:
     valley: str = "deepest"
     look_at: str | None = None
     sds: float = 4.0
+    spare: bool = False
 
     def channels(self, matched: Matched, identity: str) -> list[Channel]:
         """The panel's channels of this node, in the order of the file (markers) or of the panel (role)."""
@@ -99,11 +100,20 @@ def _node(path: Path, i: int, entry: dict[str, Any], earlier: list[str], problem
     look_at = entry.get("look_at")
     if look_at is not None and look_at not in earlier:
         problems.add(path, f"{where}.look_at", look_at, "an earlier node", earlier)
+    if not isinstance(entry.get("spare", False), bool):
+        problems.add(path, f"{where}.spare", entry["spare"], "true or false")
     sds = entry.get("sds", 4.0)
     if isinstance(sds, bool) or not isinstance(sds, int | float) or not sds > 0:
         problems.add(path, f"{where}.sds", sds, "a positive number")
     if len(problems.errors) > before:
         return None
     return Node(
-        str(name), entry.get("role"), tuple(markers), entry["keep"], entry.get("valley", "deepest"), look_at, float(sds)
+        node=str(name),
+        role=entry.get("role"),
+        markers=tuple(markers),
+        keep=entry["keep"],
+        valley=entry.get("valley", "deepest"),
+        look_at=look_at,
+        sds=float(sds),
+        spare=entry.get("spare", False),
     )
