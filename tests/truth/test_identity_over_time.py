@@ -8,7 +8,9 @@ import pytest
 from cimlnk.dynamics.links_clusters import merge_unseparated
 from cimlnk.dynamics.links_course import (
     Course,
+    PairLinks,
     cluster_times,
+    mixings,
     shuffled_labels,
     shuffled_times,
     summaries,
@@ -77,9 +79,14 @@ def cluster(x: np.ndarray, timepoint: str) -> np.ndarray:
     return merge_unseparated(x, leiden(weights(lists, threads=1), 0.5, order=lists.order, threads=1).labels)
 
 
+def linked(course: Course, label: np.ndarray) -> dict[tuple[str, str], PairLinks]:
+    moments = summaries(course, label)
+    return supported_links(moments, course.pairs, SETTINGS, 0, "data", mixings(course, label, moments))
+
+
 def found_events(course: Course, name: np.ndarray, label: np.ndarray, least: float = 0.5) -> set[tuple[str, str, str]]:
     named = named_clusters(course, label, name)
-    links = supported_links(summaries(course, label), course.pairs, SETTINGS, 0, "data")
+    links = linked(course, label)
     found = set()
     for (a, b), result in links.items():
         for event, support in zip(result.events, result.event_support, strict=True):
@@ -106,7 +113,7 @@ def test_links_join_the_same_subset():
         course, name, _ = planted(seed)
         label = cluster_times(course, cluster)
         named = named_clusters(course, label, name)
-        for (a, b), result in supported_links(summaries(course, label), course.pairs, SETTINGS, 0, "data").items():
+        for (a, b), result in linked(course, label).items():
             for i, j in np.argwhere(result.support > 0.5):
                 total += 1
                 right += named[(a, int(i))][0][0] == named[(b, int(j))][0][0]  # A, A1 and A2 are one lineage
@@ -119,14 +126,10 @@ def test_controls_support_nothing():
     for seed in range(10):
         course, _, _ = planted(seed)
         label = cluster_times(course, cluster)
-        broken = supported_links(
-            summaries(shuffled_labels(course, label, seed), label), course.pairs, SETTINGS, 0, "shuffled labels"
-        )
+        broken = linked(shuffled_labels(course, label, seed), label)
         strongest_link.append(max(float(r.support.max()) for r in broken.values()))
         quiet = shuffled_times(course, seed)
-        still = supported_links(
-            summaries(quiet, cluster_times(quiet, cluster)), course.pairs, SETTINGS, 0, "shuffled times"
-        )
+        still = linked(quiet, cluster_times(quiet, cluster))
         strongest_event.append(max([s for r in still.values() for s in r.event_support], default=0.0))
     wrong = sum(s > 0.5 for s in strongest_event)
     print(f"\ncontrols: strongest link {max(strongest_link):.2f}, events above 0.5 in {wrong} of 10 courses")

@@ -290,6 +290,7 @@ rule dynamics_links:
             "dynamics/links_course",
             "dynamics/links_ancestry",
             "dynamics/links_clusters",
+            "dynamics/links_mixing",
             "dynamics/links_tables",
             "dynamics/links_write",
         ),

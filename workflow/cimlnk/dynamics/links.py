@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 from .transport import shares, transport
 
 Floats = NDArray[np.float64]
+MIXED = 0.1  # a subset that expands ten-fold has a tenth of its neighbours among the earlier cells
 
 
 class Summary(NamedTuple):
@@ -110,14 +111,21 @@ def link(
     min_share: float = 0.2,
     min_cells: int = 20,
     separation: float = 1.0,
+    mixed: tuple[Floats, Floats] | None = None,
 ) -> Linked:
     """Links between the clusters of two time points.
 
     Clusters drift, so an absolute threshold on the shift would be arbitrary. The scale is the distance to the nearest
     sibling at either time: a cluster may have become another if it moved by less than `reach` of that. The two
     halves of a split lie half their distance from the parent (ratio 0.5); a newborn beside an old cluster lies one
-    full distance from it (ratio 1). Among the possible links transport decides who came from whom: the cost is the
-    squared ratio, masses are shares of the cells, and the source may grow or shrink.
+    full distance from it (ratio 1).
+
+    The same cells may have been cut up differently at the two times, and then means say little. So a link is also
+    possible where cells lie among each other: one time's cells have the other's as neighbours, at least MIXED of
+    what thorough mixing gives, and at least `min_share` of those neighbours are in the cluster in question.
+
+    Among the possible links transport decides who came from whom: the cost is the squared ratio (less where cells are
+    mixed), masses are shares of the cells, and the source may grow or shrink.
 
     Parameters
     ----------
@@ -127,6 +135,8 @@ def link(
         A link must carry this share of the later cluster's ancestors or of the earlier one's descendants.
     min_cells, separation
         Smaller or indistinct clusters are never linked (:func:`sibling_distance`).
+    mixed
+        Forward and backward neighbour shares (:meth:`~cimlnk.dynamics.links_mixing.Mixing.shares`).
     """
     near_a, real_a = sibling_distance(earlier, min_cells, separation)
     near_b, real_b = sibling_distance(later, min_cells, separation)
@@ -136,11 +146,25 @@ def link(
     radius = np.sqrt(earlier.variance.sum(axis=1))[:, None]
     scale = np.where(np.isfinite(scale), scale, radius)
     ratio = shift / np.maximum(scale, 1e-12)
-    allowed = (ratio <= reach) & real_a[:, None] & real_b[None]
-    plan = transport(ratio**2, earlier.share, later.share, allowed=allowed)
+    near, cost = ratio <= reach, ratio**2
+    if mixed is not None:
+        among, part = _mixed(*mixed, min_share)
+        near |= among
+        cost = np.where(among, np.minimum(cost, (reach * (1 - part)) ** 2), cost)
+    allowed = near & real_a[:, None] & real_b[None]
+    plan = transport(cost, earlier.share, later.share, allowed=allowed)
     descendants, ancestors = shares(plan)
     linked = allowed & ((descendants >= min_share) | (ancestors >= min_share))
     return Linked(ratio, plan, descendants, ancestors, linked)
+
+
+def _mixed(forward: Floats, backward: Floats, min_share: float) -> tuple[NDArray[np.bool_], Floats]:
+    """Where cells of the two times lie among each other, and the larger of the two shares of neighbours."""
+    ahead, back = forward.sum(axis=0, keepdims=True), backward.sum(axis=1, keepdims=True)
+    of_ancestors = np.divide(forward, ahead, out=np.zeros_like(forward), where=ahead > 0)
+    of_descendants = np.divide(backward, back, out=np.zeros_like(backward), where=back > 0)
+    among = ((ahead >= MIXED) & (of_ancestors >= min_share)) | ((back >= MIXED) & (of_descendants >= min_share))
+    return among, np.maximum(of_ancestors, of_descendants)
 
 
 class Event(NamedTuple):

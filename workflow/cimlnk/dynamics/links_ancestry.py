@@ -17,6 +17,9 @@ from .transport import shares, transport
 
 Floats = NDArray[np.float64]
 MIN_CELLS = 20
+# Named subsets are states that cells pass through, so here growth costs as much as becoming the typical other subset
+# (Waddington-OT's default); else the few cells of a name in the product would found all later ones of that name.
+GROWTH_PRICE = 1.0
 
 
 def ancestry(
@@ -145,7 +148,9 @@ def _step(
     if not len(a) or not len(b):
         return whole
     square = ((before.mean[a][:, None] - after.mean[b][None]) ** 2).sum(axis=-1)
-    plan = transport(square / max(scale, 1e-12), before.share[a] / before.share[a].sum(), after.share[b])
+    plan = transport(
+        square / max(scale, 1e-12), before.share[a] / before.share[a].sum(), after.share[b], relax_source=GROWTH_PRICE
+    )
     _, ancestors = shares(plan)
     whole[np.ix_(a, b)] = ancestors
     return whole

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 from cimlnk.common.seeds import rng
 
 from .links import Event, Linked, Summary, events, link, profile, summarise
+from .links_mixing import Mixing, mixing
 
 Cluster = Callable[[NDArray[np.floating], str], NDArray[np.integer]]
 
@@ -74,7 +75,12 @@ def summaries(course: Course, label: NDArray[np.integer]) -> dict[str, Summary]:
 
 
 def supported_links(
-    moments: Mapping[str, Summary], pairs: Sequence[tuple[str, str]], settings: Mapping[str, Any], seed: int, name: str
+    moments: Mapping[str, Summary],
+    pairs: Sequence[tuple[str, str]],
+    settings: Mapping[str, Any],
+    seed: int,
+    name: str,
+    mixed: Mapping[tuple[str, str], Mixing] | None = None,
 ) -> dict[tuple[str, str], PairLinks]:
     """Links and events in the data and the share of bootstraps that have them.
 
@@ -88,6 +94,8 @@ def supported_links(
         reach, min_share, bootstraps.
     name
         Names the random stream (the control must not reuse the data's).
+    mixed
+        Neighbours across time (:func:`mixings`); None: links by profiles alone.
     """
     options = {"reach": settings["reach"], "min_share": settings["min_share"]}
     both = {p: shared_patients(moments[p[0]], moments[p[1]]) for p in pairs}
@@ -97,7 +105,7 @@ def supported_links(
     ) -> tuple[Linked, list[Event]]:
         used = weight * both[p] if (weight * both[p]).any() else both[p]
         a, b = profile(moments[p[0]], used, noise), profile(moments[p[1]], used, noise)
-        found = link(a, b, **options)
+        found = link(a, b, mixed=mixed[p].shares(used) if mixed is not None else None, **options)
         return found, events(found, a, b)
 
     patients = len(next(iter(moments.values())).counts) if moments else 0
@@ -116,6 +124,21 @@ def supported_links(
         p: PairLinks(found, times[p] / b, happened, [seen[p][(e.kind, e.cluster)] / b for e in happened])
         for p, (found, happened) in observed.items()
     }
+
+
+def mixings(
+    course: Course, label: NDArray[np.integer], moments: Mapping[str, Summary], threads: int = 1
+) -> dict[tuple[str, str], Mixing]:
+    """Neighbours across time for every pair of time points, among the patients that have both."""
+    found = {}
+    for a, b in course.pairs:
+        both = shared_patients(moments[a], moments[b]) > 0
+        rows = np.flatnonzero(np.isin(course.timepoint, [a, b]) & both[course.patient])
+        shape = (len(both), moments[a].counts.shape[1], moments[b].counts.shape[1])
+        found[(a, b)] = mixing(
+            course.features[rows], course.timepoint[rows] == b, label[rows], course.patient[rows], shape, threads
+        )
+    return found
 
 
 def shared_patients(earlier: Summary, later: Summary) -> NDArray[np.float64]:

@@ -70,7 +70,7 @@ def event_rows(links: Links, still: Links, named: Mapping[tuple[str, int], tuple
                     "partners": ", ".join(partners) or None,
                     "support": support,
                     "support_shuffled_time": max(same, default=0.0),
-                    "verdict": "shown" if support > max(0.5, *same, 0.0) else "not shown",
+                    "verdict": "shown" if support > 0.5 >= max(same, default=0.0) else "not shown",
                 }
             )
     return pd.DataFrame(rows)

@@ -19,7 +19,9 @@ from .links_ancestry import ancestry
 from .links_clusters import merge_unseparated
 from .links_course import (
     Course,
+    PairLinks,
     cluster_times,
+    mixings,
     pairs_of,
     shuffled_labels,
     shuffled_times,
@@ -114,13 +116,17 @@ def follow(
         return merge_unseparated(x, found.labels)
 
     label = cluster_times(course, cluster)
+
+    def supported(of: Course, own: NDArray[np.integer], which: str) -> dict[tuple[str, str], PairLinks]:
+        of_times = summaries(of, own)
+        mixed = mixings(of, own, of_times, threads)
+        return supported_links(of_times, of.pairs, settings, seed, f"{name}/{which}", mixed)
+
     moments = summaries(course, label)
-    links = supported_links(moments, course.pairs, settings, seed, f"{name}/data")
-    broken = summaries(shuffled_labels(course, label, derive(seed, name)), label)
-    control = supported_links(broken, course.pairs, settings, seed, f"{name}/shuffled labels")
+    links = supported(course, label, "data")
+    control = supported(shuffled_labels(course, label, derive(seed, name)), label, "shuffled labels")
     quiet = shuffled_times(course, derive(seed, name))
-    calm = summaries(quiet, cluster_times(quiet, cluster))
-    still = supported_links(calm, course.pairs, settings, seed, f"{name}/shuffled times")
+    still = supported(quiet, cluster_times(quiet, cluster), "shuffled times")
     named = named_clusters(course, label, label_of)
     joined = tracks(links, {t: s.counts.shape[1] for t, s in moments.items()})
     share = {t: profile(s).share for t, s in moments.items()}

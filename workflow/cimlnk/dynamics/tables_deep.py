@@ -148,7 +148,7 @@ EVENTS = Schema(
         "partners": ("str?", "children of a split, parents of a merge"),
         "support": ("float", "share of bootstraps with the event"),
         "support_shuffled_time": ("float", "highest of such events when cells exchange time points within patients"),
-        "verdict": ("str", "`shown` if support is above 0.5 and above the control's, else `not shown`"),
+        "verdict": ("str", "`shown` if support is above 0.5 and the control's is not, else `not shown`"),
     },
 )
 
