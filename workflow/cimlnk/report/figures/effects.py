@@ -20,10 +20,11 @@ def forest(tests: pd.DataFrame, unit: str, most: int = 36) -> Any:
     """
     plt = pyplot()
     rows = tests.dropna(subset=["effect"]).copy()
-    rank = {p: i for i, p in enumerate(order(rows["population"]))}
+    names = [*(["NK"] if (rows["population"] == "NK").any() else []), *order(rows["population"])]
+    rank = {p: i for i, p in enumerate(names)}
     rows["rank"] = rows["population"].map(rank)
     rows = rows.sort_values(["rank", "contrast"], kind="stable").head(most).iloc[::-1]
-    colour = colours(order(rows["population"]))
+    colour = colours(names)
     figure, axis = plt.subplots(figsize=(8.6, 0.24 * len(rows) + 1.1))
     y = np.arange(len(rows))
     sure = (rows["effect_low"] > 0) | (rows["effect_high"] < 0)
@@ -31,8 +32,8 @@ def forest(tests: pd.DataFrame, unit: str, most: int = 36) -> Any:
     axis.hlines(y, rows["effect_low"], rows["effect_high"], color=tones, linewidth=1.5)
     axis.scatter(rows["effect"], y, s=26, c=np.where(sure, tones, "white"), edgecolors=list(tones), zorder=3)
     axis.axvline(0, color="#777777", linewidth=0.8)
-    names = [f"{label(p)} · {c}" for p, c in zip(rows["population"], rows["contrast"], strict=True)]
-    axis.set_yticks(y, names, fontsize=7.5)
+    ticks = [f"{label(p)} · {c}" for p, c in zip(rows["population"], rows["contrast"], strict=True)]
+    axis.set_yticks(y, ticks, fontsize=7.5)
     axis.set_xlabel(unit)
     axis.set_ylim(-0.8, len(rows) - 0.2)
     return figure
