@@ -13,6 +13,7 @@ from cimlnk.dynamics.links_clusters import merge_unseparated, valley
 from cimlnk.dynamics.links_course import (
     Course,
     cluster_times,
+    mixings,
     pairs_of,
     shared_patients,
     shuffled_labels,
@@ -21,6 +22,7 @@ from cimlnk.dynamics.links_course import (
     supported_links,
     tracks,
 )
+from cimlnk.dynamics.links_mixing import mixing
 from cimlnk.dynamics.links_write import SCHEMAS, draw, follow, founder_line
 from cimlnk.dynamics.transport import shares, transport
 
@@ -243,3 +245,31 @@ def test_a_change_of_patients_is_not_an_event():
     moments = summaries(some, label[~gone])
     assert shared_patients(moments["T0"], moments["T1"]).tolist() == [1, 1, 0, 0]
     assert supported_links(moments, some.pairs, SETTINGS, 0, "data")[("T0", "T1")].events == []
+
+
+def test_one_population_cut_differently_is_linked_by_its_neighbours():
+    rng = np.random.default_rng(8)
+    ring = rng.uniform(0, 2 * np.pi, 1600)  # one population around a ring: it can be cut anywhere
+    x = np.column_stack([4 * np.cos(ring), 4 * np.sin(ring)]) + rng.normal(0, 0.2, (1600, 2))
+    later = np.arange(1600) >= 800
+    label = np.where(later, np.floor(ring / (2 * np.pi / 6)), np.floor((ring + 0.7) % (2 * np.pi) / np.pi))
+    label, patient = label.astype(int), np.arange(1600) % 4
+    timepoint = np.where(later, "T1", "T0").astype(object)
+    cells = Course(x, timepoint, patient, [("T0", "T1")])
+    moments = summaries(cells, label)
+    alone = supported_links(moments, cells.pairs, SETTINGS, 0, "data")[("T0", "T1")]
+    assert {"birth", "loss"} & {e.kind for e in alone.events}
+    mixed = mixings(cells, label, moments)
+    result = supported_links(moments, cells.pairs, SETTINGS, 0, "data", mixed)[("T0", "T1")]
+    assert not {"birth", "loss"} & {e.kind for e in result.events}
+    forward, backward = mixed[("T0", "T1")].shares(np.ones(4))
+    # both times are the same population: across time there are as many neighbours as chance mixing gives
+    assert forward.sum(axis=0) == pytest.approx(1, abs=0.15) and backward.sum(axis=1) == pytest.approx(1, abs=0.15)
+
+
+def test_a_subset_without_cells_nearby_is_not_mixed():
+    x = np.vstack([np.random.default_rng(9).normal(c, 0.3, (200, 3)) for c in (0, 4, 0, 9)])
+    later = np.arange(800) >= 400
+    label = np.repeat([0, 1, 0, 1], 200)
+    forward, _ = mixing(x, later, label, np.zeros(800, dtype=int), (1, 2, 2)).shares(np.ones(1))
+    assert forward[0, 0] == pytest.approx(1, abs=0.15) and forward[:, 1].sum() == 0
