@@ -250,7 +250,8 @@ def choose_resolution(
     order
         ``Knn.order``, for speed.
     stability_cells
-        With more cells than this the subsamples come from a graph on a random subset of this many.
+        With more cells than this the sweep and its subsamples use a graph on a random subset of this many; the chosen
+        resolution is then run on the whole graph, and its clusters are judged by the subsamples.
     fixed
         Take this resolution of the sweep whatever the stability says.
 
@@ -265,38 +266,40 @@ def choose_resolution(
     grid = sorted(float(r) for r in resolutions)
     with pool(threads) as workers:
         place = np.arange(n, dtype=np.int32) if order is None else order
-        graph = graph_of(W, objective, place, workers)
-        total = max(float(graph.mass.sum()) if objective == "modularity" else float(graph.w.sum()), 1e-300)
-        prices = [price_of(graph, r, objective) for r in grid]
-        found = workers.run(lambda r: solve(graph, prices[r], seed, quick=False), [(r,) for r in range(len(grid))])
-        scores = [quality(graph, f, p) / total for f, p in zip(found, prices, strict=True)]
-        whole = []
-        for f in found:
-            labels = np.empty(n, np.int32)
-            labels[place] = f
-            whole.append(by_size(labels))
         sample, rows = stability_graph(W, X, place, stability_cells, k, kind, objective, seed, workers)
+        total = max(float(sample.mass.sum()) if objective == "modularity" else float(sample.w.sum()), 1e-300)
+        prices = [price_of(sample, r, objective) for r in grid]
+        found = workers.run(lambda r: solve(sample, prices[r], seed, quick=False), [(r,) for r in range(len(grid))])
         runs = subsample_labels(sample, grid, objective, n_subsamples, fraction, seed, workers)
         null = None
         if X is not None:
             null = null_curve(X[np.sort(rows)], k, kind, grid, objective, n_subsamples, fraction, seed, workers)
-    supports = [cluster_support(w[rows], runs[:, r], int(w.max()) + 1) for r, w in enumerate(whole)]
-    table = pd.DataFrame(
-        [_row(grid[r], scores[r], whole[r], supports[r][0], pair_agreement(runs[:, r]), null) for r in range(len(grid))]
-    )
-    best, verdict, reason = decide(table)
-    if fixed is not None:
-        best = grid.index(float(fixed))
-        reason = f"resolution set to {fixed:g}; {reason}"
-    table["chosen"] = np.arange(len(table)) == best
-    support, hits = supports[best]
+        lines = []
+        for r, labels in enumerate(found):
+            support, _ = cluster_support(labels, runs[:, r], int(labels.max()) + 1)
+            score = quality(sample, labels, prices[r]) / total
+            lines.append(_row(grid[r], score, labels, support, pair_agreement(runs[:, r]), null))
+        table = pd.DataFrame(lines)
+        best, verdict, reason = decide(table)
+        if fixed is not None:
+            best = grid.index(float(fixed))
+            reason = f"resolution set to {fixed:g}; {reason}"
+        table["chosen"] = np.arange(len(table)) == best
+        chosen = found[best]
+        if len(rows) < n:
+            graph = graph_of(W, objective, place, workers)
+            chosen = solve(graph, price_of(graph, grid[best], objective), seed, quick=False)
+    whole = np.empty(n, np.int32)
+    whole[place] = chosen
+    whole = by_size(whole)
+    support, hits = cluster_support(whole[rows], runs[:, best], int(whole.max()) + 1)
     return Choice(
         grid[best],
-        whole[best],
+        whole,
         table,
         support.mean(axis=1),
         np.quantile(support, 0.25, axis=1),
-        confidence_of(hits, rows, whole[best]),
+        confidence_of(hits, rows, whole),
         verdict,
         reason,
         len(rows),

@@ -17,8 +17,8 @@ RESOLUTIONS = Schema(
     "resolutions",
     {
         "resolution": ("float", "resolution of the quality function"),
-        "n_clusters": ("int", "clusters on the whole graph"),
-        "quality": ("float", "modularity or CPM quality on the whole graph"),
+        "n_clusters": ("int", "clusters (of the graph the stability is measured on)"),
+        "quality": ("float", "modularity or CPM quality on the same graph"),
         "stability": ("float", "mean adjusted Rand index between clusterings of subsamples"),
         "stability_low": ("float", "lower quartile over pairs of subsamples"),
         "stability_high": ("float", "upper quartile over pairs of subsamples"),
