@@ -200,7 +200,7 @@ def report_tables(wildcards):
     if PREPARATION.training:
         files.append(out("cytof/alignment/distances.json"))
     if "cytof" in MODALITIES:
-        files += [out(f"cytof/gates/{sample}.svg") for sample in samples_of("cytof")]
+        files += [out(f"cytof/gates/{sample}.png") for sample in samples_of("cytof")]
     files += [out(f"dynamics/{name}.parquet") for name in DYNAMICS_TABLES]
     files.append(out("claims/claims.parquet"))
     if CFG["simulate"] is not None:

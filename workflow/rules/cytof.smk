@@ -86,7 +86,7 @@ if "cytof" in MODALITIES:
             manual=CYTOF_MANUAL or [],
         output:
             figure=report(
-                out("cytof/gates/{sample}.svg"),
+                out("cytof/gates/{sample}.png"),
                 caption="../report/cytof_gates_figure.rst",
                 category="Mass cytometry",
                 subcategory="Gates",

@@ -26,9 +26,9 @@ def _gates(run: Run, site: Site, samples: pd.DataFrame) -> Text | None:
     """The gate figures of the patient's samples, folded away; None if there are none."""
     parts = []
     for row in samples.sort_values("day").itertuples():
-        name = f"cytof/gates/{row.sample}.svg"
+        name = f"cytof/gates/{row.sample}.png"
         if run.has(name):
-            place = f"figures/gates/{slug(row.sample)}.svg"
+            place = f"figures/gates/{slug(row.sample)}.png"
             site.copy(run.files[name], place)
             title = f"{esc(row.sample)} ({esc(row.timepoint)})"
             image = f'<img src="{place}" alt="Gates of {title}">'
