@@ -232,6 +232,8 @@ rule dynamics_expression:
             "dynamics/neighbourhoods_abundance",
             "dynamics/neighbourhoods_glm",
             "dynamics/signatures",
+            "populations/pseudobulk",
+            "populations/load",
             "dynamics/pseudobulk",
             "dynamics/pseudobulk_write",
         ),

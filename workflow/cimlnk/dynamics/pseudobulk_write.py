@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from cimlnk.common.tables import read_table, write_table
+from cimlnk.populations.pseudobulk import read_pseudobulk
 
 from .pseudobulk import expression_tests
 from .signatures import read_gene_sets, scores
@@ -21,17 +22,6 @@ from .tables_deep import SCORES
 
 PathLike = str | Path
 log = logging.getLogger(__name__)
-
-
-def read_pseudobulk(path: PathLike) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Counts (genes x rows) and the rows' sample, population and n_cells from ``rna/pseudobulk.h5ad``."""
-    import h5py
-    from anndata.io import read_elem
-
-    with h5py.File(path) as file:
-        rows, genes, x = read_elem(file["obs"]), read_elem(file["var"]), read_elem(file["X"])
-    rows = rows.astype({"sample": str, "population": str})
-    return pd.DataFrame(x.T, index=genes.index, columns=rows.index), rows
 
 
 def write_expression(

@@ -73,3 +73,21 @@ def write_pseudobulk(
         uns={"cimlnk": json.dumps(provenance, sort_keys=True)},
     )
     data.write_h5ad(output, compression="gzip")
+
+
+def read_pseudobulk(path: str | Path) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Read what :func:`write_pseudobulk` wrote, as tables.
+
+    Returns
+    -------
+    counts
+        Genes × rows, integer.
+    rows
+        Index as the columns of `counts`; sample, population and n_cells.
+    """
+    from anndata.io import read_elem
+
+    with h5py.File(path) as file:
+        rows, genes, x = read_elem(file["obs"]), read_elem(file["var"]), read_elem(file["X"])
+    rows = rows.astype({"sample": str, "population": str})
+    return pd.DataFrame(x.T, index=genes.index, columns=rows.index), rows
