@@ -20,7 +20,6 @@ rule report_site:
         mem_mb=4000,
         runtime=30,
     params:
-        root=out(""),
         config=CFG,
         code=code("common", "report"),
         template=file_digest("workflow/cimlnk/report/templates/page.html"),

@@ -5,7 +5,7 @@ from cimlnk.report.site import write_site
 
 with job(snakemake):
     write_site(
-        root=snakemake.params.root,
+        root=Path(snakemake.output.site).parent,
         files=[f for f in snakemake.input if Path(f).is_file()],
         config=snakemake.params.config,
         output=snakemake.output.site,
