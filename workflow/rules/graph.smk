@@ -74,3 +74,29 @@ rule graph_umap:
         code=code("common", "graph"),
     script:
         "../scripts/graph_umap.py"
+
+
+rule graph_figure:
+    input:
+        resolutions=out("{modality}/resolutions.parquet"),
+        report=out("{modality}/clustering.json"),
+    output:
+        figure=report(
+            out("{modality}/resolutions.svg"),
+            caption="../report/graph_figure.rst",
+            category="clusters",
+        ),
+    params:
+        code=code("common", "graph/figure"),
+    log:
+        out("logs/graph_figure/{modality}.log"),
+    benchmark:
+        out("benchmarks/graph_figure/{modality}.tsv")
+    threads: 1
+    resources:
+        mem_mb=500,
+        runtime=10,
+    conda:
+        ENVIRONMENT
+    script:
+        "../scripts/graph_figure.py"

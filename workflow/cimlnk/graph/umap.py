@@ -13,7 +13,7 @@ from .tasks import Pool, pool
 
 NEGATIVES = 5
 STEP = 4096
-BUDGET = 40_000_000  # cells x epochs; above 200,000 cells the number of epochs falls
+BUDGET = 25_000_000  # cells x epochs; above 125,000 cells the number of epochs falls
 EPOCHS = (50, 200, 500)  # fewest, usual, below SMALL cells
 SMALL = 10_000
 
@@ -43,7 +43,7 @@ def umap_layout(
     min_dist, spread
         As in UMAP.
     n_epochs
-        Default 500 below 10,000 cells, 200 above, from 200,000 cells on fewer (at least 50): the start is good and
+        Default 500 below 10,000 cells, 200 above, from 125,000 cells on fewer (at least 50): the start is good and
         the cost stays bounded.
 
     Returns
