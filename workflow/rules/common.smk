@@ -142,7 +142,8 @@ def state_features(wildcards):
     genes = load_definitions(
         resource(CFG["populations"]["rna"]["definitions"])
     ).features()
-    return sorted({*genes, *CFG["populations"]["rna"]["state_genes"]})
+    paired = CFG["dynamics"]["agreement"]["pairs"].values()
+    return sorted({*genes, *paired, *CFG["populations"]["rna"]["state_genes"]})
 
 
 def file_digest(path):
@@ -206,3 +207,10 @@ def report_tables(wildcards):
     if CFG["simulate"] is not None:
         files += [out("truth/recovery.parquet"), out("truth/cases.parquet")]
     return files
+
+
+def exports(wildcards):
+    """FCS files with populations and map as channels, where the config asks for them."""
+    if not CFG["cytof"]["export_fcs"]:
+        return []
+    return [out(f"cytof/export/{sample}.fcs") for sample in samples_of("cytof")]

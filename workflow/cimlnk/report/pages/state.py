@@ -31,6 +31,8 @@ def page(run: Run, site: Site) -> Page:
     table = run.table("dynamics/state.parquet")
     for modality in run.modalities:
         rows = table[table["modality"] == modality] if len(table) else table
+        # the default test; mixed models and sign flips of the same effects stand beside it in the results
+        rows = rows[rows["method"] == "paired_moderated_t"] if len(rows) else rows
         tests = [t for t in ("state_median", "state_mean", "state") if len(rows) and (rows["test"] == t).any()]
         tests = tests or (sorted(rows["test"].unique())[:1] if len(rows) else [])
         if not tests or rows["effect"].notna().sum() == 0:
