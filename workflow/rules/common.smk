@@ -191,7 +191,7 @@ def report_tables(wildcards):
     ]
     per_modality = (
         "summary.parquet cells.parquet populations.parquet annotation.parquet profiles.parquet umap.parquet "
-        "resolutions.parquet cluster_support.parquet clustering.json graph.json features.json"
+        "resolutions.parquet resolutions.svg cluster_support.parquet clustering.json graph.json features.json"
     ).split()
     for modality in MODALITIES:
         files += [out(f"{modality}/{name}") for name in per_modality]

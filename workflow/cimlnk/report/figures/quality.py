@@ -1,13 +1,12 @@
-"""Gate yields and the choice of the resolution."""
+"""Gate yields and the share of NK cells."""
 
 from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
-from cimlnk.report.style import OTHERS, pyplot
+from cimlnk.report.style import pyplot
 
 
 def gate_yields(gates: pd.DataFrame, samples: pd.DataFrame) -> Any:
@@ -48,23 +47,4 @@ def nk_of_lymphocytes(summary: pd.DataFrame, samples: pd.DataFrame) -> Any:
     axis.set_xticks(range(len(rows)), rows["sample"], rotation=90, fontsize=5.5 if len(rows) > 30 else 7)
     axis.set_ylabel("NK / lymphocytes")
     axis.set_ylim(bottom=0)
-    return figure
-
-
-def resolution_choice(sweep: pd.DataFrame, chosen: float) -> Any:
-    """Stability against resolution; the chosen one is marked."""
-    plt = pyplot()
-    figure, axis = plt.subplots(figsize=(7, 3.2))
-    x = sweep["resolution"].to_numpy()
-    skip = {"resolution", "n_clusters", "chosen"}
-    numeric = [c for c in sweep.columns if c not in skip and np.issubdtype(sweep[c].dtype, np.floating)]
-    for column, shade in zip(numeric[:4], OTHERS, strict=False):
-        axis.plot(x, sweep[column], marker="o", markersize=3.5, color=shade, label=column.replace("_", " "))
-    axis.axvline(chosen, color="#B3261E", linestyle="--", linewidth=1)
-    axis.set_xscale("log")
-    axis.set_xlabel("resolution")
-    axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
-    if "n_clusters" in sweep:
-        for xi, n in zip(x, sweep["n_clusters"], strict=True):
-            axis.annotate(str(int(n)), (xi, 1.01), xycoords=("data", "axes fraction"), fontsize=7, ha="center")
     return figure

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from cimlnk.report.blocks import Page, Section, Site, Text, esc
+from cimlnk.report.blocks import Figure, Page, Section, Site, Text, esc
 from cimlnk.report.figures.maps import heat_map, overview, thin
-from cimlnk.report.figures.quality import resolution_choice
 from cimlnk.report.run import Run
 
 from .cohort import MODALITY
@@ -22,13 +21,16 @@ def _clustering(run: Run, modality: str, site: Site) -> Section:
     if words:
         section.blocks.append(Text(" ".join(words), "note"))
     sweep = run.table(f"{modality}/resolutions.parquet")
-    if len(sweep) > 1 and info.get("resolution") is not None:
+    picture = f"{modality}/resolutions.svg"
+    if len(sweep) > 1 and run.has(picture):
         caption = (
-            "Why this resolution: agreement of clusterings of random subsamples at each resolution, set against "
-            "what data without structure would give. Numbers on top are clusters; the dashed line is the choice."
+            "Why this resolution: agreement of clusterings of random subsamples at each resolution, set against what "
+            "data without structure give; the vertical line is the choice."
         )
-        drawn = resolution_choice(sweep, float(info["resolution"]))
-        section.blocks.append(site.figure(f"resolution_{modality}", drawn, caption, sweep, f"resolutions_{modality}"))
+        place = f"figures/resolutions_{modality}.svg"
+        site.copy(run.files[picture], place)
+        table = site.table_file(f"resolutions_{modality}", sweep)
+        section.blocks.append(Figure(f"resolutions_{modality}", place, caption, table, "Why this resolution"))
     annotation = run.table(f"{modality}/annotation.parquet")
     columns = {
         "cluster": "cluster", "n_cells": "cells", "population": "named", "score": "score", "runner_up": "runner-up",
