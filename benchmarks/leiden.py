@@ -21,9 +21,11 @@ def main() -> None:
     stem = make(ROOT / "out" / "data", data, cells)
     lists = knn(np.load(f"{stem}_X.npy"), 14)
     W = weights(lists)
-    for backend in ("cimlnk", "igraph"):
+    for backend, n in (("cimlnk", 3), ("igraph", 2)):
         start = time.process_time()
-        found = [leiden(W, resolution, seed=s, backend=backend, order=lists.order) for s in range(seeds)]
+        found = [
+            leiden(W, resolution, seed=s, n_iterations=n, backend=backend, order=lists.order) for s in range(seeds)
+        ]
         q = [p.quality for p in found]
         spent = (time.process_time() - start) / seeds
         print(

@@ -86,17 +86,17 @@ rule graph_figure:
             caption="../report/graph_figure.rst",
             category="clusters",
         ),
-    params:
-        code=code("common", "graph/figure"),
     log:
         out("logs/graph_figure/{modality}.log"),
     benchmark:
         out("benchmarks/graph_figure/{modality}.tsv")
+    conda:
+        ENVIRONMENT
     threads: 1
     resources:
         mem_mb=500,
         runtime=10,
-    conda:
-        ENVIRONMENT
+    params:
+        code=code("common", "graph/figure"),
     script:
         "../scripts/graph_figure.py"

@@ -71,7 +71,7 @@ def leiden(
     resolution: float = 1.0,
     objective: str = "modularity",
     seed: int = 0,
-    n_iterations: int = 2,
+    n_iterations: int = 3,
     initial: NDArray | None = None,
     backend: str = "cimlnk",
     order: NDArray[np.int32] | None = None,
@@ -90,7 +90,8 @@ def leiden(
     seed
         Stream of the random visiting orders.
     n_iterations
-        Passes over the whole graph; the first only aggregates, the others refine.
+        Passes over the whole graph; the first only groups, the others refine. Three leave no graph below the best of
+        igraph's runs with two.
     initial
         Labels to start from (warm start); every pass then refines.
     backend

@@ -269,7 +269,7 @@ def choose_resolution(
         sample, rows = stability_graph(W, X, place, stability_cells, k, kind, objective, seed, workers)
         total = max(float(sample.mass.sum()) if objective == "modularity" else float(sample.w.sum()), 1e-300)
         prices = [price_of(sample, r, objective) for r in grid]
-        found = workers.run(lambda r: solve(sample, prices[r], seed, quick=False), [(r,) for r in range(len(grid))])
+        found = workers.run(lambda r: solve(sample, prices[r], seed, 3, quick=False), [(r,) for r in range(len(grid))])
         runs = subsample_labels(sample, grid, objective, n_subsamples, fraction, seed, workers)
         null = None
         if X is not None:
@@ -288,7 +288,7 @@ def choose_resolution(
         chosen = found[best]
         if len(rows) < n:
             graph = graph_of(W, objective, place, workers)
-            chosen = solve(graph, price_of(graph, grid[best], objective), seed, quick=False)
+            chosen = solve(graph, price_of(graph, grid[best], objective), seed, 3, quick=False)
     whole = np.empty(n, np.int32)
     whole[place] = chosen
     whole = by_size(whole)
