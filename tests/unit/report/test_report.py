@@ -1,0 +1,174 @@
+"""The report's parts on small tables: text of cells, cut tables, figures of odd data, a site of almost nothing."""
+
+from __future__ import annotations
+
+import re
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cimlnk.common.tables import Schema, write_table
+from cimlnk.dynamics.tables import ABUNDANCE
+from cimlnk.report.blocks import MAX_CSV_ROWS, MAX_ROWS, Site, esc, plain, slug
+from cimlnk.report.figures.course import composition, folds_by_arm, nk_by_patient, subsets_absolute
+from cimlnk.report.figures.deep import alluvial, distance_map, effect_map
+from cimlnk.report.figures.effects import diversity, forest, planted_and_found
+from cimlnk.report.figures.maps import heat_map, overview, thin
+from cimlnk.report.site import write_site
+from cimlnk.report.style import colours, order, pyplot, save
+
+DAYS = [-7, 7, 28]
+
+
+@pytest.fixture
+def abundance():
+    rows = [
+        {
+            "modality": "cytof", "sample": f"{p}{d}", "patient": p, "day": d, "timepoint": f"D{d}", "arm": arm,
+            "tissue_or_product": "blood", "population": q, "fraction": f, "cells_per_ul": 100.0 * f,
+            "cells_per_ul_low": 80.0 * f, "cells_per_ul_high": 120.0 * f, "reason": None, "n_cells": 5.0, "n_nk": 10.0,
+        }
+        for p, arm in (("P1", "CIML"), ("C1", "IL2_only"))
+        for d in DAYS
+        for q, f in (("CD56bright", 0.3), ("memory_like", 0.7), ("NK", 1.0))
+    ]  # fmt: skip
+    return pd.DataFrame(rows)
+
+
+def draws(figure):
+    """The figure renders without an error; closes it."""
+    figure.canvas.draw()
+    pyplot().close(figure)
+
+
+def test_cells_of_a_table_read_like_a_person_would_write_them():
+    assert [plain(v) for v in (1.0, 0.12345, float("nan"), None, True, 3, 2.5e7, "x")] == [
+        "1", "0.123", "", "", "yes", "3", "2.5e+07", "x",
+    ]  # fmt: skip
+
+
+def test_names_are_safe_in_files_and_in_html():
+    assert slug("P1/../x <b>") == "P1-..-x-b" and "<" not in esc("<script>")
+
+
+def test_long_tables_are_cut_with_a_word(tmp_path):
+    site = Site(tmp_path, "t")
+    table = pd.DataFrame({"a": np.arange(MAX_CSV_ROWS + 5)})
+    block = site.table("long", table, "Caption.")
+    assert len(block.rows) == MAX_ROWS and block.cut == len(table) - MAX_ROWS
+    assert f"{MAX_CSV_ROWS:,} of {len(table):,}" in block.caption
+    assert len(pd.read_csv(tmp_path / block.file)) == MAX_CSV_ROWS
+
+
+def test_colours_are_fixed_for_known_names_and_given_to_new_ones():
+    assert colours(["NK", "new"])["NK"] == "#222222" and colours(["new"])["new"].startswith("#")
+    assert order({"unassigned", "NK", "memory_like", "zeta", "CD56bright"}) == [
+        "CD56bright", "memory_like", "zeta", "unassigned",
+    ]  # fmt: skip
+
+
+def test_same_data_give_the_same_bytes(abundance, tmp_path):
+    nk = abundance[abundance["population"] == "NK"]
+    for name in ("one.svg", "two.svg"):
+        save(nk_by_patient(nk, pd.DataFrame(columns=["patient", "day", "event"]), (10, 50)), tmp_path / name)
+    assert (tmp_path / "one.svg").read_bytes() == (tmp_path / "two.svg").read_bytes()
+
+
+def test_courses_draw_with_events_gaps_and_a_single_patient(abundance):
+    nk = abundance[abundance["population"] == "NK"].copy()
+    nk.loc[nk.index[1], ["cells_per_ul", "cells_per_ul_low"]] = np.nan
+    events = pd.DataFrame({"patient": ["P1", "P1"], "day": [35, 42], "event": ["boost_one", "boost_two"]})
+    draws(nk_by_patient(nk, events, (10, 50)))
+    draws(nk_by_patient(nk[nk["patient"] == "P1"], events, (10, 50)))
+    folds = nk.assign(fold_change=nk["cells_per_ul"] / 50).dropna(subset=["fold_change"])
+    draws(folds_by_arm(folds, (10, 50)))
+    named = abundance[abundance["population"] != "NK"]
+    draws(subsets_absolute(named))
+    draws(composition(named))
+
+
+def test_maps_thin_evenly_and_draw_few_cells():
+    random = np.random.default_rng(0)
+    cells = pd.DataFrame(
+        {
+            "umap1": random.normal(size=50), "umap2": random.normal(size=50), "population": ["unassigned"] * 50,
+            "day": [0] * 25 + [7] * 25, "patient": "P1", "confidence": 0.5,
+        }
+    )  # fmt: skip
+    assert len(thin(cells, 10)) == 10 and thin(cells, 10)["day"].nunique() == 2
+    draws(overview(cells))
+    profiles = pd.DataFrame(
+        {"group": ["a", "a", "b", "b"], "feature": ["x", "y"] * 2, "median": [0, 1, 0, 2.0], "n_cells": [3, 3, 4, 4]}
+    )
+    draws(heat_map(profiles, "median", "median"))  # feature x is constant: grey, not an error
+
+
+def test_effects_draw_with_missing_intervals_and_all_nk():
+    tests = pd.DataFrame(
+        {
+            "population": ["NK", "CD56bright", "memory_like"], "contrast": "D7 vs pre", "effect": [1.0, -1.0, np.nan],
+            "effect_low": [0.5, np.nan, np.nan], "effect_high": [1.5, np.nan, np.nan], "fdr": [0.01, 0.5, np.nan],
+            "feature": ["m1", "m1", "m2"],
+        }
+    )  # fmt: skip
+    draws(forest(tests, "log2"))
+    draws(effect_map(tests, "log2"))
+
+
+def test_alluvial_distances_diversity_and_recovery_draw():
+    tracks = pd.DataFrame(
+        {
+            "timepoint": ["pre", "pre", "D7"], "day": [-7.0, -7.0, 7.0], "cluster": ["0", "1", "0"],
+            "population": ["CD56bright", "adaptive", "memory_like"], "fraction": [0.4, 0.6, 1.0],
+        }
+    )  # fmt: skip
+    links = pd.DataFrame(
+        {
+            "from_timepoint": "pre", "to_timepoint": "D7", "from_cluster": ["0", "1"], "to_cluster": "0",
+            "from_population": ["CD56bright", "adaptive"], "descendant_share": 1.0, "ancestor_share": [0.4, 0.6],
+            "support": [0.9, 0.2], "linked": [True, False],
+        }
+    )  # fmt: skip
+    draws(alluvial(tracks, links))
+    samples = pd.DataFrame({"sample": ["a", "b"], "patient": ["P1", "P2"], "arm": "x", "day": 0})
+    draws(distance_map(pd.DataFrame({"sample": ["a"], "other": ["b"], "distance": [0.3]}), samples))
+    table = pd.DataFrame(
+        {
+            "arm": "x",
+            "patient": "P1",
+            "day": [0, 7],
+            "tissue_or_product": ["product", "blood"],
+            "inverse_simpson": [1, 3],
+        }
+    )
+    draws(diversity(table))
+    cases = pd.DataFrame(
+        {"measure": ["NK fold", "share"], "modality": "cytof", "truth": [10.0, 0.1], "found": [9.0, 0.2]}
+    )
+    draws(planted_and_found(cases))
+
+
+def test_site_of_a_cohort_without_counts_or_claims_still_stands(tmp_path):
+    """Every page is written, says what is missing, and escapes the sheet's words."""
+    root = tmp_path / "results"
+    samples = pd.DataFrame(
+        {
+            "sample": ["s1"], "patient": ["P1"], "day": [0], "timepoint": ["pre"], "arm": ["a<b"],
+            "tissue_or_product": ["blood"], "modality": ["cytof"], "batch": ["1"],
+        }
+    )  # fmt: skip
+    loose = Schema("loose", {"sample": ("str", "id")}, extra=True)
+    write_table(samples, root / "cohort/samples.parquet", loose)
+    summary = pd.DataFrame({"sample": ["s1"], "left_out": [True], "reason": ["empty <file>"]})
+    for column in ("n_events", "n_live_singlets", "n_lymphocytes", "n_nk", "n_nk_low", "n_nk_high", "qc_score"):
+        summary[column] = 0.0
+    write_table(summary, root / "cytof/summary.parquet", loose)
+    write_table(ABUNDANCE.empty(), root / "dynamics/abundance.parquet", ABUNDANCE)
+    config = {"cohort": {"id": "x"}, "claims": {"arms": {"treated": "CIML"}, "bounds": {}}, "simulate": None}
+    write_site(root=root, files=sorted(root.rglob("*.parquet")), config=config, output=tmp_path / "site")
+    index = (tmp_path / "site/index.html").read_text()
+    assert "empty &lt;file&gt;" in index and "a&lt;b" in index and "a<b" not in index
+    assert "no absolute counts" in index
+    for page in (tmp_path / "site").glob("*.html"):
+        assert not re.search(r"(src|href)=\"https?:", page.read_text()), page.name
