@@ -108,7 +108,7 @@ def write_populations(
     named = name_clusters(
         wide, n_cells, defs, min_range=float(settings["min_range"]), min_score=float(settings["min_score"])
     )
-    supported = read_table(support).set_index("cluster")["support"]
+    supported = read_table(support).set_index("cluster")["parent_support"]
     table = named.assign(
         cluster=named.index,
         n_cells=n_cells.reindex(named.index).to_numpy(),

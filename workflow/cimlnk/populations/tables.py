@@ -14,7 +14,7 @@ ANNOTATION = Schema(
         "runner_up": ("str?", "second best definition"),
         "runner_up_score": ("float", "its score"),
         "margin": ("float", "score minus the runner-up's"),
-        "support": ("float", "bootstrap Jaccard of the cluster, 0 to 1"),
+        "support": ("float", "bootstrap Jaccard of the stable cluster this one is a part of, 0 to 1"),
         "reason": ("str?", "why a cluster is unassigned"),
     },
 )
