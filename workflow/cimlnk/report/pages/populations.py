@@ -41,8 +41,8 @@ def _clustering(run: Run, modality: str, site: Site) -> Section:
             f"annotation_{modality}",
             annotation,
             "Clusters and the names their profiles earn. Score: agreement with the definition (0–1). Margin: lead "
-            "over the runner-up. Support: how well the stable cluster it is part of is found again in random subsamples "
-            "(Jaccard, 0–1).",
+            "over the runner-up. Support: how well the stable cluster it is part of is found again in random "
+            "subsamples (Jaccard, 0–1).",
             columns,
         )  # fmt: skip
     )
