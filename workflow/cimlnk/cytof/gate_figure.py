@@ -48,7 +48,7 @@ def draw_gates(
     panels = _panels(gated)
     n = len(panels) + 2
     rows = -(-n // COLUMNS)
-    with figure(path, 2.3 * COLUMNS, 1.75 * rows) as fig:
+    with figure(path, 2.3 * COLUMNS, 1.75 * rows, dpi=80) as fig:  # one per sample: small
         axes = np.atleast_1d(fig.subplots(rows, COLUMNS)).ravel()
         for ax in axes[n:]:
             ax.set_axis_off()

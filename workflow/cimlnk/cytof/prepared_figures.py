@@ -27,8 +27,8 @@ STYLE: dict[Any, Any] = {
 
 
 @contextmanager
-def figure(path: str | Path, width: float, height: float) -> Iterator[Figure]:
-    """A figure of the given size in inches, saved to `path` (.svg or .png) on leaving the block."""
+def figure(path: str | Path, width: float, height: float, dpi: float | None = None) -> Iterator[Figure]:
+    """A figure of the given size in inches, saved to `path` (.svg or .png, at `dpi`) on leaving the block."""
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg
     from matplotlib.figure import Figure
@@ -40,7 +40,7 @@ def figure(path: str | Path, width: float, height: float) -> Iterator[Figure]:
         Path(path).parent.mkdir(parents=True, exist_ok=True)
         kind = Path(path).suffix.lstrip(".").lower()
         metadata: dict[str, Any] = {"Date": None} if kind == "svg" else {"Software": None}
-        fig.savefig(path, format=kind, metadata=metadata)
+        fig.savefig(path, format=kind, metadata=metadata, dpi=dpi or mpl.rcParams["savefig.dpi"])
 
 
 def thin(n: int, most: int = MOST_POINTS) -> npt.NDArray[np.intp]:

@@ -12,7 +12,7 @@ import pandas as pd
 
 from .style import save
 
-MAX_CSV_ROWS = 10_000  # the site stays small enough to send; the results folder holds every table whole
+MAX_CSV_ROWS = 5_000  # the site stays small enough to send; the results folder holds every table whole
 MAX_ROWS = 400  # a longer table is cut on the page, with a word; the CSV beside it is whole
 
 
@@ -100,13 +100,15 @@ class Site:
         self.pages: list[Page] = []
         self._written: set[str] = set()
 
-    def table_file(self, name: str, table: pd.DataFrame) -> str:
-        """Write `table` as CSV once and return its place in the site."""
+    def table_file(self, name: str, table: pd.DataFrame, most: int | None = None) -> str:
+        """Write `table` (at most `most` rows) as CSV once and return its place in the site."""
         file = f"tables/{slug(name)}.csv"
         if file not in self._written:
             path = self.folder / file
             path.parent.mkdir(parents=True, exist_ok=True)
-            table.head(MAX_CSV_ROWS).to_csv(path, index=False, lineterminator="\n", float_format="%.5g")
+            (table if most is None else table.head(most)).to_csv(
+                path, index=False, lineterminator="\n", float_format="%.4g"
+            )
             self._written.add(file)
         return file
 
@@ -127,7 +129,7 @@ class Site:
 
     def table(self, name: str, table: pd.DataFrame, caption: str, columns: dict[str, str] | None = None) -> Table:
         """Show `table` (chosen columns under readable headings) and write it whole as CSV."""
-        file = self.table_file(name, table)
+        file = self.table_file(name, table, MAX_CSV_ROWS)
         if len(table) > MAX_CSV_ROWS:
             caption += f" The file holds the first {MAX_CSV_ROWS:,} of {len(table):,} rows; all are in the results."
         chosen = table if columns is None else table[list(columns)]

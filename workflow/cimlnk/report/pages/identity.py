@@ -86,7 +86,11 @@ def _neighbourhoods(run: Run, site: Site) -> list[Section]:
                 "colour: spatial false discovery rate below 0.1; faint: not shown."
             )
             drawn = neighbourhood_map(thin(run.cells(modality), 8000), rows, contrasts)
-            section.blocks.append(site.figure(f"neighbourhoods_{modality}", drawn, caption, rows, png=True))
+            behind = rows.loc[
+                rows["contrast"].isin(contrasts),
+                ["contrast", "neighbourhood", "population", "umap1", "umap2", "effect", "fdr"],
+            ]
+            section.blocks.append(site.figure(f"neighbourhoods_{modality}", drawn, caption, behind, png=True))
         else:
             reasons = "; ".join(sorted(set(rows["reason"].dropna())))
             section.blocks.append(Text(f"No neighbourhood could be tested: {reasons}", "note"))

@@ -47,7 +47,10 @@ def page(run: Run, site: Site) -> Page:
                 "a dot where the false discovery rate is below 0.1. NK stands for all cells together."
             )
             drawn = effect_map(mine, unit)
-            section.blocks.append(site.figure(f"state_{modality}_{number}", drawn, caption, mine))
+            behind = mine[
+                ["contrast", "population", "feature", "n_patients", "effect", "effect_low", "effect_high", "fdr"]
+            ]
+            section.blocks.append(site.figure(f"state_{modality}_{number}", drawn, caption, behind))
         columns = {
             "contrast": "contrast", "population": "population", "feature": "feature", "test": "measure",
             "n_patients": "n", "effect": "effect", "effect_low": "low", "effect_high": "high", "p": "p",
