@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import fcntl
+import os
 import shutil
 
 import pytest
@@ -12,10 +14,17 @@ from chromium import Browser
 
 @pytest.fixture(scope="session")
 def tiny_run(tmp_path_factory):
-    """A checkout in which the tiny cohort has been run with two cores."""
-    checkout = copy_checkout(tmp_path_factory.mktemp("clone"))
-    done = snakemake(checkout, "--cores", "2", "--configfile", "config/tiny.yaml")
-    assert done.returncode == 0, done.stdout[-3000:] + done.stderr[-6000:]
+    """A checkout in which the tiny cohort has been run with two cores; one for all workers of pytest-xdist."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if os.environ.get("PYTEST_XDIST_WORKER") else base
+    checkout, done = base / "tiny_run", base / "tiny_run.done"
+    with (base / "tiny_run.lock").open("w") as lock:
+        fcntl.flock(lock, fcntl.LOCK_EX)  # the second worker waits for the first one's run
+        if not done.exists():
+            copy_checkout(checkout)
+            run = snakemake(checkout, "--cores", "2", "--configfile", "config/tiny.yaml")
+            assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-6000:]
+            done.touch()
     return checkout
 
 
