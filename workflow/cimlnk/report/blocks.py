@@ -79,7 +79,7 @@ def plain(value: object) -> str:
             return ""
         if value == int(value) and abs(value) < 1e6:
             return str(int(value))
-        return f"{value:.3g}"
+        return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
     return str(value)
 
 

@@ -40,8 +40,9 @@ def nk_by_patient(nk: pd.DataFrame, events: pd.DataFrame, band: tuple[float, flo
     colour = colours(sorted(nk["arm"].unique()))
     columns = min(4, max(1, len(patients)))
     rows = -(-len(patients) // columns)
+    width, height = (2.75, 2.25) if len(patients) > 1 else (6.4, 3.2)  # a patient alone gets room
     figure, axes = plt.subplots(
-        rows, columns, figsize=(2.75 * columns + 0.4, 2.25 * rows + 0.3), sharex=True, sharey=True, squeeze=False
+        rows, columns, figsize=(width * columns + 0.4, height * rows + 0.3), sharex=True, sharey=True, squeeze=False
     )
     days = sorted(nk["day"].unique())
     for axis, patient in zip(axes.flat, patients, strict=False):
@@ -139,7 +140,8 @@ def composition(abundance: pd.DataFrame) -> Any:
     patients = list(dict.fromkeys(abundance.sort_values(["arm", "patient"])["patient"]))
     columns = min(6, max(1, len(patients)))
     rows = -(-len(patients) // columns)
-    figure, axes = plt.subplots(rows, columns, figsize=(2.05 * columns + 1.6, 2.5 * rows), sharey=True, squeeze=False)
+    width = 2.05 if len(patients) > 1 else 4.6
+    figure, axes = plt.subplots(rows, columns, figsize=(width * columns + 1.6, 2.5 * rows), sharey=True, squeeze=False)
     for axis, patient in zip(axes.flat, patients, strict=False):
         mine = abundance[abundance["patient"] == patient]
         wide = mine.pivot_table(index=["day", "timepoint"], columns="population", values="fraction", fill_value=0.0)

@@ -10,7 +10,7 @@ import pandas as pd
 from cimlnk.report.style import colours, label, order, pyplot
 
 
-def forest(tests: pd.DataFrame, unit: str, most: int = 36) -> Any:
+def forest(tests: pd.DataFrame, unit: str, most: int = 80) -> Any:
     """Effect and 95 % interval of each population and contrast; filled where the interval excludes zero.
 
     Parameters

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from cimlnk.report.blocks import Page, Section, Site, Text
+from cimlnk.report.blocks import Page, Section, Site, Text, esc
 from cimlnk.report.figures.course import composition, subsets_absolute
 from cimlnk.report.figures.effects import agreement, diversity, forest
 from cimlnk.report.run import Run
@@ -86,6 +86,7 @@ def _kinetics(run: Run, site: Site) -> Section:
 
 def _tests(run: Run, site: Site) -> list[Section]:
     tests = run.table("dynamics/tests.parquet")
+    treated = run.config["claims"]["arms"]["treated"]
     sections = []
     for test, title in TEST_TITLES.items():
         for modality in run.modalities:
@@ -95,13 +96,27 @@ def _tests(run: Run, site: Site) -> list[Section]:
                 continue
             section = Section(f"test-{test}-{modality}", f"{title}: {MODALITY[modality]}")
             unit = str(drawable["effect_unit"].iloc[0])
-            caption = (
-                f"Effect ({unit}) with 95 % interval, patient as the unit. Filled where the interval excludes zero. "
-                "The table gives p, the smallest p these patients could give, and the false discovery rate."
-            )
-            section.blocks.append(
-                site.figure(f"forest_{test}_{modality}", forest(rows, unit), caption, rows, f"tests_{test}_{modality}")
-            )
+            arm = drawable["contrast"].str.split(":").str[0]
+            arms = [treated, *(a for a in dict.fromkeys(arm) if a.startswith(f"{treated} vs"))]
+            for number, name in enumerate(a for a in arms if (arm == a).any()):
+                part = drawable[arm == name]
+                caption = (
+                    f"<b>{esc(name)}.</b> Effect ({esc(unit)}) with 95 % interval, patient as the unit. Filled where "
+                    "the interval excludes zero. The table gives p, the smallest p these patients could give, and "
+                    "the false discovery rate, and the paired and exact tests of the same effects."
+                )
+                section.blocks.append(
+                    site.figure(f"forest_{test}_{modality}_{number}", forest(part, unit), caption, part)
+                )
+            same = tests[tests["test"].str.startswith(test) & (tests["modality"] == modality)]
+            columns = {
+                "contrast": "contrast", "population": "subset", "test": "test", "method": "method",
+                "n_patients": "n", "effect": "effect", "effect_low": "low", "effect_high": "high", "p": "p",
+                "p_floor": "least p", "fdr": "FDR", "reason": "remark",
+            }  # fmt: skip
+            ranked = same.sort_values(["contrast", "population", "test"], kind="stable")
+            caption = "All tests of this change; an empty number has its reason in the last column."
+            section.blocks.append(site.table(f"tests_{test}_{modality}", ranked, caption, columns))
             sections.append(section)
     return sections
 
