@@ -43,7 +43,7 @@ def test_every_page_opens_clean_and_complete(tiny_run, browser):
 def test_heading_click_sorts_numbers_as_numbers(tiny_run, browser):
     browser.open(tiny_run / SITE / "dynamics.html")
     script = (
-        "(() => { const t = document.querySelector('#kinetics'); const c = [...t.tHead.rows[0].cells]"
+        "(() => { const t = document.querySelector('#table-kinetics'); const c = [...t.tHead.rows[0].cells]"
         ".findIndex(h => h.textContent == 'peak fold'); t.tHead.rows[0].cells[c].click();"
         " return [...t.tBodies[0].rows].map(r => r.cells[c].textContent).filter(x => x).map(Number); })()"
     )

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import shutil
 from pathlib import Path
 
 import pandas as pd
@@ -42,18 +41,18 @@ def test_one_core_in_another_clone_gives_the_same_bytes(tiny_run, tmp_path):
     assert raw[0] == raw[1]
 
 
-def test_editing_the_library_reruns_just_the_rules_that_use_it(tiny_run, tmp_path):
-    # A copy, because the edit must not reach the other tests of this run.
-    copy = tmp_path / "edited"
-    shutil.copytree(tiny_run, copy, symlinks=True)
-    module = copy / "workflow/cimlnk/claims/compare.py"
-    module.write_text(module.read_text() + "\n# an edit\n")
-    dry = snakemake(copy, "--cores", "1", "--configfile", "config/tiny.yaml", "-n", "--quiet", "rules")
+def test_editing_the_library_reruns_just_the_rules_that_use_it(tiny_run):
+    module = tiny_run / "workflow/cimlnk/claims/compare.py"
+    before = module.read_text()
+    module.write_text(before + "\n# an edit\n")
+    try:
+        dry = snakemake(tiny_run, "--cores", "1", "--configfile", "config/tiny.yaml", "-n", "--quiet", "rules")
+    finally:
+        module.write_text(before)
     assert dry.returncode == 0, dry.stderr
     text = dry.stdout + dry.stderr
-    rules = {line.split()[0] for line in text.splitlines() if line[:1].isalpha() and line.split()[-1].isdigit()}
-    assert {"claims_evaluate", "report_site"} <= rules
-    assert not rules & {"cytof_cells", "rna_cells", "graph_cluster", "populations_name", "dynamics_abundance"}
+    counts = {line.split()[0] for line in text.splitlines() if line[:1].isalpha() and line.split()[-1].isdigit()}
+    assert counts == {"claims_evaluate", "report_site", "all", "total"}
 
 
 def test_every_table_says_what_it_was_made_from(tiny_run):

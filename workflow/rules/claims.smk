@@ -1,6 +1,7 @@
 rule claims_evaluate:
     input:
         unpack(claims_tables),
+        definitions=resource("seeds/claims.yaml"),
     output:
         claims=out("claims/claims.parquet"),
     log:
@@ -14,8 +15,6 @@ rule claims_evaluate:
         mem_mb=2000,
         runtime=15,
     params:
-        definitions=resource("seeds/claims.yaml"),
-        digest=file_digest("seeds/claims.yaml"),
         settings=CFG["claims"],
         seed=CFG["seed"],
         code=code("common", "claims"),

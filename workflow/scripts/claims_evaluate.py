@@ -3,8 +3,8 @@ from cimlnk.common.job import job
 
 with job(snakemake) as record:
     write_claims(
-        tables=dict(snakemake.input.items()),
-        definitions=snakemake.params.definitions,
+        tables={k: v for k, v in snakemake.input.items() if k != "definitions"},
+        definitions=snakemake.input.definitions,
         settings=snakemake.params.settings,
         seed=snakemake.params.seed,
         output=snakemake.output.claims,

@@ -98,7 +98,7 @@ def test_problems_of_all_sheets_are_told_together(folder):
     folder.replace("patients", "IL2_only", "IL-2_only")
     folder.replace("panel", "Bi209Di\tCD16", "Bi209Di\tCD56")
     lines = told(folder)
-    assert len(lines) == 5  # the arm is told for both the patients sheet and the sample that contradicts it
+    assert len(lines) == 4  # one line for each mistake
     text = "\n".join(lines)
     assert "samples.tsv: row 3, column day: found 'D7', expected an integer" in text
     assert "counts.tsv: row 3, column nk_per_ul: found 950.0, expected at most the 900 lymphocytes" in text

@@ -45,5 +45,6 @@ def provenance(rule: str, params: Mapping[str, Any], inputs: Iterable[str | Path
         "rule": rule,
         "params": json.loads(json.dumps(params, default=str, sort_keys=True)),
         "versions": versions(),
-        "inputs": {Path(p).name: sha256(p) for p in sorted(map(str, inputs))},
+        # results keep their place below the run; files from elsewhere only their name, for their place is one machine's
+        "inputs": {(Path(p).name if Path(p).is_absolute() else p): sha256(p) for p in sorted(map(str, inputs))},
     }
