@@ -181,7 +181,10 @@ def main() -> None:
     plan = QUICK if options.quick else FULL
     stored = OUT / "results.json"
     if options.only:
-        data, cells, names = options.only.split(":")
+        parts = options.only.split(":")
+        if len(parts) != 3 or not parts[1].isdigit():
+            parser.error(f"--only: found {options.only!r}, expected DATA:CELLS:METHOD,... as in cytof:100000:cimlnk")
+        data, cells, names = parts
         plan = [(data, int(cells), names.split(","))]
         if stored.exists():
             results = json.loads(stored.read_text())["results"]

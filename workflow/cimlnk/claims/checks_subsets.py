@@ -36,43 +36,38 @@ def _rise(
     return shares, both
 
 
-def cd56bright(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
-    """C15: share in donors inside the known range, and higher in blood after infusion."""
-    result = _rise(evidence, "CD56bright", bounds["from_day"], bounds["to_day"])
+def _donors_then_rise(
+    evidence: Evidence, population: str, bounds: Mapping[str, Any], donors: tuple[float, float], donors_text: str
+) -> Verdict:
+    """The median share in donors lies inside `donors`, and enough patients rise between the bounds' days."""
+    result = _rise(evidence, population, bounds["from_day"], bounds["to_day"])
     if isinstance(result, Verdict):
         return result
     _, both = result
     median = float(both["before"].median())
     up = int((both["difference"] > 0).sum())
     return judged(
-        bounds["baseline_low"] <= median <= bounds["baseline_high"] and up >= bounds["share_up"] * len(both),
+        donors[0] <= median <= donors[1] and up >= bounds["share_up"] * len(both),
         f"median share in donors {median:.1%}, days {bounds['from_day']}-{bounds['to_day']} "
         f"{both['after'].median():.1%}; up in {up} of {len(both)}",
         value=float(both["difference"].median()),
         low=float(both["difference"].min()),
         high=float(both["difference"].max()),
-        bound=f"donors {bounds['baseline_low']:.0%}-{bounds['baseline_high']:.0%}, up in >= {bounds['share_up']:.0%}",
+        bound=f"donors {donors_text}, up in >= {bounds['share_up']:.0%}",
         n=len(both),
     )
+
+
+def cd56bright(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
+    """C15: share in donors inside the known range, and higher in blood after infusion."""
+    low, high = bounds["baseline_low"], bounds["baseline_high"]
+    return _donors_then_rise(evidence, "CD56bright", bounds, (low, high), f"{low:.0%}-{high:.0%}")
 
 
 def memory_share(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     """C18: memory-like share, donors against days after infusion."""
-    result = _rise(evidence, "memory_like", bounds["from_day"], bounds["to_day"])
-    if isinstance(result, Verdict):
-        return result
-    _, both = result
-    up = int((both["difference"] > 0).sum())
-    return judged(
-        float(both["before"].median()) <= bounds["donor_high"] and up >= bounds["share_up"] * len(both),
-        f"median share in donors {both['before'].median():.1%}, days {bounds['from_day']}-{bounds['to_day']} "
-        f"{both['after'].median():.1%}; up in {up} of {len(both)}",
-        value=float(both["difference"].median()),
-        low=float(both["difference"].min()),
-        high=float(both["difference"].max()),
-        bound=f"donors <= {bounds['donor_high']:.0%}, up in >= {bounds['share_up']:.0%}",
-        n=len(both),
-    )
+    high = bounds["donor_high"]
+    return _donors_then_rise(evidence, "memory_like", bounds, (0.0, high), f"<= {high:.0%}")
 
 
 def memory_not_adaptive(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
