@@ -45,24 +45,29 @@ def weights(knn: Knn, kind: str = "umap", threads: int | None = None) -> sp.csr_
 
 def _weights(knn: Knn, kind: str, workers: Pool) -> sp.csr_matrix:
     n, k = knn.indices.shape
+    # neighbours far apart in memory cost most of the time: work in the order in which near rows are close together
+    rank = np.empty(n, np.int32)
+    rank[knn.order] = np.arange(n, dtype=np.int32)
+    names, distances = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
+    lists = (knn.indices, knn.distances, knn.order, rank, names, distances)
+    workers.run(kernel.reorder, [(*lists, a, b) for a, b in pieces(n, STEP)])
     w = np.ones((n, k), np.float32)
     partner = np.empty((n, k), np.uint8 if k < 255 else np.int32)
     rule = kernel.MAXIMUM
     if kind == "umap":
-        workers.run(kernel.memberships, [(knn.distances, w, a, b) for a, b in pieces(n, STEP)])
+        workers.run(kernel.memberships, [(distances, w, a, b) for a, b in pieces(n, STEP)])
         rule = kernel.UNION
     elif kind == "jaccard":
-        workers.run(kernel.shared, [(knn.indices, w, a, b) for a, b in pieces(n, STEP)])
+        workers.run(kernel.shared, [(names, w, a, b) for a, b in pieces(n, STEP)])
         rule = kernel.MEAN
     elif kind == "gaussian":
-        scale = np.median(knn.distances, axis=1).astype(np.float32)
+        scale = np.median(distances, axis=1).astype(np.float32)
         positive = scale[scale > 0]
         # cells lying on top of their neighbours have no width of their own: give them the smallest one seen
         scale = np.maximum(scale, positive.min() if len(positive) else np.float32(1))
-        workers.run(kernel.gaussian, [(knn.indices, knn.distances, scale, w, a, b) for a, b in pieces(n, STEP)])
-    workers.run(kernel.partners, [(knn.indices, partner, a, b) for a, b in pieces(n, STEP)])
-    indptr, indices, data = kernel.symmetric(knn.indices, w, partner, rule)
-    workers.run(kernel.sort_rows, [(indptr, indices, data, a, b) for a, b in pieces(n, STEP)])
+        workers.run(kernel.gaussian, [(names, distances, scale, w, a, b) for a, b in pieces(n, STEP)])
+    workers.run(kernel.partners, [(names, partner, a, b) for a, b in pieces(n, STEP)])
+    indptr, indices, data = moved(kernel.symmetric(names, w, partner, rule), rank, knn.order, True, workers)
     return csr(indptr, indices, data)
 
 
@@ -80,13 +85,23 @@ def csr(indptr: NDArray[np.int64], indices: NDArray[np.int32], data: NDArray[np.
 
 def permuted(W: sp.csr_matrix, order: NDArray[np.int32], workers: Pool) -> tuple[NDArray, NDArray, NDArray]:
     """Row pointers, columns and values of ``W[order][:, order]``, columns within a row not sorted."""
-    n = W.shape[0]
-    indptr = W.indptr.astype(np.int64)
-    rank = np.empty(n, np.int32)
-    rank[order] = np.arange(n, dtype=np.int32)
+    rank = np.empty(W.shape[0], np.int32)
+    rank[order] = np.arange(W.shape[0], dtype=np.int32)
+    source = (W.indptr.astype(np.int64), W.indices.astype(np.int32, copy=False), W.data.astype(np.float32, copy=False))
+    return moved(source, order, rank, False, workers)
+
+
+def moved(
+    source: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]],
+    order: NDArray[np.int32],
+    rank: NDArray[np.int32],
+    in_order: bool,
+    workers: Pool,
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+    """Row pointers, columns and values with the rows in `order`, every column c named ``rank[c]``, and sorted if asked."""
+    indptr, columns, values = source
     start = np.concatenate([[0], np.cumsum(np.diff(indptr)[order])])
-    ix, data = np.empty(len(W.indices), np.int32), np.empty(len(W.data), np.float32)
-    source = (indptr, W.indices.astype(np.int32, copy=False), W.data.astype(np.float32, copy=False))
-    tasks = [(*source, order, rank, start, ix, data, a, b) for a, b in pieces(n, STEP)]
+    ix, data = np.empty(len(columns), np.int32), np.empty(len(values), np.float32)
+    tasks = [(indptr, columns, values, order, rank, start, ix, data, in_order, a, b) for a, b in pieces(len(order), STEP)]
     workers.run(kernel.permute_rows, tasks)
     return start, ix, data

@@ -6,7 +6,8 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .communities import Graph, by_size, optimise
+from .communities import by_size
+from .descent import Graph, optimise
 from .kernels import leiden as kernel
 from .resolution import graph_of, price_of
 from .tasks import pool
@@ -39,7 +40,7 @@ def subcluster(
         whole = graph_of(W, objective, place, workers)
         above = np.ascontiguousarray(parents[place], dtype=np.int32)
         indptr, ix, w = kernel.within(whole.indptr, whole.ix, whole.w, above)
-        inside = Graph(indptr, ix, w, whole.mass)
+        inside = Graph(indptr, ix, w, whole.mass, whole.local)
         found = optimise(inside, price_of(whole, resolution, objective), seed, 2, None, workers)
         found = kernel.components(inside.indptr, inside.ix, found)[0]
     found = join_small(inside, by_size(found), max(1, int(np.ceil(min_fraction * n))))

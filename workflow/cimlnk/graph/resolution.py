@@ -13,7 +13,8 @@ from numpy.typing import NDArray
 from cimlnk.common import seeds
 
 from .agreement import adjusted_rand, contingency, jaccard
-from .communities import Graph, by_size, optimise, quality, thorough
+from .communities import by_size
+from .descent import Graph, optimise, quality, thorough
 from .edges import permuted, weights
 from .kernels import leiden as kernel
 from .nearest import knn
@@ -66,13 +67,13 @@ class Choice:
 def graph_of(W: sp.csr_matrix, objective: str, order: NDArray[np.int32], workers: Pool) -> Graph:
     """The arrays the kernels need, nodes in `order`."""
     arrays = permuted(W, order, workers)
-    return weighed(arrays, objective)
+    return weighed(arrays, objective, not np.array_equal(order, np.arange(len(order))))
 
 
-def weighed(arrays: tuple[NDArray, NDArray, NDArray], objective: str) -> Graph:
+def weighed(arrays: tuple[NDArray, NDArray, NDArray], objective: str, local: bool) -> Graph:
     """Row pointers, columns and weights with the node masses of the objective."""
     mass = kernel.row_sums(arrays[0], arrays[2]) if objective == "modularity" else np.ones(len(arrays[0]) - 1)
-    return Graph(*arrays, mass)
+    return Graph(*arrays, mass, local)
 
 
 def price_of(graph: Graph, resolution: float, objective: str) -> float:
@@ -110,7 +111,7 @@ def subsample_labels(
         keeps.append(keep)
 
     def cut(s: int) -> Graph:
-        return weighed(kernel.induced(graph.indptr, graph.ix, graph.w, keeps[s]), objective)
+        return weighed(kernel.induced(graph.indptr, graph.ix, graph.w, keeps[s]), objective, graph.local)
 
     def one(s: int, r: int) -> None:
         part = parts[s]

@@ -7,66 +7,73 @@ import numpy as np
 from .jit import jit
 
 ROUNDS = 60
+STILL = 1e-4  # largest change of a round at which the direction counts as found
 
 
 @jit()
-def bisect(indptr, ix, w, mass, label, start, nodes, price):
-    """Labels after the best cut of every community, if any gains; returns the labels and the number of communities.
+def bisect(indptr, ix, w, mass, label, start, nodes, place, price, a, b):
+    """One half of each of the communities a..b that gains by being cut: its nodes, and the community of each.
+
+    `nodes` holds the members of community c at start[c]..start[c + 1]; `place` is every node's position there.
 
     The nodes of a community are sorted along the slow direction of a random walk inside it (the Fiedler vector, by
     power iteration), and the cut of largest gain along that line is taken: a cut gains
     ``2 * price * M_left * M_right - 2 * cut weight``.
     """
-    count = len(start) - 1
-    out = label.copy()
-    n = len(label)
-    inner = np.zeros(n, np.float64)
-    for i in range(n):
-        for e in range(indptr[i], indptr[i + 1]):
-            if label[ix[e]] == label[i]:
-                inner[i] += w[e]
-    x = np.zeros(n, np.float64)
-    y = np.zeros(n, np.float64)
-    side = np.zeros(n, np.uint8)
-    fresh = count
-    for c in range(count):
-        members = nodes[start[c] : start[c + 1]]
+    halves = np.empty(start[b] - start[a], np.int32)
+    owner = np.empty(start[b] - start[a], np.int32)
+    taken = 0
+    for c in range(a, b):
+        first = start[c]
+        members = nodes[first : start[c + 1]]
         m = len(members)
         if m < 2:
             continue
+        inner = np.zeros(m, np.float64)
         total = 0.0
         whole = 0.0
-        for i in members:
-            total += inner[i]
+        for z in range(m):
+            i = members[z]
+            for e in range(indptr[i], indptr[i + 1]):
+                if label[ix[e]] == c:
+                    inner[z] += w[e]
+            total += inner[z]
             whole += mass[i]
         if total <= 0.0:
             continue
+        x = np.empty(m, np.float64)
+        y = np.empty(m, np.float64)
         for z in range(m):
             # a fixed irregular start, so that no direction is missed by symmetry
-            x[members[z]] = ((z * 7919) % 1009) / 1009.0 + z / m
+            x[z] = ((z * 7919) % 1009) / 1009.0 + z / m
         for _ in range(ROUNDS):
             centre = 0.0
-            for i in members:
-                centre += inner[i] * x[i]
+            for z in range(m):
+                centre += inner[z] * x[z]
             centre /= total
             top = 0.0
-            for i in members:
-                x[i] -= centre
-                top = max(top, abs(x[i]))
+            for z in range(m):
+                x[z] -= centre
+                top = max(top, abs(x[z]))
             if top == 0.0:
                 break
-            for i in members:
+            for z in range(m):
+                x[z] /= top
+            change = 0.0
+            for z in range(m):
+                i = members[z]
                 s = 0.0
                 for e in range(indptr[i], indptr[i + 1]):
-                    if label[ix[e]] == c:
-                        s += w[e] * x[ix[e]]
-                y[i] = (x[i] + (s / inner[i] if inner[i] > 0 else x[i])) / (2.0 * top)
-            for i in members:
-                x[i] = y[i]
-        values = np.empty(m, np.float64)
-        for z in range(m):
-            values[z] = x[members[z]]
-        line = np.argsort(values, kind="mergesort")
+                    u = ix[e]
+                    if label[u] == c:
+                        s += w[e] * x[place[u] - first]
+                y[z] = (x[z] + (s / inner[z] if inner[z] > 0 else x[z])) / 2.0
+                change = max(change, abs(y[z] - x[z]))
+            x, y = y, x
+            if change < STILL:
+                break
+        line = np.argsort(x, kind="mergesort")
+        side = np.zeros(m, np.uint8)
         cut = 0.0
         left = 0.0
         best = 0.0
@@ -76,15 +83,15 @@ def bisect(indptr, ix, w, mass, label, start, nodes, price):
             for e in range(indptr[i], indptr[i + 1]):
                 u = ix[e]
                 if label[u] == c:
-                    cut += -w[e] if side[u] else w[e]
-            side[i] = 1
+                    cut += -w[e] if side[place[u] - first] else w[e]
+            side[line[z]] = 1
             left += mass[i]
             gain = price * left * (whole - left) - cut
             if gain > best * (1 + 1e-9) + 1e-9:
                 best = gain
                 best_at = z
-        if best_at >= 0:
-            for z in range(best_at + 1):
-                out[members[line[z]]] = fresh
-            fresh += 1
-    return out, fresh
+        for z in range(best_at + 1):
+            halves[taken] = members[line[z]]
+            owner[taken] = c
+            taken += 1
+    return halves[:taken].copy(), owner[:taken].copy()

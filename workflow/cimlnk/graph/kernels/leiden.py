@@ -27,19 +27,20 @@ def row_sums(indptr, w):
 
 
 @jit()
-def move(indptr, ix, w, mass, label, total, g, order, limit):
-    """Local moving with a queue: every node in `order`, then those whose neighbours moved; at most `limit` visits.
+def move(indptr, ix, w, mass, label, total, g, order, limit, lo, hi):
+    """Local moving with a queue: the nodes lo..hi in `order`, then those whose neighbours moved; at most `limit` visits.
 
+    Only the nodes lo..hi exist for it, and their labels must lie in lo..hi, so that blocks can be done side by side.
     Changes `label` and `total` (mass per community) in place; returns visits and moves.
     """
-    n = len(indptr) - 1
+    n = hi - lo
     weight = np.zeros(n, np.float32)  # from the node at hand to each community; zero again after each visit
     touched = np.empty(n, np.int32)
     queue = order.copy()
     waiting = np.ones(n, np.uint8)
     size = np.zeros(n, np.int32)
-    for i in range(n):
-        size[label[i]] += 1
+    for i in range(lo, hi):
+        size[label[i] - lo] += 1
     empty = np.empty(n, np.int32)
     n_empty = 0
     for i in range(n):
@@ -56,22 +57,25 @@ def move(indptr, ix, w, mass, label, total, g, order, limit):
         if head == n:
             head = 0
         count -= 1
-        waiting[i] = 0
+        waiting[i - lo] = 0
         visits += 1
-        home = label[i]
+        home = label[i] - lo
         price = mass[i] * g
         n_touched = 0
         for e in range(indptr[i], indptr[i + 1]):
-            c = label[ix[e]]
+            u = ix[e]
+            if u < lo or u >= hi:
+                continue
+            c = label[u] - lo
             if weight[c] == 0:
                 touched[n_touched] = c
                 n_touched += 1
             weight[c] += w[e]
         best = home
-        gain = weight[home] - price * (total[home] - mass[i])
+        gain = weight[home] - price * (total[lo + home] - mass[i])
         for z in range(n_touched):
             c = touched[z]
-            x = weight[c] - price * total[c]
+            x = weight[c] - price * total[lo + c]
             weight[c] = 0
             if c != home and x > gain + TINY:
                 gain = x
@@ -82,18 +86,18 @@ def move(indptr, ix, w, mass, label, total, g, order, limit):
         if best == home:
             continue
         moves += 1
-        total[home] -= mass[i]
-        total[best] += mass[i]
+        total[lo + home] -= mass[i]
+        total[lo + best] += mass[i]
         size[home] -= 1
         size[best] += 1
-        label[i] = best
+        label[i] = lo + best
         if size[home] == 0:
             empty[n_empty] = home
             n_empty += 1
         for e in range(indptr[i], indptr[i + 1]):
             u = ix[e]
-            if waiting[u] == 0 and label[u] != best:
-                waiting[u] = 1
+            if u >= lo and u < hi and waiting[u - lo] == 0 and label[u] != lo + best:
+                waiting[u - lo] = 1
                 tail = head + count
                 if tail >= n:
                     tail -= n
@@ -103,41 +107,43 @@ def move(indptr, ix, w, mass, label, total, g, order, limit):
 
 
 @jit()
-def refine(indptr, ix, w, mass, label, total, g, order):
+def refine(indptr, ix, w, mass, label, total, g, order, part, lo, hi):
     """Refinement: inside each community, singletons join the well-connected part that gains most (one sweep).
 
     Traag's algorithm draws the part at random in proportion to exp(gain); the greedy choice needs no random numbers
     and kept the quality. A part, and a node, is well connected if its weight to the rest of its community is at least
-    g times the product of their masses. Returns the part of every node.
+    g times the product of their masses. Writes the part of every node lo..hi, named by one of its nodes; parts do not
+    reach over these bounds, so that blocks can be done side by side (the levels above join what belongs together).
     """
-    n = len(indptr) - 1
-    part = np.arange(n).astype(np.int32)
-    part_mass = mass.copy()
+    n = hi - lo
+    part_mass = mass[lo:hi].copy()
     alone = np.ones(n, np.uint8)
     outward = np.empty(n, np.float64)  # weight from a part to the rest of its community
-    for i in range(n):
+    for i in range(lo, hi):
+        part[i] = i
         s = 0.0
         for e in range(indptr[i], indptr[i + 1]):
             if label[ix[e]] == label[i]:
                 s += w[e]
-        outward[i] = s
+        outward[i - lo] = s
     weight = np.zeros(n, np.float32)
     touched = np.empty(n, np.int32)
     for z in range(n):
         i = order[z]
+        here = i - lo
         whole = total[label[i]]
-        if alone[i] == 0 or outward[i] < g * mass[i] * (whole - mass[i]):
+        if alone[here] == 0 or outward[here] < g * mass[i] * (whole - mass[i]):
             continue
         n_touched = 0
         for e in range(indptr[i], indptr[i + 1]):
             u = ix[e]
-            if label[u] == label[i]:
-                p = part[u]
+            if u >= lo and u < hi and label[u] == label[i]:
+                p = part[u] - lo
                 if weight[p] == 0:
                     touched[n_touched] = p
                     n_touched += 1
                 weight[p] += w[e]
-        best = i
+        best = here
         best_gain = 0.0
         best_weight = 0.0
         for y in range(n_touched):
@@ -145,17 +151,16 @@ def refine(indptr, ix, w, mass, label, total, g, order):
             x = weight[p]
             weight[p] = 0
             gain = x - g * mass[i] * part_mass[p]
-            if p != i and gain > best_gain and outward[p] >= g * part_mass[p] * (whole - part_mass[p]):
+            if p != here and gain > best_gain and outward[p] >= g * part_mass[p] * (whole - part_mass[p]):
                 best = p
                 best_gain = gain
                 best_weight = x
-        if best != i:
-            part[i] = best
-            alone[i] = 0
+        if best != here:
+            part[i] = lo + best
+            alone[here] = 0
             alone[best] = 0
             part_mass[best] += mass[i]
-            outward[best] += outward[i] - 2.0 * best_weight
-    return part
+            outward[best] += outward[here] - 2.0 * best_weight
 
 
 @jit()

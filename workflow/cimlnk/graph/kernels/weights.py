@@ -4,7 +4,25 @@ from __future__ import annotations
 
 import numpy as np
 
+from .ahead import AHEAD, prefetch
 from .jit import jit
+
+START = 3.0  # near the root of most rows, in units of one over the largest gap
+
+
+@jit()
+def reorder(indices, distances, order, rank, out_indices, out_distances, a, b):
+    """Lists of the rows order[a:b], their entries named by `rank`."""
+    size = indices.shape[1] * 4
+    for r in range(a, b):
+        far = np.int64(order[min(r + AHEAD, b - 1)]) * size
+        for line in range(0, size, 64):
+            prefetch(indices.ctypes.data + far + line)
+            prefetch(distances.ctypes.data + far + line)
+        i = order[r]
+        for j in range(indices.shape[1]):
+            out_indices[r, j] = rank[indices[i, j]]
+            out_distances[r, j] = distances[i, j]
 
 
 @jit(fast=True)
@@ -12,7 +30,8 @@ def memberships(distances, out, a, b):
     """UMAP memberships of rows a..b (McInnes 2018, section 3.1): exp(-(d - rho) / sigma), rho = nearest non-zero.
 
     sigma solves sum(exp(-(d - rho)/sigma)) = log2(k + 1). In t = 1/sigma the sum is convex and falling, so Newton's
-    method from t = 0 climbs to the root without overshooting; no bracketing and no infinity is needed.
+    method climbs to the root from the left without overshooting; no bracketing and no infinity is needed. A start to
+    the right of the root is thrown back to its left by the first step.
     """
     k = distances.shape[1]
     target = np.log2(np.float64(k + 1))
@@ -31,7 +50,7 @@ def memberships(distances, out, a, b):
             gap[j] = max(np.float64(distances[i, j]) - rho, 0.0)
             top = max(top, gap[j])
         floor = 1e-3 * mean
-        t = 0.0
+        t = START
         if top > 0.0:
             # gaps are scaled to at most 1, so that the steps do not depend on the data's unit
             for _ in range(64):
@@ -44,7 +63,7 @@ def memberships(distances, out, a, b):
                     g += x * e
                 if abs(f - target) < 1e-6 or g < 1e-12:
                     break
-                t += (f - target) / g
+                t = max(t + (f - target) / g, 0.0)
             sigma = max(top / max(t, 1e-12), floor)
             for j in range(k):
                 out[i, j] = np.exp(-gap[j] / sigma)
@@ -150,27 +169,23 @@ def symmetric(indices, w, partner, rule):
 
 
 @jit()
-def sort_rows(indptr, ix, data, a, b):
-    """Sort the entries of rows a..b by column (insertion sort: rows are short)."""
-    for i in range(a, b):
-        for p in range(indptr[i] + 1, indptr[i + 1]):
-            c = ix[p]
-            x = data[p]
-            q = p
-            while q > indptr[i] and ix[q - 1] > c:
-                ix[q] = ix[q - 1]
-                data[q] = data[q - 1]
-                q -= 1
-            ix[q] = c
-            data[q] = x
-
-
-@jit()
-def permute_rows(indptr, ix, data, order, rank, indptr2, ix2, data2, a, b):
-    """Rows a..b of the matrix whose row r is row order[r] with columns renamed by `rank`."""
+def permute_rows(indptr, ix, data, order, rank, indptr2, ix2, data2, in_order, a, b):
+    """Rows a..b of the matrix whose row r is row order[r] with columns renamed by `rank`, sorted if `in_order`."""
     for r in range(a, b):
+        far = order[min(r + AHEAD, b - 1)]
+        for line in range(4 * indptr[far], 4 * indptr[far + 1], 64):
+            prefetch(ix.ctypes.data + line)
+            prefetch(data.ctypes.data + line)
+        prefetch(indptr.ctypes.data + np.int64(8) * order[min(r + 2 * AHEAD, b - 1)])
         s = indptr[order[r]]
         t = indptr2[r]
         for e in range(indptr2[r + 1] - t):
-            ix2[t + e] = rank[ix[s + e]]
-            data2[t + e] = data[s + e]
+            c = rank[ix[s + e]]
+            q = t + e
+            if in_order:  # insertion sort: rows are short
+                while q > t and ix2[q - 1] > c:
+                    ix2[q] = ix2[q - 1]
+                    data2[q] = data2[q - 1]
+                    q -= 1
+            ix2[q] = c
+            data2[q] = data[s + e]
