@@ -52,7 +52,7 @@ def leiden(
     resolution: float = 1.0,
     objective: str = "modularity",
     seed: int = 0,
-    n_iterations: int = 3,
+    n_iterations: int = 2,
     initial: NDArray | None = None,
     backend: str = "cimlnk",
     order: NDArray[np.int32] | None = None,

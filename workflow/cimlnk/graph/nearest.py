@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .duplicates import crowds, fill_crowd
-from .kernels.probe import name_back
+from .kernels.improve import name_back
 from .search import Index, per_query, self_search
 from .tasks import pool
 

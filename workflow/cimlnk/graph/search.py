@@ -10,15 +10,21 @@ from numpy.typing import NDArray
 from cimlnk.common import seeds
 
 from .kernels import cells as cut
+from .kernels import improve
 from .kernels import probe as kernel
 from .kernels.tile import WIDTH, pack, scan
+from .kernels.whole import largest, pack_whole, rounded
 from .tasks import Pool, pieces
 
 EXACT_BELOW = 30_000  # up to here exact search is as fast as any other
 CELL = 160  # rows per cell
 QUERIES = 1000  # random rows searched exactly, to set the effort and to measure the recall
 GROUP = 128  # queries that share one pass over the panels
+SPARE = 2  # candidates more than asked for, which settles what the whole numbers leave open
+SLICE = 500  # cells whose rows are laid out at a time for an exact search above that size
+TYPICAL = 0.999  # this quantile of the coordinates takes a quarter of the whole numbers; what is farther out is cut off
 BUDGETS = (500, 64_000)
+ROUNDS, FIRST = 2, 8  # looks at the neighbours' neighbours before the budget is raised; how many of each
 REVERSE_GAIN = 0.78  # share of the misses that is left after the reverse edges, cautiously; measured 0.65 to 0.75
 
 
@@ -66,10 +72,16 @@ class Index:
             self._partition(X)
         sizes = np.diff(self.start)
         self.first = np.concatenate([[0], np.cumsum((sizes + WIDTH - 1) // WIDTH)])
-        self.panels = np.empty((self.first[-1], d + 1, WIDTH), np.float32)
-        tasks = [(self.Z, self.start, self.first, self.panels, a, b) for a, b in pieces(len(sizes), 64)]
-        workers.run(pack, tasks)
-        if not self.exact:
+        if self.exact:
+            self.panels = np.empty((self.first[-1], d + 1, WIDTH), np.float32)
+            pack(self.Z, self.start, self.first, self.panels, 0, 1)
+        else:
+            far = float(np.quantile(np.abs(self.Z[:: max(1, n // 50_000)]), TYPICAL))
+            self.unit = np.float32(largest(d) / (4 * far) if far > 0 else 1)
+            self.words = self.in_words(self.Z)
+            self.panels = np.empty((self.first[-1], self.words.shape[1] + 1, WIDTH), np.int32)
+            tasks = [(self.words, self.start, self.first, self.panels, a, b) for a, b in pieces(len(sizes), 64)]
+            workers.run(pack_whole, tasks)
             sums = np.add.reduceat(self.Z, self.start[:-1], axis=0)
             self.C = (sums / sizes[:, None].astype(np.float32)).astype(np.float32)
             self.half = cut.half_squares(self.C)
@@ -86,6 +98,13 @@ class Index:
     def normalised(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
         """Rows in the index's centre and unit."""
         return (X - self.mean) * np.float32(1 / self.scale)
+
+    def in_words(self, Z: NDArray[np.float32]) -> NDArray[np.int32]:
+        """Rows as whole numbers of 16 bits, two to a word."""
+        words = np.empty((len(Z), (Z.shape[1] + 1) // 2), np.int32)
+        most = largest(Z.shape[1])
+        self.workers.spread(lambda a, b: rounded(Z, self.unit, most, words, a, b), len(Z), 16384)
+        return words
 
     def _partition(self, X: NDArray[np.float32]) -> None:
         n, run = len(X), self.workers
@@ -131,8 +150,15 @@ class Index:
         """Exact lists: every row compared. A few more candidates than asked settle what rounding leaves open."""
         wide = min(k + 4, self.n - (1 if (own >= 0).any() else 0))
         found = self.fresh(len(Q), wide)
-        shared = (Q, own, self.panels, self.start, self.first, *found)
-        self.workers.spread(lambda a, b: scan(*shared, a, b), len(Q), GROUP)
+        if self.exact:
+            shared = (Q, own, self.panels, self.start, self.first, *found)
+            self.workers.spread(lambda a, b: scan(*shared, a, b), len(Q), GROUP)
+        for c, e in [] if self.exact else pieces(self.n_cells, SLICE):
+            start, first = self.start[c : e + 1], self.first[c : e + 1] - self.first[c]
+            panels = np.empty((first[-1], Q.shape[1] + 1, WIDTH), np.float32)
+            self.workers.run(pack, [(self.Z, start, first, panels, a, b) for a, b in pieces(e - c, 64)])
+            part = (Q, own, panels, start, first, *found)
+            self.workers.spread(lambda a, b, part=part: scan(*part, a, b), len(Q), GROUP)
         self.workers.spread(lambda a, b: kernel.rerank(Q, self.Z, *found, a, b), len(Q), 8192)
         return Lists(np.ascontiguousarray(found.value[:, :k]), np.ascontiguousarray(found.ident[:, :k]))
 
@@ -140,12 +166,15 @@ class Index:
         self, Q: NDArray[np.float32], at: NDArray[np.int64], own: NDArray[np.int32], k: int, budget: float
     ) -> Lists:
         """Approximate lists; the queries come cell after cell, cell c has the rows at[c]..at[c + 1]."""
-        found = self.fresh(len(Q), k)
+        found = self.fresh(len(Q), k + SPARE)
         reach = self.cells_in_reach(budget)
-        shared = (Q, at, own, self.panels, self.start, self.first, self.C, self.half, reach, np.float32(budget), *found)
+        words = self.words if Q is self.Z else self.in_words(Q)
+        index = (self.panels, self.start, self.first, self.C, self.half, reach)
+        shared = (Q, words, at, own, *index, np.float32(budget), found.ident)
         step = 8 if len(Q) > self.n_cells * 20 else 64
         self.workers.spread(lambda a, b: kernel.probe(*shared, a, b), self.n_cells, step)
         self.workers.spread(lambda a, b: kernel.rerank(Q, self.Z, *found, a, b), len(Q), 8192)
+        found = Lists(np.ascontiguousarray(found.value[:, :k]), np.ascontiguousarray(found.ident[:, :k]))
         missing = np.flatnonzero(found.ident[:, -1] < 0)
         if len(missing):
             full = self.scanned(np.ascontiguousarray(Q[missing]), own[missing], k)
@@ -190,14 +219,30 @@ def self_search(index: Index, k: int, recall: float) -> tuple[Lists, Effort | No
         return index.scanned(index.Z, own, k), None
     effort = index.calibrated(k, (1 - recall) / REVERSE_GAIN)
     while True:
-        found = index.probed(index.Z, index.start, own, k, effort.budget)
-        step = index.workers.spread(lambda a, b, f=found: kernel.offers(*f, a, b), index.n, 8192)
-        for offer in step:
-            kernel.accept(*found, *offer)
-        reached = found_share(found.value[effort.queries], effort.limit)
-        if reached >= recall or effort.budget >= min(index.n, BUDGETS[1]):
+        found = backward(index, index.probed(index.Z, index.start, own, k, effort.budget))
+        for _ in range(ROUNDS):
+            if found_share(found.value[effort.queries], effort.limit) >= recall:
+                return found, effort
+            found = backward(index, through(index, found))
+        if effort.budget >= min(index.n, BUDGETS[1]):
             return found, effort
-        effort = effort._replace(budget=effort.budget * 1.2)
+        effort = effort._replace(budget=effort.budget * 1.3)
+
+
+def backward(index: Index, found: Lists) -> Lists:
+    """Every row offered to those in its own list (one round of the reverse edges of Dong 2011), in place."""
+    for offer in index.workers.spread(lambda a, b: improve.offers(*found, a, b), index.n, 8192):
+        improve.accept(*found, *offer)
+    return found
+
+
+def through(index: Index, found: Lists) -> Lists:
+    """Lists after a look at the neighbours' neighbours (Dong 2011): less work than a larger budget if little is amiss."""
+    new = Lists(np.empty_like(found.value), np.empty_like(found.ident))
+    first = min(FIRST, found.ident.shape[1])
+    step = max(8192, -(-index.n // 16))
+    index.workers.spread(lambda a, b: improve.through(index.Z, *found, *new, first, a, b), index.n, step)
+    return new
 
 
 class Found(NamedTuple):
