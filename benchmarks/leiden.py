@@ -21,7 +21,7 @@ def main() -> None:
     stem = make(ROOT / "out" / "data", data, cells)
     lists = knn(np.load(f"{stem}_X.npy"), 14)
     W = weights(lists)
-    for backend, n in (("cimlnk", 2), ("igraph", 2)):
+    for backend, n in (("cimlnk", None), ("igraph", 2)):
         start = time.process_time()
         found = [
             leiden(W, resolution, seed=s, n_iterations=n, backend=backend, order=lists.order) for s in range(seeds)

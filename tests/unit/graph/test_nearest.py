@@ -4,7 +4,7 @@ from scipy.spatial.distance import cdist
 
 from cimlnk.graph import knn
 from cimlnk.graph.duplicates import ring
-from cimlnk.graph.search import Index, query, self_search
+from cimlnk.graph.search import Index, query, self_search, through
 from cimlnk.graph.tasks import pool
 
 
@@ -48,6 +48,34 @@ def test_partitioned_search_reaches_the_asked_recall(asked):
     assert effort.budget < len(X)
     assert (found.ident != np.arange(len(X))[:, None]).all()
     assert all(len(set(row)) == 15 for row in found.ident[:500].tolist())
+
+
+def test_a_look_at_the_neighbours_neighbours_only_improves():
+    """Lists of a search with far too small a budget; distances stay those of the rows named."""
+    X = np.random.default_rng(8).normal(size=(4000, 6)).astype(np.float32)
+    own = np.arange(4000, dtype=np.int32)
+    with pool(2) as workers:
+        index = Index(X, workers, exact=False)
+        before = index.probed(index.Z, index.start, own, 10, 200)
+        after = through(index, before)
+    kth = truth(X, 10)[index.order, -1:] / index.scale
+    share = [(np.sqrt(found.value) <= kth * (1 + 1e-5)).mean() for found in (before, after)]
+    assert share[1] > share[0] + 0.02
+    assert (after.value <= before.value + 1e-6).all() and (np.diff(after.value, axis=1) >= 0).all()
+    assert all(len(set(row)) == 10 for row in after.ident.tolist()) and (after.ident != own[:, None]).all()
+    gap = index.Z[after.ident] - index.Z[:, None]
+    np.testing.assert_allclose(after.value, (gap**2).sum(axis=2), rtol=1e-4)
+
+
+def test_rows_far_outside_do_no_harm_to_the_others():
+    """A few values a thousand times larger than the rest are cut off in the whole numbers, not in the distances."""
+    X = np.random.default_rng(9).normal(size=(4000, 6)).astype(np.float32)
+    X[:4, 2] = [1e3, 1e3 + 1, -1e3, 5e2]
+    with pool(2) as workers:
+        index = Index(X, workers, exact=False)
+        found, _ = self_search(index, 10, 0.95)
+    kth = truth(X, 10)[index.order, -1]
+    assert (np.sqrt(found.value) * index.scale <= kth[:, None] * (1 + 1e-4)).mean() >= 0.94
 
 
 def test_same_lists_for_any_number_of_threads():

@@ -52,7 +52,7 @@ def leiden(
     resolution: float = 1.0,
     objective: str = "modularity",
     seed: int = 0,
-    n_iterations: int = 2,
+    n_iterations: int | None = None,
     initial: NDArray | None = None,
     backend: str = "cimlnk",
     order: NDArray[np.int32] | None = None,
@@ -71,8 +71,8 @@ def leiden(
     seed
         Stream of the random visiting orders.
     n_iterations
-        Passes over the whole graph; the first only groups, the others refine. Three leave no graph below the best of
-        igraph's runs with two.
+        Passes over the whole graph; the first only groups, the others refine. By default two, and up to five as long
+        as a pass moves more than 2 % of the nodes; two for the references.
     initial
         Labels to start from (warm start); every pass then refines.
     backend
@@ -112,7 +112,7 @@ def leiden(
         else:
             from .reference import reference
 
-            found = reference(graph, resolution, objective, seed, n_iterations, start, backend)
+            found = reference(graph, resolution, objective, seed, n_iterations or 2, start, backend)
         pieces, _ = kernel.components(graph.indptr, graph.ix, found)
         score = quality(graph, pieces, price) / total if total > 0 else 0.0
     labels = np.empty(n, np.int32)

@@ -17,7 +17,7 @@ LARGE = 20_000  # above this many nodes a graph is visited in memory order
 BLOCK = 65_536  # nodes of a large graph in memory order that are grouped without looking at the others
 CUTS = 4  # rounds of cutting communities in two, at most
 TRIES, MORE = 3, 2  # tries and additional passes up to LARGE nodes
-WORTH = 1e-6  # least gain, as a share of the quality, for which another pass is made
+PASSES, RESTLESS = 5, 0.02  # without a number given: passes at most, and share of moved nodes that asks for another
 
 
 class Graph(NamedTuple):
@@ -51,29 +51,29 @@ def quality(graph: Graph, labels: NDArray[np.int32], price: float) -> float:
 
 
 def optimise(
-    graph: Graph, price: float, seed: int, passes: int, start: NDArray[np.int32] | None, workers: Pool | None
+    graph: Graph, price: float, seed: int, passes: int | None, start: NDArray[np.int32] | None, workers: Pool | None
 ) -> NDArray[np.int32]:
-    """Labels after at most `passes` descents, fewer if one gains nothing worth it.
+    """Labels after `passes` descents, the first of them a rough start unless there are labels to start from.
 
-    The first one is a rough start, unless there are labels to start from.
+    Without a number there are at least two and at most :data:`PASSES`; another one is made while the last moved many
+    nodes. Below 2 % the next pass raised the modularity by less than 0.0001 on every graph tried; the high
+    resolutions, where more move, need three or four.
     """
     labels = rough(graph, price, (seed, -1), workers) if start is None else start
-    score = quality(graph, labels, price)
-    for i in range(passes - (start is None)):
-        labels = descend(graph, labels, price, (seed, i), workers)
-        before, score = score, quality(graph, labels, price)
-        if i > 0 and score - before <= WORTH * abs(score):
+    for i in range((passes or PASSES) - (start is None)):
+        labels, moved = descend(graph, labels, price, (seed, i), workers)
+        if passes is None and moved <= RESTLESS * graph.n:
             break
     return labels
 
 
 def thorough(
-    graph: Graph, price: float, seed: int, passes: int, start: NDArray[np.int32] | None, workers: Pool | None
+    graph: Graph, price: float, seed: int, passes: int | None, start: NDArray[np.int32] | None, workers: Pool | None
 ) -> NDArray[np.int32]:
     """As :func:`optimise`; on small graphs, where it costs little and luck weighs more, the best of several tries."""
     if graph.n > LARGE or start is not None:
         return optimise(graph, price, seed, passes, start, workers)
-    tasks = [(graph, price, seeds.derive(seed, "try", t), passes + MORE, None, None) for t in range(TRIES)]
+    tasks = [(graph, price, seeds.derive(seed, "try", t), (passes or 2) + MORE, None, None) for t in range(TRIES)]
     found = _run(optimise, tasks, workers)
     return found[int(np.argmax([quality(graph, f, price) for f in found]))]
 
@@ -87,13 +87,11 @@ def rough(graph: Graph, price: float, stream: tuple[int, ...], workers: Pool | N
     labels = np.arange(graph.n, dtype=np.int32)
     total = graph.mass.copy()
     order = visiting(graph, stream)
-    tasks = [
-        (*graph[:4], labels, total, price, order[a:b], 2 * (b - a), a, b) for a, b in graph.blocks
-    ]
+    tasks = [(*graph[:4], labels, total, price, order[a:b], 2 * (b - a), a, b) for a, b in graph.blocks]
     _run(kernel.move, tasks, workers)
     labels, count = kernel.relabel(labels)
     small = collapsed(graph, labels, count, workers)
-    return descend(small, np.arange(count, dtype=np.int32), price, (*stream, 0), workers, cutting=False)[labels]
+    return descend(small, np.arange(count, dtype=np.int32), price, (*stream, 0), workers, cutting=False)[0][labels]
 
 
 def visiting(graph: Graph, stream: tuple[int, ...]) -> NDArray[np.int32]:
@@ -121,20 +119,22 @@ def descend(
     stream: tuple[int, ...],
     workers: Pool | None,
     cutting: bool = True,
-) -> NDArray[np.int32]:
-    """Move, refine, collapse, and again on the smaller graph until nothing changes.
+) -> tuple[NDArray[np.int32], int]:
+    """Move, refine, collapse, and again on the smaller graph until nothing changes; labels, moves on the whole graph.
 
     Moving nodes one by one hardly ever cuts a large community in two, so whether two halves were once merged is left to
     the luck of the visiting order. Therefore, as soon as the collapsed graph is small enough, every community is also
     tried in two; if that and the moves after it raise the quality, it stays.
     """
     maps: list[NDArray[np.int32]] = []
+    moved = []
     enough = max(LARGE, graph.n // 40)
     while True:
         n = graph.n
         order = visiting(graph, (*stream, len(maps)))
         labels = labels.copy()
-        kernel.move(*graph[:4], labels, np.bincount(labels, graph.mass, n), price, order, 1000 * n, 0, n)
+        total = np.bincount(labels, graph.mass, n)
+        moved.append(kernel.move(*graph[:4], labels, total, price, order, 1000 * n, 0, n)[1])
         labels, count = kernel.relabel(labels)
         if count == n:
             break
@@ -151,20 +151,20 @@ def descend(
             break
     for parts in reversed(maps):
         labels = labels[parts]
-    return np.ascontiguousarray(labels)
+    return np.ascontiguousarray(labels), moved[0]
 
 
 def _cut(
     graph: Graph, labels: NDArray[np.int32], price: float, stream: tuple[int, ...], workers: Pool | None
 ) -> NDArray[np.int32]:
     """The rest of a descent, with communities cut in two wherever that gains."""
-    best = descend(graph, labels, price, (*stream, 1000), workers, cutting=False)
+    best, _ = descend(graph, labels, price, (*stream, 1000), workers, cutting=False)
     score = quality(graph, best, price)
     for i in range(CUTS):
         halves = halved(graph, best, price, workers)
         if halves is None:
             break
-        found = descend(graph, halves, price, (*stream, 1001 + i), workers, cutting=False)
+        found, _ = descend(graph, halves, price, (*stream, 1001 + i), workers, cutting=False)
         better = quality(graph, found, price)
         if better <= score + 1e-9 * abs(score):
             break
@@ -172,9 +172,7 @@ def _cut(
     return best
 
 
-def halved(
-    graph: Graph, labels: NDArray[np.int32], price: float, workers: Pool | None
-) -> NDArray[np.int32] | None:
+def halved(graph: Graph, labels: NDArray[np.int32], price: float, workers: Pool | None) -> NDArray[np.int32] | None:
     """Labels with every community cut in two that gains by it; None if none does."""
     labels, count = kernel.relabel(labels)
     start, nodes = kernel.members(labels, count)

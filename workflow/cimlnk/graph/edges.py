@@ -102,6 +102,8 @@ def moved(
     indptr, columns, values = source
     start = np.concatenate([[0], np.cumsum(np.diff(indptr)[order])])
     ix, data = np.empty(len(columns), np.int32), np.empty(len(values), np.float32)
-    tasks = [(indptr, columns, values, order, rank, start, ix, data, in_order, a, b) for a, b in pieces(len(order), STEP)]
+    tasks = [
+        (indptr, columns, values, order, rank, start, ix, data, in_order, a, b) for a, b in pieces(len(order), STEP)
+    ]
     workers.run(kernel.permute_rows, tasks)
     return start, ix, data

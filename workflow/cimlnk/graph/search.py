@@ -136,7 +136,7 @@ class Index:
         """Per cell the nearest cells worth probing for `budget` rows per query."""
         count = min(self.n_cells, int(5 * budget / CELL) + 8)
         if self.lists.shape[1] < count:
-            width = min(self.n_cells, max(count, int(5 * 8000 / CELL) + 8))
+            width = min(self.n_cells, max(count, int(5 * 16_000 / CELL) + 8))
             self.lists = np.empty((self.n_cells, width), np.int32)
             tasks = [(self.C, self.half, a, b, self.lists) for a, b in pieces(self.n_cells, 64)]
             self.workers.run(cut.nearest_cells, tasks)
