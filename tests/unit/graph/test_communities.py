@@ -7,8 +7,7 @@ import pytest
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-from cimlnk.graph import adjusted_rand, knn, leiden, modularity, weights
-from cimlnk.graph import descent
+from cimlnk.graph import adjusted_rand, descent, knn, leiden, modularity, weights
 from cimlnk.graph.communities import by_size
 from cimlnk.graph.search import Index
 from cimlnk.graph.tasks import pool

@@ -98,7 +98,7 @@ def moved(
     in_order: bool,
     workers: Pool,
 ) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
-    """Row pointers, columns and values with the rows in `order`, every column c named ``rank[c]``, and sorted if asked."""
+    """Row pointers, columns and values with the rows in `order`, each column c named ``rank[c]``, sorted if asked."""
     indptr, columns, values = source
     start = np.concatenate([[0], np.cumsum(np.diff(indptr)[order])])
     ix, data = np.empty(len(columns), np.int32), np.empty(len(values), np.float32)

@@ -237,7 +237,7 @@ def backward(index: Index, found: Lists) -> Lists:
 
 
 def through(index: Index, found: Lists) -> Lists:
-    """Lists after a look at the neighbours' neighbours (Dong 2011): less work than a larger budget if little is amiss."""
+    """Lists after a look at the neighbours' neighbours (Dong 2011); cheaper than a larger budget if little is amiss."""
     new = Lists(np.empty_like(found.value), np.empty_like(found.ident))
     first = min(FIRST, found.ident.shape[1])
     step = max(8192, -(-index.n // 16))

@@ -28,7 +28,7 @@ def row_sums(indptr, w):
 
 @jit()
 def move(indptr, ix, w, mass, label, total, g, order, limit, lo, hi):
-    """Local moving with a queue: the nodes lo..hi in `order`, then those whose neighbours moved; at most `limit` visits.
+    """Local moving with a queue: nodes lo..hi in `order`, then those whose neighbours moved; at most `limit` visits.
 
     Only the nodes lo..hi exist for it, and their labels must lie in lo..hi, so that blocks can be done side by side.
     Changes `label` and `total` (mass per community) in place; returns visits and moves.
