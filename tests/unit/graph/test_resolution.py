@@ -114,3 +114,13 @@ def test_rare_populations_get_clusters_of_their_own():
     assert 2 * precision * recall / (precision + recall) > 0.8
     assert all(len(set(parents[fine == c])) == 1 for c in range(fine.max() + 1))
     assert np.bincount(fine).min() >= 0.001 * len(X)
+
+
+def test_few_cells_are_not_split_into_crumbs():
+    """150 cells of one kind: at the fine resolution alone there would be more than a dozen parts of ten cells."""
+    X = np.random.default_rng(6).normal(size=(150, 8)).astype(np.float32)
+    W = weights(knn(X, 15))
+    one = np.zeros(150, np.int32)
+    assert subcluster(W, one, min_cells=1).max() + 1 > 12
+    fine = subcluster(W, one)
+    assert np.bincount(fine).min() >= 20

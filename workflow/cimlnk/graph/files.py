@@ -140,8 +140,8 @@ def make_clusters(
     labels = choice.labels
     if rare["enabled"]:
         labels = subcluster(
-            saved.W, choice.labels, rare["resolution"], rare["min_fraction"], settings["objective"], seed, saved.order,
-            threads,
+            saved.W, choice.labels, rare["resolution"], rare["min_fraction"], rare["min_cells"], settings["objective"],
+            seed, saved.order, threads,
         )  # fmt: skip
     found = support_of(saved.W, labels, rare["resolution"], choice, Z, settings, seed, saved.order, threads)
     confidence, sketched = found.confidence, None

@@ -18,6 +18,7 @@ def subcluster(
     parents: NDArray[np.int32],
     resolution: float = 6.0,
     min_fraction: float = 0.001,
+    min_cells: int = 20,
     objective: str = "modularity",
     seed: int = 0,
     order: NDArray[np.int32] | None = None,
@@ -28,7 +29,8 @@ def subcluster(
     One global resolution cannot keep rare populations apart and large ones whole (resolution limit, Fortunato &
     Barthelemy 2007). The parents carry the stable structure; the parts are fine enough for a population of a few
     tenths of a percent, and are meant to be merged again by what they look like. Parts smaller than `min_fraction` of
-    all cells join the sister they share most weight with.
+    all cells, or than `min_cells`, join the sister they share most weight with: a part hardly larger than one cell's
+    neighbourhood is no population, and its mean is mostly noise.
 
     Returns
     -------
@@ -43,7 +45,7 @@ def subcluster(
         inside = Graph(indptr, ix, w, whole.mass, whole.local)
         found = optimise(inside, price_of(whole, resolution, objective), seed, 2, None, workers)
         found = kernel.components(inside.indptr, inside.ix, found)[0]
-    found = join_small(inside, by_size(found), max(1, int(np.ceil(min_fraction * n))))
+    found = join_small(inside, by_size(found), max(min_cells, int(np.ceil(min_fraction * n))))
     labels = np.empty(n, np.int32)
     labels[place] = found
     return by_size(labels)
