@@ -1,0 +1,101 @@
+"""A config file that is not there is told in one line, before Snakemake is started."""
+
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from cimlnk.cohort.command_line import check_config_files, config_files
+from cimlnk.common.errors import UserError
+
+ROOT = Path(__file__).resolve().parents[3]
+
+
+@pytest.mark.parametrize(
+    ("arguments", "files"),
+    [
+        ("--cores 4", []),
+        ("--cores 4 --configfile a.yaml", ["a.yaml"]),
+        ("--configfile=a.yaml -n b", ["a.yaml"]),
+        ("--configfiles a.yaml b.yaml --cores 1 target", ["a.yaml", "b.yaml"]),
+        ("--configfile a.yaml -- target", ["a.yaml"]),
+        ("target --configfile a.yaml --configfile b.yaml", ["a.yaml", "b.yaml"]),
+        ("-- --configfile a.yaml", []),
+        ("--config a=--configfile b", []),
+    ],
+)
+def test_config_files_are_told_from_other_words_as_snakemake_does(arguments, files):
+    assert config_files(arguments.split()) == files
+
+
+@pytest.fixture
+def base(tmp_path):
+    (tmp_path / "config").mkdir()
+    for name in ("config/tiny.yaml", "config/README.md", "mine.yml"):
+        (tmp_path / name).touch()
+    return tmp_path
+
+
+@pytest.mark.parametrize(
+    ("given", "words"),
+    [
+        ("config/tyni.yaml", "but there is no such file (did you mean 'config/tiny.yaml'?)"),
+        ("tiny.yaml", "but there is no such file (did you mean 'config/tiny.yaml'?)"),
+        ("mine.yaml", "but there is no such file (did you mean 'mine.yml'?)"),
+        ("config", "but there is a folder"),
+        ("nowhere/qqq.yaml", "but there is no such file"),
+        ("results/a/b.svg", "put -- before targets"),
+    ],
+)
+def test_a_missing_config_file_is_told_with_the_nearest_one(base, given, words):
+    with pytest.raises(UserError) as caught:
+        check_config_files(["--configfile", "mine.yml", given], base)
+    text = str(caught.value)
+    assert text.startswith(f"command line: --configfile: found '{given}', expected the path of a config file, ")
+    assert words in text and "README" not in text and "\n" not in text
+
+
+def test_config_files_that_are_there_pass(base):
+    check_config_files(["--configfile", "mine.yml", str(base / "config/tiny.yaml"), "-n"], base)
+
+
+@pytest.fixture
+def checkout(tmp_path):
+    """`run` with an environment that counts as set up, whose Snakemake only tells what it is given."""
+    for name in ("run", "requirements/lock-py311.txt", "config/tiny.yaml"):
+        (tmp_path / name).parent.mkdir(exist_ok=True)
+        shutil.copy(ROOT / name, tmp_path / name)
+    (tmp_path / "workflow").symlink_to(ROOT / "workflow")
+    binaries = tmp_path / ".venv/bin"
+    binaries.mkdir(parents=True)
+    shutil.copy(ROOT / "requirements/lock-py311.txt", tmp_path / ".venv/.cimlnk-lock")
+    for name, text in {"python": f'exec "{sys.executable}" "$@"', "snakemake": 'echo "snakemake: $*"'}.items():
+        (binaries / name).write_text(f"#!/bin/sh\n{text}\n")
+        (binaries / name).chmod(0o755)
+    return tmp_path
+
+
+def run(checkout, *arguments):
+    environment = {k: v for k, v in os.environ.items() if k not in ("CIMLNK_VENV", "CORES", "PYTHONPATH")}
+    return subprocess.run([checkout / "run", *arguments], capture_output=True, text=True, env=environment, timeout=60)
+
+
+@pytest.mark.parametrize("command", ["snakemake", "cohort"])
+def test_run_stops_before_snakemake_at_a_missing_config_file(checkout, command):
+    done = run(checkout, command, "-n", "--configfile", "config/tyni.yaml")
+    assert done.returncode == 1 and done.stdout == ""
+    assert done.stderr == (
+        "cimlnk: error in the input, nothing was run:\n"
+        "command line: --configfile: found 'config/tyni.yaml', expected the path of a config file, "
+        "but there is no such file (did you mean 'config/tiny.yaml'?)\n"
+    )
+
+
+@pytest.mark.parametrize(("command", "before"), [("snakemake", ""), ("cohort", "--cores all ")])
+def test_run_hands_every_argument_on_where_the_config_file_is_there(checkout, command, before):
+    done = run(checkout, command, "-n", "--configfile", "config/tiny.yaml", "--", "a target")
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"snakemake: {before}-n --configfile config/tiny.yaml -- a target\n"

@@ -1,0 +1,76 @@
+"""The config files a Snakemake command line names, looked for before Snakemake is started.
+
+Snakemake opens them before it reads the Snakefile and ends in a traceback where one is missing, too early for the
+checks of :func:`cimlnk.cohort.config.resolve`. ``run`` therefore calls this module first::
+
+    python -m cimlnk.cohort.command_line --cores 4 --configfile config/mine.yaml
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from cimlnk.common.errors import Problems, UserError
+
+OPTIONS = ("--configfile", "--configfiles")
+
+
+def config_files(arguments: Sequence[str]) -> list[str]:
+    """The paths that Snakemake would take for config files: each option takes every word up to the next option."""
+    found: list[str] = []
+    taking = False
+    for word in arguments:
+        option, _, value = word.partition("=")
+        if word == "--":
+            break
+        if word.startswith("-"):
+            taking = word in OPTIONS
+            if option in OPTIONS and value:
+                found.append(value)
+        elif taking:
+            found.append(word)
+    return found
+
+
+def check_config_files(arguments: Sequence[str], base: str | Path = ".") -> None:
+    """Check that every config file on a Snakemake command line is there.
+
+    Parameters
+    ----------
+    arguments
+        The command line without the word ``snakemake``.
+    base
+        Folder to which relative paths refer, and whose ``config/`` is searched for the nearest name (default: the
+        working directory, as in Snakemake).
+
+    Raises
+    ------
+    UserErrors
+        One message per path that is no file, with the nearest YAML or JSON file of ``config/`` or of the path's folder.
+    """
+    base, problems = Path(base), Problems()
+    for name in config_files(arguments):
+        path = base / name
+        if path.is_file():
+            continue
+        beside = path.parent.iterdir() if path.parent.is_dir() else []
+        near = [f"config/{p.name}" for p in (base / "config").glob("*")] + [
+            str(Path(name).parent / p.name) for p in beside
+        ]
+        valid = sorted({n for n in near if Path(n).suffix in (".yaml", ".yml", ".json")})
+        found = "is a folder" if path.is_dir() else "is no such file"
+        expected = f"the path of a config file, but there {found}"
+        if path.suffix not in (".yaml", ".yml", ".json"):
+            expected += " (every word up to the next option is read as one: put -- before targets)"
+        problems.add("command line", "--configfile", name, expected, valid)
+    problems.raise_if_any()
+
+
+if __name__ == "__main__":
+    try:
+        check_config_files(sys.argv[1:])
+    except UserError as error:
+        print(f"cimlnk: error in the input, nothing was run:\n{error}", file=sys.stderr)
+        sys.exit(1)
