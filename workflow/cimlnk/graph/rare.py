@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import heapq
+
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
@@ -29,7 +31,7 @@ def subcluster(
     One global resolution cannot keep rare populations apart and large ones whole (resolution limit, Fortunato &
     Barthelemy 2007). The parents carry the stable structure; the parts are fine enough for a population of a few
     tenths of a percent, and are meant to be merged again by what they look like. Parts smaller than `min_fraction` of
-    all cells, or than `min_cells`, join the sister they share most weight with: a part hardly larger than one cell's
+    all cells, or than `min_cells`, join the sister they are tied to most closely: a part hardly larger than one cell's
     neighbourhood is no population, and its mean is mostly noise.
 
     Returns
@@ -52,33 +54,38 @@ def subcluster(
 
 
 def join_small(graph: Graph, labels: NDArray[np.int32], least: int) -> NDArray[np.int32]:
-    """Join every cluster below `least` cells to the neighbour it shares most weight with, the smallest first."""
-    sizes = np.bincount(labels)
-    count = len(sizes)
+    """Join every cluster below `least` cells to the neighbour it is tied to most closely, the smallest first.
+
+    Closeness is the shared weight per cell of the neighbour; the weight alone would let one cluster swallow all.
+    """
+    size = np.bincount(labels).astype(int).tolist()
+    count = len(size)
     rows = np.repeat(labels, np.diff(graph.indptr))
     links = sp.csr_matrix((graph.w.astype(np.float64), (rows, labels[graph.ix])), shape=(count, count))
-    between = links.tolil()
-    between.setdiag(0)
-    between = between.tocsr()
+    shared: list[dict[int, float]] = []
+    for c in range(count):
+        row = links[c]
+        shared.append({int(u): float(x) for u, x in zip(row.indices, row.data, strict=True) if u != c})
     target = np.arange(count)
-    size = sizes.copy()
+    waiting = [(n, c) for c, n in enumerate(size) if n < least]
+    heapq.heapify(waiting)
+    while waiting:
+        n, c = heapq.heappop(waiting)
+        if target[c] != c or n != size[c] or not shared[c]:
+            continue  # joined or grown meanwhile, or tied to none
+        r = max(sorted(shared[c]), key=lambda u: shared[c][u] / size[u])
+        target[c] = r
+        size[r] += n
+        for u, x in shared[c].items():
+            del shared[u][c]
+            if u != r:
+                shared[r][u] = shared[u][r] = shared[r].get(u, 0.0) + x
+        if size[r] < least:
+            heapq.heappush(waiting, (size[r], r))
 
     def root(c: int) -> int:
         while target[c] != c:
             c = int(target[c])
         return c
 
-    for c in range(count - 1, -1, -1):
-        if size[c] >= least:
-            continue
-        row = between[c]
-        weight: dict[int, float] = {}
-        for u, x in zip(row.indices, row.data, strict=True):
-            r = root(int(u))
-            if r != root(c):
-                weight[r] = weight.get(r, 0.0) + float(x)
-        if weight:
-            r = max(sorted(weight), key=lambda u: weight[u])
-            target[c] = r
-            size[r] += size[c]
     return by_size(np.array([root(c) for c in range(count)])[labels])
