@@ -1,15 +1,18 @@
-"""Matrices with known populations: like mass cytometry (cells x 35 markers), like single-cell RNA (cells x 50 PCs).
+"""Matrices for the benchmarks: like mass cytometry (cells x 35 markers), like single-cell RNA (cells x 50 PCs), real.
 
 ``python benchmarks/data.py FOLDER cytof 100000`` writes ``cytof_100000_X.npy`` and ``cytof_100000_y.npy``.
 
-Both have lineages made of subsets, four of which hold 0.1 to 0.4 % of the cells, gradients between sisters, and heavy
-tails. The first has exact zeros, doublets and small shifts between donors; the second a decaying spectrum with an
-isotropic noise floor, which is hard for every approximate neighbour search. The populations are the same for every
-number of cells.
+The first two have lineages made of subsets, four of which hold 0.1 to 0.4 % of the cells, gradients between sisters,
+and heavy tails. The first has exact zeros, doublets and small shifts between donors; the second a decaying spectrum
+with an isotropic noise floor, which is hard for every approximate neighbour search. The populations are the same for
+every number of cells. The third, ``bcrxl``, are the cells of the BCR-XL data (Bodenmiller 2012) in the folder
+``$CIMLNK_TEST_DATA/cytof_bcrxl``; they carry no labels.
 """
 
 from __future__ import annotations
 
+import csv
+import os
 import sys
 from pathlib import Path
 
@@ -105,14 +108,34 @@ def rna(n: int, components: int = 50, count: int = 25) -> tuple[NDArray[np.float
     return (m + width[y] * noise).astype(np.float32), y.astype(np.int16)
 
 
+def real() -> Path:
+    """The folder of the real data."""
+    return Path(os.environ.get("CIMLNK_TEST_DATA", Path(__file__).parents[2] / "shared" / "data")) / "cytof_bcrxl"
+
+
+def bcrxl() -> NDArray[np.float32]:
+    """arcsinh(counts / 5) of the lineage and signalling markers of all 16 files."""
+    import flowio
+
+    with (real() / "panel.csv").open() as f:
+        rows = list(csv.DictReader(f))
+    channels = [r["fcs_colname"] for r in rows if r["marker_class"] in ("type", "state")]
+    parts = []
+    for path in sorted((real() / "fcs").glob("*.fcs")):
+        data = flowio.FlowData(path, ignore_offset_error=True)
+        values = np.reshape(data.events, (-1, data.channel_count))
+        parts.append(np.arcsinh(values[:, [data.pnn_labels.index(c) for c in channels]] / 5).astype(np.float32))
+    return np.concatenate(parts)
+
+
 def make(folder: Path, kind: str, n: int) -> Path:
     """Write the matrix and its populations unless they are there; returns the common beginning of their paths."""
     stem = folder / f"{kind}_{n}"
     if not Path(f"{stem}_y.npy").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        X, y = {"cytof": cytof, "rna": rna}[kind](n)
+        X, y = (bcrxl(), np.empty(0, np.int16)) if kind == "bcrxl" else {"cytof": cytof, "rna": rna}[kind](n)
         np.save(f"{stem}_X.npy", X)
-        np.save(f"{stem}_y.npy", y)
+        np.save(f"{stem}_y.npy", y)  # none for the real cells
     return stem
 
 

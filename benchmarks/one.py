@@ -52,7 +52,8 @@ def sketch(X, clock):
     lists = clock("neighbours", lambda: knn(np.asarray(X[rows]), K, threads=int(THREADS)))
     W = clock("graph", lambda: weights(lists.first(K - 1), threads=int(THREADS)))
     found = clock("leiden", lambda: leiden(W, order=lists.order, threads=int(THREADS)))
-    return clock("transfer", lambda: transfer(X, rows, found.labels, threads=int(THREADS))).labels, None, None
+    moved = clock("transfer", lambda: transfer(X, rows, found.labels, threads=int(THREADS)))
+    return moved.labels, None, None
 
 
 def scanpy(X, clock, flavor):

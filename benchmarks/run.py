@@ -38,9 +38,12 @@ FULL = [
     ("cytof", 300_000, ["cimlnk", "scanpy igraph", "scanpy leidenalg", "FlowSOM"]),
     ("cytof", 1_000_000, ["cimlnk", "cimlnk sketch", "scanpy igraph"]),
     ("cytof", 3_000_000, ["cimlnk", "cimlnk sketch"]),
+    ("cytof", 10_000_000, ["cimlnk sketch"]),
     ("rna", 100_000, ["cimlnk", "scanpy igraph", "PhenoGraph"]),
     ("rna", 300_000, ["cimlnk", "scanpy igraph"]),
+    ("bcrxl", 172_791, ["cimlnk", "scanpy igraph", "FlowSOM"]),
 ]
+TITLES = {"cytof": "35 markers", "rna": "50 components", "bcrxl": "BCR-XL, 24 markers"}
 
 
 def peers_python() -> str:
@@ -55,7 +58,7 @@ def peers_python() -> str:
 
 def measure(method: str, stem: Path, threads: int, repeats: int, limit: int) -> dict:
     """One process of one method; a failure or a time-out is a result too, with its last line as reason."""
-    labels = OUT / "labels.npy"
+    labels = Path(f"{stem}_{method.replace(' ', '_')}.npy")
     python = sys.executable if method in OWN else peers_python()
     command = [python, str(HERE / "one.py"), method, f"{stem}_X.npy", str(threads), str(repeats), str(labels)]
     environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow"), "PYTHONWARNINGS": "ignore"}
@@ -66,13 +69,22 @@ def measure(method: str, stem: Path, threads: int, repeats: int, limit: int) -> 
     if done.returncode != 0:
         return {"failed": done.stderr.strip().splitlines()[-1][:200] if done.stderr.strip() else "no message"}
     record = json.loads(done.stdout.strip().splitlines()[-1])
-    return record | scores(np.load(f"{stem}_y.npy"), np.load(labels))
+    found = np.load(labels)
+    record |= scores(np.load(f"{stem}_y.npy"), found)
+    full = Path(f"{stem}_cimlnk.npy")
+    if method == "cimlnk sketch" and full.exists():
+        from cimlnk.graph.agreement import adjusted_rand
+
+        record["ari_full"] = round(adjusted_rand(np.load(full).astype(np.int64), found.astype(np.int64)), 3)
+    return record
 
 
 def scores(y: np.ndarray, labels: np.ndarray) -> dict:
     """ARI, mean F1 after the best one-to-one assignment (Weber & Robinson 2016), the same for populations <= 0.5 %."""
     from cimlnk.graph.agreement import adjusted_rand, contingency
 
+    if not len(y):
+        return {"clusters": int(labels.max()) + 1, "ari": "–", "f1": "–", "f1_rare": "–"}
     labels = labels - labels.min()
     c = contingency(y.astype(np.int64), labels.astype(np.int64)).astype(float)
     total = c.sum(axis=1, keepdims=True) + c.sum(axis=0, keepdims=True)
@@ -131,6 +143,25 @@ def exponents(results: list[dict]) -> list[str]:
     return lines
 
 
+def ratios(results: list[dict]) -> list[str]:
+    """How many times faster than each peer, by wall and by CPU time, where both ran on the same matrix."""
+    lines = []
+    for ours in [r for r in results if r["method"] == "cimlnk" and "failed" not in r]:
+        for peer in results:
+            same = peer["data"] == ours["data"] and peer["cells"] == ours["cells"]
+            if not same or "cimlnk" in peer["method"] or "failed" in peer:
+                continue
+            # a peer that ran once is compared by its first run with our first run
+            which = 0 if len(peer["runs"]) == 1 else -1
+            wall, cpu = (seconds(peer, which, i) / seconds(ours, which, i) for i in (0, 1))
+            kind = "first call" if which == 0 else "warm"
+            lines.append(
+                f"{TITLES[ours['data']]}, {ours['cells']:,} cells, {peer['method']}: {wall:.1f} times the wall time, "
+                f"{cpu:.1f} times the CPU time ({kind})"
+            )
+    return lines
+
+
 def machine(threads: int) -> str:
     """The machine and the versions in one line."""
     cpu = platform.processor() or platform.machine()
@@ -150,17 +181,18 @@ def plot(results: list[dict], path: Path) -> None:
     matplotlib.rcParams["svg.hashsalt"] = "benchmarks"
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.6), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True)
     for axis, data in zip(axes, ("cytof", "rna"), strict=True):
         for method in dict.fromkeys(r["method"] for r in results):
             rows = [r for r in results if r["data"] == data and r["method"] == method and "failed" not in r]
             if rows:
                 axis.loglog([r["cells"] for r in rows], [seconds(r, -1, 1) for r in rows], "o-", label=method, ms=4)
-        axis.set_title({"cytof": "35 markers", "rna": "50 components"}[data])
+        axis.set_title(TITLES[data])
         axis.set_xlabel("cells")
         axis.grid(alpha=0.3)
     axes[0].set_ylabel("CPU seconds, matrix to labels")
-    axes[0].legend(fontsize=7, frameon=False)
+    handles, names = axes[0].get_legend_handles_labels()
+    axes[1].legend(handles, names, fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
     figure.tight_layout()
     figure.savefig(path, metadata={"Date": None})
     plt.close(figure)
@@ -200,7 +232,7 @@ def main() -> None:
             note = record.get("failed") or f"{seconds(record, -1, 0):.1f} s, {seconds(record, -1, 1):.1f} CPU s"
             print(f"{data} {cells:,} {method}: {note} ({time.perf_counter() - start:.0f} s in all)", flush=True)
     print(table(results))
-    print("\n".join(exponents(results)))
+    print("\n".join(exponents(results) + ratios(results)))
     if options.docs:
         results.sort(key=lambda r: (r["data"], r["cells"]))
         write_docs(about, results, "./run bench " + " ".join(f"'{a}'" if " " in a else a for a in sys.argv[1:]))
@@ -211,9 +243,16 @@ def write_docs(about: str, results: list[dict], command: str) -> None:
     page = ROOT / "docs" / "benchmarks.md"
     plot(results, ROOT / "docs" / "benchmarks.svg")
     growth = "\n".join(f"- {line}" for line in exponents(results))
+    faster = "\n".join(f"- {line}" for line in ratios(results))
+    sketched = "\n".join(
+        f"- {r['cells']:,} cells: ARI {r['ari_full']} with the labels of the full run"
+        for r in results
+        if "ari_full" in r
+    )
     made = (
         f"Made by `{command}` on: {about}\n\n{table(results)}\n![CPU seconds over cells](benchmarks.svg)\n\n"
-        f"Growth exponents of the CPU time:\n\n{growth}\n"
+        f"Growth exponents of the CPU time:\n\n{growth}\n\nPeers against cimlnk:\n\n{faster}\n"
+        + (f"\nSketch of 200,000 cells with label transfer:\n\n{sketched}\n" if sketched else "")
     )
     before, _, rest = page.read_text().partition("<!-- table -->\n")
     _, _, after = rest.partition("<!-- end of table -->\n")
