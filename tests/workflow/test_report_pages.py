@@ -40,6 +40,18 @@ def test_every_page_opens_clean_and_complete(tiny_run, browser):
     assert figures >= 15
 
 
+def test_fitted_curves_are_drawn_and_preparation_that_is_off_is_not(tiny_run, browser):
+    browser.open(tiny_run / SITE / "dynamics.html")
+    ids = browser.ask("[...document.querySelectorAll('#kinetics figure')].map(f => f.id)")
+    assert ids == ["figure-fitted_nk", "figure-fitted_subsets_cytof", "figure-fitted_subsets_rna"]
+    browser.open(tiny_run / SITE / "patient-P1.html")
+    ids = browser.ask("[...document.querySelectorAll('#kinetics figure')].map(f => f.id)")
+    assert ids == ["figure-patient_P1_fitted_cytof", "figure-patient_P1_fitted_rna"]
+    assert not (tiny_run / SITE / "preparation.html").exists()
+    links = browser.ask("[...document.querySelectorAll('nav a')].map(a => a.textContent)")
+    assert "Quality" in links and "Preparation" not in links
+
+
 def test_heading_click_sorts_numbers_as_numbers(tiny_run, browser):
     browser.open(tiny_run / SITE / "dynamics.html")
     script = (

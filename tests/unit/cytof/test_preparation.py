@@ -42,7 +42,7 @@ def samples():
 def test_with_everything_off_the_raw_files_are_read(samples):
     plan = plan_preparation(samples, settings())
     assert plan.steps == () and plan.training == () and plan.baseline == ()
-    assert plan.folder_before(None) is None
+    assert plan.folder_before(None) is None and plan.shown() == []
     assert plan.acquisitions == {"a": "raw/p1.fcs", "b": "raw/p1.fcs", "c": "raw/p2.fcs"}
 
 
@@ -56,6 +56,15 @@ def test_each_step_reads_what_the_one_before_wrote(samples):
     plan = plan_preparation(samples, everything)
     assert plan.acquisitions == {"p1": "raw/p1.fcs", "p2": "raw/p2.fcs"} and plan.baseline == ("p1", "p2")
     assert plan.samples_in("p1") == ["a", "b"] and plan.training == ("a", "b", "c")
+    pools = [
+        "cytof/normalised/p1.svg",
+        "cytof/normalised/p1.json",
+        "cytof/normalised/p2.svg",
+        "cytof/normalised/p2.json",
+    ]
+    assert plan.shown()[:4] == pools
+    assert {"cytof/debarcoded/p2.svg", "cytof/debarcoded/p2.yields.parquet", "cytof/spillover.svg"} < set(plan.shown())
+    assert {"cytof/compensated/c.svg", "cytof/compensated/c.json", "cytof/alignment/distances.svg"} < set(plan.shown())
     before = [plan.folder_before(s) for s in ("bead_normalisation", "debarcoding", "spillover", None)]
     assert before == [None, "normalised", "debarcoded", "compensated"]
     alone = plan_preparation(samples, settings(spillover={"matrix": "m.csv"}))

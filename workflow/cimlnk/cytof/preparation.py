@@ -51,6 +51,20 @@ class Preparation:
         """Samples of the sheet in an acquisition."""
         return [s for s, a in self.acquisition_of.items() if a == acquisition]
 
+    def shown(self) -> list[str]:
+        """Results that tell what the switched-on steps did (figures and their numbers), below the cohort's folder."""
+        files = []
+        for step in self.steps:
+            folder = f"cytof/{FILE_STEPS[step]}"
+            if step == "spillover":
+                files += ["cytof/spillover.svg", "cytof/spillover.csv"]
+            names = self.acquisition_of if step == "spillover" else self.acquisitions
+            numbers = "yields.parquet" if step == "debarcoding" else "json"
+            files += [f"{folder}/{name}.{ending}" for name in names for ending in ("svg", numbers)]
+        if self.training:
+            files += [f"cytof/alignment/distances.{ending}" for ending in ("svg", "parquet")]
+        return files
+
 
 def plan_preparation(samples: pd.DataFrame, settings: Mapping[str, Any]) -> Preparation:
     """Work out and check the preparation of a cohort; reads no data file.

@@ -118,6 +118,29 @@ class Site:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(source.read_bytes())
 
+    def folded(self, folder: str, figures: list[tuple[str, str, Path]], what: str, unfolded: int = 0) -> Text:
+        """Figures made by earlier rules, each folded away under its title unless there are at most `unfolded`.
+
+        Parameters
+        ----------
+        folder
+            Place in the site the files are copied to.
+        figures
+            Name in that folder, title and file of each.
+        what
+            What a figure shows, for readers who do not see it: "`what` of `title`".
+        unfolded
+            Most figures that are shown open.
+        """
+        parts = []
+        for name, title, source in figures:
+            place = f"{folder}/{slug(name)}{source.suffix}"
+            self.copy(source, place)
+            image = f'<img src="{place}" alt="{esc(what)} of {esc(title)}">'
+            state = " open" if len(figures) <= unfolded else ""
+            parts.append(f"<details{state}><summary>{esc(title)}</summary><figure>{image}</figure></details>")
+        return Text("".join(parts), "html")
+
     def figure(
         self, name: str, drawn: Any, caption: str, table: pd.DataFrame, table_name: str | None = None, png: bool = False
     ) -> Figure:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
@@ -36,6 +35,10 @@ class Run:
     def has(self, name: str) -> bool:
         return name in self.files
 
+    def named(self, start: str, end: str) -> list[str]:
+        """Names of the files that lie in the folder `start` (not deeper) and end in `end`, sorted."""
+        return sorted(n for n in self.files if n.startswith(start) and n.endswith(end) and "/" not in n[len(start) :])
+
     def table(self, name: str) -> pd.DataFrame:
         """The table, or an empty frame if this run does not make it."""
         return read_table(self.files[name]) if name in self.files else pd.DataFrame()
@@ -62,9 +65,7 @@ class Run:
 
     def gates(self, modality: str) -> pd.DataFrame:
         """Gate tables of all samples."""
-        parts = [
-            read_table(p) for n, p in sorted(self.files.items()) if re.fullmatch(rf"{modality}/gates/[^/]+\.parquet", n)
-        ]
+        parts = [read_table(self.files[n]) for n in self.named(f"{modality}/gates/", ".parquet")]
         parts = [p for p in parts if len(p)]
         return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 

@@ -11,7 +11,19 @@ from typing import Any
 import cimlnk
 
 from .blocks import Page, Site, esc
-from .pages import claims, cohort, dynamics, identity, patients, populations, provenance, quality, state, truth
+from .pages import (
+    claims,
+    cohort,
+    dynamics,
+    identity,
+    patients,
+    populations,
+    preparation,
+    provenance,
+    quality,
+    state,
+    truth,
+)
 from .run import Run
 
 GROUPS = {"study": "Study", "data": "Data", "patients": "Patients", "record": "Record"}
@@ -20,10 +32,11 @@ log = logging.getLogger(__name__)
 
 def build_pages(run: Run, site: Site) -> list[Page]:
     """All pages in the order of the menu; pages without data are left out."""
-    makers: list[Callable[[], Page]] = [lambda: cohort.page(run, site)]
+    makers: list[Callable[[], Page | None]] = [lambda: cohort.page(run, site)]
     if run.has("claims/claims.parquet"):
         makers.append(lambda: claims.page(run, site))
     makers += [
+        lambda: preparation.page(run, site),
         lambda: quality.page(run, site),
         lambda: populations.page(run, site),
         lambda: dynamics.page(run, site),
@@ -38,6 +51,8 @@ def build_pages(run: Run, site: Site) -> list[Page]:
     pages = []
     for make in makers:
         page = make()
+        if page is None:
+            continue
         log.info("page %s: %d sections", page.file, len(page.sections))
         pages.append(page)
     return pages

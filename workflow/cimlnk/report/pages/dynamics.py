@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from cimlnk.report.blocks import Page, Section, Site, Text, esc
+from cimlnk.report.blocks import Page, Section, Site, esc
 from cimlnk.report.figures.course import composition, subsets_absolute
 from cimlnk.report.figures.effects import agreement, diversity, forest
 from cimlnk.report.run import Run
 
+from . import kinetics
 from .cohort import MODALITY
 
 TEST_TITLES = {
@@ -49,39 +50,13 @@ def page(run: Run, site: Site) -> Page:
             )
         result.sections.append(section)
     result.sections += [
-        _kinetics(run, site),
+        kinetics.section(run, site),
         *_tests(run, site),
         *_scales(run, site),
         *_agreement(run, site),
         *_diversity(run, site),
     ]
     return result
-
-
-def _kinetics(run: Run, site: Site) -> Section:
-    section = Section("kinetics", "Kinetics per patient and subset")
-    table = run.table("dynamics/kinetics.parquet")
-    columns = {
-        "modality": "by", "patient": "patient", "arm": "arm", "population": "subset", "baseline_per_ul": "before/µL",
-        "peak_fold": "peak fold", "peak_fold_low": "low", "peak_fold_high": "high", "peak_day": "peak day",
-        "days_above_2fold": "days above 2×", "last_fold": "last fold", "last_day": "last day",
-        "doubling_time_days": "doubling (d)", "half_life_days": "half-life (d)", "reason": "remark",
-    }  # fmt: skip
-    columns = {k: v for k, v in columns.items() if k in table}
-    rows = table.sort_values(["modality", "population", "arm", "patient"]) if len(table) else table
-    if len(rows):
-        section.blocks.append(
-            site.table(
-                "kinetics",
-                rows,
-                "Fold is over the patient's own blood before infusion. Intervals carry counting, gating and naming "
-                "uncertainty. An empty number has its reason in the last column.",
-                columns,
-            )  # fmt: skip
-        )
-    else:
-        section.blocks.append(Text("No kinetics: the cohort has no absolute counts.", "note"))
-    return section
 
 
 def _tests(run: Run, site: Site) -> list[Section]:

@@ -8,6 +8,7 @@ from cimlnk.report.blocks import Page, Section, Site, Text, esc, plain, slug
 from cimlnk.report.figures.course import composition, nk_by_patient, subsets_absolute
 from cimlnk.report.run import Run
 
+from . import kinetics
 from .cohort import MODALITY, cards
 
 
@@ -24,16 +25,12 @@ def _facts(run: Run, patient: str) -> Text:
 
 def _gates(run: Run, site: Site, samples: pd.DataFrame) -> Text | None:
     """The gate figures of the patient's samples, folded away; None if there are none."""
-    parts = []
-    for row in samples.sort_values("day").itertuples():
-        name = f"cytof/gates/{row.sample}.png"
-        if run.has(name):
-            place = f"figures/gates/{slug(row.sample)}.png"
-            site.copy(run.files[name], place)
-            title = f"{esc(row.sample)} ({esc(row.timepoint)})"
-            image = f'<img src="{place}" alt="Gates of {title}">'
-            parts.append(f"<details><summary>{title}</summary><figure>{image}</figure></details>")
-    return Text("".join(parts), "html") if parts else None
+    figures = [
+        (str(row.sample), f"{row.sample} ({row.timepoint})", run.files[name])
+        for row in samples.sort_values("day").itertuples()
+        if run.has(name := f"cytof/gates/{row.sample}.png")
+    ]
+    return site.folded("figures/gates", figures, "Gates") if figures else None
 
 
 def page(run: Run, site: Site, patient: str) -> Page:
@@ -100,17 +97,17 @@ def page(run: Run, site: Site, patient: str) -> Page:
     gates = _gates(run, site, samples)
     if gates:
         result.sections.append(Section("gates", "Gates of the mass-cytometry files", [gates]))
-    kinetics = run.table("dynamics/kinetics.parquet")
-    rows = kinetics[kinetics["patient"] == patient] if len(kinetics) else kinetics
+    table = run.table("dynamics/kinetics.parquet")
+    rows = table[table["patient"] == patient] if len(table) else table
     if len(rows):
-        columns = {
-            "modality": "by", "population": "subset", "baseline_per_ul": "before/µL", "peak_fold": "peak fold",
-            "peak_fold_low": "low", "peak_fold_high": "high", "peak_day": "peak day", "last_fold": "last fold",
-            "last_day": "last day", "reason": "remark",
-        }  # fmt: skip
         section = Section("kinetics", "Kinetics")
-        section.blocks.append(
-            site.table(f"patient_{patient}_kinetics", rows, "Folds over the patient's own pre-infusion blood.", columns)
-        )
+        for modality in run.modalities:
+            lead = f"<b>Cells per microlitre over days after infusion, {MODALITY[modality]}.</b>"
+            chosen = {"modality": modality, "patient": patient}
+            name = f"patient_{patient}_fitted_{modality}"
+            drawn = kinetics.fitted_figure(run, site, name, chosen, "population", "population", lead)
+            if drawn is not None:
+                section.blocks.append(drawn)
+        section.blocks += kinetics.tables(site, f"patient_{patient}_kinetics", rows, {})
         result.sections.append(section)
     return result

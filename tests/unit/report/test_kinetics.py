@@ -1,0 +1,113 @@
+"""Fitted curves on the site: what is drawn is what was measured and fitted, and nothing where nothing was fitted."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cimlnk.common.tables import Schema, write_table
+from cimlnk.dynamics.tables import ABUNDANCE, CURVES, KINETICS
+from cimlnk.report.blocks import Figure, Site, Table, Text
+from cimlnk.report.figures.kinetics import fitted_courses
+from cimlnk.report.pages.kinetics import fitted_figure, section
+from cimlnk.report.run import Run
+from cimlnk.report.style import pyplot
+
+KEY = {"modality": "cytof", "arm": "CIML", "population": "NK"}
+
+
+@pytest.fixture
+def measured():
+    days, values = [-7, 7, 28, 60], [100.0, 900.0, 300.0, 0.0]
+    rows = pd.DataFrame({"day": days, "cells_per_ul": values, **KEY})
+    rows = rows.assign(cells_per_ul_low=rows["cells_per_ul"] * 0.8, cells_per_ul_high=rows["cells_per_ul"] * 1.2 + 5)
+    return pd.concat([rows.assign(patient=p) for p in ("P1", "P2")], ignore_index=True)
+
+
+@pytest.fixture
+def fits():
+    table = pd.DataFrame([{**KEY, "patient": p, "model_reason": why} for p, why in (("P1", None), ("P2", "3 days"))])
+    return table.assign(censored_day=[20.0, np.nan])
+
+
+@pytest.fixture
+def curves():
+    days = [-7.0, -0.001, 0.0, 7.0, 20.0]
+    line = pd.DataFrame({"day": days, "fitted": [100.0, 100, 50, 900, 400], **KEY, "patient": "P1"})
+    return line.assign(low=line["fitted"] / 2, high=line["fitted"] * 2)
+
+
+def test_each_panel_has_its_points_curve_band_and_the_reason_of_a_missing_fit(measured, curves, fits):
+    figure = fitted_courses(measured, curves, fits, "patient", "arm", {"CIML": "#8B2FC9"})
+    one, two = figure.axes[:2]
+    lines = {(line.get_marker(), line.get_markerfacecolor()): line for line in one.lines if line.get_marker() != "None"}
+    assert list(lines[("o", "#8B2FC9")].get_xdata()) == [-7, 7], "used in the fit"
+    assert list(lines[("o", "white")].get_xdata()) == [28], "after the event"
+    zero = lines[("v", "white")]
+    assert list(zero.get_xdata()) == [60] and list(zero.get_ydata()) == [5.0], "no cell: at the upper limit"
+    drawn = next(line for line in one.lines if line.get_marker() == "None" and len(line.get_xdata()) == len(curves))
+    np.testing.assert_allclose(drawn.get_ydata(), curves["fitted"])
+    band = one.collections[0].get_paths()[0].vertices
+    assert band[:, 1].min() == curves["low"].min() and band[:, 1].max() == curves["high"].max()
+    assert one.get_yscale() == "log" and not [t for t in one.texts if "no fit" in t.get_text()]
+    assert [t.get_text() for t in two.texts] == ["no fit: 3 days"]
+    assert not [c for c in two.collections if len(c.get_paths()) and len(c.get_paths()[0].vertices) > 4], "no band"
+    figure.canvas.draw()
+    pyplot().close(figure)
+
+
+@pytest.fixture
+def run(tmp_path, measured, curves, fits):
+    """A results folder with NK cells and one subset of two patients, by mass cytometry."""
+    both = [t.assign(population=q) for t in (measured, curves, fits) for q in ("NK", "memory_like")]
+    points, lines, table = (pd.concat(both[i : i + 2], ignore_index=True) for i in (0, 2, 4))
+    points = points.assign(
+        sample=points["patient"] + points["day"].astype(str), timepoint="t", tissue_or_product="blood", n_cells=9.0,
+        nk_per_ul_source=None, reason=None,
+    )  # fmt: skip
+    table = table.assign(reason=None, n_days=3)
+    for name, rows, schema in (
+        ("abundance", points, ABUNDANCE),
+        ("curves", lines, CURVES),
+        ("kinetics", table, KINETICS),
+    ):
+        write_table(rows.reindex(columns=list(schema.columns)), tmp_path / f"r/dynamics/{name}.parquet", schema)
+    names = Schema("names", {"cell": ("str", "id")})
+    write_table(names.empty(), tmp_path / "r/cytof/populations.parquet", names)
+    config = {"claims": {"arms": {"treated": "CIML"}}}
+    return Run(tmp_path / "r", list((tmp_path / "r").rglob("*.parquet")), config)
+
+
+def test_section_shows_nk_and_subsets_with_model_band_and_where_the_numbers_are(run, tmp_path):
+    site = Site(tmp_path / "site", "t")
+    blocks = section(run, site).blocks
+    figures = [b for b in blocks if isinstance(b, Figure)]
+    assert [f.id for f in figures] == ["fitted_nk", "fitted_subsets_cytof"]
+    for figure in figures:
+        assert (tmp_path / "site" / figure.file).stat().st_size > 1000
+        for word in (
+            "lymphodepletion",
+            "95 % credible interval",
+            "dynamics/kinetics.parquet",
+            "dynamics/curves.parquet",
+        ):
+            assert word in figure.caption
+    behind = pd.read_csv(tmp_path / "site" / figures[0].table)
+    assert set(behind["population"]) == {"NK"} and dict(behind["what"].value_counts()) == {"measured": 8, "fitted": 5}
+    assert [b.id for b in blocks if isinstance(b, Table)] == ["kinetics", "kinetics_fit"]
+
+
+def test_without_a_curve_the_reason_stands_in_place_of_the_figures(run, tmp_path):
+    write_table(CURVES.empty(), run.files["dynamics/curves.parquet"], CURVES)
+    site = Site(tmp_path / "site", "t")
+    blocks = section(run, site).blocks
+    assert not [b for b in blocks if isinstance(b, Figure)]
+    assert [b.body for b in blocks if isinstance(b, Text)] == ["No curve could be fitted: 3 days."]
+    assert fitted_figure(run, site, "x", {"modality": "cytof"}, "patient", "arm", "") is None
+
+
+def test_a_cohort_without_counts_says_so(run, tmp_path):
+    write_table(KINETICS.empty(), run.files["dynamics/kinetics.parquet"], KINETICS)
+    blocks = section(run, Site(tmp_path / "site", "t")).blocks
+    assert len(blocks) == 1 and "no absolute counts" in blocks[0].body

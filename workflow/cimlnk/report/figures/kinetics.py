@@ -1,0 +1,118 @@
+"""The fitted curves of a cell count over what was measured."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cimlnk.report.style import label, pyplot, symlog_days
+
+EVENT = "#B3261E"
+
+
+def fitted_courses(
+    measured: pd.DataFrame,
+    curves: pd.DataFrame,
+    fits: pd.DataFrame,
+    panel: str,
+    colour_by: str,
+    colour: dict[str, str],
+) -> Any:
+    """Small multiples of cells/µL over days: measured values with their intervals, and the fitted curve with its band.
+
+    Every panel has the same axes. A measured value is a filled dot if it entered the fit and an open one if it came
+    after a censoring event; a day without a cell is a triangle at its upper limit. A panel without any fitted curve
+    says why there is none.
+
+    Parameters
+    ----------
+    measured
+        Blood values as the fit saw them, from :func:`cimlnk.dynamics.folds.daily` (one row per series and day).
+    curves
+        CURVES of the same series; may lack some, whose measured values then stand alone.
+    fits
+        KINETICS of the same series: `censored_day`, `model_reason`.
+    panel, colour_by
+        Columns whose values make the panels, in the order in which `measured` has them, and the colours.
+    colour
+        Colour of every value of `colour_by`.
+
+    Returns
+    -------
+    Figure
+        Cells per microlitre on a log scale, days spaced by their square root.
+    """
+    plt = pyplot()
+    names = list(dict.fromkeys(measured[panel]))
+    columns = min(4, max(1, len(names)))
+    rows = -(-len(names) // columns)
+    width, height = (2.75, 2.25) if len(names) > 1 else (6.4, 3.2)
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(width * columns + 0.4, height * rows + 0.6), sharex=True, sharey=True, squeeze=False
+    )
+    low, high = _limits(measured, curves)
+    for number, (axis, name) in enumerate(zip(axes.flat, names, strict=False)):
+        axis.axvline(0, color="#999999", linewidth=0.8, linestyle=":")
+        mine = fits[fits[panel] == name]
+        for event in sorted(set(mine["censored_day"].dropna())):
+            axis.axvline(event, color=EVENT, linewidth=0.9, linestyle="--")
+        for value, hue in colour.items():
+            _curve(axis, curves[(curves[panel] == name) & (curves[colour_by] == value)], hue, low)
+            points = measured[(measured[panel] == name) & (measured[colour_by] == value)]
+            limit = mine.loc[mine[colour_by] == value, "censored_day"].min()
+            _points(axis, points, hue, limit, low)
+        if not (curves[panel] == name).any():
+            why = "; ".join(sorted(set(mine["model_reason"].dropna()))) or "no value"
+            axis.text(0.03, 0.03, f"no fit: {why}", transform=axis.transAxes, fontsize=6.5, color="#5c5c66", wrap=True)
+        axis.set_title(label(str(name)))
+        axis.set_yscale("log")
+        axis.set_ylim(low, high)
+        symlog_days(axis, sorted(measured["day"].unique()))
+        if number + columns < len(names):
+            axis.set_xlabel("")
+        else:
+            axis.tick_params(labelbottom=True)  # the lowest of its column, also where the last row is not full
+    for axis in axes.flat[len(names) :]:
+        axis.set_visible(False)
+    for row in axes:
+        row[0].set_ylabel("cells / µL")
+    if colour_by != panel:
+        handles = [plt.Line2D([], [], color=c, marker="o", markersize=3.5, label=label(v)) for v, c in colour.items()]
+        figure.legend(handles=handles, loc="outside upper right", ncols=min(8, len(handles)))
+    return figure
+
+
+def _limits(measured: pd.DataFrame, curves: pd.DataFrame) -> tuple[float, float]:
+    """Range of the values and curves; bands and intervals may leave it, so that one wide one does not flatten all."""
+    upper_of_none = measured.loc[measured["cells_per_ul"] <= 0, "cells_per_ul_high"]
+    values = pd.concat([measured["cells_per_ul"], upper_of_none, curves["fitted"]])
+    values = values[values > 0]
+    return (float(values.min()) / 2.5, float(values.max()) * 2.5) if len(values) else (0.1, 1000.0)
+
+
+def _curve(axis: Any, rows: pd.DataFrame, colour: str, floor: float) -> None:
+    for _, line in rows.groupby(["patient", "population"], sort=True):
+        line = line.sort_values("day")
+        axis.fill_between(
+            line["day"], line["low"].clip(lower=floor), line["high"].clip(lower=floor), color=colour, alpha=0.18,
+            linewidth=0,
+        )  # fmt: skip
+        axis.plot(line["day"], line["fitted"], color=colour, linewidth=1.5)
+
+
+def _points(axis: Any, rows: pd.DataFrame, colour: str, censored: float, floor: float) -> None:
+    rows = rows[rows["cells_per_ul"].notna()]
+    used = np.isnan(censored) | (rows["day"] <= censored)
+    found = rows["cells_per_ul"] > 0
+    for keep, face in ((used, colour), (~used, "white")):
+        dots, none = rows[keep & found], rows[keep & ~found]
+        style = {"color": colour, "markerfacecolor": face, "linestyle": "none", "markersize": 4, "markeredgewidth": 0.9}
+        bars = dots.dropna(subset=["cells_per_ul_low", "cells_per_ul_high"])
+        axis.vlines(
+            bars["day"], bars["cells_per_ul_low"].clip(lower=floor), bars["cells_per_ul_high"], color=colour,
+            linewidth=0.9,
+        )  # fmt: skip
+        axis.plot(dots["day"], dots["cells_per_ul"], marker="o", **style)
+        axis.plot(none["day"], none["cells_per_ul_high"], marker="v", **style)

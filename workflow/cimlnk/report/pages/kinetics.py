@@ -1,0 +1,142 @@
+"""The kinetics of every series: fitted curves over the measured values, and both as tables."""
+
+from __future__ import annotations
+
+import pandas as pd
+
+from cimlnk.dynamics.folds import daily
+from cimlnk.report.blocks import Figure, Section, Site, Table, Text, esc
+from cimlnk.report.figures.kinetics import fitted_courses
+from cimlnk.report.run import Run
+from cimlnk.report.style import ARMS, OTHERS, POPULATIONS, colours, order
+
+from .cohort import MODALITY
+
+MEASURED = {
+    "baseline_per_ul": "before/µL", "peak_fold": "peak fold", "peak_fold_low": "low", "peak_fold_high": "high",
+    "peak_day": "peak day", "days_above_2fold": "days above 2×", "last_fold": "last fold", "last_day": "last day",
+    "reason": "remark",
+}  # fmt: skip
+FITTED = {
+    "model_peak_fold": "peak fold", "model_peak_fold_low": "low", "model_peak_fold_high": "high",
+    "model_peak_day": "peak day", "model_peak_day_low": "low", "model_peak_day_high": "high",
+    "doubling_time_days": "doubling (d)", "doubling_low": "low", "doubling_high": "high",
+    "half_life_days": "half-life (d)", "half_life_low": "low", "half_life_high": "high",
+    "plateau_fold": "plateau fold", "plateau_low": "low", "plateau_high": "high", "n_days": "days used",
+    "model_reason": "remark",
+}  # fmt: skip
+MODEL = (
+    "Line and band: the fitted curve, median and 95 % credible interval (of the curve, not of single measurements). "
+    "Model: flat before infusion, a drop at day 0 (lymphodepletion), a straight rise on the log scale to a peak, decay "
+    "to a plateau; patients of an arm inform each other (partial pooling), so with few samples the curve leans on "
+    "theirs."
+)
+MARKS = (
+    "Dots: measured values with 95 % intervals; triangles: no cell found, at the upper limit; open marks came after "
+    "the event at the red dashed line and are not in the fit."
+)
+WHERE = (
+    "The numbers of the fit are in the table “as fitted” of the page <a href='dynamics.html#kinetics'>Dynamics</a> and "
+    "in <code>dynamics/kinetics.parquet</code>, the curves in <code>dynamics/curves.parquet</code>."
+)
+
+
+def fitted_figure(
+    run: Run, site: Site, name: str, rows: dict[str, str], panel: str, colour_by: str, lead: str
+) -> Figure | None:
+    """The measured and fitted courses of the chosen series; None if no curve was fitted.
+
+    Parameters
+    ----------
+    run, site
+        The run and the site the figure is written to.
+    name
+        Of the figure and of the table behind it.
+    rows
+        Column -> value that choose the series; population `named` stands for all but `NK`.
+    panel, colour_by
+        Columns that make the panels and the colours.
+    lead
+        What is shown, the first sentence of the caption.
+    """
+    curves = _chosen(run.table("dynamics/curves.parquet"), rows)
+    if not len(curves):
+        return None
+    fits = _chosen(run.table("dynamics/kinetics.parquet"), rows)
+    measured = daily(_chosen(run.table("dynamics/abundance.parquet"), rows))
+    measured = measured[measured["cells_per_ul"].notna()]
+    ranks = {p: i for i, p in enumerate(["NK", *order(measured["population"])])}
+    arms = {a: i for i, a in enumerate([*ARMS, *sorted(set(measured["arm"]) - set(ARMS))])}
+    measured = measured.assign(rank=measured["population"].map(ranks), place=measured["arm"].map(arms))
+    measured = measured.sort_values(["rank", "place", "patient", "day"], kind="stable")
+    values = list(dict.fromkeys(measured[colour_by]))
+    known = {"population": POPULATIONS, "arm": ARMS}.get(colour_by, dict(zip(sorted(values), OTHERS, strict=False)))
+    drawn = fitted_courses(measured, curves, fits, panel, colour_by, colours(values, known))
+    return site.figure(name, drawn, f"{lead} {MARKS} {MODEL} {WHERE}", _both(measured, curves))
+
+
+def _chosen(table: pd.DataFrame, rows: dict[str, str]) -> pd.DataFrame:
+    if not len(table):
+        return table
+    keep = pd.Series(True, index=table.index)
+    for column, value in rows.items():
+        keep &= (table[column] != "NK") if (column, value) == ("population", "named") else (table[column] == value)
+    return table[keep]
+
+
+def _both(measured: pd.DataFrame, curves: pd.DataFrame) -> pd.DataFrame:
+    """What the figure draws, measured and fitted, in one table."""
+    key = ["modality", "patient", "arm", "population", "day"]
+    names = {"cells_per_ul": "value", "cells_per_ul_low": "low", "cells_per_ul_high": "high"}
+    points = measured.rename(columns=names).assign(what="measured")
+    lines = curves.rename(columns={"fitted": "value"}).assign(what="fitted")
+    return pd.concat([points, lines], ignore_index=True)[[*key, "what", "value", "low", "high"]]
+
+
+def section(run: Run, site: Site) -> Section:
+    """Kinetics of all patients: NK cells by patient, subsets by arm, and the two tables."""
+    result = Section("kinetics", "Kinetics per patient and subset")
+    table = run.table("dynamics/kinetics.parquet")
+    if not len(table):
+        result.blocks.append(Text("No kinetics: the cohort has no absolute counts.", "note"))
+        return result
+    first = str(table["modality"].min())  # NK counts are the same in both modalities
+    lead = "<b>NK cells per microlitre over days after infusion, one panel per patient, coloured by arm.</b>"
+    drawn = fitted_figure(run, site, "fitted_nk", {"modality": first, "population": "NK"}, "patient", "arm", lead)
+    figures = [drawn]
+    treated = run.config["claims"]["arms"]["treated"]
+    for modality in run.modalities:
+        lead = (
+            f"<b>Subsets of the arm {esc(treated)} by {MODALITY[modality]}, cells per microlitre, one colour per "
+            "patient.</b> Each patient's own page shows them one patient at a time."
+        )
+        rows = {"modality": modality, "arm": treated, "population": "named"}
+        figures.append(fitted_figure(run, site, f"fitted_subsets_{modality}", rows, "population", "patient", lead))
+    result.blocks += [f for f in figures if f is not None]
+    if not result.blocks:
+        why = "; ".join(sorted(set(table["model_reason"].dropna())))
+        result.blocks.append(Text(f"No curve could be fitted: {esc(why)}.", "note"))
+    ranked = table.sort_values(["modality", "population", "arm", "patient"])
+    result.blocks += tables(site, "kinetics", ranked, {"patient": "patient", "arm": "arm"})
+    return result
+
+
+def tables(site: Site, name: str, rows: pd.DataFrame, who: dict[str, str]) -> list[Table]:
+    """KINETICS as two tables, as measured and as fitted; `who` adds columns in front."""
+    key = {"modality": "by", **who, "population": "subset"}
+    measured = site.table(
+        name,
+        rows,
+        "<b>As measured.</b> Fold is over the patient's own blood before infusion. Intervals carry counting, gating "
+        "and naming uncertainty. An empty number has its reason in the last column.",
+        {**key, **MEASURED},
+    )
+    fitted = site.table(
+        f"{name}_fit",
+        rows,
+        "<b>As fitted.</b> Posterior medians with 95 % credible intervals; half-life is that of the excess over the "
+        "plateau. Where a rise or fall is not shown in 97.5 % of the draws, its time is empty and only the lower limit "
+        "stays.",
+        {**key, **FITTED},
+    )
+    return [measured, fitted]
