@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from .communities import by_size
 from .descent import Graph, optimise
 from .kernels import leiden as kernel
-from .resolution import graph_of, price_of
+from .stability import graph_of, price_of
 from .tasks import pool
 
 

@@ -11,7 +11,8 @@ import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .resolution import Choice, cluster_support, confidence_of, stability_graph, subsample_labels
+from .resolution import Choice
+from .stability import cluster_support, confidence_of, stability_graph, subsample_labels
 from .tasks import pool
 
 UNSEEN = "no cell of it among those the stability was measured on"
@@ -28,20 +29,15 @@ class Support:
     confidence: NDArray[np.float32]
     cells: int
 
-    def table(self, labels: NDArray[np.int32], confidence: NDArray[np.float32]) -> pd.DataFrame:
-        """CLUSTER_SUPPORT; sizes and confidence are those of all cells."""
-        count = len(self.support)
-        sizes = np.bincount(labels, minlength=count)
+    def table(self) -> pd.DataFrame:
+        """CLUSTER_SUPPORT without sizes and confidence, which are those of all cells (:class:`.result.Tally`)."""
         return pd.DataFrame(
             {
-                "cluster": np.arange(count, dtype=np.int32),
+                "cluster": np.arange(len(self.support), dtype=np.int32),
                 "parent": self.parent,
-                "n_cells": sizes,
-                "fraction": sizes / max(len(labels), 1),
                 "support": self.support,
                 "support_low": self.support_low,
                 "parent_support": self.parent_support[self.parent],
-                "confidence": np.bincount(labels, confidence, count) / np.maximum(sizes, 1),
                 "reason": pd.Series([UNSEEN if x else None for x in np.isnan(self.support)], dtype=object),
             }
         )
