@@ -4,6 +4,7 @@ import os
 import re
 import sys
 
+import numpy as np
 import pandas as pd
 
 # Jobs find the library without installing it: in this process, in scripts, in shell commands and in cluster jobs.
@@ -131,6 +132,49 @@ def population_settings(wildcards):
 
 def definitions_file(wildcards):
     return resource(CFG["populations"][wildcards.modality]["definitions"])
+
+
+# How labels reach the cells outside a sketch changes no byte of the results, so it is no parameter of them.
+GRAPH_SETTINGS = {k: v for k, v in CFG["graph"].items() if k != "transfer"}
+PER_SAMPLE = CFG["graph"]["transfer"] == "per_sample"
+GRAPH_TABLES = {
+    "clusters": out("{modality}/clusters.parquet"),
+    "support": out("{modality}/cluster_support.parquet"),
+    "report": out("{modality}/clustering.json"),
+}
+GRAPH_PICTURE = {"umap": out("{modality}/umap.parquet")}
+GRAPH_GATHERED = GRAPH_TABLES | GRAPH_PICTURE
+if PER_SAMPLE:
+    # the graph's cells only; graph_transfer and graph_gather make the tables of all cells from them
+    GRAPH_TABLES = {"clustered": temp(out("{modality}/transfer/clustered.npz"))}
+    GRAPH_PICTURE = {"picture": temp(out("{modality}/transfer/picture.npz"))}
+
+
+def graph_megabytes(features):
+    """Size of the rows of the features that are in the graph: all, or those of the sketch."""
+    matrix = np.load(features, mmap_mode="r")
+    n = len(matrix)
+    rows = n if n <= CFG["graph"]["sketch_above"] else CFG["graph"]["sketch_size"]
+    return matrix.nbytes / 1e6 * min(1, rows / max(n, 1))
+
+
+def megabytes(*files):
+    return sum(os.path.getsize(f) for f in files) / 1e6
+
+
+def transfer_parts(wildcards):
+    """The labelled parts of a modality's samples, in the sheet's order."""
+    return [
+        out(f"{wildcards.modality}/transfer/samples/{s}.npz")
+        for s in samples_of(wildcards.modality)
+    ]
+
+
+def graph_input_megabytes(input):
+    """What a job on the graph holds: of a sketch, with transfer per sample, the sketch."""
+    if PER_SAMPLE:
+        return megabytes(input.graph) + graph_megabytes(input.features)
+    return input.size_mb
 
 
 def state_features(wildcards):

@@ -13,10 +13,10 @@ rule graph_neighbors:
     threads: 2
     resources:
         mem_mb=lambda wildcards, input, attempt: 1000
-        + attempt * int(10 * input.size_mb),
+        + attempt * int(10 * graph_megabytes(input.features)),
         runtime=60,
     params:
-        settings=CFG["graph"],
+        settings=GRAPH_SETTINGS,
         seed=CFG["seed"],
         code=code("common", "graph"),
     script:
@@ -29,10 +29,8 @@ rule graph_cluster:
         cells=out("{modality}/cells.parquet"),
         graph=out("{modality}/graph.npz"),
     output:
-        clusters=out("{modality}/clusters.parquet"),
+        **GRAPH_TABLES,
         resolutions=out("{modality}/resolutions.parquet"),
-        support=out("{modality}/cluster_support.parquet"),
-        report=out("{modality}/clustering.json"),
     log:
         out("logs/graph_cluster/{modality}.log"),
     benchmark:
@@ -41,10 +39,11 @@ rule graph_cluster:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=lambda wildcards, input, attempt: 1500 + attempt * int(8 * input.size_mb),
+        mem_mb=lambda wildcards, input, attempt: 1500
+        + attempt * int(8 * graph_input_megabytes(input)),
         runtime=120,
     params:
-        settings=CFG["graph"],
+        settings=GRAPH_SETTINGS,
         seed=CFG["seed"],
         code=code("common", "graph"),
     script:
@@ -57,7 +56,7 @@ rule graph_umap:
         cells=out("{modality}/cells.parquet"),
         graph=out("{modality}/graph.npz"),
     output:
-        umap=out("{modality}/umap.parquet"),
+        **GRAPH_PICTURE,
     log:
         out("logs/graph_umap/{modality}.log"),
     benchmark:
@@ -66,14 +65,78 @@ rule graph_umap:
         ENVIRONMENT
     threads: 2
     resources:
-        mem_mb=lambda wildcards, input, attempt: 1000 + attempt * int(6 * input.size_mb),
+        mem_mb=lambda wildcards, input, attempt: 1000
+        + attempt * int(6 * graph_input_megabytes(input)),
         runtime=60,
     params:
-        settings=CFG["graph"],
+        settings=GRAPH_SETTINGS,
         seed=CFG["seed"],
         code=code("common", "graph"),
     script:
         "../scripts/graph_umap.py"
+
+
+if PER_SAMPLE:
+
+    rule graph_transfer:
+        input:
+            features=out("{modality}/features.npy"),
+            clustered=out("{modality}/transfer/clustered.npz"),
+            picture=out("{modality}/transfer/picture.npz"),
+        output:
+            part=temp(out("{modality}/transfer/samples/{sample}.npz")),
+        log:
+            out("logs/graph_transfer/{modality}/{sample}.log"),
+        benchmark:
+            out("benchmarks/graph_transfer/{modality}/{sample}.tsv")
+        conda:
+            ENVIRONMENT
+        threads: 1
+        resources:
+            # the sketch with its index; a piece of the sample's rows (the constant) and what is found for them
+            mem_mb=lambda wildcards, input, attempt: 1500
+            + attempt * int(6 * megabytes(input.clustered, input.picture)),
+            # the features of all samples bound those of one: a thread compares about 5 MB a second
+            runtime=lambda wildcards, input, attempt: attempt
+            * (10 + int(input.size_mb / 200)),
+        params:
+            seed=CFG["seed"],
+            code=code("common", "graph"),
+        script:
+            "../scripts/graph_transfer.py"
+
+    rule graph_gather:
+        input:
+            cells=out("{modality}/cells.parquet"),
+            clustered=out("{modality}/transfer/clustered.npz"),
+            picture=out("{modality}/transfer/picture.npz"),
+            parts=transfer_parts,
+        output:
+            **GRAPH_GATHERED,
+        log:
+            out("logs/graph_gather/{modality}.log"),
+        benchmark:
+            out("benchmarks/graph_gather/{modality}.tsv")
+        conda:
+            ENVIRONMENT
+        threads: 1
+        resources:
+            # a row group of the cells, and one sample's part
+            mem_mb=lambda wildcards, input, attempt: 1500
+            + attempt
+            * int(
+                2
+                * (
+                    megabytes(input.clustered)
+                    + max(map(megabytes, input.parts), default=0)
+                )
+            ),
+            runtime=lambda wildcards, input, attempt: attempt
+            * (10 + int(input.size_mb / 100)),
+        params:
+            code=code("common", "graph"),
+        script:
+            "../scripts/graph_gather.py"
 
 
 rule graph_figure:

@@ -6,12 +6,9 @@ with job(snakemake) as record:
         features=snakemake.input.features,
         cells=snakemake.input.cells,
         graph=snakemake.input.graph,
-        clusters=snakemake.output.clusters,
-        resolutions=snakemake.output.resolutions,
-        support=snakemake.output.support,
-        report=snakemake.output.report,
         settings=snakemake.params.settings,
         seed=snakemake.params.seed,
         threads=snakemake.threads,
         provenance=record,
+        **dict(snakemake.output.items()),  # the tables, or with transfer: per_sample what they are made from
     )

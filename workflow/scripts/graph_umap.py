@@ -6,9 +6,9 @@ with job(snakemake) as record:
         features=snakemake.input.features,
         cells=snakemake.input.cells,
         graph=snakemake.input.graph,
-        umap=snakemake.output.umap,
         settings=snakemake.params.settings,
         seed=snakemake.params.seed,
         threads=snakemake.threads,
         provenance=record,
+        **dict(snakemake.output.items()),  # the table, or with transfer: per_sample what it is made from
     )

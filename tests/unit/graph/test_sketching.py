@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 
 from cimlnk.graph import adjusted_rand, extend, knn, leiden, sketch, transfer, weights
-from cimlnk.graph.sketching import place
+from cimlnk.graph.sketching import Known, place
 
 
 def test_a_sketch_is_sorted_distinct_and_named_by_its_seed():
@@ -56,7 +56,7 @@ def test_points_are_placed_beside_their_neighbours(make_blobs):
     X, y = make_blobs(9, n=1000)
     rows = sketch(X, 400)
     points = np.column_stack([y[rows], 10 * y[rows]]).astype(np.float32)
-    found = place(X, rows, points)
+    found = place(X, Known(X[rows], rows), points)
     assert (np.abs(found[:, 0] - y) < 0.01).mean() > 0.98
 
 

@@ -21,13 +21,16 @@ def keep_going() -> bool:
 
 
 @contextmanager
-def job(snakemake: Any, leave_out: Callable[[UserError], None] | None = None) -> Iterator[dict[str, Any]]:
+def job(
+    snakemake: Any, leave_out: Callable[[UserError], None] | None = None, record: bool = True
+) -> Iterator[dict[str, Any]]:
     """Run a script's one library call.
 
     Yields the provenance record (rule, params, versions, input hashes) to store with the results. Log records go to
     the rule's log file. A :class:`UserError` is printed as one message and ends the job with exit code 1; if
     `leave_out` is given and Snakemake runs with ``--keep-going``, `leave_out(error)` writes the sample's empty
-    outputs instead, with the reason inside, so that the other samples can finish.
+    outputs instead, with the reason inside, so that the other samples can finish. With ``record=False`` the record is
+    empty: for intermediate files without one, where hashing large inputs would cost more than the job.
     """
     log = str(snakemake.log[0]) if snakemake.log else os.devnull
     handler = logging.FileHandler(log, mode="w")
@@ -37,7 +40,8 @@ def job(snakemake: Any, leave_out: Callable[[UserError], None] | None = None) ->
     logger.setLevel(logging.INFO)
     params = {k: v for k, v in snakemake.params.items() if k != "code"}
     try:
-        yield provenance(snakemake.rule, params, [p for p in snakemake.input if os.path.exists(p)])
+        inputs = [p for p in snakemake.input if os.path.exists(p)]
+        yield provenance(snakemake.rule, params, inputs) if record else {}
     except UserError as error:
         logger.error("%s", error)
         if leave_out is not None and keep_going():

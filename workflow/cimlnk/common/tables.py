@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -66,12 +66,47 @@ def write_table(
     table: pd.DataFrame, path: str | Path, schema: Schema, provenance: Mapping[str, Any] | None = None
 ) -> None:
     """Check `table` against `schema` and write it as Parquet (zstd), provenance in the file's metadata."""
+    arrow = _arrow(table, schema, provenance)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(arrow, path, compression="zstd")
+
+
+def write_pieces(
+    pieces: Iterable[pd.DataFrame], path: str | Path, schema: Schema, provenance: Mapping[str, Any] | None = None
+) -> None:
+    """Write a table that comes piece by piece, one row group each, so that memory holds one piece.
+
+    The file differs from that of :func:`write_table` in its row groups only. Optional strings (``str?``) must not be
+    missing in a whole piece. No pieces give an empty table.
+    """
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    writer = None
+    try:
+        for piece in pieces:
+            arrow = _arrow(piece, schema, provenance)
+            if writer is None:
+                writer = pq.ParquetWriter(path, arrow.schema, compression="zstd")
+            writer.write_table(arrow)
+    finally:
+        if writer is not None:
+            writer.close()
+    if writer is None:
+        write_table(schema.empty(), path, schema, provenance)
+
+
+def _arrow(table: pd.DataFrame, schema: Schema, provenance: Mapping[str, Any] | None) -> pa.Table:
     arrow = pa.Table.from_pandas(schema.check(table), preserve_index=False)
     meta = dict(arrow.schema.metadata or {})
     meta[b"cimlnk.schema"] = schema.name.encode()
     meta[b"cimlnk.provenance"] = json.dumps(provenance or {}, sort_keys=True).encode()
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    pq.write_table(arrow.replace_schema_metadata(meta), path, compression="zstd")
+    return arrow.replace_schema_metadata(meta)
+
+
+def read_pieces(path: str | Path, columns: list[str]) -> Iterator[pd.DataFrame]:
+    """The row groups of a table one after the other, so that memory holds one (at most 1,048,576 rows by default)."""
+    with pq.ParquetFile(path) as file:
+        for number in range(file.num_row_groups):
+            yield file.read_row_group(number, columns=columns).to_pandas()
 
 
 def read_table(path: str | Path, schema: Schema | None = None) -> pd.DataFrame:

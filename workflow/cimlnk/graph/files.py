@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -14,16 +13,18 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from cimlnk.common import seeds
-from cimlnk.common.tables import read_table, write_table
+from cimlnk.common.tables import write_table
 
 from .communities import leiden, modularity
 from .edges import csr, weights
 from .nearest import Knn, knn
+from .parts import save_picture
 from .rare import subcluster
 from .resolution import UNSTABLE_WORD, Choice, choose_resolution
-from .sketching import place, sketch, transfer
+from .result import Clustered, sample_spans, write_clusters, write_json, write_points
+from .sketching import Known, Span, labelled, place, reproduced, sketch
 from .support import support_of
-from .tables import CLUSTER_SUPPORT, CLUSTERS, RESOLUTIONS, UMAP
+from .tables import RESOLUTIONS
 from .umap import umap_layout
 
 FEWEST = 50  # with fewer cells there is one cluster and no statement on stability
@@ -113,27 +114,54 @@ def make_clusters(
     features: str | Path,
     cells: str | Path,
     graph: str | Path,
-    clusters: str | Path,
     resolutions: str | Path,
-    support: str | Path,
-    report: str | Path,
     settings: Mapping[str, Any],
     seed: int,
     threads: int,
     provenance: Mapping[str, Any],
+    clusters: str | Path | None = None,
+    support: str | Path | None = None,
+    report: str | Path | None = None,
+    clustered: str | Path | None = None,
 ) -> None:
     """Stable clusters of the graph, their finer parts, support, confidence and verdict.
 
-    Writes the tables CLUSTERS, RESOLUTIONS and CLUSTER_SUPPORT and a JSON with the verdict.
+    Writes the sweep (table RESOLUTIONS) and, of all cells, the tables `clusters` (CLUSTERS) and `support`
+    (CLUSTER_SUPPORT) and a JSON with the verdict. With `clustered` it writes the clustering of the graph's cells there
+    instead (npz), for :func:`.parts.make_part` to transfer sample by sample and :func:`.parts.gather` to write.
     """
-    names = read_table(cells)["cell"]
     X = np.load(features, mmap_mode="r")
     saved = load_graph(graph)
-    if len(names) != len(X) or saved.n != len(X):
-        raise ValueError(f"{len(names)} cells, {len(X)} rows of features, graph of {saved.n}")
+    spans = sample_spans(cells)
+    counted = max((last for _, last in spans.values()), default=0)
+    if counted != len(X) or saved.n != len(X):
+        raise ValueError(f"{counted} cells, {len(X)} rows of features, graph of {saved.n}")
     if len(saved.rows) < FEWEST:
-        _too_few(names, clusters, resolutions, support, report, provenance)
+        result, table = _too_few(saved, spans, provenance), RESOLUTIONS.empty()
+    else:
+        result, table = _clustered(X, saved, spans, settings, seed, threads, provenance)
+    write_table(table, resolutions, RESOLUTIONS, provenance)
+    if clustered is not None:
+        result.save(clustered)
         return
+    if clusters is None or support is None or report is None:
+        raise ValueError("clusters, support and report must be named, or clustered")
+    labels, confidence = labelled(
+        X, result.known, result.labels, result.confidence, seed, threads, spans=list(spans.values())
+    )
+    write_clusters(result, lambda a, b: (labels[a:b], confidence[a:b]), cells, clusters, support, report)
+
+
+def _clustered(
+    X: NDArray[np.float32],
+    saved: Saved,
+    spans: dict[str, Span],
+    settings: Mapping[str, Any],
+    seed: int,
+    threads: int,
+    provenance: Mapping[str, Any],
+) -> tuple[Clustered, pd.DataFrame]:
+    """The clustering of the graph's cells, and the table RESOLUTIONS."""
     Z = np.asarray(X[saved.rows])
     choice = _stable(saved, Z, settings, seed, threads)
     rare = settings["rare"]
@@ -144,36 +172,30 @@ def make_clusters(
             seed, saved.order, threads,
         )  # fmt: skip
     found = support_of(saved.W, labels, rare["resolution"], choice, Z, settings, seed, saved.order, threads)
-    confidence, sketched = found.confidence, None
+    known, sketched = _known(X, saved), None
     if len(saved.rows) < saved.n:
-        labels_all, confidence, agreement = transfer(X, saved.rows, labels, confidence, seed, threads)
+        agreement = reproduced(Z, labels, found.confidence, seed, threads)
         sketched = {"cells": len(saved.rows), "transfer_agreement": agreement}
-    else:
-        labels_all = labels
-    write_table(
-        pd.DataFrame({"cell": names, "cluster": labels_all, "confidence": confidence}), clusters, CLUSTERS, provenance
-    )
-    write_table(choice.table, resolutions, RESOLUTIONS, provenance)
-    table = found.table(labels_all, confidence)
-    write_table(table, support, CLUSTER_SUPPORT, provenance)
-    write_json(
-        report,
-        {
-            "verdict": choice.verdict,
-            "reason": choice.reason,
-            "resolution": choice.resolution,
-            "resolution_asked": settings["resolution"],
-            "n_stable_clusters": int(choice.labels.max()) + 1,
-            "n_clusters": int(labels.max()) + 1,
-            "rare_resolution": rare["resolution"] if rare["enabled"] else None,
-            "modularity": modularity(saved.W, labels),
-            "stability_cells": found.cells,
-            "supported_cells": float(table.loc[table["support"] >= 0.75, "fraction"].sum()),
-            "mean_confidence": float(np.mean(confidence, dtype=np.float64)),
-            "sketch": sketched,
-            "provenance": dict(provenance),
-        },
-    )
+    record = {
+        "verdict": choice.verdict,
+        "reason": choice.reason,
+        "resolution": choice.resolution,
+        "resolution_asked": settings["resolution"],
+        "n_stable_clusters": int(choice.labels.max()) + 1,
+        "n_clusters": int(labels.max()) + 1,
+        "rare_resolution": rare["resolution"] if rare["enabled"] else None,
+        "modularity": modularity(saved.W, labels),
+        "stability_cells": found.cells,
+        "sketch": sketched,
+        "provenance": dict(provenance),
+    }
+    return Clustered(saved.n, known, labels, found.confidence, found.table(), record, spans), choice.table
+
+
+def _known(X: NDArray[np.float32], saved: Saved) -> Known:
+    """The graph's cells; their features are kept only where others will be compared with them."""
+    sketched = len(saved.rows) < saved.n
+    return Known(np.asarray(X[saved.rows]) if sketched else np.zeros((saved.n, 0), np.float32), saved.rows)
 
 
 def _stable(saved: Saved, Z: NDArray[np.float32], settings: Mapping[str, Any], seed: int, threads: int) -> Choice:
@@ -201,50 +223,48 @@ def _stable(saved: Saved, Z: NDArray[np.float32], settings: Mapping[str, Any], s
     return choice.relabelled(found.labels)
 
 
-def _too_few(
-    names: pd.Series,
-    clusters: str | Path,
-    resolutions: str | Path,
-    support: str | Path,
-    report: str | Path,
-    provenance: Mapping[str, Any],
-) -> None:
-    n = len(names)
+def _too_few(saved: Saved, spans: dict[str, Span], provenance: Mapping[str, Any]) -> Clustered:
+    n, one = saved.n, min(saved.n, 1)
     reason = f"{n} cells are fewer than the {FEWEST} needed to cluster"
-    table = pd.DataFrame({"cell": names, "cluster": np.zeros(n, np.int32), "confidence": np.full(n, np.nan)})
-    write_table(table, clusters, CLUSTERS, provenance)
-    write_table(RESOLUTIONS.empty(), resolutions, RESOLUTIONS, provenance)
-    row = {c: [np.nan] for c in CLUSTER_SUPPORT.columns} | {
-        "cluster": [0], "parent": [0], "n_cells": [n], "fraction": [1.0], "reason": [reason]
-    }  # fmt: skip
-    one = pd.DataFrame(row) if n else CLUSTER_SUPPORT.empty()
-    write_table(one, support, CLUSTER_SUPPORT, provenance)
-    write_json(
-        report,
+    nothing = np.full(one, np.nan)
+    table = pd.DataFrame(
         {
-            "verdict": UNSTABLE_WORD,
-            "reason": reason,
-            "resolution": None,
-            "n_stable_clusters": min(n, 1),
-            "n_clusters": min(n, 1),
-            "sketch": None,
-            "provenance": dict(provenance),
-        },
+            "cluster": np.zeros(one, np.int32),
+            "parent": np.zeros(one, np.int32),
+            "support": nothing,
+            "support_low": nothing,
+            "parent_support": nothing,
+            "reason": [reason] * one,
+        }
     )
+    record = {
+        "verdict": UNSTABLE_WORD,
+        "reason": reason,
+        "resolution": None,
+        "n_stable_clusters": one,
+        "n_clusters": one,
+        "sketch": None,
+        "provenance": dict(provenance),
+    }
+    known = Known(np.zeros((n, 0), np.float32), np.arange(n, dtype=np.int64))
+    return Clustered(n, known, np.zeros(n, np.int32), np.full(n, np.nan, np.float32), table, record, spans)
 
 
 def make_umap(
     features: str | Path,
     cells: str | Path,
     graph: str | Path,
-    umap: str | Path,
     settings: Mapping[str, Any],
     seed: int,
     threads: int,
     provenance: Mapping[str, Any],
+    umap: str | Path | None = None,
+    picture: str | Path | None = None,
 ) -> None:
-    """UMAP coordinates of every cell (table UMAP) from the saved graph; cells outside a sketch are placed into it."""
-    names = read_table(cells)["cell"]
+    """UMAP coordinates of every cell (table UMAP) from the saved graph; cells outside a sketch are placed into it.
+
+    With `picture` the coordinates of the graph's cells are written there (npz) instead, for :mod:`.parts`.
+    """
     X = np.load(features, mmap_mode="r")
     saved = load_graph(graph)
     options = settings["umap"]
@@ -255,19 +275,11 @@ def make_umap(
         points = umap_layout(
             saved.W, Z, seeds.derive(seed, "umap"), options["min_dist"], n_epochs=epochs, threads=threads
         )
-    if len(saved.rows) < saved.n:
-        points = place(X, saved.rows, points, seed, threads)
-    table = pd.DataFrame({"cell": names, "umap1": points[:, 0], "umap2": points[:, 1]})
-    write_table(table, umap, UMAP, provenance)
-
-
-def write_json(path: str | Path, record: Mapping[str, Any]) -> None:
-    """Write a record as JSON, keys sorted, NaN as null."""
-    clean = {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in record.items()}
-    Path(path).write_text(json.dumps(clean, indent=1, sort_keys=True, default=_plain, allow_nan=False) + "\n")
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"not JSON: {type(value)}")
+    if picture is not None:
+        save_picture(picture, points, dict(provenance))
+        return
+    if umap is None:
+        raise ValueError("umap must be named, or picture")
+    spans = list(sample_spans(cells).values())
+    placed = place(X, _known(X, saved), points, seed, threads, spans=spans)
+    write_points(lambda a, b: placed[a:b], cells, umap, provenance)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -16,7 +16,28 @@ from .tasks import pool
 
 CHUNK = 200_000
 K = 15
+NEAREST = 3  # sketch cells between which a cell is placed in the picture
 RECALL = 0.9  # of the neighbours that vote; a vote of 15 does not need them all
+
+
+Span = tuple[int, int]  # first row, and the one behind the last
+
+
+class Known(NamedTuple):
+    """The sketch: its rows' features (m x d) and their numbers among all rows, ascending."""
+
+    base: NDArray[np.float32]
+    rows: NDArray[np.int64]
+
+    def within(self, first: int, last: int) -> slice:
+        """The sketch's cells among the rows first..last."""
+        a, b = np.searchsorted(self.rows, [first, last])
+        return slice(int(a), int(b))
+
+    def covers(self, first: int, last: int) -> bool:
+        """Whether all rows first..last are the sketch's own."""
+        own = self.within(first, last)
+        return own.stop - own.start == last - first
 
 
 class Transfer(NamedTuple):
@@ -78,6 +99,7 @@ def transfer(
     seed: int = 0,
     threads: int | None = None,
     k: int = K,
+    spans: Sequence[Span] | None = None,
 ) -> Transfer:
     """Give every row of `X` the label that most of its nearest sketch cells carry.
 
@@ -87,32 +109,90 @@ def transfer(
         n x d, may be a memory map: it is read in pieces of CHUNK rows, so memory stays flat.
     rows, labels, confidence
         The sketch's rows, their labels from 0 and (optional) confidence; sketch cells keep theirs.
+    spans
+        Ranges of rows that no piece crosses (the samples), default one.
 
     Returns
     -------
     Transfer; `agreement` is the share of sketch cells whose own label their sketch neighbours give back.
     """
     sure = np.ones(len(rows), np.float32) if confidence is None else confidence
-    out, share = np.empty(len(X), np.int32), np.empty(len(X), np.float32)
     base = np.asarray(X[rows])
+    agreement = reproduced(base, labels, sure, seed, threads, k)
+    known = Known(base, rows)
+    return Transfer(*labelled(X, known, labels, sure, seed, threads, k, spans), agreement)
+
+
+def reproduced(
+    base: NDArray[np.float32],
+    labels: NDArray[np.int32],
+    confidence: NDArray[np.float32],
+    seed: int,
+    threads: int | None,
+    k: int = K,
+) -> float:
+    """Share of the sketch's cells whose own label their sketch neighbours give back."""
     inner = knn(base, k, RECALL, seed, threads)
-    back, _ = vote(inner.indices, inner.distances, labels, sure)
-    for a, b, found in nearest_in(base, X, k, seed, threads):
-        out[a:b], share[a:b] = vote(found.indices, found.distances, labels, sure)
-    out[rows], share[rows] = labels, sure
-    return Transfer(out, share, float(np.mean(back == labels)))
+    back, _ = vote(inner.indices, inner.distances, labels, confidence)
+    return float(np.mean(back == labels))
+
+
+def labelled(
+    X: NDArray[np.float32],
+    known: Known,
+    labels: NDArray[np.int32],
+    confidence: NDArray[np.float32],
+    seed: int = 0,
+    threads: int | None = None,
+    k: int = K,
+    spans: Sequence[Span] | None = None,
+) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+    """Labels and confidence of the rows in `spans` (default all), one span after the other.
+
+    A span gets the same bytes whether it is done alone or with others.
+    """
+    spans = [(0, len(X))] if spans is None else spans
+    at, size = offsets(spans)
+    out, share = np.empty(size, np.int32), np.empty(size, np.float32)
+    for a, b, start, found in nearest_in(known, X, k, seed, threads, spans):
+        out[start : start + b - a], share[start : start + b - a] = vote(
+            found.indices, found.distances, labels, confidence
+        )
+    for (first, last), start in zip(spans, at, strict=True):
+        own = known.within(first, last)
+        here = known.rows[own] - first + start
+        out[here], share[here] = labels[own], confidence[own]
+    return out, share
+
+
+def offsets(spans: Sequence[Span]) -> tuple[list[int], int]:
+    """Where each span begins when they are laid one after the other, and how many rows they have together."""
+    ends = np.cumsum([0, *(last - first for first, last in spans)])
+    return [int(v) for v in ends[:-1]], int(ends[-1])
 
 
 def nearest_in(
-    base: NDArray[np.float32], X: NDArray[np.float32], k: int, seed: int, threads: int | None
-) -> Iterator[tuple[int, int, Found]]:
-    """The `k` rows of `base` nearest to every row of `X`, in pieces of CHUNK rows: first row, end, neighbours."""
+    known: Known, X: NDArray[np.float32], k: int, seed: int, threads: int | None, spans: Sequence[Span]
+) -> Iterator[tuple[int, int, int, Found]]:
+    """The `k` sketch rows nearest to the rows of `X` in `spans`.
+
+    Pieces of at most CHUNK rows that never cross the end of a span: the search is in single precision with matrix
+    products, whose rounding may depend on which rows are searched together. Yields first row, end, place of the first
+    row when the spans are laid one after the other, neighbours. A span of sketch rows alone needs no search.
+    """
+    at, _ = offsets(spans)
+    wanted = [
+        (first, last, start) for (first, last), start in zip(spans, at, strict=True) if not known.covers(first, last)
+    ]
+    if not wanted:
+        return
     with pool(threads) as workers:
-        index = Index(checked(base, k), workers, seed)
+        index = Index(checked(known.base, k), workers, seed)
         budget = 0.0 if index.exact else index.calibrated(k, 1 - RECALL).budget
-        for a in range(0, len(X), CHUNK):
-            b = min(len(X), a + CHUNK)
-            yield a, b, query(index, finite(np.asarray(X[a:b], np.float32), a), k, budget)
+        for first, last, start in wanted:
+            for a in range(first, last, CHUNK):
+                b = min(last, a + CHUNK)
+                yield a, b, start + a - first, query(index, finite(np.asarray(X[a:b], np.float32), a), k, budget)
 
 
 def extend(
@@ -146,7 +226,8 @@ def extend(
     )
     out, share = np.empty(len(new), np.int32), np.empty(len(new), np.float32)
     strange = np.empty(len(new), np.float32)
-    for a, b, found in nearest_in(known, new, k, seed, threads):
+    nobody = Known(known, np.empty(0, np.int64))  # no new row is a known one
+    for a, b, _, found in nearest_in(nobody, new, k, seed, threads, [(0, len(new))]):
         out[a:b], share[a:b] = vote(found.indices, found.distances, labels, sure)
         strange[a:b] = found.distances[:, -1] / np.maximum(usual[out[a:b]], 1e-12)
     return Extension(out, share, strange)
@@ -154,17 +235,25 @@ def extend(
 
 def place(
     X: NDArray[np.float32],
-    rows: NDArray[np.int64],
+    known: Known,
     points: NDArray[np.float32],
     seed: int = 0,
     threads: int | None = None,
-    k: int = 3,
+    k: int = NEAREST,
+    spans: Sequence[Span] | None = None,
 ) -> NDArray[np.float32]:
-    """Positions of all rows in the sketch's picture: the weighted mean of the `k` nearest sketch cells' positions."""
-    out = np.empty((len(X), 2), np.float32)
-    for a, b, found in nearest_in(np.asarray(X[rows]), X, k, seed, threads):
+    """Positions in the sketch's picture: the weighted mean of the `k` nearest sketch cells' positions.
+
+    Of the rows in `spans` (default all), one span after the other; sketch cells keep theirs.
+    """
+    spans = [(0, len(X))] if spans is None else spans
+    at, size = offsets(spans)
+    out = np.empty((size, 2), np.float32)
+    for a, b, start, found in nearest_in(known, X, k, seed, threads, spans):
         weight = 1.0 / (found.distances + 1e-6)
         weight /= weight.sum(axis=1, keepdims=True)
-        out[a:b] = np.einsum("nk,nkc->nc", weight, points[found.indices])
-    out[rows] = points
+        out[start : start + b - a] = np.einsum("nk,nkc->nc", weight, points[found.indices])
+    for (first, last), start in zip(spans, at, strict=True):
+        own = known.within(first, last)
+        out[known.rows[own] - first + start] = points[own]
     return out

@@ -1,0 +1,164 @@
+"""The clustering of the graph's cells, and the writing of tables of all cells in pieces."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cimlnk.common.tables import read_pieces, write_pieces, write_table
+
+from .sketching import Known, Span
+from .tables import CLUSTER_SUPPORT, CLUSTERS, UMAP
+
+Values = Callable[[int, int], tuple[NDArray[np.int32], NDArray[np.float32]]]
+Points = Callable[[int, int], NDArray[np.float32]]
+
+
+@dataclass(frozen=True)
+class Clustered:
+    """Clusters of the cells of the graph (all, or a sketch), and what the tables of all cells need besides.
+
+    Attributes
+    ----------
+    n, known
+        Cells of the cohort; the cells of the graph, with their features if they are a sketch (else no columns).
+    labels, confidence
+        Of the cells of the graph.
+    clusters
+        CLUSTER_SUPPORT without sizes and confidence.
+    record
+        ``clustering.json`` without what is counted over all cells; its provenance is that of all tables.
+    spans
+        Rows of every sample.
+    """
+
+    n: int
+    known: Known
+    labels: NDArray[np.int32]
+    confidence: NDArray[np.float32]
+    clusters: pd.DataFrame
+    record: dict[str, Any]
+    spans: dict[str, Span]
+
+    def save(self, path: str | Path) -> None:
+        """Write as npz."""
+        rest = {"record": self.record, "spans": self.spans, "clusters": self.clusters.to_dict("list")}
+        np.savez(
+            path,
+            n=np.int64(self.n),
+            base=self.known.base,
+            rows=self.known.rows,
+            labels=self.labels,
+            confidence=self.confidence,
+            rest=np.array(json.dumps(rest, default=plain)),
+        )
+
+    @classmethod
+    def load(cls, path: str | Path) -> Clustered:
+        """Read what :meth:`save` wrote."""
+        with np.load(path) as z:
+            rest = json.loads(str(z["rest"]))
+            spans = {sample: (first, last) for sample, (first, last) in rest["spans"].items()}
+            known = Known(z["base"], z["rows"])
+            table = pd.DataFrame(rest["clusters"])
+            return cls(int(z["n"]), known, z["labels"], z["confidence"], table, rest["record"], spans)
+
+
+def sample_spans(cells: str | Path) -> dict[str, Span]:
+    """First and last (exclusive) row of every sample of a table CELLS, read in pieces.
+
+    Raises
+    ------
+    ValueError
+        If the rows of a sample do not lie together: a fault in the features' rule.
+    """
+    spans: dict[str, Span] = {}
+    at, last = 0, None
+    for piece in read_pieces(cells, ["sample"]):
+        values = piece["sample"].to_numpy(dtype=object)
+        borders = np.flatnonzero(values[1:] != values[:-1]) + 1
+        for a, b in pairwise([0, *borders.tolist(), len(values)]) if len(values) else ():
+            sample = str(values[a])
+            if sample in spans and sample != last:
+                raise ValueError(f"the rows of sample {sample} do not lie together")
+            spans[sample] = (spans[sample][0] if sample in spans else at + a, at + b)
+            last = sample
+        at += len(values)
+    return spans
+
+
+def _pieces(cells: str | Path) -> Iterator[tuple[int, int, pd.Series]]:
+    at = 0
+    for piece in read_pieces(cells, ["cell"]):
+        if len(piece):
+            yield at, at + len(piece), piece["cell"]
+        at += len(piece)
+
+
+def write_clusters(
+    result: Clustered,
+    values: Values,
+    cells: str | Path,
+    clusters: str | Path,
+    support: str | Path,
+    report: str | Path,
+) -> None:
+    """Write CLUSTERS, CLUSTER_SUPPORT and ``clustering.json`` of all cells.
+
+    `values(a, b)` gives labels and confidence of the rows a..b; it is called for one row group of `cells` after the
+    other, so memory holds one, and sums do not depend on how the values were made.
+    """
+    count = len(result.clusters)
+    sizes, sums = np.zeros(count, np.int64), np.zeros(count)
+    provenance = result.record["provenance"]
+
+    def pieces() -> Iterator[pd.DataFrame]:
+        for a, b, names in _pieces(cells):
+            labels, confidence = values(a, b)
+            sizes[:] += np.bincount(labels, minlength=count)
+            sums[:] += np.bincount(labels, confidence, count)
+            yield pd.DataFrame({"cell": names, "cluster": labels, "confidence": confidence})
+
+    write_pieces(pieces(), clusters, CLUSTERS, provenance)
+    n = int(sizes.sum())
+    if n != result.n:
+        raise ValueError(f"{n} cells were labelled, the features have {result.n}")
+    table = result.clusters.assign(n_cells=sizes, fraction=sizes / max(n, 1), confidence=sums / np.maximum(sizes, 1))
+    write_table(table if n else CLUSTER_SUPPORT.empty(), support, CLUSTER_SUPPORT, provenance)
+    counted = {
+        "supported_cells": float(table.loc[table["support"] >= 0.75, "fraction"].sum()),
+        "mean_confidence": float(sums.sum() / n) if n else None,
+    }
+    write_json(report, result.record | counted)
+
+
+def write_points(points: Points, cells: str | Path, umap: str | Path, provenance: Mapping[str, Any]) -> None:
+    """Write UMAP of all cells; `points(a, b)` gives the positions of the rows a..b."""
+
+    def pieces() -> Iterator[pd.DataFrame]:
+        for a, b, names in _pieces(cells):
+            place = points(a, b)
+            yield pd.DataFrame({"cell": names, "umap1": place[:, 0], "umap2": place[:, 1]})
+
+    write_pieces(pieces(), umap, UMAP, provenance)
+
+
+def write_json(path: str | Path, record: Mapping[str, Any]) -> None:
+    """Write a record as JSON, keys sorted, NaN as null."""
+    clean = {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in record.items()}
+    Path(path).write_text(json.dumps(clean, indent=1, sort_keys=True, default=plain, allow_nan=False) + "\n")
+
+
+def plain(value: Any) -> Any:
+    """A numpy scalar as JSON knows it."""
+    if isinstance(value, np.generic):
+        return value.item()
+    raise TypeError(f"not JSON: {type(value)}")
