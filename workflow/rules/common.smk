@@ -19,6 +19,7 @@ from cimlnk.cohort.config import resolve
 from cimlnk.cohort.sheets import load_cohort
 from cimlnk.common.errors import UserError
 from cimlnk.cytof.preparation import plan_preparation
+from cimlnk.rna.folder import input_files
 
 try:
     CFG = resolve(config, ROOT)
@@ -57,6 +58,24 @@ def samples_of(modality):
 def raw_path(wildcards):
     """The raw file (or 10x folder) of a sample, as the sheet or a download gives it."""
     return SAMPLES.at[wildcards.sample, "path"]
+
+
+def simulated_folder(path):
+    """The files of a 10x folder that the simulation writes."""
+    return {
+        "matrix": f"{path}/matrix.mtx.gz",
+        "barcodes": f"{path}/barcodes.tsv.gz",
+        "features": f"{path}/features.tsv.gz",
+    }
+
+
+def raw_files(wildcards):
+    """The files that are a sample's raw counts: of a 10x folder its matrix, barcodes and features."""
+    path = raw_path(wildcards)
+    if wildcards.sample in COHORT.given:
+        return input_files(path)
+    # what a rule writes may not be there yet; only the simulation writes folders
+    return [path] if Path(path).suffix else list(simulated_folder(path).values())
 
 
 def code(*modules):
@@ -139,6 +158,7 @@ GRAPH_SETTINGS = {k: v for k, v in CFG["graph"].items() if k != "transfer"}
 PER_SAMPLE = CFG["graph"]["transfer"] == "per_sample"
 GRAPH_TABLES = {
     "clusters": out("{modality}/clusters.parquet"),
+    "resolutions": out("{modality}/resolutions.parquet"),
     "support": out("{modality}/cluster_support.parquet"),
     "report": out("{modality}/clustering.json"),
 }

@@ -1,6 +1,6 @@
 rule rna_cells:
     input:
-        raw=raw_path,
+        raw=raw_files,
         lineages=resource(CFG["rna"]["lineages"]),
     output:
         cells=out("rna/samples/{sample}.h5ad"),

@@ -45,7 +45,7 @@ if CFG["simulate"] is not None:
 
     rule simulate_rna:
         output:
-            folder=directory(f"{RAW}/rna/{{sample}}"),
+            **simulated_folder(f"{RAW}/rna/{{sample}}"),
             truth=f"{RAW}/truth/rna/{{sample}}.parquet",
         log:
             out("logs/simulate_rna/{sample}.log"),

@@ -12,10 +12,9 @@ import scipy.sparse as sp
 from cimlnk.common.errors import Plain, UserError
 
 from .counts import Counts, make_counts
+from .folder import find_files
 
 EXPRESSION = "Gene Expression"
-# Where Cell Ranger puts the matrix, best first; "raw" holds every droplet and is never picked.
-INSIDE = ("filtered_feature_bc_matrix", "filtered_gene_bc_matrices", "outs/filtered_feature_bc_matrix", "outs", ".")
 
 
 def read_mtx(folder: Path) -> Counts:
@@ -24,10 +23,7 @@ def read_mtx(folder: Path) -> Counts:
     GEO prefixes (``GSM1_sample_matrix.mtx.gz``) are accepted as long as there is one matrix in the folder. Features
     of other types than gene expression (antibodies, hashtags) are left out and counted in the notes.
     """
-    folder, notes = _locate(folder)
-    matrix_file = _one(folder, ("matrix.mtx", "matrix.mtx.gz"))
-    barcode_file = _one(folder, ("barcodes.tsv", "barcodes.tsv.gz"))
-    feature_file = _one(folder, ("features.tsv", "features.tsv.gz", "genes.tsv", "genes.tsv.gz"))
+    (matrix_file, barcode_file, feature_file), notes = find_files(folder)
     barcodes = [row[0] for row in _rows(barcode_file)]
     features = _rows(feature_file)
     matrix = _matrix(matrix_file)
@@ -43,7 +39,7 @@ def read_mtx(folder: Path) -> Counts:
     kinds = np.array([row[2] if len(row) > 2 else EXPRESSION for row in features], dtype=object)
     keep = expression(feature_file, kinds, notes)
     return make_counts(
-        folder,
+        matrix_file.parent,
         sp.csr_matrix(matrix.T)[:, keep],
         barcodes,
         names[keep],
@@ -61,35 +57,6 @@ def expression(file: object, kinds: np.ndarray, notes: list[str]) -> np.ndarray:
     for kind in sorted(set(map(str, kinds[~keep]))):
         notes.append(f"{int((kinds == kind).sum())} features of type {kind!r} left out")
     return keep
-
-
-def _locate(folder: Path) -> tuple[Path, list[str]]:
-    if any(p.name.removesuffix(".gz").endswith("matrix.mtx") for p in folder.iterdir()):
-        return folder, []
-    for inside in INSIDE:
-        root = folder / inside
-        hits = sorted({p.parent for p in root.glob("**/*matrix.mtx*")}) if root.is_dir() else []
-        hits = [h for h in hits if not any(part.startswith("raw_") for part in h.relative_to(folder).parts)]
-        if len(hits) == 1:
-            return hits[0], [f"matrix found in {hits[0].relative_to(folder)}"]
-        if hits:
-            raise UserError(
-                folder, "matrix.mtx", ", ".join(str(h.relative_to(folder)) for h in hits), "one folder with one matrix"
-            )
-    raise UserError(
-        folder, "matrix.mtx", Plain("no such file"), "matrix.mtx or matrix.mtx.gz", [p.name for p in folder.iterdir()]
-    )
-
-
-def _one(folder: Path, names: tuple[str, ...]) -> Path:
-    exact = [folder / n for n in names if (folder / n).is_file()]
-    hits = exact or sorted(p for p in folder.iterdir() if p.is_file() and p.name.endswith(names))
-    if len(hits) == 1:
-        return hits[0]
-    if not hits:
-        near = [p.name for p in folder.iterdir()]
-        raise UserError(folder, names[0], Plain(", ".join(sorted(near)) or "an empty folder"), " or ".join(names), near)
-    raise UserError(folder, names[0], ", ".join(p.name for p in hits), "one such file")
 
 
 def _open(file: Path) -> bytes:
