@@ -20,6 +20,17 @@ if "cytof" in MODALITIES:
         )
     ]
 
+    # What gating reads of the section. Preparation, alignment, features and export have rules of their own: with the whole
+    # section as a parameter, a change to them would gate every file again, to the same cells.
+    CYTOF_POOLING = {
+        key: CFG["cytof"][key]
+        for key in "input_scale nk_identity minimum_events bootstraps pool_events".split()
+    }
+    CYTOF_GATING = {
+        key: CFG["cytof"][key]
+        for key in "input_scale nk_identity minimum_events bootstraps acquisition_qc manual_gates".split()
+    }
+
     rule cytof_pool:
         input:
             fcs=CYTOF_FILES,
@@ -41,7 +52,7 @@ if "cytof" in MODALITIES:
         params:
             samples=samples_of("cytof"),
             batches=list(SAMPLES.loc[samples_of("cytof"), "batch"]),
-            settings={k: v for k, v in CFG["cytof"].items() if k != "features"},
+            settings=CYTOF_POOLING,
             seed=CFG["seed"],
             code=code("common", "cohort/read", "cohort/rows", *CYTOF_CORE),
         script:
@@ -71,7 +82,7 @@ if "cytof" in MODALITIES:
             runtime=30,
         params:
             batch=lambda wildcards: SAMPLES.at[wildcards.sample, "batch"],
-            settings={k: v for k, v in CFG["cytof"].items() if k != "features"},
+            settings=CYTOF_GATING,
             seed=CFG["seed"],
             code=code("common", "cohort/read", "cohort/rows", *CYTOF_CORE),
         script:
@@ -105,7 +116,7 @@ if "cytof" in MODALITIES:
             runtime=30,
         params:
             batch=lambda wildcards: SAMPLES.at[wildcards.sample, "batch"],
-            settings={k: v for k, v in CFG["cytof"].items() if k != "features"},
+            settings=CYTOF_GATING,
             seed=CFG["seed"],
             code=code(
                 "common",

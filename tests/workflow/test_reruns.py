@@ -1,0 +1,132 @@
+"""A change re-runs what depends on it and nothing else: told by dry runs over results that count as made."""
+
+from __future__ import annotations
+
+import os
+import re
+import shutil
+from collections import Counter
+from pathlib import Path
+
+import pytest
+import yaml
+
+from checkout import copy_checkout, snakemake
+from lab import CYTOF, RNA, Lab
+
+ROOT = Path(__file__).resolve().parents[2]
+PER_SAMPLE = len(CYTOF)
+TENX = ("matrix.mtx.gz", "barcodes.tsv.gz", "features.tsv.gz")
+MADE = (
+    *(f"rna/{file}" for s in RNA for file in (f"samples/{s}.h5ad", f"gates/{s}.parquet")),
+    *(f"cytof/{file}" for s in CYTOF for file in (f"samples/{s}.h5ad", f"gated/{s}.h5ad", f"gates/{s}.parquet")),
+    *(f"cytof/gates/{s}.xml" for s in CYTOF),
+    *(f"cohort/{file}" for file in ("samples.parquet", "counts.parquet", "patients.parquet", "design.json")),
+    *(f"cytof/alignment/{file}" for file in ("model.npz", "distances.parquet", "distances.json", "distances.svg")),
+    f"cytof/gates/{CYTOF[0]}.png",
+    "cytof/pool.json",
+)
+TARGETS = (
+    *(f"results/lab/rna/samples/{sample}.h5ad" for sample in RNA),
+    f"results/lab/cytof/gates/{CYTOF[0]}.png",
+    "results/lab/cytof/alignment/distances.json",
+)
+
+
+def call(checkout: Path, lab: Lab, *options: str) -> str:
+    """Snakemake's output for the targets; it must have succeeded."""
+    done = snakemake(checkout, *options, "--cores", "1", "--configfile", str(lab.base / "lab.yaml"), "--", *TARGETS)
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    return done.stdout + done.stderr
+
+
+def make_hollow_lab(base: Path) -> Lab:
+    """The lab's sheets, with files that hold no data: a dry run looks at their names, stamps and bytes only."""
+    lab = Lab(base)
+    lab.folder.mkdir(parents=True)
+    for file in (*(lab.folder / name for name in TENX), lab.h5, *map(lab.fcs, CYTOF)):
+        file.write_text(file.name)
+    for sheet in ("samples", "counts", "patients"):
+        header, *rows = (ROOT / f"config/{sheet}/tiny.tsv").read_text().splitlines()
+        kept = [r for r in rows if r.split("\t")[0] in (*CYTOF, *RNA, *(("P1", "P2") if sheet != "samples" else ()))]
+        text = "\n".join([header, *kept]) + "\n"
+        (base / f"{sheet}.tsv").write_text(text.replace("data/tiny/cytof/", "").replace("data/tiny/rna/", ""))
+    shutil.copy(ROOT / "resources/panels/synthetic.tsv", base / "panel.tsv")
+    sheets = {sheet: str(base / f"{sheet}.tsv") for sheet in ("samples", "counts", "patients", "panel")}
+    config = {
+        "cohort": {"id": "lab", "data_root": str(base / "raw"), **sheets},
+        "cytof": {"alignment": {"enabled": True, "keep": ["timepoint"]}},
+    }
+    (base / "lab.yaml").write_text(yaml.safe_dump(config))
+    return lab
+
+
+@pytest.fixture(scope="module")
+def ran(tmp_path_factory) -> tuple[Path, Lab]:
+    """A checkout in which every target counts as made: empty results, which Snakemake was told to take for its own."""
+    base = tmp_path_factory.mktemp("reruns")
+    lab = make_hollow_lab(base / "lab")
+    checkout = copy_checkout(base / "clone")
+    for name in MADE:
+        (checkout / "results/lab" / name).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / "results/lab" / name).touch()
+    call(checkout, lab, "--touch", "--forceall")
+    assert planned(checkout, lab) == Counter(), "nothing was changed, so nothing is to be done"
+    return checkout, lab
+
+
+def planned(checkout: Path, lab: Lab) -> Counter[str]:
+    """The jobs a dry run would do: rule -> number; a job of one sample as well by ``rule sample``."""
+    text = call(checkout, lab, "--dry-run", "--cores", "1")
+    jobs: Counter[str] = Counter()
+    for rule, block in re.findall(r"^(?:local)?rule (\w+):\n((?:    .*\n)+)", text, re.M):
+        sample = re.search(r"wildcards: sample=(\S+)", block)
+        jobs[rule] += 1
+        if sample:
+            jobs[f"{rule} {sample[1]}"] += 1
+    return jobs
+
+
+@pytest.mark.slow
+def test_a_file_rewritten_inside_a_10x_folder_runs_its_sample_again_and_no_other(ran):
+    checkout, lab = ran
+    file = lab.folder / "features.tsv.gz"
+    before, times, stamp = file.read_bytes(), file.stat(), lab.folder.stat().st_mtime_ns
+    file.write_bytes(before + b"x")
+    try:
+        assert lab.folder.stat().st_mtime_ns == stamp, "the folder itself tells nothing"
+        assert planned(checkout, lab) == {"rna_cells": 1, f"rna_cells {lab.folder.name}": 1}
+    finally:
+        file.write_bytes(before)
+        os.utime(file, ns=(times.st_atime_ns, times.st_mtime_ns))
+
+
+def changed(ran, tmp_path, **cytof) -> Counter[str]:
+    """The jobs after a change to the section `cytof`, keys of its mappings one by one; only the rules' numbers."""
+    checkout, lab = ran
+    other = Lab(tmp_path)
+    (tmp_path / "lab.yaml").write_text((lab.base / "lab.yaml").read_text())
+    section = other.config.get("cytof", {})
+    for key, value in cytof.items():
+        section[key] = section.get(key, {}) | value if isinstance(value, dict) else value
+    other.configure(cytof=section)
+    return Counter({job: n for job, n in planned(checkout, other).items() if " " not in job})
+
+
+@pytest.mark.slow
+def test_other_alignment_aligns_again_and_gates_nothing_again(ran, tmp_path):
+    aligned = {"cytof_align_fit": 1, "cytof_align": PER_SAMPLE, "cytof_align_distances": 1}
+    assert changed(ran, tmp_path, alignment={"metaclusters": 3}) == aligned
+
+
+@pytest.mark.slow
+def test_settings_of_steps_that_are_off_run_nothing_again(ran, tmp_path):
+    off = {"bead_normalisation": {"window": 300}, "debarcoding": {"cofactor": 5}, "spillover": {"minimum_events": 40}}
+    assert changed(ran, tmp_path, **off, export_fcs=True) == Counter()
+
+
+@pytest.mark.slow
+def test_settings_of_gating_gate_again_and_those_of_samples_pool_nothing_again(ran, tmp_path):
+    gated = {"cytof_cells": PER_SAMPLE, "cytof_gates_figure": 1}
+    after = {"cytof_align_fit": 1, "cytof_align": PER_SAMPLE, "cytof_align_distances": 1}
+    assert changed(ran, tmp_path, acquisition_qc={"tolerance": 7}) == {**gated, **after}
