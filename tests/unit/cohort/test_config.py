@@ -36,7 +36,7 @@ def test_a_minimal_config_is_filled_in_everywhere(base):
     full = resolve(MINIMAL, base)
     assert set(full) == {"seed", *SECTIONS}
     assert full["seed"] == 1 and full["simulate"] is None
-    assert full["cohort"]["arms"] == ["CIML", "IL2_only", "nonpersister", "healthy"]
+    assert full["cohort"]["arms"] == ["CIML", "IL2_only", "nonpersister", "no_cytokine", "healthy"]
     assert full["cytof"]["acquisition_qc"]["bins"] == 200
     assert full["graph"]["umap"]["min_dist"] > 0
 

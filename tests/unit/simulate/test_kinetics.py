@@ -40,7 +40,7 @@ def test_arms_keep_to_their_ranges(seed):
     assert by_arm["IL2_only"]["peak_fold"].between(1.5, 3).all()
     curves = kinetics("large", seed)
     for patient in patients("large", seed):
-        if patient.arm == "NK_rejected":
+        if patient.arm == "nonpersister":
             fold = [curves[patient.id].nk_per_ul(d) / curves[patient.id].baseline_per_ul for d in (7, 60)]
             assert fold[0] > 5 and fold[1] < 1
 

@@ -76,7 +76,7 @@ def recovery(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
 
 
 def negative_controls(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
-    """C27: shuffled days show no course, IL-2 alone does not expand, rejected cells do not last."""
+    """C27: shuffled days show no course, IL-2 alone does not expand, the cells of non-persisters do not last."""
     parts, ok, n = [], True, 0
     logs = composition(evidence, ("blood",))
     if len(logs) and logs.index.get_level_values("day").nunique() > 1:
@@ -101,10 +101,10 @@ def negative_controls(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
         parts.append(f"{evidence.arms.control}: median peak fold {control.value:.1f} (must not reach {bounds['low']})")
         n += 1
     c06 = {"fold": 2, "from_day": 60, "last_day": 90}
-    rejected = sustained(evidence, c06, evidence.arms.rejected)
-    if rejected.verdict != NOT_EVALUABLE:
-        ok &= rejected.verdict != SUPPORTED
-        parts.append(f"{evidence.arms.rejected}: lowest late median fold {rejected.value:.1f} (must not hold at 2)")
+    fleeting = sustained(evidence, c06, evidence.arms.nonpersister)
+    if fleeting.verdict != NOT_EVALUABLE:
+        ok &= fleeting.verdict != SUPPORTED
+        parts.append(f"{evidence.arms.nonpersister}: lowest late median fold {fleeting.value:.1f} (must not hold at 2)")
         n += 1
     if not parts:
         return not_evaluable("no control arm and no course to shuffle")

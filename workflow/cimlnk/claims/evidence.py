@@ -42,7 +42,7 @@ class Arms:
 
     treated: str = "CIML"
     control: str = "IL2_only"
-    rejected: str = "NK_rejected"
+    nonpersister: str = "nonpersister"
     no_cytokine: str = "no_cytokine"
 
 

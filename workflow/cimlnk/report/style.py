@@ -27,7 +27,13 @@ LABELS = {
     "memory_like": "memory-like",
     "NK": "all NK",
 }
-ARMS = {"CIML": "#8B2FC9", "IL2_only": "#0072B2", "NK_rejected": "#D55E00", "healthy": "#009E73"}
+ARMS = {
+    "CIML": "#8B2FC9",
+    "IL2_only": "#0072B2",
+    "nonpersister": "#D55E00",
+    "no_cytokine": "#E6B400",
+    "healthy": "#009E73",
+}
 OTHERS = ["#4C78A8", "#F58518", "#54A24B", "#E45756", "#72B7B2", "#B279A2", "#9D755D", "#79706E", "#EECA3B", "#FF9DA6"]
 
 

@@ -8,7 +8,7 @@ import numpy as np
 
 from cimlnk.common.seeds import rng
 
-from .design import CIML, IL2_ONLY, REJECTED, SIZES, Patient, Sample
+from .design import CIML, IL2_ONLY, NONPERSISTER, SIZES, Patient, Sample
 from .kinetics import kinetics
 
 POPULATIONS = (
@@ -46,7 +46,7 @@ SHARES: dict[str, dict[str, tuple[float, ...]]] = {
         "D28": (0.44, 0.26, 0.11, 0.08, 0.035, 0.00, 0.05, 0.025),
         "D60": (0.38, 0.30, 0.12, 0.09, 0.04, 0.00, 0.04, 0.03),
     },
-    REJECTED: {
+    NONPERSISTER: {
         "pre": _PRE,
         **_EXPANDED,
         "D28": (0.18, 0.37, 0.18, 0.13, 0.06, 0.00, 0.04, 0.04),

@@ -11,7 +11,9 @@ COUNT_DAYS = (-7, 3, 7, 10, 14, 21, 28, 60, 100, 180)
 BOOST_DAYS = (35, 42)
 IL2_DAYS = (1, 3, 5, 7, 9, 11, 13)  # seven doses, every other day, over twelve days
 
-CIML, IL2_ONLY, REJECTED = "CIML", "IL2_only", "NK_rejected"
+CIML, IL2_ONLY, NONPERSISTER = "CIML", "IL2_only", "nonpersister"
+# Names of random streams: an arm called otherwise since keeps its first name here, so that its files stay the same.
+STREAMS = {CIML: "CIML", IL2_ONLY: "IL2_only", NONPERSISTER: "NK_rejected"}
 DISEASES = ("AML", "AML", "AML", "MDS", "BPDCN", "CML blast crisis")
 
 
@@ -60,8 +62,8 @@ SIZES: dict[str, Size] = {
         batches=4,
     ),
     "controls": Size(
-        patients={CIML: 4, IL2_ONLY: 4, REJECTED: 4},
-        cytof={CIML: [CONTROL] * 4, IL2_ONLY: [CONTROL] * 4, REJECTED: [CONTROL] * 4},
+        patients={CIML: 4, IL2_ONLY: 4, NONPERSISTER: 4},
+        cytof={CIML: [CONTROL] * 4, IL2_ONLY: [CONTROL] * 4, NONPERSISTER: [CONTROL] * 4},
         rna={},
         nk_target=420,
         lymphocytes=(480, 1600),
@@ -69,8 +71,8 @@ SIZES: dict[str, Size] = {
         batches=2,
     ),
     "large": Size(
-        patients={CIML: 6, IL2_ONLY: 6, REJECTED: 4},
-        cytof={CIML: [FULL] * 6, IL2_ONLY: [CONTROL] * 6, REJECTED: [CONTROL] * 4},
+        patients={CIML: 6, IL2_ONLY: 6, NONPERSISTER: 4},
+        cytof={CIML: [FULL] * 6, IL2_ONLY: [CONTROL] * 6, NONPERSISTER: [CONTROL] * 4},
         rna={CIML: [(*RNA_SHORT, "D60")] * 6, IL2_ONLY: [("pre", "D28")] * 3},
         nk_target=14000,
         lymphocytes=(15500, 70000),
@@ -135,9 +137,9 @@ def patients(size: str, seed: int) -> list[Patient]:
     """
     plan = SIZES[size]
     result = []
-    for arm, prefix in ((CIML, "P"), (IL2_ONLY, "C"), (REJECTED, "M")):
+    for arm, prefix in ((CIML, "P"), (IL2_ONLY, "C"), (NONPERSISTER, "M")):
         for i in range(plan.patients.get(arm, 0)):
-            random = rng(seed, "patient", arm, i)
+            random = rng(seed, "patient", STREAMS[arm], i)
             infused = arm != IL2_ONLY
             dose = float(round(random.uniform(5e6, 1e7), -5)) if infused else float("nan")
             events: dict[int, str] = {}

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cimlnk.common.seeds import rng
 
-from .design import BOOST_DAYS, CIML, IL2_ONLY, REJECTED, Patient, patients
+from .design import BOOST_DAYS, CIML, IL2_ONLY, NONPERSISTER, STREAMS, Patient, patients
 
 MEASUREMENT_CV = 0.15
 
@@ -59,14 +59,14 @@ def kinetics(size: str, seed: int) -> dict[str, Kinetics]:
     """Curves of all patients of a cohort.
 
     CIML: peak fold log-uniform over 10–50 (one patient per stratum, so that six patients span the range), peak at day
-    7–14, half-life 5–10 days, plateau 2–8 times the baseline. IL2_only: fold 1.5–3 about day 28, slow. NK_rejected:
+    7–14, half-life 5–10 days, plateau 2–8 times the baseline. IL2_only: fold 1.5–3 about day 28, slow. nonpersister:
     early peak as CIML, then loss to below the baseline within weeks (HLA-mismatched donors).
     """
     result = {}
     everyone = patients(size, seed)
-    for arm in (CIML, IL2_ONLY, REJECTED):
+    for arm in (CIML, IL2_ONLY, NONPERSISTER):
         members = [p for p in everyone if p.arm == arm]
-        strata = rng(seed, "kinetics strata", arm).permutation(len(members))
+        strata = rng(seed, "kinetics strata", STREAMS[arm]).permutation(len(members))
         for patient, stratum in zip(members, strata, strict=True):
             random = rng(seed, "kinetics", patient.id)
             baseline = float(np.clip(np.exp(random.normal(np.log(25), 0.45)), 10, 60))
