@@ -30,7 +30,6 @@ rule graph_cluster:
         graph=out("{modality}/graph.npz"),
     output:
         **GRAPH_TABLES,
-        resolutions=out("{modality}/resolutions.parquet"),
     log:
         out("logs/graph_cluster/{modality}.log"),
     benchmark:

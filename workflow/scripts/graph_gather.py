@@ -9,6 +9,7 @@ with job(snakemake, record=False):
         parts=snakemake.input.parts,
         cells=snakemake.input.cells,
         clusters=snakemake.output.clusters,
+        resolutions=snakemake.output.resolutions,
         support=snakemake.output.support,
         report=snakemake.output.report,
         umap=snakemake.output.umap,

@@ -51,7 +51,7 @@ def run(folder, X, options, threads=2):
     make_graph(path["features.npy"], path["graph.npz"], path["graph.json"], **common)
     make_clusters(
         path["features.npy"], path["cells"], path["graph.npz"],
-        path["resolutions"], clusters=path["clusters"], support=path["support"], report=path["json"], **common,
+        **{name: path[name] for name in ("clusters", "resolutions", "support")}, report=path["json"], **common,
     )  # fmt: skip
     make_umap(path["features.npy"], path["cells"], path["graph.npz"], umap=path["umap"], **common)
     return path

@@ -18,7 +18,7 @@ from cimlnk.graph.tables import CLUSTERS, UMAP
 
 SCHEMA = Path(cimlnk.__file__).parents[1] / "schemas" / "config" / "graph.schema.yaml"
 CELLS = Schema("cells", {"cell": ("str", "id"), "sample": ("str", "sample")})
-TABLES = ("clusters", "support", "report", "umap")
+TABLES = ("clusters", "resolutions", "support", "report", "umap")
 RECORD = {"rule": "graph_cluster", "inputs": {"features.npy": "00"}}
 
 
@@ -46,20 +46,19 @@ class Cohort:
     def together(self):
         to = {name: self.folder / f"together_{name}" for name in TABLES}
         umap = to.pop("umap")
-        make_clusters(*self.inputs, self.folder / "sweep", **to, **self.common)
+        make_clusters(*self.inputs, **to, **self.common)
         make_umap(*self.inputs, umap=umap, **self.common)
         return {name: (self.folder / f"together_{name}").read_bytes() for name in TABLES}
 
     def per_sample(self, order=None):
         clustered, picture = self.folder / "clustered.npz", self.folder / "picture.npz"
-        make_clusters(*self.inputs, self.folder / "sweep2", clustered=clustered, **self.common)
+        make_clusters(*self.inputs, clustered=clustered, **self.common)
         make_umap(*self.inputs, picture=picture, **self.common)
         parts = [self.folder / f"{sample}.npz" for sample in self.sizes]
         for sample, part in zip(self.sizes, parts, strict=True):
             make_part(self.inputs[0], clustered, picture, part, sample, 1, 1)
         to = {name: self.folder / f"gathered_{name}" for name in TABLES}
         gather(clustered, picture, parts if order is None else [parts[i] for i in order], self.inputs[1], **to)
-        assert (self.folder / "sweep").read_bytes() == (self.folder / "sweep2").read_bytes()
         return {name: path.read_bytes() for name, path in to.items()}
 
 

@@ -13,7 +13,6 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from cimlnk.common import seeds
-from cimlnk.common.tables import write_table
 
 from .communities import leiden, modularity
 from .edges import csr, weights
@@ -114,21 +113,21 @@ def make_clusters(
     features: str | Path,
     cells: str | Path,
     graph: str | Path,
-    resolutions: str | Path,
     settings: Mapping[str, Any],
     seed: int,
     threads: int,
     provenance: Mapping[str, Any],
     clusters: str | Path | None = None,
+    resolutions: str | Path | None = None,
     support: str | Path | None = None,
     report: str | Path | None = None,
     clustered: str | Path | None = None,
 ) -> None:
     """Stable clusters of the graph, their finer parts, support, confidence and verdict.
 
-    Writes the sweep (table RESOLUTIONS) and, of all cells, the tables `clusters` (CLUSTERS) and `support`
-    (CLUSTER_SUPPORT) and a JSON with the verdict. With `clustered` it writes the clustering of the graph's cells there
-    instead (npz), for :func:`.parts.make_part` to transfer sample by sample and :func:`.parts.gather` to write.
+    Writes the tables CLUSTERS, RESOLUTIONS and CLUSTER_SUPPORT and a JSON with the verdict. With `clustered` it writes
+    the clustering of the graph's cells there instead (npz), for :func:`.parts.make_part` to transfer it sample by
+    sample and :func:`.parts.gather` to write the tables.
     """
     X = np.load(features, mmap_mode="r")
     saved = load_graph(graph)
@@ -137,19 +136,18 @@ def make_clusters(
     if counted != len(X) or saved.n != len(X):
         raise ValueError(f"{counted} cells, {len(X)} rows of features, graph of {saved.n}")
     if len(saved.rows) < FEWEST:
-        result, table = _too_few(saved, spans, provenance), RESOLUTIONS.empty()
+        result = _too_few(saved, spans, provenance)
     else:
-        result, table = _clustered(X, saved, spans, settings, seed, threads, provenance)
-    write_table(table, resolutions, RESOLUTIONS, provenance)
+        result = _clustered(X, saved, spans, settings, seed, threads, provenance)
     if clustered is not None:
         result.save(clustered)
         return
-    if clusters is None or support is None or report is None:
-        raise ValueError("clusters, support and report must be named, or clustered")
+    if clusters is None or resolutions is None or support is None or report is None:
+        raise ValueError("clusters, resolutions, support and report must be named, or clustered")
     labels, confidence = labelled(
         X, result.known, result.labels, result.confidence, seed, threads, spans=list(spans.values())
     )
-    write_clusters(result, lambda a, b: (labels[a:b], confidence[a:b]), cells, clusters, support, report)
+    write_clusters(result, lambda a, b: (labels[a:b], confidence[a:b]), cells, clusters, resolutions, support, report)
 
 
 def _clustered(
@@ -160,8 +158,7 @@ def _clustered(
     seed: int,
     threads: int,
     provenance: Mapping[str, Any],
-) -> tuple[Clustered, pd.DataFrame]:
-    """The clustering of the graph's cells, and the table RESOLUTIONS."""
+) -> Clustered:
     Z = np.asarray(X[saved.rows])
     choice = _stable(saved, Z, settings, seed, threads)
     rare = settings["rare"]
@@ -189,7 +186,7 @@ def _clustered(
         "sketch": sketched,
         "provenance": dict(provenance),
     }
-    return Clustered(saved.n, known, labels, found.confidence, found.table(), record, spans), choice.table
+    return Clustered(saved.n, known, labels, found.confidence, found.table(), choice.table, record, spans)
 
 
 def _known(X: NDArray[np.float32], saved: Saved) -> Known:
@@ -247,7 +244,9 @@ def _too_few(saved: Saved, spans: dict[str, Span], provenance: Mapping[str, Any]
         "provenance": dict(provenance),
     }
     known = Known(np.zeros((n, 0), np.float32), np.arange(n, dtype=np.int64))
-    return Clustered(n, known, np.zeros(n, np.int32), np.full(n, np.nan, np.float32), table, record, spans)
+    return Clustered(
+        n, known, np.zeros(n, np.int32), np.full(n, np.nan, np.float32), table, RESOLUTIONS.empty(), record, spans
+    )
 
 
 def make_umap(

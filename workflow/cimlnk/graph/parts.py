@@ -56,11 +56,12 @@ def gather(
     parts: Iterable[str | Path],
     cells: str | Path,
     clusters: str | Path,
+    resolutions: str | Path,
     support: str | Path,
     report: str | Path,
     umap: str | Path,
 ) -> None:
-    """Write CLUSTERS, CLUSTER_SUPPORT, the JSON with the verdict and UMAP from the parts of :func:`make_part`.
+    """Write the tables of the graph stage and the JSON with the verdict from the parts of :func:`make_part`.
 
     The bytes are those that ``transfer: together`` writes. At any time one part and one row group of `cells` are held.
 
@@ -72,8 +73,8 @@ def gather(
     result = Clustered.load(clustered)
     saved = Parts(parts, result.n)
     write_clusters(
-        result, lambda a, b: (saved.rows("labels", a, b), saved.rows("confidence", a, b)), cells, clusters, support,
-        report,
+        result, lambda a, b: (saved.rows("labels", a, b), saved.rows("confidence", a, b)), cells, clusters,
+        resolutions, support, report,
     )  # fmt: skip
     with np.load(picture) as z:
         provenance = json.loads(str(z["provenance"]))

@@ -16,7 +16,7 @@ from numpy.typing import NDArray
 from cimlnk.common.tables import read_pieces, write_pieces, write_table
 
 from .sketching import Known, Span
-from .tables import CLUSTER_SUPPORT, CLUSTERS, UMAP
+from .tables import CLUSTER_SUPPORT, CLUSTERS, RESOLUTIONS, UMAP
 
 Values = Callable[[int, int], tuple[NDArray[np.int32], NDArray[np.float32]]]
 Points = Callable[[int, int], NDArray[np.float32]]
@@ -34,6 +34,8 @@ class Clustered:
         Of the cells of the graph.
     clusters
         CLUSTER_SUPPORT without sizes and confidence.
+    sweep
+        RESOLUTIONS.
     record
         ``clustering.json`` without what is counted over all cells; its provenance is that of all tables.
     spans
@@ -45,12 +47,14 @@ class Clustered:
     labels: NDArray[np.int32]
     confidence: NDArray[np.float32]
     clusters: pd.DataFrame
+    sweep: pd.DataFrame
     record: dict[str, Any]
     spans: dict[str, Span]
 
     def save(self, path: str | Path) -> None:
         """Write as npz."""
-        rest = {"record": self.record, "spans": self.spans, "clusters": self.clusters.to_dict("list")}
+        tables = {"clusters": self.clusters.to_dict("list"), "sweep": self.sweep.to_dict("list")}
+        rest = {"record": self.record, "spans": self.spans} | tables
         np.savez(
             path,
             n=np.int64(self.n),
@@ -68,8 +72,8 @@ class Clustered:
             rest = json.loads(str(z["rest"]))
             spans = {sample: (first, last) for sample, (first, last) in rest["spans"].items()}
             known = Known(z["base"], z["rows"])
-            table = pd.DataFrame(rest["clusters"])
-            return cls(int(z["n"]), known, z["labels"], z["confidence"], table, rest["record"], spans)
+            tables = pd.DataFrame(rest["clusters"]), pd.DataFrame(rest["sweep"])
+            return cls(int(z["n"]), known, z["labels"], z["confidence"], *tables, rest["record"], spans)
 
 
 def sample_spans(cells: str | Path) -> dict[str, Span]:
@@ -108,10 +112,11 @@ def write_clusters(
     values: Values,
     cells: str | Path,
     clusters: str | Path,
+    resolutions: str | Path,
     support: str | Path,
     report: str | Path,
 ) -> None:
-    """Write CLUSTERS, CLUSTER_SUPPORT and ``clustering.json`` of all cells.
+    """Write CLUSTERS, RESOLUTIONS, CLUSTER_SUPPORT and ``clustering.json`` of all cells.
 
     `values(a, b)` gives labels and confidence of the rows a..b; it is called for one row group of `cells` after the
     other, so memory holds one, and sums do not depend on how the values were made.
@@ -128,6 +133,7 @@ def write_clusters(
             yield pd.DataFrame({"cell": names, "cluster": labels, "confidence": confidence})
 
     write_pieces(pieces(), clusters, CLUSTERS, provenance)
+    write_table(result.sweep, resolutions, RESOLUTIONS, provenance)
     n = int(sizes.sum())
     if n != result.n:
         raise ValueError(f"{n} cells were labelled, the features have {result.n}")
