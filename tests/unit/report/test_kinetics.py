@@ -66,7 +66,7 @@ def run(tmp_path, measured, curves, fits):
         sample=points["patient"] + points["day"].astype(str), timepoint="t", tissue_or_product="blood", n_cells=9.0,
         nk_per_ul_source=None, reason=None,
     )  # fmt: skip
-    table = table.assign(reason=None, n_days=3)
+    table = table.assign(reason=None, n_days=3, model_peak_fold=[9.0, np.nan] * 2, half_life_low=[4.0, np.nan] * 2)
     for name, rows, schema in (
         ("abundance", points, ABUNDANCE),
         ("curves", lines, CURVES),
@@ -95,7 +95,11 @@ def test_section_shows_nk_and_subsets_with_model_band_and_where_the_numbers_are(
             assert word in figure.caption
     behind = pd.read_csv(tmp_path / "site" / figures[0].table)
     assert set(behind["population"]) == {"NK"} and dict(behind["what"].value_counts()) == {"measured": 8, "fitted": 5}
-    assert [b.id for b in blocks if isinstance(b, Table)] == ["kinetics", "kinetics_fit"]
+    measured, fitted = (b for b in blocks if isinstance(b, Table))
+    assert len(measured.rows) == 4 and {row[fitted.head.index("patient")] for row in fitted.rows} == {"P1"}
+    half_life = fitted.head.index("half-life (d)")
+    assert fitted.rows[0][half_life : half_life + 2] == ["", "≥ 4"] and "2 × 3 days" in fitted.caption
+    assert "half_life_low" in pd.read_csv(tmp_path / "site" / fitted.file), "the file has the limits as numbers"
 
 
 def test_without_a_curve_the_reason_stands_in_place_of_the_figures(run, tmp_path):

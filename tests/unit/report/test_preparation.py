@@ -84,6 +84,23 @@ def test_figures_of_many_files_are_folded_away(tmp_path):
         assert body.count("<details") == n and body.count("<details open>") == opened
 
 
+def test_long_notes_are_cut_and_codes_of_other_pools_are_not_shown(tmp_path):
+    run = results(tmp_path / "r", ["debarcoding", "spillover"], ["p1", "p2"])
+    record = {"n_events": 9, "notes": ["send nothing: A, B, C, D, E", "receive nothing: A, B"]}
+    run.files["cytof/compensated/p1.json"].write_text(json.dumps(record))
+    codes = [("s1", 7, 0), ("s2", 0, 7), ("s3", 0, 0)]  # s3 has no event anywhere: that must be seen
+    for i, pool in ((1, "p1"), (2, "p2")):
+        rows = [{**YIELD, "sample": c[0], "n_nearest": c[i], "n_assigned": c[i], "reason": None} for c in codes]
+        table = pd.DataFrame(rows).assign(expected_doublets=0.0)
+        write_table(table, run.files[f"cytof/debarcoded/{pool}.yields.parquet"], YIELDS)
+    codes, notes = (
+        next(b for b in s.blocks if isinstance(b, Table)) for s in page(run, Site(tmp_path / "site", "t")).sections
+    )
+    assert [row[:2] for row in codes.rows] == [["p1", "s1"], ["p1", "s3"], ["p2", "s2"], ["p2", "s3"]]
+    assert len(pd.read_csv(tmp_path / "site" / codes.file)) == 6
+    assert notes.rows[0][2] == "send nothing: A, B, C … (5 channels); receive nothing: A, B"
+
+
 def test_a_file_that_was_left_out_says_why(tmp_path):
     run = results(tmp_path / "r", ["bead_normalisation"], ["s1", "s2"])
     record = {"left_out": True, "reason": "no beads"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from itertools import pairwise
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ from cimlnk.report.figures.deep import alluvial, distance_map, effect_map
 from cimlnk.report.figures.effects import diversity, forest, planted_and_found
 from cimlnk.report.figures.maps import heat_map, overview, thin
 from cimlnk.report.site import write_site
-from cimlnk.report.style import colours, order, pyplot, save
+from cimlnk.report.style import by_number, colours, order, pyplot, save, symlog_days
 
 DAYS = [-7, 7, 28]
 
@@ -44,7 +45,7 @@ def draws(figure):
 
 def test_cells_of_a_table_read_like_a_person_would_write_them():
     assert [plain(v) for v in (1.0, 0.12345, float("nan"), None, True, 3, 2.5e7, "x")] == [
-        "1", "0.123", "", "", "yes", "3", "2.5e+07", "x",
+        "1", "0.123", "", "", "yes", "3", "25,000,000", "x",
     ]  # fmt: skip
 
 
@@ -172,3 +173,22 @@ def test_site_of_a_cohort_without_counts_or_claims_still_stands(tmp_path):
     assert "no absolute counts" in index
     for page in (tmp_path / "site").glob("*.html"):
         assert not re.search(r"(src|href)=\"https?:", page.read_text()), page.name
+
+
+def test_day_labels_do_not_touch_and_landmarks_go_first():
+    plt = pyplot()
+    figure, axes = plt.subplots(1, 4, figsize=(11.4, 2.3))
+    days = [-7, 0, 3, 7, 10, 14, 21, 28, 35, 42, 60, 100, 180]
+    for axis in axes:
+        symlog_days(axis, days)
+    figure.canvas.draw()
+    labels = axes[0].get_xticklabels()
+    assert {"-7", "0", "7", "28", "100", "180"} <= {t.get_text() for t in labels}
+    boxes = [t.get_window_extent() for t in labels]
+    assert all(a.x1 < b.x0 for a, b in pairwise(boxes))
+    plt.close(figure)
+
+
+def test_contrasts_are_ordered_by_their_day():
+    assert sorted(["x: D100 vs pre", "x: D28 vs pre", "x: D7 vs pre"], key=by_number)[0] == "x: D7 vs pre"
+    assert sorted(["b", "1a", "a1"], key=by_number) == ["1a", "a1", "b"]

@@ -43,7 +43,7 @@ def dose(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
         value=float(doses.median()),
         low=float(doses.min()),
         high=float(doses.max()),
-        bound=f"{bounds['low']:.3g} to {bounds['high']:.3g} cells/kg",
+        bound=f"{bounds['low']:,.0f} to {bounds['high']:,.0f} cells/kg",
         n=len(doses),
     )
 

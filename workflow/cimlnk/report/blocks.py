@@ -69,7 +69,7 @@ class Page:
 
 
 def plain(value: object) -> str:
-    """A cell of a table as text: three significant digits, empty for missing."""
+    """A cell of a table as text: three significant digits, thousands apart above a million, empty for missing."""
     if value is None or value is pd.NA:
         return ""
     if isinstance(value, bool):
@@ -77,8 +77,10 @@ def plain(value: object) -> str:
     if isinstance(value, float):
         if value != value:
             return ""
-        if value == int(value) and abs(value) < 1e6:
+        if abs(value) < 1e6 and value == int(value):
             return str(int(value))
+        if 1e6 <= abs(value) < 1e9:
+            return f"{float(f'{value:.3g}'):,.0f}"
         return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
     return str(value)
 

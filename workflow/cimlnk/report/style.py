@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
@@ -36,6 +37,8 @@ ARMS = {
 }
 OTHERS = ["#4C78A8", "#F58518", "#54A24B", "#E45756", "#72B7B2", "#B279A2", "#9D755D", "#79706E", "#EECA3B", "#FF9DA6"]
 
+LANDMARKS = (0, 7, 28, 100, 60, 14, 3, 180)  # days a reader looks for first
+
 
 def label(population: str) -> str:
     """Name of a population as it is read, not as it is stored."""
@@ -57,6 +60,12 @@ def order(populations: Iterable[str]) -> list[str]:
     fixed = [p for p in POPULATIONS if p in present and p not in ("unassigned", "NK")]
     rest = sorted(present - set(POPULATIONS))
     return fixed + rest + (["unassigned"] if "unassigned" in present else [])
+
+
+def by_number(name: str) -> tuple[tuple[int, str | int], ...]:
+    """Sort key that puts D7 before D28 and D100: digits count as numbers, and before letters."""
+    parts = re.split(r"(\d+)", name)
+    return tuple((0, int(p)) if p.isdigit() else (1, p) for p in parts if p)
 
 
 def pyplot() -> Any:
@@ -100,18 +109,39 @@ def save(figure: Any, path: str | Path) -> None:
 
 
 def symlog_days(axis: Any, days: Sequence[int]) -> None:
-    """A day axis that shows the first weeks and the months: square-root spacing, ticks on sampled days."""
+    """A day axis that shows the first weeks and the months: square-root spacing, ticks on sampled days.
+
+    Where labels would touch, the ends and the days of the study's plan (LANDMARKS) go before the others.
+    """
     import numpy as np
 
     axis.set_xscale(
         "function",
         functions=(lambda d: np.sign(d) * np.sqrt(np.abs(d)), lambda t: np.sign(t) * np.square(t)),
     )
+    grid = axis.get_subplotspec().get_gridspec()
+    place = {int(d): float(np.sign(d) * np.sqrt(abs(d))) for d in sorted(set(days))}
+    inches = 0.8 * axis.figure.get_figwidth() / grid.ncols  # the panel, less its margins
+    per_inch = (max(place.values()) - min(place.values())) / inches
     ticks: list[int] = []
-    for day in sorted(set(days)):
-        if not ticks or abs(np.sign(day) * np.sqrt(abs(day)) - np.sign(ticks[-1]) * np.sqrt(abs(ticks[-1]))) > 0.9:
-            ticks.append(int(day))
+    for day in dict.fromkeys([min(place), max(place), *(d for d in LANDMARKS if d in place), *place]):
+        gaps = [(abs(place[day] - place[t]), len(str(day)) + len(str(t))) for t in ticks]
+        if all(gap > per_inch * (0.085 * letters / 2 + 0.04) for gap, letters in gaps):
+            ticks.append(day)
+    ticks.sort()
     axis.set_xticks(ticks)
     axis.set_xticklabels([str(d) for d in ticks])
     axis.xaxis.set_minor_locator(__import__("matplotlib.ticker", fromlist=["NullLocator"]).NullLocator())
     axis.set_xlabel("day after infusion")
+
+
+def label_lowest(axes: Any, n: int) -> None:
+    """Day labels only under the lowest of the first `n` panels of each column, and always there; hide the others."""
+    columns = axes.shape[1]
+    for number, axis in enumerate(axes.flat):
+        if number >= n:
+            axis.set_visible(False)
+        elif number + columns < n:
+            axis.set_xlabel("")
+        else:
+            axis.tick_params(labelbottom=True)

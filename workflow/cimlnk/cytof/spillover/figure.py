@@ -22,7 +22,8 @@ def draw_matrix(path: str | Path, matrix: pd.DataFrame) -> None:
     rows, columns = list(matrix.index), list(matrix.columns)
     values = 100 * matrix.to_numpy()
     own = np.array([[r == c for c in columns] for r in rows])
-    with figure(path, 2.2 + 0.2 * len(columns), 1.4 + 0.2 * len(rows)) as fig:
+    # a small matrix needs room for the words all the same
+    with figure(path, max(4.6, 2.2 + 0.2 * len(columns)), max(3.2, 1.4 + 0.2 * len(rows))) as fig:
         ax = fig.subplots()
         shown = np.where(own | ~plausible_mask(rows, columns), np.nan, values)
         top = max(float(np.nanmax(shown)), 1.0) if np.isfinite(shown).any() else 1.0

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cimlnk.report.style import colours, label, order, pyplot, symlog_days
+from cimlnk.report.style import colours, label, label_lowest, order, pyplot, symlog_days
 
 IL2_WINDOW = (0, 12)  # seven doses within twelve days of infusion (Shapiro 2022)
 
@@ -66,12 +66,9 @@ def nk_by_patient(nk: pd.DataFrame, events: pd.DataFrame, band: tuple[float, flo
         axis.set_title(f"{patient}  ({arm[patient]})")
         axis.set_yscale("log")
         symlog_days(axis, days)
-    for axis in axes.flat[len(patients) :]:
-        axis.set_visible(False)
+    label_lowest(axes, len(patients))
     for row in axes:
         row[0].set_ylabel("NK cells / µL")
-    for axis in axes.flat[: max(0, len(patients) - columns)]:
-        axis.set_xlabel("")
     return figure
 
 
@@ -119,12 +116,11 @@ def subsets_absolute(abundance: pd.DataFrame) -> Any:
                 values = mine["cells_per_ul"].clip(lower=floor)
                 axis.plot(mine["day"], values, color=colour[arm], linewidth=0.7, alpha=0.5)
             median = rows_of.groupby("day")["cells_per_ul"].median().clip(lower=floor)
-            axis.plot(median.index, median, color=colour[arm], linewidth=2.2, label=arm)
+            axis.plot(median.index, median, color=colour[arm], linewidth=2.2, marker="o", markersize=3.5, label=arm)
         axis.set_title(label(name))
         axis.set_yscale("log")
         symlog_days(axis, days)
-    for axis in axes.flat[len(names) :]:
-        axis.set_visible(False)
+    label_lowest(axes, len(names))
     for row in axes:
         row[0].set_ylabel("cells / µL")
     handles, labels = axes.flat[0].get_legend_handles_labels()

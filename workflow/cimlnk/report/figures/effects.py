@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cimlnk.report.style import colours, label, order, pyplot
+from cimlnk.report.style import by_number, colours, label, order, pyplot
 
 
 def forest(tests: pd.DataFrame, unit: str, most: int = 80) -> Any:
@@ -23,7 +23,8 @@ def forest(tests: pd.DataFrame, unit: str, most: int = 80) -> Any:
     names = [*(["NK"] if (rows["population"] == "NK").any() else []), *order(rows["population"])]
     rank = {p: i for i, p in enumerate(names)}
     rows["rank"] = rows["population"].map(rank)
-    rows = rows.sort_values(["rank", "contrast"], kind="stable").head(most).iloc[::-1]
+    rows["place"] = rows["contrast"].map(by_number)
+    rows = rows.sort_values(["rank", "place"], kind="stable").head(most).iloc[::-1]
     colour = colours(names)
     figure, axis = plt.subplots(figsize=(8.6, 0.24 * len(rows) + 1.1))
     y = np.arange(len(rows))

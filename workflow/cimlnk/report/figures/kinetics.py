@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cimlnk.report.style import label, pyplot, symlog_days
+from cimlnk.report.style import label, label_lowest, pyplot, symlog_days
 
 EVENT = "#B3261E"
 
@@ -53,7 +53,9 @@ def fitted_courses(
         rows, columns, figsize=(width * columns + 0.4, height * rows + 0.6), sharex=True, sharey=True, squeeze=False
     )
     low, high = _limits(measured, curves)
-    for number, (axis, name) in enumerate(zip(axes.flat, names, strict=False)):
+    if set(names) - set(curves[panel]):
+        low /= 2  # room for the word at the foot of a panel
+    for axis, name in zip(axes.flat, names, strict=False):
         axis.axvline(0, color="#999999", linewidth=0.8, linestyle=":")
         mine = fits[fits[panel] == name]
         for event in sorted(set(mine["censored_day"].dropna())):
@@ -63,19 +65,18 @@ def fitted_courses(
             points = measured[(measured[panel] == name) & (measured[colour_by] == value)]
             limit = mine.loc[mine[colour_by] == value, "censored_day"].min()
             _points(axis, points, hue, limit, low)
+            for series, line in points.groupby(["patient", "population"], sort=True):
+                if not (curves[["patient", "population"]] == list(series)).all(axis=1).any():
+                    found = line[line["cells_per_ul"] > 0].sort_values("day")
+                    axis.plot(found["day"], found["cells_per_ul"], color=hue, linewidth=0.8, alpha=0.6)
         if not (curves[panel] == name).any():
             why = "; ".join(sorted(set(mine["model_reason"].dropna()))) or "no value"
             axis.text(0.03, 0.03, f"no fit: {why}", transform=axis.transAxes, fontsize=6.5, color="#5c5c66", wrap=True)
         axis.set_title(label(str(name)))
         axis.set_yscale("log")
         axis.set_ylim(low, high)
-        symlog_days(axis, sorted(measured["day"].unique()))
-        if number + columns < len(names):
-            axis.set_xlabel("")
-        else:
-            axis.tick_params(labelbottom=True)  # the lowest of its column, also where the last row is not full
-    for axis in axes.flat[len(names) :]:
-        axis.set_visible(False)
+        symlog_days(axis, [0, *measured["day"]])
+    label_lowest(axes, len(names))
     for row in axes:
         row[0].set_ylabel("cells / µL")
     if colour_by != panel:

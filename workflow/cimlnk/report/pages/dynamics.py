@@ -6,6 +6,7 @@ from cimlnk.report.blocks import Page, Section, Site, esc
 from cimlnk.report.figures.course import composition, subsets_absolute
 from cimlnk.report.figures.effects import agreement, diversity, forest
 from cimlnk.report.run import Run
+from cimlnk.report.style import by_number
 
 from . import kinetics
 from .cohort import MODALITY
@@ -89,7 +90,12 @@ def _tests(run: Run, site: Site) -> list[Section]:
                 "n_patients": "n", "effect": "effect", "effect_low": "low", "effect_high": "high", "p": "p",
                 "p_floor": "least p", "fdr": "FDR", "reason": "remark",
             }  # fmt: skip
-            ranked = same.sort_values(["contrast", "population", "test"], kind="stable")
+            ranked = same.assign(
+                told=same["effect"].isna(),
+                place=same["contrast"].map(by_number),
+                first=~same["contrast"].isin(drawable.loc[arm == treated, "contrast"]),
+            ).sort_values(["told", "first", "place", "population", "test"], kind="stable")
+            ranked = ranked[same.columns]  # what could be estimated first, the treated arm's before the others
             caption = "All tests of this change; an empty number has its reason in the last column."
             section.blocks.append(site.table(f"tests_{test}_{modality}", ranked, caption, columns))
             sections.append(section)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from cimlnk.dynamics.folds import daily
-from cimlnk.report.blocks import Figure, Section, Site, Table, Text, esc
+from cimlnk.report.blocks import MAX_CSV_ROWS, Figure, Section, Site, Table, Text, esc, plain
 from cimlnk.report.figures.kinetics import fitted_courses
 from cimlnk.report.run import Run
 from cimlnk.report.style import ARMS, OTHERS, POPULATIONS, colours, order
@@ -13,17 +13,16 @@ from cimlnk.report.style import ARMS, OTHERS, POPULATIONS, colours, order
 from .cohort import MODALITY
 
 MEASURED = {
-    "baseline_per_ul": "before/µL", "peak_fold": "peak fold", "peak_fold_low": "low", "peak_fold_high": "high",
+    "baseline_per_ul": "before/µL", "peak_fold": "peak fold", "peak_fold_range": "95 % interval",
     "peak_day": "peak day", "days_above_2fold": "days above 2×", "last_fold": "last fold", "last_day": "last day",
     "reason": "remark",
 }  # fmt: skip
 FITTED = {
-    "model_peak_fold": "peak fold", "model_peak_fold_low": "low", "model_peak_fold_high": "high",
-    "model_peak_day": "peak day", "model_peak_day_low": "low", "model_peak_day_high": "high",
-    "doubling_time_days": "doubling (d)", "doubling_low": "low", "doubling_high": "high",
-    "half_life_days": "half-life (d)", "half_life_low": "low", "half_life_high": "high",
-    "plateau_fold": "plateau fold", "plateau_low": "low", "plateau_high": "high", "n_days": "days used",
-    "model_reason": "remark",
+    "model_peak_fold": "peak fold", "model_peak_fold_range": "95 % interval",
+    "model_peak_day": "peak day", "model_peak_day_range": "95 % interval",
+    "doubling_time_days": "doubling (d)", "doubling_range": "95 % interval",
+    "half_life_days": "half-life (d)", "half_life_range": "95 % interval",
+    "plateau_fold": "plateau fold", "plateau_range": "95 % interval", "n_days": "days used", "model_reason": "remark",
 }  # fmt: skip
 MODEL = (
     "Line and band: the fitted curve, median and 95 % credible interval (of the curve, not of single measurements). "
@@ -33,7 +32,7 @@ MODEL = (
 )
 MARKS = (
     "Dots: measured values with 95 % intervals; triangles: no cell found, at the upper limit; open marks came after "
-    "the event at the red dashed line and are not in the fit."
+    "the event at the red dashed line and are not in the fit; a thin line links dots without a fit."
 )
 WHERE = (
     "The numbers of the fit are in the table “as fitted” of the page <a href='dynamics.html#kinetics'>Dynamics</a> and "
@@ -124,19 +123,34 @@ def section(run: Run, site: Site) -> Section:
 def tables(site: Site, name: str, rows: pd.DataFrame, who: dict[str, str]) -> list[Table]:
     """KINETICS as two tables, as measured and as fitted; `who` adds columns in front."""
     key = {"modality": "by", **who, "population": "subset"}
+    site.table_file(name, rows, MAX_CSV_ROWS)  # the file keeps the limits as numbers, the page shows them as ranges
+    shown = _ranges(rows)
     measured = site.table(
         name,
-        rows,
+        shown,
         "<b>As measured.</b> Fold is over the patient's own blood before infusion. Intervals carry counting, gating "
         "and naming uncertainty. An empty number has its reason in the last column.",
         {**key, **MEASURED},
     )
-    fitted = site.table(
-        f"{name}_fit",
-        rows,
+    fitted = shown[shown["model_peak_fold"].notna()]
+    if not len(fitted):
+        return [measured]
+    caption = (
         "<b>As fitted.</b> Posterior medians with 95 % credible intervals; half-life is that of the excess over the "
-        "plateau. Where a rise or fall is not shown in 97.5 % of the draws, its time is empty and only the lower limit "
-        "stays.",
-        {**key, **FITTED},
+        "plateau. A rise or fall that is not shown in 97.5 % of the draws has no time, only its lower limit (≥)."
     )
-    return [measured, fitted]
+    reasons = shown.loc[shown["model_peak_fold"].isna(), "model_reason"].value_counts()
+    if len(reasons):
+        words = "; ".join(f"{n} × {why}" for why, n in sorted(reasons.items()))
+        caption += f" Without a fit: {esc(words)}."
+    site.table_file(f"{name}_fit", rows[rows["model_peak_fold"].notna()], MAX_CSV_ROWS)
+    return [measured, site.table(f"{name}_fit", fitted, caption, {**key, **FITTED})]
+
+
+def _ranges(rows: pd.DataFrame) -> pd.DataFrame:
+    """Adds to every pair of columns `x_low`, `x_high` the text `x_range`."""
+    texts = {}
+    for column in [c.removesuffix("_low") for c in rows if c.endswith("_low")]:
+        pairs = zip(rows[f"{column}_low"].map(plain), rows[f"{column}_high"].map(plain), strict=True)
+        texts[f"{column}_range"] = [f"{a}–{b}" if a and b else f"≥ {a}" if a else "" for a, b in pairs]
+    return rows.assign(**texts)

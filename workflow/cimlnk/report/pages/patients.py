@@ -11,13 +11,20 @@ from cimlnk.report.run import Run
 from . import kinetics
 from .cohort import MODALITY, cards
 
+FACTS = {
+    "dose_per_kg": "NK cells infused / kg", "il2_planned": "IL-2 doses planned", "il2_received": "IL-2 doses received",
+    "cmv_viremia": "CMV viremia", "donor_cmv": "donor CMV",
+}  # fmt: skip
+
 
 def _facts(run: Run, patient: str) -> Text:
     table = run.table("cohort/patients.parquet")
     items = []
     if len(table):
         for _, row in table[table["patient"] == patient].iterrows():
-            items = [(c.replace("_", " "), plain(v)) for c, v in row.items() if c != "patient" and plain(v)]
+            items = [
+                (FACTS.get(c, c.replace("_", " ")), plain(v)) for c, v in row.items() if c != "patient" and plain(v)
+            ]
     samples = run.samples[run.samples["patient"] == patient]
     items.append(("files", str(len(samples))))
     return cards(items)
@@ -82,17 +89,17 @@ def page(run: Run, site: Site, patient: str) -> Page:
                 f"patient_{patient}_{modality}",
             )  # fmt: skip
         )
+        lead = "<b>Cells per microlitre over days after infusion.</b>"
+        chosen = {"modality": modality, "patient": patient}
+        name = f"patient_{patient}_absolute_{modality}"
+        fitted = kinetics.fitted_figure(run, site, name, chosen, "population", "population", lead)
         absolute = rows[(rows["tissue_or_product"] == "blood") & rows["cells_per_ul"].notna()]
-        if len(absolute):
-            section.blocks.append(
-                site.figure(
-                    f"patient_{patient}_absolute_{modality}",
-                    subsets_absolute(absolute),
-                    "Cells per microlitre of every subset.",
-                    rows,
-                    f"patient_{patient}_{modality}",
-                )  # fmt: skip
-            )
+        if fitted is not None:
+            section.blocks.append(fitted)
+        elif len(absolute):
+            caption = "Cells per microlitre of every subset."
+            drawn = subsets_absolute(absolute)
+            section.blocks.append(site.figure(name, drawn, caption, rows, f"patient_{patient}_{modality}"))
         result.sections.append(section)
     gates = _gates(run, site, samples)
     if gates:
@@ -101,13 +108,6 @@ def page(run: Run, site: Site, patient: str) -> Page:
     rows = table[table["patient"] == patient] if len(table) else table
     if len(rows):
         section = Section("kinetics", "Kinetics")
-        for modality in run.modalities:
-            lead = f"<b>Cells per microlitre over days after infusion, {MODALITY[modality]}.</b>"
-            chosen = {"modality": modality, "patient": patient}
-            name = f"patient_{patient}_fitted_{modality}"
-            drawn = kinetics.fitted_figure(run, site, name, chosen, "population", "population", lead)
-            if drawn is not None:
-                section.blocks.append(drawn)
         section.blocks += kinetics.tables(site, f"patient_{patient}_kinetics", rows, {})
         result.sections.append(section)
     return result

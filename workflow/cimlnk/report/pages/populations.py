@@ -2,11 +2,29 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 from cimlnk.report.blocks import Figure, Page, Section, Site, Text, esc
 from cimlnk.report.figures.maps import heat_map, overview, thin
 from cimlnk.report.run import Run
 
 from .cohort import MODALITY
+
+
+def sketch_words(sketch: Mapping[str, Any], graph: Mapping[str, Any]) -> str:
+    """That a sketch was clustered and not all cells, and how well the transfer reproduces the sketch's own labels.
+
+    Parameters
+    ----------
+    sketch, graph
+        ``sketch`` of ``clustering.json``; ``graph.json``.
+    """
+    return (
+        f"Clustered was a sketch of {sketch['cells']:,} cells drawn evenly from {graph['n_cells']:,}; the others carry "
+        "the label of most of their nearest sketch cells and are placed between them in the map. Treated alike, "
+        f"{sketch['transfer_agreement']:.1%} of the sketch's cells get their own label back."
+    )
 
 
 def _clustering(run: Run, modality: str, site: Site) -> Section:
@@ -16,6 +34,8 @@ def _clustering(run: Run, modality: str, site: Site) -> Section:
     words = []
     if recall is not None:
         words.append(f"Neighbours found at a measured recall of {float(recall):.3f}.")
+    if info.get("sketch"):
+        words.append(sketch_words(info["sketch"], graph))
     if info.get("verdict"):
         words.append(f"Stability: {esc(info['verdict'])}.")
     if words:

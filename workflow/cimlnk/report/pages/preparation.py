@@ -7,7 +7,7 @@ from typing import Any
 import pandas as pd
 
 from cimlnk.cytof.preparation import FILE_STEPS
-from cimlnk.report.blocks import Figure, Page, Section, Site, Table, Text
+from cimlnk.report.blocks import MAX_CSV_ROWS, Figure, Page, Section, Site, Table, Text
 from cimlnk.report.run import Run
 
 OPEN = 2  # figures shown at once; more are folded away under their file's name
@@ -75,7 +75,13 @@ def _table(run: Run, site: Site, step: str, files: list[str]) -> Table:
             "n_above_cutoff": "above cut-off", "n_assigned": "assigned", "cutoff": "cut-off",
             "expected_doublets": "doublets expected", "reason": "remark",
         }  # fmt: skip
-        return site.table("debarcoding", pd.concat(parts, ignore_index=True), "One row per sample of the key.", columns)
+        rows = pd.concat(parts, ignore_index=True)
+        site.table_file("debarcoding", rows, MAX_CSV_ROWS)
+        # a key may serve several pools: a code without events is worth a row only if no other pool has it
+        elsewhere = rows["sample"].isin(rows.loc[rows["n_assigned"] > 0, "sample"])
+        shown = rows[(rows["n_nearest"] > 0) | ~elsewhere]
+        caption = "One row per sample of the key; codes whose events are all in another pool are in the file only."
+        return site.table("debarcoding", shown, caption, columns)
     records = [(file, run.json(f"{folder}{file}.json")) for file in files]
     if step == "bead_normalisation":
         rows = pd.DataFrame([_beads(file, record) for file, record in records])
@@ -89,12 +95,20 @@ def _table(run: Run, site: Site, step: str, files: list[str]) -> Table:
             {
                 "file": file,
                 "events": record.get("n_events"),
-                "remark": record.get("reason") or "; ".join(record.get("notes", [])),
+                "remark": record.get("reason") or "; ".join(map(_short, record.get("notes", []))),
             }
             for file, record in records
         ]
     )
-    return site.table("compensation", rows, "One row per file.")
+    caption = "One row per file; <code>cytof/compensated/</code> has the counts per channel and the remarks in full."
+    return site.table("compensation", rows, caption)
+
+
+def _short(note: str) -> str:
+    """A note with its list of channels cut to the first three and their number."""
+    what, colon, names = note.partition(": ")
+    channels = names.split(", ")
+    return f"{what}: {', '.join(channels[:3])} … ({len(channels)} channels)" if colon and len(channels) > 4 else note
 
 
 def _beads(file: str, record: dict[str, Any]) -> dict[str, Any]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import yaml
 
-from cimlnk.report.blocks import Page, Section, Site, Text, esc
+from cimlnk.report.blocks import MAX_CSV_ROWS, Page, Section, Site, Text, esc
 from cimlnk.report.run import Run
 
 
@@ -21,15 +21,19 @@ def page(run: Run, site: Site) -> Page:
             for file, digest in record.get("inputs", {}).items():
                 inputs.append({"result": name, "rule": record.get("rule", ""), "input": file, "sha256": digest})
     config = yaml.safe_dump(dict(run.config), sort_keys=True, allow_unicode=True)
-    result.sections.append(
-        Section("config", "Resolved config", [Text(f"<pre style='overflow-x:auto'>{esc(config)}</pre>", "html")])
-    )
     table = pd.DataFrame({"package": list(versions), "version": list(versions.values())})
     result.sections.append(
         Section("versions", "Versions", [site.table("versions", table, "Libraries that can change a result.")])
     )
     table = pd.DataFrame(inputs, columns=["result", "rule", "input", "sha256"])
-    result.sections.append(
-        Section("inputs", "Inputs", [site.table("inputs", table, "What each table was made from, by sha256.")])
+    site.table_file("inputs", table, MAX_CSV_ROWS)  # the file has the whole digests
+    shown = table.assign(sha256=table["sha256"].str[:16])
+    caption = "What each table was made from; the file has all 64 digits of the sha256."
+    columns = {"result": "result", "rule": "rule", "input": "input", "sha256": "sha256, first 16 digits"}
+    result.sections.append(Section("inputs", "Inputs", [site.table("inputs", shown, caption, columns)]))
+    body = (
+        "<p>Every key of the config with the value this run had, defaults included.</p><details><summary>Show</summary>"
+        f"<pre style='overflow-x:auto'>{esc(config)}</pre></details>"
     )
+    result.sections.append(Section("config", "Resolved config", [Text(body, "html")]))
     return result
