@@ -10,6 +10,7 @@ import pytest
 
 from checkout import copy_checkout, snakemake
 from chromium import Browser
+from lab import Lab, make_lab
 
 
 @pytest.fixture(scope="session")
@@ -26,6 +27,18 @@ def tiny_run(tmp_path_factory):
             assert run.returncode == 0, run.stdout[-3000:] + run.stderr[-6000:]
             done.touch()
     return checkout
+
+
+@pytest.fixture(scope="session")
+def whole(tmp_path_factory) -> Lab:
+    """The lab without any fault, made once."""
+    return make_lab(tmp_path_factory.mktemp("whole") / "lab")
+
+
+@pytest.fixture
+def lab(whole, tmp_path) -> Lab:
+    """A copy to bend."""
+    return whole.copy(tmp_path / "lab")
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,7 @@ import pytest
 
 from cimlnk.cohort.config import resolve
 from cimlnk.cohort.sheets import load_cohort
+from cimlnk.common.errors import UserError
 
 SAMPLES = """\
 sample\tpatient\tday\ttimepoint\tarm\ttissue_or_product\tmodality\tpath\tbatch
@@ -68,6 +69,12 @@ class Folder:
 
     def load(self):
         return load_cohort(resolve(self.config, self.base), self.base)
+
+    def told(self) -> list[str]:
+        """The lines of the error that `load` ends in."""
+        with pytest.raises(UserError) as caught:
+            self.load()
+        return str(caught.value).splitlines()
 
 
 @pytest.fixture

@@ -1,0 +1,69 @@
+"""Where files lie: beside the sheets, below a data root, written by the simulation, or downloaded."""
+
+import hashlib
+
+
+def test_the_data_root_may_hold_a_variable_and_an_unset_one_is_told(folder, monkeypatch):
+    (folder.base / "far").mkdir()
+    (folder.base / "fcs").rename(folder.base / "far" / "fcs")
+    (folder.base / "rna").rename(folder.base / "far" / "rna")
+    folder.config["cohort"]["data_root"] = "${FAR_AWAY}/far"
+    monkeypatch.delenv("FAR_AWAY", raising=False)
+    assert folder.told() == [
+        "config: cohort.data_root: found '${FAR_AWAY}/far', expected the environment variable FAR_AWAY to be set: "
+        "export FAR_AWAY=/path/to/the/data"
+    ]
+    monkeypatch.setenv("FAR_AWAY", str(folder.base))
+    assert folder.load().samples["path"][0] == str(folder.base / "far/fcs/a_pre.fcs")
+    monkeypatch.setenv("FAR_AWAY", str(folder.base / "nowhere"))
+    assert "expected a folder, but there is none at" in folder.told()[0]
+
+
+def test_paths_stay_as_written_where_they_are_right_as_they_stand(folder, monkeypatch):
+    monkeypatch.chdir(folder.base)
+    assert folder.load().samples["path"][0] == "fcs/a_pre.fcs"
+
+
+def test_simulated_files_need_not_exist_but_others_do(folder):
+    folder.config["simulate"] = {}
+    folder.replace("samples", "fcs/a_pre.fcs", "data/test/fcs/a_pre.fcs")
+    cohort = folder.load()
+    assert cohort.samples["path"][0] == "data/test/fcs/a_pre.fcs" and "a_pre" not in cohort.given
+    folder.replace("samples", "data/test/fcs", "data/other/fcs")
+    assert "or a path below data/test/, which the simulation writes" in folder.told()[0]
+
+
+def test_a_url_is_placed_among_the_downloads(folder):
+    digest = hashlib.sha256(b"x").hexdigest()
+    lines = folder.text("samples").splitlines()
+    lines[0] += "\tsha256"
+    lines[1] = (
+        lines[1].replace("fcs/a_pre.fcs", "https://example.org/x/some%20file.FCS?download=1") + f"\t{digest.upper()}"
+    )
+    folder.write("samples", "\n".join(lines))
+    cohort = folder.load()
+    assert cohort.samples["path"][0] == "data/test/download/a_pre.fcs"
+    assert cohort.downloads["a_pre.fcs"].sha256 == digest
+    assert cohort.sources["a_pre"].startswith("https://example.org/")
+    folder.replace("samples", digest.upper(), digest[:-1])
+    assert "row 2, column sha256" in folder.told()[0] and "64 hexadecimal digits" in folder.told()[0]
+
+
+def test_samples_of_one_pool_share_a_file_and_a_download(folder):
+    folder.config["cytof"] = {"debarcoding": {"enabled": True, "key": "key.csv"}}
+    digest = hashlib.sha256(b"x").hexdigest()
+    lines = folder.text("samples").replace("fcs/a_d7.fcs", "fcs/a_pre.fcs").splitlines()
+    for i in (3, 4):
+        lines[i] = (
+            lines[i].replace(f"fcs/b_{'pre' if i == 3 else 'd7'}.fcs", "http://example.org/pool%202.fcs")
+            + f"\t{digest}"
+        )
+    folder.write(
+        "samples",
+        "\n".join([lines[0] + "\tsha256", *lines[1:]]).replace(
+            "blood\tcytof\tfcs/a_pre.fcs\t1\n", "blood\tcytof\tfcs/a_pre.fcs\t1\t\n"
+        ),
+    )
+    cohort = folder.load()
+    assert cohort.samples["path"].tolist()[2:4] == ["data/test/download/pool_2.fcs"] * 2
+    assert list(cohort.downloads) == ["pool_2.fcs"]
