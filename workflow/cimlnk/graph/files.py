@@ -8,7 +8,6 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import pandas as pd
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
@@ -19,14 +18,11 @@ from .edges import csr, weights
 from .nearest import Knn, knn
 from .parts import save_picture
 from .rare import subcluster
-from .resolution import UNSTABLE_WORD, Choice, choose_resolution
-from .result import Clustered, sample_spans, write_clusters, write_json, write_points
+from .resolution import Choice, choose_resolution
+from .result import FEWEST, Clustered, read_rows, sample_spans, too_few, write_clusters, write_json, write_points
 from .sketching import Known, Span, labelled, place, reproduced, sketch
 from .support import support_of
-from .tables import RESOLUTIONS
 from .umap import umap_layout
-
-FEWEST = 50  # with fewer cells there is one cluster and no statement on stability
 
 
 @dataclass(frozen=True)
@@ -74,7 +70,11 @@ def make_graph(
         W = csr(np.zeros(len(rows) + 1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))
     else:
         lists = knn(
-            np.asarray(X[rows] if len(rows) < n else X), k, settings["recall"], seeds.derive(seed, "knn"), threads
+            read_rows(features, rows) if len(rows) < n else np.asarray(X),
+            k,
+            settings["recall"],
+            seeds.derive(seed, "knn"),
+            threads,
         )
         W = weights(lists, settings["weights"], threads)
     np.savez(
@@ -136,9 +136,9 @@ def make_clusters(
     if counted != len(X) or saved.n != len(X):
         raise ValueError(f"{counted} cells, {len(X)} rows of features, graph of {saved.n}")
     if len(saved.rows) < FEWEST:
-        result = _too_few(saved, spans, provenance)
+        result = too_few(saved.n, spans, provenance)
     else:
-        result = _clustered(X, saved, spans, settings, seed, threads, provenance)
+        result = _clustered(read_rows(features, saved.rows), saved, spans, settings, seed, threads, provenance)
     if clustered is not None:
         result.save(clustered)
         return
@@ -151,7 +151,7 @@ def make_clusters(
 
 
 def _clustered(
-    X: NDArray[np.float32],
+    Z: NDArray[np.float32],
     saved: Saved,
     spans: dict[str, Span],
     settings: Mapping[str, Any],
@@ -159,7 +159,6 @@ def _clustered(
     threads: int,
     provenance: Mapping[str, Any],
 ) -> Clustered:
-    Z = np.asarray(X[saved.rows])
     choice = _stable(saved, Z, settings, seed, threads)
     rare = settings["rare"]
     labels = choice.labels
@@ -169,7 +168,7 @@ def _clustered(
             seed, saved.order, threads,
         )  # fmt: skip
     found = support_of(saved.W, labels, rare["resolution"], choice, Z, settings, seed, saved.order, threads)
-    known, sketched = _known(X, saved), None
+    known, sketched = _known(Z, saved), None
     if len(saved.rows) < saved.n:
         agreement = reproduced(Z, labels, found.confidence, seed, threads)
         sketched = {"cells": len(saved.rows), "transfer_agreement": agreement}
@@ -189,10 +188,9 @@ def _clustered(
     return Clustered(saved.n, known, labels, found.confidence, found.table(), choice.table, record, spans)
 
 
-def _known(X: NDArray[np.float32], saved: Saved) -> Known:
+def _known(Z: NDArray[np.float32], saved: Saved) -> Known:
     """The graph's cells; their features are kept only where others will be compared with them."""
-    sketched = len(saved.rows) < saved.n
-    return Known(np.asarray(X[saved.rows]) if sketched else np.zeros((saved.n, 0), np.float32), saved.rows)
+    return Known(Z if len(saved.rows) < saved.n else np.zeros((saved.n, 0), np.float32), saved.rows)
 
 
 def _stable(saved: Saved, Z: NDArray[np.float32], settings: Mapping[str, Any], seed: int, threads: int) -> Choice:
@@ -220,35 +218,6 @@ def _stable(saved: Saved, Z: NDArray[np.float32], settings: Mapping[str, Any], s
     return choice.relabelled(found.labels)
 
 
-def _too_few(saved: Saved, spans: dict[str, Span], provenance: Mapping[str, Any]) -> Clustered:
-    n, one = saved.n, min(saved.n, 1)
-    reason = f"{n} cells are fewer than the {FEWEST} needed to cluster"
-    nothing = np.full(one, np.nan)
-    table = pd.DataFrame(
-        {
-            "cluster": np.zeros(one, np.int32),
-            "parent": np.zeros(one, np.int32),
-            "support": nothing,
-            "support_low": nothing,
-            "parent_support": nothing,
-            "reason": [reason] * one,
-        }
-    )
-    record = {
-        "verdict": UNSTABLE_WORD,
-        "reason": reason,
-        "resolution": None,
-        "n_stable_clusters": one,
-        "n_clusters": one,
-        "sketch": None,
-        "provenance": dict(provenance),
-    }
-    known = Known(np.zeros((n, 0), np.float32), np.arange(n, dtype=np.int64))
-    return Clustered(
-        n, known, np.zeros(n, np.int32), np.full(n, np.nan, np.float32), table, RESOLUTIONS.empty(), record, spans
-    )
-
-
 def make_umap(
     features: str | Path,
     cells: str | Path,
@@ -267,7 +236,7 @@ def make_umap(
     X = np.load(features, mmap_mode="r")
     saved = load_graph(graph)
     options = settings["umap"]
-    Z = np.asarray(X[saved.rows])
+    Z = read_rows(features, saved.rows)
     epochs = None if options["epochs"] == "auto" else int(options["epochs"])
     points = np.zeros((0, 2), np.float32)
     if len(Z):
@@ -280,5 +249,5 @@ def make_umap(
     if umap is None:
         raise ValueError("umap must be named, or picture")
     spans = list(sample_spans(cells).values())
-    placed = place(X, _known(X, saved), points, seed, threads, spans=spans)
+    placed = place(X, _known(Z, saved), points, seed, threads, spans=spans)
     write_points(lambda a, b: placed[a:b], cells, umap, provenance)

@@ -15,9 +15,11 @@ from numpy.typing import NDArray
 
 from cimlnk.common.tables import read_pieces, write_pieces, write_table
 
-from .sketching import Known, Span
+from .resolution import UNSTABLE_WORD
+from .sketching import CHUNK, Known, Span
 from .tables import CLUSTER_SUPPORT, CLUSTERS, RESOLUTIONS, UMAP
 
+FEWEST = 50  # with fewer cells there is one cluster and no statement on stability
 Values = Callable[[int, int], tuple[NDArray[np.int32], NDArray[np.float32]]]
 Points = Callable[[int, int], NDArray[np.float32]]
 
@@ -74,6 +76,49 @@ class Clustered:
             known = Known(z["base"], z["rows"])
             tables = pd.DataFrame(rest["clusters"]), pd.DataFrame(rest["sweep"])
             return cls(int(z["n"]), known, z["labels"], z["confidence"], *tables, rest["record"], spans)
+
+
+def too_few(n: int, spans: dict[str, Span], provenance: Mapping[str, Any]) -> Clustered:
+    """One cluster of `n` cells, of which nothing is said."""
+    one = min(n, 1)
+    reason = f"{n} cells are fewer than the {FEWEST} needed to cluster"
+    nothing = np.full(one, np.nan)
+    table = pd.DataFrame(
+        {
+            "cluster": np.zeros(one, np.int32),
+            "parent": np.zeros(one, np.int32),
+            "support": nothing,
+            "support_low": nothing,
+            "parent_support": nothing,
+            "reason": [reason] * one,
+        }
+    )
+    record = {
+        "verdict": UNSTABLE_WORD,
+        "reason": reason,
+        "resolution": None,
+        "n_stable_clusters": one,
+        "n_clusters": one,
+        "sketch": None,
+        "provenance": dict(provenance),
+    }
+    known = Known(np.zeros((n, 0), np.float32), np.arange(n, dtype=np.int64))
+    return Clustered(
+        n, known, np.zeros(n, np.int32), np.full(n, np.nan, np.float32), table, RESOLUTIONS.empty(), record, spans
+    )
+
+
+def read_rows(features: str | Path, rows: NDArray[np.int64]) -> NDArray[np.float32]:
+    """Rows (ascending) of a ``.npy`` matrix, in memory.
+
+    The file is mapped anew for every piece: a mapping holds every page it has touched, for a sketch the whole file.
+    """
+    n, d = np.load(features, mmap_mode="r").shape
+    out = np.empty((len(rows), d), np.float32)
+    for a in range(0, n, CHUNK):
+        low, high = np.searchsorted(rows, [a, a + CHUNK])
+        out[low:high] = np.load(features, mmap_mode="r")[rows[low:high]]
+    return out
 
 
 def sample_spans(cells: str | Path) -> dict[str, Span]:
