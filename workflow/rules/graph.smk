@@ -95,7 +95,7 @@ if PER_SAMPLE:
             # the sketch with its index; a piece of the sample's rows (the constant) and what is found for them
             mem_mb=lambda wildcards, input, attempt: 1500
             + attempt * int(6 * megabytes(input.clustered, input.picture)),
-            # the features of all samples bound those of one: a thread compares about 5 MB a second
+            # the features of all samples bound those of one: a thread places about 10 MB a second
             runtime=lambda wildcards, input, attempt: attempt
             * (10 + int(input.size_mb / 200)),
         params:
