@@ -98,9 +98,8 @@ def test_a_sketch_gives_the_same_groups(tmp_path, make_blobs):
 
 def test_a_fixed_resolution_without_splitting(tmp_path, make_blobs):
     X, _ = make_blobs(4, n=600)
-    path = run(
-        tmp_path, X, settings(resolution=0.35, rare={"enabled": False, "resolution": 6.0, "min_fraction": 0.001, "min_cells": 20})
-    )
+    rare = {"enabled": False, "resolution": 6.0, "min_fraction": 0.001, "min_cells": 20}
+    path = run(tmp_path, X, settings(resolution=0.35, rare=rare))
     record = json.loads(path["json"].read_text())
     assert record["resolution"] == 0.35 and record["reason"].startswith("resolution set to 0.35")
     assert record["n_clusters"] == record["n_stable_clusters"]
