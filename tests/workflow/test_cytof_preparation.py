@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 
 import numpy as np
 import pandas as pd
@@ -96,6 +97,23 @@ def test_all_steps_on_from_pools_to_aligned_features(pooled):
     assert report["integration"]["applied"] and report["n_cells"] > 500
     distances = json.loads((results / "alignment/distances.json").read_text())
     assert distances["other_batch"]["after"] < distances["other_batch"]["before"]
+
+
+@pytest.mark.slow
+def test_site_shows_the_figures_of_all_steps(pooled):
+    checkout, lab, _ = pooled
+    done = snakemake(checkout, "results/lab/report", "--cores", "2", "--configfile", str(lab.base / "lab.yaml"))
+    assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
+    results = checkout / "results/lab"
+    page = (results / "report/preparation.html").read_text()
+    assert re.findall(r"<h2>(.*?)</h2>", page) == ["Bead normalisation", "Debarcoding", "Spillover", "Batch alignment"]
+    made = [f"{folder}/{pool}" for folder in ("normalised", "debarcoded") for pool in POOLS]
+    made += [f"compensated/{sample}" for sample in CYTOF]
+    sources = {f"figures/{name}.svg": f"cytof/{name}.svg" for name in [*made, "spillover"]}
+    sources["figures/alignment.svg"] = "cytof/alignment/distances.svg"
+    assert set(re.findall(r'<img src="(.*?)"', page)) == set(sources)
+    for shown, source in sources.items():
+        assert (results / "report" / shown).read_bytes() == (results / source).read_bytes()
 
 
 def test_steps_that_are_off_have_no_rule(pooled):
