@@ -66,6 +66,7 @@ def scanpy(X, clock, flavor):
     import anndata
     import scanpy as sc
 
+    sc.settings.n_jobs = int(THREADS)  # its neighbour search would use one thread
     adata = anndata.AnnData(X)
     clock("neighbours", lambda: sc.pp.neighbors(adata, n_neighbors=K, use_rep="X"))
     options = {"flavor": "igraph", "directed": False} if flavor == "igraph" else {"flavor": "leidenalg"}

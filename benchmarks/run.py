@@ -39,7 +39,7 @@ FULL = [
     ("cytof", 1_000_000, ["cimlnk", "cimlnk sketch", "scanpy igraph"]),
     ("cytof", 3_000_000, ["cimlnk", "cimlnk sketch"]),
     ("cytof", 10_000_000, ["cimlnk sketch"]),
-    ("rna", 100_000, ["cimlnk", "scanpy igraph", "PhenoGraph"]),
+    ("rna", 100_000, ["cimlnk", "scanpy igraph"]),
     ("rna", 300_000, ["cimlnk", "scanpy igraph"]),
     ("bcrxl", 172_791, ["cimlnk", "scanpy igraph", "FlowSOM"]),
 ]
