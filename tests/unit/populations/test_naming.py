@@ -74,6 +74,22 @@ def test_panel_without_the_required_marker_withholds_the_name(profile, definitio
     assert "proliferating" not in set(named["population"])
 
 
+def test_without_receptors_dim_cells_get_the_less_specific_name(profile, definitions):
+    """Of a panel without KIR, NKG2A, NKG2C and CD57 only what the other markers tell is said."""
+    poor = profile.drop(columns=["KIR2DL1", "KIR2DL2_3", "KIR3DL1", "NKG2A", "NKG2C", "CD57"])
+    named = call(poor, definitions)
+    assert list(named["population"].iloc[[1, 2, 3, 4]]) == ["CD56dim"] * 4
+    assert named["population"].iloc[6] == "proliferating"  # a specific name goes before it, whatever the scores
+    assert named["reason"].iloc[1] is None
+    assert "CD56dim" not in set(call(poor.drop(columns=["CD16"]), definitions)["population"])
+
+
+def test_both_modalities_have_the_same_names(definitions):
+    genes = load_definitions(ROOT / "resources/signatures/nk.yaml")
+    assert [d.name for d in genes.populations] == [d.name for d in definitions.populations]
+    assert [d.label for d in genes.populations] == [d.label for d in definitions.populations]
+
+
 def test_a_tiny_outlier_cluster_does_not_set_the_scale(profile):
     odd = pd.concat([profile, profile.loc[[0]].rename(index={0: 8}) + 50])
     n = pd.Series([1000] * 8 + [1], index=odd.index)
@@ -92,6 +108,9 @@ def test_definition_faults_are_told_together(tmp_path):
         "  C: {positive: [CD16], requires: {CD16: plus}}\n"
     )
     with pytest.raises(UserErrors) as e:
+        load_definitions(path)
+    path.write_text("populations:\n  A: {positive: [CD56], otherwise: maybe}\n")
+    with pytest.raises(UserErrors, match="true or false"):
         load_definitions(path)
     text = str(e.value)
     assert "did you mean 'positive'" in text and "populations.B" in text and "populations.C.requires.CD16" in text

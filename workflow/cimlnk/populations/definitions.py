@@ -11,7 +11,7 @@ import yaml
 
 from cimlnk.common.errors import Plain, Problems, UserError
 
-KEYS = ("label", "description", "source", "requires", "positive", "negative")
+KEYS = ("label", "description", "source", "requires", "positive", "negative", "otherwise")
 
 
 @dataclass(frozen=True)
@@ -27,6 +27,8 @@ class Definition:
     requires
         Features that decide: each must reach an evidence of one half, whatever the others say. Values are
         ``"positive"`` or ``"negative"``.
+    otherwise
+        A less specific name, asked only where none of the others fits.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Definition:
     requires: Mapping[str, str] = field(default_factory=dict)
     description: str = ""
     source: str = ""
+    otherwise: bool = False
 
 
 @dataclass(frozen=True)
@@ -105,6 +108,9 @@ def _definition(path: Path, name: str, raw: Mapping[str, Any], problems: Problem
     for feature, sign in requires.items():
         if sign not in ("positive", "negative"):
             problems.add(path, f"{where}.requires.{feature}", sign, "positive or negative", ["positive", "negative"])
+    otherwise = raw.get("otherwise", False)
+    if not isinstance(otherwise, bool):
+        problems.add(path, f"{where}.otherwise", otherwise, "true or false")
     return Definition(
         name=name,
         label=str(raw.get("label", name)),
@@ -113,4 +119,5 @@ def _definition(path: Path, name: str, raw: Mapping[str, Any], problems: Problem
         requires=requires,
         description=str(raw.get("description", "")),
         source=str(raw.get("source", "")),
+        otherwise=bool(otherwise),
     )

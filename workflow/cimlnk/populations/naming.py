@@ -85,6 +85,8 @@ def name_clusters(
 ) -> pd.DataFrame:
     """Give each cluster the name of the definition it agrees with best.
 
+    Definitions marked ``otherwise`` are asked only where none of the others is met with at least `min_score`.
+
     Parameters
     ----------
     profile
@@ -109,9 +111,13 @@ def name_clusters(
         scores[d.name], open_to[d.name] = score(level, definitions, d)
     table, admitted = pd.DataFrame(scores), pd.DataFrame(open_to)
     eligible = table.where(admitted)
+    general = [d.name for d in definitions.populations if d.otherwise]
     rows = []
     for cluster in profile.index:
-        ranked = eligible.loc[cluster].dropna().sort_values(ascending=False, kind="stable")
+        ranked = _ranked(eligible.drop(columns=general).loc[cluster])
+        if not len(ranked) or ranked.iloc[0] < min_score:
+            others = _ranked(eligible.loc[cluster, general])
+            ranked = others if len(others) and others.iloc[0] >= min_score else ranked
         best = ranked.index[0] if len(ranked) else None
         second = ranked.index[1] if len(ranked) > 1 else None
         reason = None
@@ -133,6 +139,10 @@ def name_clusters(
             }
         )
     return pd.DataFrame(rows, index=profile.index)
+
+
+def _ranked(scores: pd.Series) -> pd.Series:
+    return scores.dropna().sort_values(ascending=False, kind="stable")
 
 
 def neighbour_agreement(indices: np.ndarray, names: np.ndarray) -> np.ndarray:

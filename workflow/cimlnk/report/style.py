@@ -10,6 +10,7 @@ from typing import Any
 # Okabe & Ito's palette where it reaches, so that colour-blind readers tell the subsets apart; grey means unassigned.
 POPULATIONS = {
     "CD56bright": "#0072B2",
+    "CD56dim": "#5B6B8C",
     "CD56dim_NKG2A": "#56B4E9",
     "CD56dim_KIR": "#009E73",
     "CD56dim_CD57": "#7A5C3E",
@@ -21,6 +22,7 @@ POPULATIONS = {
     "NK": "#222222",
 }
 LABELS = {
+    "CD56dim": "CD56dim, not typed further",
     "CD56dim_NKG2A": "CD56dim NKG2A+",
     "CD56dim_KIR": "CD56dim KIR+",
     "CD56dim_CD57": "CD56dim CD57+",
