@@ -181,7 +181,7 @@ def plot(results: list[dict], path: Path) -> None:
     matplotlib.rcParams["svg.hashsalt"] = "benchmarks"
     import matplotlib.pyplot as plt
 
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharey=True)
+    figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharex=True, sharey=True)
     for axis, data in zip(axes, ("cytof", "rna"), strict=True):
         for method in dict.fromkeys(r["method"] for r in results):
             rows = [r for r in results if r["data"] == data and r["method"] == method and "failed" not in r]
