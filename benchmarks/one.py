@@ -45,9 +45,9 @@ def cimlnk(X, clock):
 
     lists = clock("neighbours", lambda: knn(X, K, threads=int(THREADS)))
     # scanpy's n_neighbors = 15 counts the cell itself: 14 others make the graph
-    W = clock("graph", lambda: weights(lists.first(K - 1), threads=int(THREADS)))
-    found = clock("leiden", lambda: leiden(W, order=lists.order, threads=int(THREADS)))
-    return found.labels, W, lists.distances
+    W = clock("graph", lambda: weights(lists, threads=int(THREADS), k=K - 1, ordered=True))
+    found = clock("leiden", lambda: leiden(W, order=lists.order, threads=int(THREADS), ordered=True))
+    return found.labels, (W, lists.order), lists.distances
 
 
 def sketch(X, clock):
@@ -56,8 +56,8 @@ def sketch(X, clock):
 
     rows = clock("sketch", lambda: draw(X, 200_000))
     lists = clock("neighbours", lambda: knn(np.asarray(X[rows]), K, threads=int(THREADS)))
-    W = clock("graph", lambda: weights(lists.first(K - 1), threads=int(THREADS)))
-    found = clock("leiden", lambda: leiden(W, order=lists.order, threads=int(THREADS)))
+    W = clock("graph", lambda: weights(lists, threads=int(THREADS), k=K - 1, ordered=True))
+    found = clock("leiden", lambda: leiden(W, order=lists.order, threads=int(THREADS), ordered=True))
     moved = clock("transfer", lambda: transfer(X, rows, found.labels, threads=int(THREADS)))
     return moved.labels, None, None
 
@@ -158,7 +158,10 @@ def main():
     np.save(OUT, np.asarray(labels, np.int32))
     record = {"runs": runs, "process": round(time.perf_counter() - start, 2), "peak_gb": round(peak, 2)}
     if W is not None:
-        record["modularity"] = round(modularity(W, np.asarray(labels)), 5)
+        labels = np.asarray(labels)
+        record["modularity"] = round(
+            modularity(W[0], labels[W[1]]) if isinstance(W, tuple) else modularity(W, labels), 5
+        )
         record["recall"] = round(recall(X, distances), 4)
     print(json.dumps(record))
 

@@ -68,6 +68,15 @@ def test_labels_do_not_depend_on_threads_or_process_state(grouped):
     assert one.labels.tobytes() == leiden(W, seed=3, order=lists.order, threads=3).labels.tobytes()
 
 
+def test_a_graph_already_in_order_gives_labels_in_the_order_of_the_data(grouped):
+    _, y, _, W = grouped
+    place = np.random.default_rng(4).permutation(len(y)).astype(np.int32)
+    found = leiden(W[place][:, place], 0.3, order=place, ordered=True)
+    assert found.n_clusters == 6 and adjusted_rand(y, found.labels) > 0.98
+    again = leiden(W[place][:, place], 0.3, initial=found.labels, order=place, ordered=True)
+    assert adjusted_rand(again.labels, found.labels) > 0.98
+
+
 @pytest.fixture
 def in_blocks(monkeypatch):
     """Graphs of a thousand nodes treated as the largest are: in memory order, block by block."""

@@ -3,7 +3,8 @@ import pytest
 import scipy.sparse as sp
 
 from cimlnk.graph import knn, weights
-from cimlnk.graph.edges import permuted
+from cimlnk.graph.edges import KINDS, permuted
+from cimlnk.graph.nearest import Knn
 from cimlnk.graph.tasks import pool
 
 
@@ -18,7 +19,7 @@ def test_memberships_sum_to_the_logarithm_of_the_neighbours(grouped):
 
     lists = grouped[2]
     out = np.empty((lists.n, lists.k), np.float32)
-    memberships(lists.distances, out, 0, lists.n)
+    memberships(lists.distances, lists.k, out, 0, lists.n)
     np.testing.assert_allclose(out.sum(axis=1), np.log2(lists.k + 1), rtol=1e-5)
     assert (out[:, 0] == 1).all() and (np.diff(out, axis=1) <= 0).all()
 
@@ -98,3 +99,23 @@ def test_permuted_is_the_reordered_matrix(grouped):
 def test_unknown_kind_is_refused(grouped):
     with pytest.raises(ValueError, match="snn"):
         weights(grouped[2], "snn")
+
+
+def test_ordered_weights_are_the_same_graph_in_the_order_of_the_search(grouped):
+    lists = grouped[2]
+    place = np.random.default_rng(3).permutation(lists.n).astype(np.int32)  # small matrices are searched in their order
+    back = np.argsort(place)
+    moved = Knn(back[lists.near[place]].astype(np.int32), lists.far[place], place, 1.0, 0.0, "exact", 0, 0)
+    np.testing.assert_array_equal(moved.indices, lists.indices)
+    np.testing.assert_array_equal(moved.distances, lists.distances)
+    W, ordered = weights(moved), weights(moved, ordered=True)
+    assert abs(W[place][:, place] - ordered).max() == 0 and W.nnz == ordered.nnz
+    assert W.has_sorted_indices and not ordered.has_sorted_indices
+
+
+def test_the_nearest_of_longer_lists_make_the_graph_of_shorter_ones(grouped):
+    X, _, lists, _ = grouped
+    for kind in KINDS:
+        assert abs(weights(lists, kind, k=9) - weights(knn(X, 9), kind)).max() == 0
+    with pytest.raises(ValueError, match="the lists have"):
+        weights(lists, k=lists.k + 1)

@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from .descent import Graph, quality, thorough
-from .edges import permuted
+from .edges import arrays_of, permuted
 from .kernels import leiden as kernel
 from .tasks import pool
 
@@ -57,6 +57,7 @@ def leiden(
     backend: str = "cimlnk",
     order: NDArray[np.int32] | None = None,
     threads: int | None = None,
+    ordered: bool = False,
 ) -> Partition:
     """Communities of a weighted graph by the Leiden algorithm (Traag 2019).
 
@@ -79,6 +80,9 @@ def leiden(
         ``cimlnk``, or ``igraph`` and ``leidenalg`` as references (about 5 and 40 times slower).
     order
         Permutation with near nodes close together (``Knn.order``); only speed and the visiting order depend on it.
+    ordered
+        `W` is already in `order` (``weights(lists, ordered=True)``). Labels, given or returned, are in the order of the
+        data in either case.
 
     Returns
     -------
@@ -100,7 +104,7 @@ def leiden(
         )
     with pool(threads) as workers:
         place = np.arange(n, dtype=np.int32) if order is None else np.asarray(order, np.int32)
-        arrays = permuted(W, place, workers)
+        arrays = arrays_of(W) if ordered else permuted(W, place, workers)
         strength = kernel.row_sums(arrays[0], arrays[2])
         total = float(strength.sum())
         mass = strength if objective == "modularity" else np.ones(n)

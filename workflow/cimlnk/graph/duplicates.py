@@ -47,3 +47,22 @@ def fill_crowd(rows: NDArray[np.int64], indices: NDArray[np.int32], distances: N
     place = (np.arange(size)[:, None] + ring(size, k)[None, :]) % size
     indices[rows] = rows[place]
     distances[rows] = 0
+
+
+def with_crowds(
+    groups: list[NDArray[np.int64]], near: NDArray[np.int32], far: NDArray[np.float32], order: NDArray[np.int32]
+) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32]]:
+    """Lists and order of all rows from those of the rows searched, which lack all but k + 1 rows of every group.
+
+    The surplus equal rows come last, group by group.
+    """
+    k = near.shape[1]
+    order = np.concatenate([order, *[g[k + 1 :].astype(np.int32) for g in groups]])
+    n = len(order)
+    place = np.empty(n, np.int64)
+    place[order] = np.arange(n)
+    all_near, all_far = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
+    all_near[: len(near)], all_far[: len(far)] = near, far
+    for group in groups:
+        fill_crowd(place[group], all_near, all_far)
+    return all_near, all_far, order

@@ -14,7 +14,9 @@ KINDS = ("umap", "jaccard", "gaussian", "unweighted")
 STEP = 8192
 
 
-def weights(knn: Knn, kind: str = "umap", threads: int | None = None) -> sp.csr_matrix:
+def weights(
+    knn: Knn, kind: str = "umap", threads: int | None = None, k: int | None = None, ordered: bool = False
+) -> sp.csr_matrix:
     """Symmetric edge weights of a neighbour graph.
 
     Parameters
@@ -27,68 +29,85 @@ def weights(knn: Knn, kind: str = "umap", threads: int | None = None) -> sp.csr_
         ``jaccard``: shared neighbours of the two lists, mean of both directions (Levine 2015, PhenoGraph).
         ``gaussian``: Gaussian kernel with each cell's median neighbour distance as width (Haghverdi 2016).
         ``unweighted``: 1 where either cell lists the other.
+    k
+        Use the nearest `k` of every list only; by default all.
+    ordered
+        Leave rows and columns in the order of the search: row r is row ``knn.order[r]`` of the data, entries within a
+        row not sorted. For :func:`cimlnk.graph.leiden` with its `ordered`; spares half of the time.
 
     Returns
     -------
-    n x n float32, canonical (sorted, no duplicates, no zeros on or off the diagonal).
+    n x n float32; unless `ordered` in the order of the data and canonical (sorted). No duplicates, no zeros on or off
+    the diagonal in either.
 
     Raises
     ------
     ValueError
-        For an unknown `kind`.
+        For an unknown `kind`, or more neighbours than the lists have.
     """
     if kind not in KINDS:
         raise ValueError(f"unknown kind of weights {kind!r}, expected one of {KINDS}")
+    k = knn.k if k is None else k
+    if k > knn.k:
+        raise ValueError(f"k = {k} neighbours asked for, the lists have {knn.k}")
     with pool(threads) as workers:
-        return _weights(knn, kind, workers)
+        indptr, indices, data = _weights(knn, kind, k, workers)
+        if ordered:
+            return csr(indptr, indices, data, in_order=False)
+        place = np.empty(knn.n, np.int32)
+        place[knn.order] = np.arange(knn.n, dtype=np.int32)
+        return csr(*moved((indptr, indices, data), place, knn.order, True, workers))
 
 
-def _weights(knn: Knn, kind: str, workers: Pool) -> sp.csr_matrix:
-    n, k = knn.indices.shape
-    # neighbours far apart in memory cost most of the time: work in the order in which near rows are close together
-    rank = np.empty(n, np.int32)
-    rank[knn.order] = np.arange(n, dtype=np.int32)
-    names, distances = np.empty((n, k), np.int32), np.empty((n, k), np.float32)
-    lists = (knn.indices, knn.distances, knn.order, rank, names, distances)
-    workers.run(kernel.reorder, [(*lists, a, b) for a, b in pieces(n, STEP)])
+def _weights(
+    knn: Knn, kind: str, k: int, workers: Pool
+) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+    """Row pointers, columns and values in the order of the search: neighbours far apart in memory cost most time."""
+    n = knn.n
+    names, distances = knn.near, knn.far
     w = np.ones((n, k), np.float32)
     partner = np.empty((n, k), np.uint8 if k < 255 else np.int32)
     rule = kernel.MAXIMUM
     if kind == "umap":
-        workers.run(kernel.memberships, [(distances, w, a, b) for a, b in pieces(n, STEP)])
+        workers.run(kernel.memberships, [(distances, k, w, a, b) for a, b in pieces(n, STEP)])
         rule = kernel.UNION
     elif kind == "jaccard":
-        workers.run(kernel.shared, [(names, w, a, b) for a, b in pieces(n, STEP)])
+        workers.run(kernel.shared, [(names, k, w, a, b) for a, b in pieces(n, STEP)])
         rule = kernel.MEAN
     elif kind == "gaussian":
-        scale = np.median(distances, axis=1).astype(np.float32)
+        scale = np.median(distances[:, :k], axis=1).astype(np.float32)
         positive = scale[scale > 0]
         # cells lying on top of their neighbours have no width of their own: give them the smallest one seen
         scale = np.maximum(scale, positive.min() if len(positive) else np.float32(1))
-        workers.run(kernel.gaussian, [(names, distances, scale, w, a, b) for a, b in pieces(n, STEP)])
-    workers.run(kernel.partners, [(names, partner, a, b) for a, b in pieces(n, STEP)])
-    indptr, indices, data = moved(kernel.symmetric(names, w, partner, rule), rank, knn.order, True, workers)
-    return csr(indptr, indices, data)
+        workers.run(kernel.gaussian, [(names, distances, k, scale, w, a, b) for a, b in pieces(n, STEP)])
+    workers.run(kernel.partners, [(names, k, partner, a, b) for a, b in pieces(n, STEP)])
+    return kernel.symmetric(names, w, partner, rule)
 
 
-def csr(indptr: NDArray[np.int64], indices: NDArray[np.int32], data: NDArray[np.float32]) -> sp.csr_matrix:
-    """A canonical csr_matrix around the arrays, without scipy's checks and copies."""
+def csr(
+    indptr: NDArray[np.int64], indices: NDArray[np.int32], data: NDArray[np.float32], in_order: bool = True
+) -> sp.csr_matrix:
+    """A csr_matrix around the arrays, without scipy's checks and copies; canonical if its rows are `in_order`."""
     n = len(indptr) - 1
     kind = np.int32 if len(indices) < 2**31 else np.int64  # scipy wants one type for both
     matrix = sp.csr_matrix((n, n), dtype=np.float32)
     matrix.data, matrix.indices = data, indices.astype(kind, copy=False)
     matrix.indptr = indptr.astype(kind, copy=False)
-    matrix.has_sorted_indices = True
-    matrix.has_canonical_format = True
+    matrix.has_sorted_indices = in_order
+    matrix.has_canonical_format = in_order
     return matrix
+
+
+def arrays_of(W: sp.csr_matrix) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+    """Row pointers, columns and values in the types the kernels are compiled for."""
+    return W.indptr.astype(np.int64), W.indices.astype(np.int32, copy=False), W.data.astype(np.float32, copy=False)
 
 
 def permuted(W: sp.csr_matrix, order: NDArray[np.int32], workers: Pool) -> tuple[NDArray, NDArray, NDArray]:
     """Row pointers, columns and values of ``W[order][:, order]``, columns within a row not sorted."""
     rank = np.empty(W.shape[0], np.int32)
     rank[order] = np.arange(W.shape[0], dtype=np.int32)
-    source = (W.indptr.astype(np.int64), W.indices.astype(np.int32, copy=False), W.data.astype(np.float32, copy=False))
-    return moved(source, order, rank, False, workers)
+    return moved(arrays_of(W), order, rank, False, workers)
 
 
 def moved(

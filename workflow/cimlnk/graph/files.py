@@ -65,8 +65,8 @@ def make_graph(
         rows = sketch(X, settings["sketch_size"], seed)
     k = min(int(settings["k"]), len(rows) - 1)
     if k < 1:
-        lists = Knn(np.zeros((len(rows), 0), np.int32), np.zeros((len(rows), 0), np.float32), 1.0, 0.0, "exact", 0, 0,
-                    np.arange(len(rows), dtype=np.int32))  # fmt: skip
+        nothing = np.zeros((len(rows), 0), np.int32)
+        lists = Knn(nothing, nothing.astype(np.float32), np.arange(len(rows), dtype=np.int32), 1.0, 0.0, "exact", 0, 0)
         W = csr(np.zeros(len(rows) + 1, np.int64), np.zeros(0, np.int32), np.zeros(0, np.float32))
     else:
         lists = knn(

@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from functools import cached_property
 
 import numpy as np
 from numpy.typing import NDArray
 
-from .duplicates import crowds, fill_crowd
-from .kernels.improve import name_back
+from .duplicates import crowds, with_crowds
 from .search import Index, per_query, self_search
 from .tasks import pool
 
@@ -17,10 +17,16 @@ from .tasks import pool
 class Knn:
     """Neighbour lists, the row itself not in them.
 
+    They are kept in the order of the search, in which near rows lie close together and which the clustering works in;
+    :attr:`indices` and :attr:`distances` are the same lists under the rows' own numbers.
+
     Attributes
     ----------
-    indices, distances
-        n x k, int32 and float32, nearest first; Euclidean distances in the data's unit.
+    near, far
+        n x k, int32 and float32, nearest first: row r is about row ``order[r]`` of the data and names its neighbours by
+        their places in `order`; Euclidean distances in the data's unit.
+    order
+        A permutation of the rows with near rows close together.
     recall, recall_error
         Share of true neighbours found, measured on `queries` random rows against exact search, and its standard
         error. Ties count as found.
@@ -28,39 +34,38 @@ class Knn:
         ``exact`` or ``partition``.
     effort
         Rows compared with every row, on average at most (n for exact search).
-    order
-        A permutation of the rows with near rows close together; the clustering uses it for speed.
     """
 
-    indices: NDArray[np.int32]
-    distances: NDArray[np.float32]
+    near: NDArray[np.int32]
+    far: NDArray[np.float32]
+    order: NDArray[np.int32]
     recall: float
     recall_error: float
     method: str
     effort: int
     queries: int
-    order: NDArray[np.int32]
 
     @property
     def n(self) -> int:
-        return self.indices.shape[0]
+        return self.near.shape[0]
 
     @property
     def k(self) -> int:
-        return self.indices.shape[1]
+        return self.near.shape[1]
 
-    def first(self, k: int) -> Knn:
-        """The same lists cut to the nearest `k`."""
-        return Knn(
-            np.ascontiguousarray(self.indices[:, :k]),
-            np.ascontiguousarray(self.distances[:, :k]),
-            self.recall,
-            self.recall_error,
-            self.method,
-            self.effort,
-            self.queries,
-            self.order,
-        )
+    @cached_property
+    def indices(self) -> NDArray[np.int32]:
+        """n x k int32: the neighbours of every row of the data, nearest first. Made on first use."""
+        out = np.empty_like(self.near)
+        out[self.order] = self.order[self.near]
+        return out
+
+    @cached_property
+    def distances(self) -> NDArray[np.float32]:
+        """n x k float32: the distances of :attr:`indices`. Made on first use."""
+        out = np.empty_like(self.far)
+        out[self.order] = self.far
+        return out
 
 
 TOO_LARGE = 1e15  # squares of larger values leave float32
@@ -125,23 +130,13 @@ def knn(X: NDArray[np.float32], k: int = 15, recall: float = 0.95, seed: int = 0
         kept = X[keep] if groups else X
         index = Index(kept, workers, seed, exact=True if recall == 1 else None)
         found, effort = self_search(index, k, recall)
-        names = keep[index.order]
-        indices = np.empty((n, k), np.int32)
-        distances = np.empty((n, k), np.float32)
-        back = (names, *found, np.float32(index.scale), distances, indices)
-        workers.spread(lambda a, b: name_back(*back, a, b), len(names), 8192)
-    for group in groups:
-        fill_crowd(group, indices, distances)
-    order = names if not groups else beside(names, groups, k)
+        near, far, order = found.ident, found.value, keep[index.order]
+        hits = np.ones(1) if effort is None else per_query(far[effort.queries], effort.limit)
+        scale = np.float32(index.scale)
+        workers.spread(lambda a, b: np.multiply(np.sqrt(far[a:b]), scale, out=far[a:b]), len(far), 8192)
+        if groups:
+            near, far, order = with_crowds(groups, near, far, order)
     if effort is None:
-        return Knn(indices, distances, 1.0, 0.0, "exact", n, n, order)
-    hits = per_query(found.value[effort.queries], effort.limit)
+        return Knn(near, far, order, 1.0, 0.0, "exact", n, n)
     error = float(hits.std(ddof=1) / np.sqrt(len(hits)))
-    return Knn(
-        indices, distances, float(hits.mean()), error, "partition", int(effort.budget), len(effort.queries), order
-    )
-
-
-def beside(names: NDArray[np.int32], groups: list[NDArray[np.int64]], k: int) -> NDArray[np.int32]:
-    """The search order with the surplus equal rows put at the end, group by group."""
-    return np.concatenate([names, *[g[k + 1 :].astype(np.int32) for g in groups]])
+    return Knn(near, far, order, float(hits.mean()), error, "partition", int(effort.budget), len(hits))

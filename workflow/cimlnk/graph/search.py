@@ -109,19 +109,23 @@ class Index:
     def _partition(self, X: NDArray[np.float32]) -> None:
         n, run = len(X), self.workers
         tops = max(1, round((n / CELL) ** 0.5))
-        Y = self.normalised(X)
         rows = np.sort(seeds.rng(self.seed, "cells").choice(n, min(n, tops * 256), replace=False))
-        sample = Y[seeds.rng(self.seed, "cells", "order").permutation(rows)]
+        sample = self.normalised(X[seeds.rng(self.seed, "cells", "order").permutation(rows)])
         C = cut.k_means(sample, tops, 8)
         across, half = np.ascontiguousarray(C.T), cut.half_squares(C)
         label = np.empty(n, np.int32)
-        run.spread(lambda a, b: cut.assign(Y, across, half, label, a, b), n, 16384)
+        run.spread(lambda a, b: cut.assign(self.normalised(X[a:b]), across, half, label[a:b], 0, b - a), n, 16384)
         order, start = cut.group(label, tops)
-        T = np.empty_like(Y)
-        run.spread(lambda a, b: cut.gather(Y, order, T, a, b), n, 16384)
+        self.Z = np.empty((n, X.shape[1]), np.float32)
+
+        def lay(a: int, b: int) -> None:
+            cut.gather(X, order, self.Z, a, b)
+            self.Z[a:b] = self.normalised(self.Z[a:b])
+
+        run.spread(lay, n, 16384)
         local = np.empty(n, np.int32)
         big_first = np.argsort(-np.diff(start), kind="stable")
-        done = run.run(cut.split, [(T, start[c], start[c + 1], CELL, 4 * CELL, 6, local) for c in big_first])
+        done = run.run(cut.split, [(self.Z, start[c], start[c + 1], CELL, 4 * CELL, 6, local) for c in big_first])
         sizes = [np.empty(0, np.int64)] * tops
         for c, s in zip(big_first, done, strict=True):
             sizes[c] = s
@@ -129,8 +133,6 @@ class Index:
         joined = joined[joined > 0]
         self.start = np.concatenate([[0], np.cumsum(joined)]).astype(np.int64)
         self.order = order[local]
-        self.Z = Y  # the old memory
-        run.spread(lambda a, b: cut.gather(T, local, self.Z, a, b), n, 16384)
 
     def cells_in_reach(self, budget: float) -> NDArray[np.int32]:
         """Per cell the nearest cells worth probing for `budget` rows per query."""

@@ -6,6 +6,8 @@ import numpy as np
 
 from .jit import jit
 
+LOWEST = np.float32(-3e38)
+
 
 @jit(fast=True)
 def half_squares(C):
@@ -93,7 +95,10 @@ def gather(X, order, out, a, b):
 
 @jit(fast=True)
 def split(X, lo, hi, size, most, rounds, order):
-    """Cut the rows lo..hi into cells of about `size`, none above `most`; writes their order, returns the sizes."""
+    """Cut the rows lo..hi into cells of about `size`, none above `most`.
+
+    Puts the rows in the order of their cells, writes where each was to `order`, and returns the sizes.
+    """
     m = hi - lo
     K = max(1, (m + size - 1) // size)
     label = np.zeros(m, np.int32)
@@ -102,8 +107,10 @@ def split(X, lo, hi, size, most, rounds, order):
         C = k_means(np.ascontiguousarray(X[lo:hi:step]), K, rounds)
         assign(X[lo:hi], np.ascontiguousarray(C.T), half_squares(C), label, 0, m)
     local, start = group(label, K)
+    before = X[lo:hi].copy()
     for i in range(m):
         order[lo + i] = lo + local[i]
+        X[lo + i] = before[local[i]]
     sizes = np.empty(K + m // most + 1, np.int64)
     count = 0
     for j in range(K):
@@ -117,22 +124,47 @@ def split(X, lo, hi, size, most, rounds, order):
 
 
 @jit(fast=True)
+def within_reach(s, count, room):
+    """A bound that at least `count` entries of `s` keep, and hardly more than `room`, by bisection."""
+    low = np.float32(3e38)
+    high = np.float32(-3e38)
+    for j in range(len(s)):
+        high = max(high, s[j])
+        low = min(low, s[j] if s[j] > LOWEST else np.float32(3e38))
+    for _ in range(40):
+        middle = (low + high) * np.float32(0.5)
+        held = np.int32(0)
+        for j in range(len(s)):
+            held += np.int32(1) if s[j] <= middle else np.int32(0)
+        if held < count:
+            low = middle
+        else:
+            high = middle
+            if held <= room:
+                break
+    return high
+
+
+@jit(fast=True)
 def nearest_cells(C, half, a, b, out):
     """The cells nearest to the cells a..b by their centres, the cell itself first."""
     count = out.shape[1]
     G = np.dot(C[a:b], np.ascontiguousarray(C.T))
-    value = np.empty(count, np.float32)
-    ident = np.empty(count, np.int32)
+    room = count + count // 4 + 8
+    value = np.empty(room, np.float32)
+    ident = np.empty(room, np.int32)
     for i in range(a, b):
         s = G[i - a]
         for j in range(len(C)):
             s[j] = half[j] - s[j]
-        s[i] = np.float32(-3e38)
-        limit = np.partition(s, count - 1)[count - 1]
-        found = 0
+        s[i] = LOWEST
+        limit = within_reach(s, count, room)
+        value[0] = LOWEST
+        ident[0] = i
+        found = 1
         for j in range(len(C)):
-            if s[j] <= limit and found < count:
+            if s[j] <= limit and found < room and j != i:
                 value[found] = s[j]
                 ident[found] = j
                 found += 1
-        out[i] = ident[np.argsort(value, kind="mergesort")]
+        out[i] = ident[np.argsort(value[:found], kind="mergesort")[:count]]

@@ -53,16 +53,6 @@ def accept(value, ident, whom, who, cost):
     return taken
 
 
-@jit()
-def name_back(order, value, ident, scale, out_value, out_ident, a, b):
-    """Lists of the ordered rows a..b under their original numbers, distances rooted and in the data's unit."""
-    for i in range(a, b):
-        o = order[i]
-        for j in range(ident.shape[1]):
-            out_ident[o, j] = order[ident[i, j]]
-            out_value[o, j] = np.sqrt(value[i, j]) * scale
-
-
 @jit(fast=True)
 def through(Z, value, ident, new_value, new_ident, first, a, b):
     """Lists of the rows a..b after a look at the first `first` neighbours of their first `first` neighbours.

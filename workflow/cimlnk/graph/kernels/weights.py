@@ -10,30 +10,16 @@ from .jit import jit
 START = 3.0  # near the root of most rows, in units of one over the largest gap
 
 
-@jit()
-def reorder(indices, distances, order, rank, out_indices, out_distances, a, b):
-    """Lists of the rows order[a:b], their entries named by `rank`."""
-    size = indices.shape[1] * 4
-    for r in range(a, b):
-        far = np.int64(order[min(r + AHEAD, b - 1)]) * size
-        for line in range(0, size, 64):
-            prefetch(indices.ctypes.data + far + line)
-            prefetch(distances.ctypes.data + far + line)
-        i = order[r]
-        for j in range(indices.shape[1]):
-            out_indices[r, j] = rank[indices[i, j]]
-            out_distances[r, j] = distances[i, j]
-
-
 @jit(fast=True)
-def memberships(distances, out, a, b):
+def memberships(distances, k, out, a, b):
     """UMAP memberships of rows a..b (McInnes 2018, section 3.1): exp(-(d - rho) / sigma), rho = nearest non-zero.
+
+    Here and below the first `k` entries of the lists count.
 
     sigma solves sum(exp(-(d - rho)/sigma)) = log2(k + 1). In t = 1/sigma the sum is convex and falling, so Newton's
     method climbs to the root from the left without overshooting; no bracketing and no infinity is needed. A start to
     the right of the root is thrown back to its left by the first step.
     """
-    k = distances.shape[1]
     target = np.log2(np.float64(k + 1))
     gap = np.empty(k, np.float64)
     for i in range(a, b):
@@ -73,9 +59,8 @@ def memberships(distances, out, a, b):
 
 
 @jit()
-def shared(indices, out, a, b):
+def shared(indices, k, out, a, b):
     """Jaccard index of the neighbour lists at both ends of every edge of rows a..b (the cells themselves not in)."""
-    k = indices.shape[1]
     for i in range(a, b):
         for j in range(k):
             u = indices[i, j]
@@ -90,9 +75,8 @@ def shared(indices, out, a, b):
 
 
 @jit()
-def gaussian(indices, distances, scale, out, a, b):
+def gaussian(indices, distances, k, scale, out, a, b):
     """Gaussian affinity with a width of each cell's own, as in Haghverdi 2016 (scanpy's method "gauss")."""
-    k = indices.shape[1]
     for i in range(a, b):
         si = np.float64(scale[i])
         for j in range(k):
@@ -103,9 +87,8 @@ def gaussian(indices, distances, scale, out, a, b):
 
 
 @jit()
-def partners(indices, out, a, b):
+def partners(indices, k, out, a, b):
     """For every edge i -> u the place of i in u's list plus one, or 0 if i is not there."""
-    k = indices.shape[1]
     for i in range(a, b):
         for j in range(k):
             u = indices[i, j]
@@ -127,7 +110,7 @@ def symmetric(indices, w, partner, rule):
     `rule`: UNION a + b - ab, MEAN (a + b) / 2, MAXIMUM; a missing direction counts as 0. Edges of weight 0 are left
     out.
     """
-    n, k = indices.shape
+    n, k = w.shape
     indptr = np.zeros(n + 1, np.int64)
     for i in range(n):
         for j in range(k):
