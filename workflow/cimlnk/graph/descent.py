@@ -199,15 +199,22 @@ def chunks(start: NDArray[np.int64], count: int) -> list[tuple[int, int]]:
 
 
 def collapsed(graph: Graph, parts: NDArray[np.int32], count: int, workers: Pool | None) -> Graph:
-    """The graph whose nodes are the parts."""
+    """The graph whose nodes are the parts.
+
+    All pieces of work write into the same two arrays, each from a place that leaves room for the ones before it, and
+    are then moved together: memory that is touched for the first time costs more than the work itself.
+    """
     start, nodes = kernel.members(parts, count)
     bounds = chunks(start, 8) if count > 2000 else [(0, count)]
-    done = _run(kernel.collapse, [(*graph[:3], parts, start, nodes, count, a, b) for a, b in bounds], workers)
-    indptr = np.concatenate([[0], np.cumsum(np.concatenate([d[2] for d in done]))]).astype(np.int64)
-    return Graph(
-        indptr,
-        np.concatenate([d[0] for d in done]),
-        np.concatenate([d[1] for d in done]),
-        np.bincount(parts, graph.mass, count).astype(np.float64),
-        graph.local,
-    )
+    room = np.cumsum([0, *[kernel.degrees(graph.indptr, start, nodes, a, b) for a, b in bounds]])
+    columns, values = np.empty(room[-1], np.int32), np.empty(room[-1], np.float32)
+    entries = np.empty(count, np.int64)
+    shared = (*graph[:3], parts, start, nodes, count, columns, values)
+    tasks = [(*shared, r, entries, a, b) for r, (a, b) in zip(room[:-1], bounds, strict=True)]
+    filled = 0
+    for r, size in zip(room[:-1], _run(kernel.collapse, tasks, workers), strict=True):
+        kernel.close_up(columns, values, r, filled, size)
+        filled += size
+    indptr = np.concatenate([[0], np.cumsum(entries)])
+    mass = np.bincount(parts, graph.mass, count).astype(np.float64)
+    return Graph(indptr, columns[:filled], values[:filled], mass, graph.local)

@@ -12,6 +12,7 @@ from .tasks import Pool, pieces, pool
 
 KINDS = ("umap", "jaccard", "gaussian", "unweighted")
 STEP = 8192
+Arrays = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]  # row pointers, columns, values
 
 
 def weights(
@@ -61,7 +62,7 @@ def weights(
 
 def _weights(
     knn: Knn, kind: str, k: int, workers: Pool
-) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+) -> Arrays:
     """Row pointers, columns and values in the order of the search: neighbours far apart in memory cost most time."""
     n = knn.n
     names, distances = knn.near, knn.far
@@ -98,12 +99,12 @@ def csr(
     return matrix
 
 
-def arrays_of(W: sp.csr_matrix) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+def arrays_of(W: sp.csr_matrix) -> Arrays:
     """Row pointers, columns and values in the types the kernels are compiled for."""
     return W.indptr.astype(np.int64), W.indices.astype(np.int32, copy=False), W.data.astype(np.float32, copy=False)
 
 
-def permuted(W: sp.csr_matrix, order: NDArray[np.int32], workers: Pool) -> tuple[NDArray, NDArray, NDArray]:
+def permuted(W: sp.csr_matrix, order: NDArray[np.int32], workers: Pool) -> Arrays:
     """Row pointers, columns and values of ``W[order][:, order]``, columns within a row not sorted."""
     rank = np.empty(W.shape[0], np.int32)
     rank[order] = np.arange(W.shape[0], dtype=np.int32)
@@ -111,12 +112,12 @@ def permuted(W: sp.csr_matrix, order: NDArray[np.int32], workers: Pool) -> tuple
 
 
 def moved(
-    source: tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]],
+    source: Arrays,
     order: NDArray[np.int32],
     rank: NDArray[np.int32],
     in_order: bool,
     workers: Pool,
-) -> tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]:
+) -> Arrays:
     """Row pointers, columns and values with the rows in `order`, each column c named ``rank[c]``, sorted if asked."""
     indptr, columns, values = source
     start = np.concatenate([[0], np.cumsum(np.diff(indptr)[order])])

@@ -195,17 +195,11 @@ def members(label, count):
 
 
 @jit()
-def collapse(indptr, ix, w, label, start, nodes, count, a, b):
-    """Rows a..b of the graph between labels (columns, weights, entries per row), self-loops left out."""
-    capacity = 0
-    for c in range(a, b):
-        for z in range(start[c], start[c + 1]):
-            capacity += indptr[nodes[z] + 1] - indptr[nodes[z]]
-    columns = np.empty(capacity, np.int32)
-    values = np.empty(capacity, np.float32)
-    entries = np.empty(b - a, np.int64)
+def collapse(indptr, ix, w, label, start, nodes, count, columns, values, room, entries, a, b):
+    """Rows a..b of the graph between labels, self-loops left out: their entries go to `columns` and `values` from
+    place `room` on, their numbers to ``entries[a:b]``; returns how many there are in all."""
     weight = np.zeros(count, np.float32)
-    p = 0
+    p = room
     for c in range(a, b):
         first = p
         for z in range(start[c], start[c + 1]):
@@ -220,8 +214,25 @@ def collapse(indptr, ix, w, label, start, nodes, count, a, b):
         for z in range(first, p):
             values[z] = weight[columns[z]]
             weight[columns[z]] = 0
-        entries[c - a] = p - first
-    return columns[:p].copy(), values[:p].copy(), entries
+        entries[c] = p - first
+    return p - room
+
+
+@jit()
+def degrees(indptr, start, nodes, a, b):
+    """Entries of all nodes of the groups a..b."""
+    n = 0
+    for z in range(start[a], start[b]):
+        n += indptr[nodes[z] + 1] - indptr[nodes[z]]
+    return n
+
+
+@jit()
+def close_up(columns, values, source, target, size):
+    """Move `size` entries down to `target`, in place."""
+    for z in range(size):
+        columns[target + z] = columns[source + z]
+        values[target + z] = values[source + z]
 
 
 @jit()
