@@ -9,6 +9,7 @@ from scipy.sparse.csgraph import connected_components
 
 from cimlnk.graph import adjusted_rand, descent, knn, leiden, modularity, weights
 from cimlnk.graph.communities import by_size
+from cimlnk.graph.edges import arrays_of
 from cimlnk.graph.search import Index
 from cimlnk.graph.tasks import pool
 
@@ -75,6 +76,44 @@ def test_a_graph_already_in_order_gives_labels_in_the_order_of_the_data(grouped)
     assert found.n_clusters == 6 and adjusted_rand(y, found.labels) > 0.98
     again = leiden(W[place][:, place], 0.3, initial=found.labels, order=place, ordered=True)
     assert adjusted_rand(again.labels, found.labels) > 0.98
+
+
+def cliques(*groups, weight=0.2):
+    """A graph of complete groups of nodes, all pairs of different groups tied by `weight`."""
+    n = max(i for group in groups for i in group) + 1
+    W = np.full((n, n), weight, np.float32)
+    for group in groups:
+        W[np.ix_(group, group)] = 1
+    np.fill_diagonal(W, 0)
+    return descent.Graph(*arrays_of(sp.csr_matrix(W)), W.sum(axis=1).astype(np.float64)), 1 / W.sum(dtype=float)
+
+
+def test_halves_stay_apart_only_where_their_border_improved_gains():
+    graph, price = cliques(range(10), range(10, 20), range(20, 30))
+    labels = np.repeat(np.array([0, 0, 1], np.int32), 10)
+    rough = labels.copy()
+    rough[[0, 1, 2, *range(10, 17)]] = 2  # a poor cut of the first community: three and seven of its two cliques
+    rough[[25, 26, 27, 28, 29]] = 3  # the second is one clique and should stay whole
+    found = descent.tried_in_two(graph, labels, rough, price)
+    assert adjusted_rand(found.astype(np.int64), np.repeat([0, 1, 2], 10)) == 1
+    whole = np.repeat(np.array([0, 1, 2], np.int32), 10)
+    halves = np.where(np.arange(30) % 2 == 0, whole, whole + 3).astype(np.int32)
+    assert descent.tried_in_two(graph, whole, halves, price) is whole
+
+
+def test_a_cut_that_pays_only_with_its_border_drawn_cell_by_cell_is_found(monkeypatch):
+    """Half of the cells are one featureless population, whose best cut loses on the graph of collapsed nodes."""
+    rng = np.random.default_rng(12)
+    X = rng.normal(size=(24_000, 30)).astype(np.float32)
+    X[12_000:] += 3 * rng.normal(size=(15, 30)).astype(np.float32).repeat(800, axis=0)
+    lists = knn(X, 14)
+    W = weights(lists)
+    with_it = leiden(W, order=lists.order)
+    monkeypatch.setattr(descent, "SLACK", 1.0)
+    without = leiden(W, order=lists.order)
+    assert with_it.n_clusters == without.n_clusters + 1
+    assert with_it.quality > without.quality + 1e-3
+    assert with_it.quality >= leiden(W, backend="igraph").quality
 
 
 @pytest.fixture

@@ -16,6 +16,7 @@ from .tasks import Pool, pieces
 LARGE = 20_000  # above this many nodes a graph is visited in memory order
 BLOCK = 65_536  # nodes of a large graph in memory order that are grouped without looking at the others
 CUTS = 4  # rounds of cutting communities in two, at most
+SLACK = 1.7  # a cut on the collapsed graph may cost this many times what it may, to be tried on the whole graph
 TRIES, MORE = 3, 2  # tries and additional passes up to LARGE nodes
 PASSES, RESTLESS = 5, 0.02  # without a number given: passes at most, and share of moved nodes that asks for another
 
@@ -124,10 +125,13 @@ def descend(
 
     Moving nodes one by one hardly ever cuts a large community in two, so whether two halves were once merged is left to
     the luck of the visiting order. Therefore, as soon as the collapsed graph is small enough, every community is also
-    tried in two; if that and the moves after it raise the quality, it stays.
+    tried in two; if that and the moves after it raise the quality, it stays. Cuts that would gain only with a better
+    border than the collapsed nodes allow are tried again on the whole graph (:func:`tried_in_two`).
     """
+    whole = graph
     maps: list[NDArray[np.int32]] = []
     moved = []
+    halves = None
     enough = max(LARGE, graph.n // 40)
     while True:
         n = graph.n
@@ -147,11 +151,15 @@ def descend(
         above[parts] = labels
         labels = above
         if cutting and n_parts <= enough:
-            labels = _cut(graph, labels, price, stream, workers)
+            labels = kernel.relabel(_cut(graph, labels, price, stream, workers))[0]
+            halves = halved(graph, labels, price, workers, SLACK)
             break
     for parts in reversed(maps):
         labels = labels[parts]
-    return np.ascontiguousarray(labels), moved[0]
+        halves = None if halves is None else halves[parts]
+    if halves is None:
+        return np.ascontiguousarray(labels), moved[0]
+    return tried_in_two(whole, labels, halves, price), moved[0]
 
 
 def _cut(
@@ -172,14 +180,16 @@ def _cut(
     return best
 
 
-def halved(graph: Graph, labels: NDArray[np.int32], price: float, workers: Pool | None) -> NDArray[np.int32] | None:
-    """Labels with every community cut in two that gains by it; None if none does."""
+def halved(
+    graph: Graph, labels: NDArray[np.int32], price: float, workers: Pool | None, slack: float = 1.0
+) -> NDArray[np.int32] | None:
+    """Labels with every community cut in two that gains by it (or nearly, with `slack` above 1); None if none does."""
     labels, count = kernel.relabel(labels)
     start, nodes = kernel.members(labels, count)
     place = np.empty(graph.n, np.int32)
     place[nodes] = np.arange(graph.n, dtype=np.int32)
     bounds = chunks(start, 16)
-    tasks = [(*graph[:4], labels, start, nodes, place, price, a, b) for a, b in bounds]
+    tasks = [(*graph[:4], labels, start, nodes, place, price, slack, a, b) for a, b in bounds]
     fresh = count
     out = labels.copy()
     for half, owner in _run(bisect, tasks, workers):
@@ -188,6 +198,23 @@ def halved(graph: Graph, labels: NDArray[np.int32], price: float, workers: Pool 
             out[half] = fresh + turn
             fresh += int(turn[-1]) + 1
     return None if fresh == count or fresh > graph.n else out
+
+
+def tried_in_two(graph: Graph, labels: NDArray[np.int32], halves: NDArray[np.int32], price: float) -> NDArray[np.int32]:
+    """The better of `labels` and of `halves` with their borders improved, where only halves that gain are kept apart.
+
+    `halves` numbers the second half of a community with a label that `labels` does not have.
+    """
+    partner = np.full(graph.n, -1, np.int32)
+    partner[halves] = labels  # of every half the community it was cut from
+    partner[: int(labels.max()) + 1] = -1
+    new = halves.copy()
+    total = np.bincount(new, graph.mass, graph.n)
+    kernel.move(*graph[:4], new, total, price, np.arange(graph.n, dtype=np.int32), 1000 * graph.n, 0, graph.n)
+    gain = kernel.links(*graph[:3], new, partner) - price * total * np.where(partner < 0, 0, total[partner])
+    back = np.where((partner >= 0) & (gain > 0), partner, np.arange(graph.n, dtype=np.int32))
+    new = back[new]
+    return new if quality(graph, new, price) > quality(graph, labels, price) else labels
 
 
 def chunks(start: NDArray[np.int64], count: int) -> list[tuple[int, int]]:

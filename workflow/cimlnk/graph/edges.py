@@ -60,9 +60,7 @@ def weights(
         return csr(*moved((indptr, indices, data), place, knn.order, True, workers))
 
 
-def _weights(
-    knn: Knn, kind: str, k: int, workers: Pool
-) -> Arrays:
+def _weights(knn: Knn, kind: str, k: int, workers: Pool) -> Arrays:
     """Row pointers, columns and values in the order of the search: neighbours far apart in memory cost most time."""
     n = knn.n
     names, distances = knn.near, knn.far

@@ -11,14 +11,15 @@ STILL = 1e-4  # largest change of a round at which the direction counts as found
 
 
 @jit()
-def bisect(indptr, ix, w, mass, label, start, nodes, place, price, a, b):
-    """One half of each of the communities a..b that gains by being cut: its nodes, and the community of each.
+def bisect(indptr, ix, w, mass, label, start, nodes, place, price, slack, a, b):
+    """One half of each of the communities a..b that is worth being cut: its nodes, and the community of each.
 
     `nodes` holds the members of community c at start[c]..start[c + 1]; `place` is every node's position there.
 
     The nodes of a community are sorted along the slow direction of a random walk inside it (the Fiedler vector, by
     power iteration), and the cut of largest gain along that line is taken: a cut gains
-    ``2 * price * M_left * M_right - 2 * cut weight``.
+    ``2 * price * M_left * M_right - 2 * cut weight``. It counts if the cut weight is less than `slack` times what would
+    make the gain zero: with 1 only what gains, with more also what may gain once the border is improved node by node.
     """
     halves = np.empty(start[b] - start[a], np.int32)
     owner = np.empty(start[b] - start[a], np.int32)
@@ -86,7 +87,7 @@ def bisect(indptr, ix, w, mass, label, start, nodes, place, price, a, b):
                     cut += -w[e] if side[place[u] - first] else w[e]
             side[line[z]] = 1
             left += mass[i]
-            gain = price * left * (whole - left) - cut
+            gain = slack * price * left * (whole - left) - cut
             if gain > best * (1 + 1e-9) + 1e-9:
                 best = gain
                 best_at = z

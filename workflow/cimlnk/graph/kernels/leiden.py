@@ -273,6 +273,20 @@ def inner_weight(indptr, ix, w, label):
 
 
 @jit()
+def links(indptr, ix, w, label, partner):
+    """Weight between every community and its partner (-1: none)."""
+    out = np.zeros(len(partner), np.float64)
+    for i in range(len(indptr) - 1):
+        c = label[i]
+        other = partner[c]
+        if other >= 0:
+            for e in range(indptr[i], indptr[i + 1]):
+                if label[ix[e]] == other:
+                    out[c] += w[e]
+    return out
+
+
+@jit()
 def within(indptr, ix, w, label):
     """The graph without the edges between different labels."""
     n = len(indptr) - 1
