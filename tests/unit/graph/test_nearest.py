@@ -4,7 +4,7 @@ from scipy.spatial.distance import cdist
 
 from cimlnk.graph import knn
 from cimlnk.graph.duplicates import ring
-from cimlnk.graph.search import Index, query, self_search, through
+from cimlnk.graph.search import LOOKS, Index, enough, found_share, query, self_search, through
 from cimlnk.graph.tasks import pool
 
 
@@ -57,14 +57,30 @@ def test_a_look_at_the_neighbours_neighbours_only_improves():
     with pool(2) as workers:
         index = Index(X, workers, exact=False)
         before = index.probed(index.Z, index.start, own, 10, 200)
-        after = through(index, before)
+        after = through(index, before, 8)
+        some = through(index, before, 8, np.array([3, 0, 1999], np.int32))
     kth = truth(X, 10)[index.order, -1:] / index.scale
     share = [(np.sqrt(found.value) <= kth * (1 + 1e-5)).mean() for found in (before, after)]
     assert share[1] > share[0] + 0.02
     assert (after.value <= before.value + 1e-6).all() and (np.diff(after.value, axis=1) >= 0).all()
     assert all(len(set(row)) == 10 for row in after.ident.tolist()) and (after.ident != own[:, None]).all()
+    assert (some.ident == after.ident[[3, 0, 1999]]).all() and (some.value == after.value[[3, 0, 1999]]).all()
     gap = index.Z[after.ident] - index.Z[:, None]
     np.testing.assert_allclose(after.value, (gap**2).sum(axis=2), rtol=1e-4)
+
+
+def test_no_more_neighbours_of_neighbours_are_looked_at_than_needed():
+    X = np.random.default_rng(10).normal(size=(6000, 12)).astype(np.float32)
+    own = np.arange(len(X), dtype=np.int32)
+    with pool(2) as workers:
+        index = Index(X, workers, exact=False)
+        found = index.probed(index.Z, index.start, own, 10, 500)
+        effort = index.calibrated(10, 0.3)
+        shares = [found_share(through(index, found, f).value[effort.queries], effort.limit) for f in LOOKS]
+        assert shares == sorted(shares) and shares[-1] > shares[0] + 0.05
+        for i in (1, 3):
+            assert enough(index, found, effort, (shares[i - 1] + shares[i]) / 2) == LOOKS[i]
+        assert enough(index, found, effort, 1.0) == LOOKS[-1]
 
 
 def test_rows_far_outside_do_no_harm_to_the_others():

@@ -24,7 +24,8 @@ SPARE = 2  # candidates more than asked for, which settles what the whole number
 SLICE = 500  # cells whose rows are laid out at a time for an exact search above that size
 TYPICAL = 0.999  # this quantile of the coordinates takes a quarter of the whole numbers; what is farther out is cut off
 BUDGETS = (500, 64_000)
-ROUNDS, FIRST = 2, 8  # looks at the neighbours' neighbours before the budget is raised; how many of each
+ROUNDS = 2  # looks at the neighbours' neighbours before the budget is raised
+LOOKS = (3, 4, 6, 8, 11, 15)  # how many neighbours of how many neighbours
 REVERSE_GAIN = 0.78  # share of the misses that is left after the reverse edges, cautiously; measured 0.65 to 0.75
 
 
@@ -225,7 +226,7 @@ def self_search(index: Index, k: int, recall: float) -> tuple[Lists, Effort | No
         for _ in range(ROUNDS):
             if found_share(found.value[effort.queries], effort.limit) >= recall:
                 return found, effort
-            found = backward(index, through(index, found))
+            found = backward(index, through(index, found, enough(index, found, effort, recall)))
         if effort.budget >= min(index.n, BUDGETS[1]):
             return found, effort
         effort = effort._replace(budget=effort.budget * 1.3)
@@ -238,13 +239,23 @@ def backward(index: Index, found: Lists) -> Lists:
     return found
 
 
-def through(index: Index, found: Lists) -> Lists:
-    """Lists after a look at the neighbours' neighbours (Dong 2011); cheaper than a larger budget if little is amiss."""
-    new = Lists(np.empty_like(found.value), np.empty_like(found.ident))
-    first = min(FIRST, found.ident.shape[1])
-    step = max(8192, -(-index.n // 16))
-    index.workers.spread(lambda a, b: improve.through(index.Z, *found, *new, first, a, b), index.n, step)
+def through(index: Index, found: Lists, first: int, rows: NDArray[np.int32] | None = None) -> Lists:
+    """Lists of `rows` (or all) after a look at the `first` neighbours of their `first` neighbours (Dong 2011)."""
+    rows = np.arange(index.n, dtype=np.int32) if rows is None else rows
+    shape = len(rows), found.ident.shape[1]
+    new = Lists(np.empty(shape, np.float32), np.empty(shape, np.int32))
+    few = min(first, shape[1])
+    index.workers.spread(lambda a, b: improve.through(index.Z, *found, rows, *new, few, a, b), len(rows), 8192)
     return new
+
+
+def enough(index: Index, found: Lists, effort: Effort, recall: float) -> int:
+    """How many neighbours' neighbours must be looked at to reach `recall`: the fewest of :data:`LOOKS` that do."""
+    rows = effort.queries.astype(np.int32)
+    for first in LOOKS[:-1]:
+        if found_share(through(index, found, first, rows).value, effort.limit) >= recall:
+            return first
+    return LOOKS[-1]
 
 
 class Found(NamedTuple):

@@ -7,6 +7,8 @@ import numpy as np
 from .ahead import prefetch
 from .jit import jit
 
+SEEN = 1024  # places in the table of candidates seen
+
 
 @jit()
 def offers(value, ident, a, b):
@@ -54,32 +56,39 @@ def accept(value, ident, whom, who, cost):
 
 
 @jit(fast=True)
-def through(Z, value, ident, new_value, new_ident, first, a, b):
-    """Lists of the rows a..b after a look at the first `first` neighbours of their first `first` neighbours.
+def through(Z, value, ident, rows, new_value, new_ident, first, a, b):
+    """Lists of the rows ``rows[a:b]`` after a look at the first `first` neighbours of their first `first` neighbours.
 
-    Reads the old lists and writes new ones, so that the order of the work does not matter.
+    Reads the old lists and writes new ones, so that the order of the work does not matter. Which candidates were seen
+    is kept in a table small enough to stay in the cache; one that it has forgotten is only compared twice.
     """
     k = ident.shape[1]
     d = Z.shape[1]
     size = np.int64(4 * d)
-    seen = np.zeros(len(Z), np.int32)
+    width = np.int64(4 * k)
+    seen = np.full(SEEN, np.int64(-1))
     candidates = np.empty(first * first, np.int32)
-    for i in range(a, b):
-        scores = new_value[i]
-        names = new_ident[i]
-        mark = np.int32(i + 1)
-        seen[i] = mark
+    for r in range(a, b):
+        i = rows[r]
+        scores = new_value[r]
+        names = new_ident[r]
+        mark = np.int64(i) << np.int64(32)
+        seen[i & (SEEN - 1)] = mark | i
         for j in range(k):
+            v = ident[i, j]
             scores[j] = value[i, j]
-            names[j] = ident[i, j]
-            seen[ident[i, j]] = mark
+            names[j] = v
+            seen[v & (SEEN - 1)] = mark | v
+        soon = rows[min(r + 2, b - 1)]
+        for j in range(first):
+            prefetch(ident.ctypes.data + np.int64(ident[soon, j]) * width)
         count = 0
         for j in range(first):
             u = ident[i, j]
             for z in range(first):
                 v = ident[u, z]
-                if seen[v] != mark:
-                    seen[v] = mark
+                if seen[v & (SEEN - 1)] != mark | v:
+                    seen[v & (SEEN - 1)] = mark | v
                     candidates[count] = v
                     count += 1
                     for line in range(0, size, 64):
@@ -93,6 +102,11 @@ def through(Z, value, ident, new_value, new_ident, first, a, b):
                 e = x[f] - y[f]
                 s += e * e
             if s < scores[k - 1]:
+                known = v == i
+                for w in range(k):
+                    known |= names[w] == v
+                if known:
+                    continue
                 w = k - 1
                 while w > 0 and (scores[w - 1] > s or (scores[w - 1] == s and names[w - 1] > v)):
                     scores[w] = scores[w - 1]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .ahead import prefetch
 from .jit import jit
 from .tile import ROWS, WIDTH, insert, lowest_bit
 from .whole import LOWEST, whole_tile
@@ -139,6 +140,7 @@ def probe(Q, words, at, own, panels, start, first, C, half, lists, budget, ident
                     if row[t] > floor and row[t] > scores[k - 1]:
                         insert(scores, names, row[t], np.int32(start[c] + t))
         chosen = np.empty(m + ROWS, np.int32)
+        least = np.full(m + ROWS, LOWEST, np.int32)  # score a candidate of each chosen query must exceed
         for z in range(1, count):
             row = S[z]
             n_chosen = 0
@@ -149,24 +151,26 @@ def probe(Q, words, at, own, panels, start, first, C, half, lists, budget, ident
                 continue
             for i in range(n_chosen, (n_chosen + ROWS - 1) // ROWS * ROWS):
                 chosen[i] = chosen[n_chosen - 1]
+            for i in range(n_chosen):
+                least[i] = best[chosen[i], k - 1]
             other = cells[z]
             for p in range(first[other], first[other + 1]):
                 position = start[other] + (p - first[other]) * WIDTH
+                after = np.int64(p + 1) if p + 1 < first[other + 1] else np.int64(first[cells[min(z + 1, count - 1)]])
+                for line in range(0, panel_bytes, 64):
+                    prefetch(panels.ctypes.data + after * panel_bytes + line)
                 for q in range(0, n_chosen, ROWS):
-                    used = min(ROWS, n_chosen - q)
-                    for r in range(ROWS):
-                        threshold[r] = best[chosen[q + r], k - 1]
                     whole_tile(
                         words.ctypes.data + np.int64(q0) * np.int64(pairs * 4),
                         chosen.ctypes.data + np.int64(q * 4),
                         np.int64(pairs),
                         panels.ctypes.data + np.int64(p) * panel_bytes,
                         np.int64(pairs),
-                        threshold.ctypes.data,
+                        least.ctypes.data + np.int64(q * 4),
                         out.ctypes.data,
                         mask.ctypes.data,
                     )
-                    for r in range(used):
+                    for r in range(min(ROWS, n_chosen - q)):
                         bits = mask[r]
                         if bits == 0:
                             continue
@@ -179,6 +183,7 @@ def probe(Q, words, at, own, panels, start, first, C, half, lists, budget, ident
                             s = out[r * WIDTH + t]
                             if s > scores[k - 1]:
                                 insert(scores, names, s, np.int32(position + t))
+                        least[q + r] = scores[k - 1]
 
 
 @jit(fast=True)
