@@ -16,7 +16,7 @@ from .tasks import Pool, pieces
 LARGE = 20_000  # above this many nodes a graph is visited in memory order
 BLOCK = 65_536  # nodes of a large graph in memory order that are grouped without looking at the others
 CUTS = 4  # rounds of cutting communities in two, at most
-SLACK = 1.7  # a cut on the collapsed graph may cost this many times what it may, to be tried on the whole graph
+SLACK = 2.0  # cuts on the collapsed graph that cost less than so many times what they may are tried on the whole one
 TRIES, MORE = 3, 2  # tries and additional passes up to LARGE nodes
 PASSES, RESTLESS = 5, 0.02  # without a number given: passes at most, and share of moved nodes that asks for another
 

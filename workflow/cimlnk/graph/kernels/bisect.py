@@ -17,9 +17,10 @@ def bisect(indptr, ix, w, mass, label, start, nodes, place, price, slack, a, b):
     `nodes` holds the members of community c at start[c]..start[c + 1]; `place` is every node's position there.
 
     The nodes of a community are sorted along the slow direction of a random walk inside it (the Fiedler vector, by
-    power iteration), and the cut of largest gain along that line is taken: a cut gains
-    ``2 * price * M_left * M_right - 2 * cut weight``. It counts if the cut weight is less than `slack` times what would
-    make the gain zero: with 1 only what gains, with more also what may gain once the border is improved node by node.
+    power iteration) and cut somewhere along that line. A cut gains ``2 * price * M_left * M_right - 2 * cut weight``.
+    With a `slack` of 1 the cut of largest gain is taken, if it gains. With more it is the sparsest (least cut weight by
+    ``M_left * M_right``), if its weight is below `slack` times what would make the gain zero: it may gain once its
+    border is improved node by node.
     """
     halves = np.empty(start[b] - start[a], np.int32)
     owner = np.empty(start[b] - start[a], np.int32)
@@ -87,7 +88,11 @@ def bisect(indptr, ix, w, mass, label, start, nodes, place, price, slack, a, b):
                     cut += -w[e] if side[place[u] - first] else w[e]
             side[line[z]] = 1
             left += mass[i]
-            gain = slack * price * left * (whole - left) - cut
+            free = price * left * (whole - left)  # cut weight at which nothing is gained
+            if slack == 1.0:
+                gain = free - cut
+            else:
+                gain = slack - cut / free if free > 0.0 else 0.0
             if gain > best * (1 + 1e-9) + 1e-9:
                 best = gain
                 best_at = z
