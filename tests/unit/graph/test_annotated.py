@@ -35,6 +35,21 @@ def test_clusters_are_categories_by_size(annotated):
     assert adata.obs["auto_confidence"].mean() > 0.95
 
 
+def test_the_order_of_the_search_goes_along_and_an_old_one_does_no_harm(annotated, monkeypatch):
+    from cimlnk.graph import annotated as module
+
+    adata, y, lists = annotated
+    np.testing.assert_array_equal(adata.uns["neighbors"]["order"], lists.order)
+    given = []
+    leiden = module.leiden
+    monkeypatch.setattr(module, "leiden", lambda *a, order, **k: given.append(order) or leiden(*a, order=order, **k))
+    cluster(adata, 0.2)
+    fewer = adata[:500].copy()
+    cluster(fewer, 0.2)
+    np.testing.assert_array_equal(given[0], lists.order)
+    assert given[1] is None and adjusted_rand(y[:500], fewer.obs["leiden"].cat.codes.to_numpy()) > 0.98
+
+
 @pytest.mark.slow
 def test_scanpy_goes_on_from_the_slots(annotated):
     sc = pytest.importorskip("scanpy")

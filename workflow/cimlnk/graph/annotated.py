@@ -37,7 +37,8 @@ def neighbors(
         Key of ``obsm``, or ``"X"``; default ``X_pca`` if there is one, else ``X``.
 
     Writes ``obsp["distances"]`` (n_neighbors - 1 entries per row), ``obsp["connectivities"]``, ``uns["neighbors"]``
-    with the measured recall in its ``params``. Returns the neighbour lists.
+    with the measured recall in its ``params`` and ``order`` (n, int32: the cells with near ones close together, which
+    makes :func:`cluster` faster). Returns the neighbour lists.
     """
     rep = use_rep or ("X_pca" if "X_pca" in adata.obsm else "X")
     lists = knn(_matrix(adata, rep), n_neighbors - 1, recall, seed, threads)
@@ -57,6 +58,7 @@ def neighbors(
             "use_rep": rep,
             "recall": lists.recall,
         },
+        "order": lists.order,
     }
     return lists
 
@@ -77,6 +79,9 @@ def cluster(
     """
     W = adata.obsp["connectivities"].tocsr()
     params = adata.uns["neighbors"]["params"]
+    order = adata.uns["neighbors"].get("order")
+    if order is not None and len(order) != W.shape[0]:
+        order = None  # of more cells than are left; only speed depends on it
     if resolution == "auto":
         choice = choose_resolution(
             W,
@@ -86,6 +91,7 @@ def cluster(
             objective=objective,
             n_subsamples=n_subsamples,
             seed=seed,
+            order=order,
             threads=threads,
         )
         labels, used = choice.labels, choice.resolution
@@ -93,7 +99,7 @@ def cluster(
     else:
         choice = None
         used = float(resolution)
-        labels = leiden(W, used, objective, seed, threads=threads).labels
+        labels = leiden(W, used, objective, seed, order=order, threads=threads).labels
     names = [str(i) for i in range(int(labels.max()) + 1)]
     adata.obs[key_added] = pd.Categorical.from_codes(labels, names)
     adata.uns[key_added] = {"params": {"resolution": used, "random_state": seed, "n_iterations": 2}}
