@@ -167,3 +167,16 @@ def test_wrong_arguments_are_refused():
     with pytest.raises(ValueError, match="cells x features"):
         knn(X[0], 3)
     assert knn(X, 9).indices.shape == (10, 9)
+
+
+def test_near_cells_are_found_in_order_the_cell_itself_first_also_among_equal_ones():
+    from cimlnk.graph.kernels.cells import half_squares, nearest_cells
+
+    rng = np.random.default_rng(12)
+    C = rng.normal(size=(300, 5)).astype(np.float32)
+    C[40:80] = C[40]  # more equal cells than are asked for
+    near = np.empty((300, 25), np.int32)
+    nearest_cells(C, half_squares(C), 0, 300, near)
+    far = cdist(C, C)
+    assert (near[:, 0] == np.arange(300)).all() and all(len(set(row)) == 25 for row in near.tolist())
+    np.testing.assert_allclose(np.take_along_axis(far, near, 1), np.sort(far, axis=1)[:, :25], atol=1e-3)

@@ -125,12 +125,15 @@ def split(X, lo, hi, size, most, rounds, order):
 
 @jit(fast=True)
 def within_reach(s, count, room):
-    """A bound that at least `count` entries of `s` keep, and hardly more than `room`, by bisection."""
+    """Two bounds by bisection: fewer than `count` entries of `s` keep the lower, at least as many the upper.
+
+    Not more than `room` keep the upper, unless too many are equal.
+    """
     low = np.float32(3e38)
     high = np.float32(-3e38)
     for j in range(len(s)):
         high = max(high, s[j])
-        low = min(low, s[j] if s[j] > LOWEST else np.float32(3e38))
+        low = min(low, s[j] if s[j] > LOWEST else np.float32(3e38))  # the cell itself is far below
     for _ in range(40):
         middle = (low + high) * np.float32(0.5)
         held = np.int32(0)
@@ -142,7 +145,7 @@ def within_reach(s, count, room):
             high = middle
             if held <= room:
                 break
-    return high
+    return low, high
 
 
 @jit(fast=True)
@@ -158,13 +161,15 @@ def nearest_cells(C, half, a, b, out):
         for j in range(len(C)):
             s[j] = half[j] - s[j]
         s[i] = LOWEST
-        limit = within_reach(s, count, room)
+        low, high = within_reach(s, count, room)
         value[0] = LOWEST
         ident[0] = i
         found = 1
-        for j in range(len(C)):
-            if s[j] <= limit and found < room and j != i:
-                value[found] = s[j]
-                ident[found] = j
-                found += 1
+        for certain in (True, False):
+            for j in range(len(C)):
+                inside = s[j] <= low if certain else s[j] > low and s[j] <= high
+                if inside and found < room and j != i:
+                    value[found] = s[j]
+                    ident[found] = j
+                    found += 1
         out[i] = ident[np.argsort(value[:found], kind="mergesort")[:count]]
