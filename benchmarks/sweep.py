@@ -1,4 +1,4 @@
-"""Time to choose the resolution: ten resolutions with twenty subsamples each, ``sweep.py DATA CELLS [STABILITY_CELLS]``.
+"""Time to choose the resolution: ten with twenty subsamples each, ``sweep.py DATA CELLS [STABILITY_CELLS]``.
 
 Without STABILITY_CELLS the subsamples are drawn from the whole graph. Neighbours and weights are not counted.
 """
