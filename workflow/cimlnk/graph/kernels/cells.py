@@ -37,10 +37,10 @@ def assign(X, transposed, half, label, a, b):
                 v = row[j] - half[j]
                 row[j] = v
                 top = max(top, v)
-            for j in range(K):
-                if row[j] == top:
-                    label[i] = j
-                    break
+            first = np.int32(K)
+            for j in range(K):  # without a way out of the loop it is done many at a time
+                first = min(first, np.int32(j) if row[j] == top else np.int32(K))
+            label[i] = first
 
 
 @jit(fast=True)
@@ -127,7 +127,7 @@ def split(X, lo, hi, size, most, rounds, order):
 def within_reach(s, count, room):
     """Two bounds by bisection: fewer than `count` entries of `s` keep the lower, at least as many the upper.
 
-    Not more than `room` keep the upper, unless too many are equal.
+    Not more than `room` keep the upper, unless too many are equal; whether they do is the third value.
     """
     low = np.float32(3e38)
     high = np.float32(-3e38)
@@ -144,8 +144,19 @@ def within_reach(s, count, room):
         else:
             high = middle
             if held <= room:
-                break
-    return low, high
+                return low, high, True
+    return low, high, False
+
+
+@jit(inline=True)
+def collect(s, above, most, value, ident, found):
+    """Append the entries of `s` above one bound and at most another, as far as there is room; returns their number."""
+    for j in range(len(s)):
+        if s[j] > above and s[j] <= most and found < len(value):
+            value[found] = s[j]
+            ident[found] = j
+            found += 1
+    return found
 
 
 @jit(fast=True)
@@ -161,15 +172,12 @@ def nearest_cells(C, half, a, b, out):
         for j in range(len(C)):
             s[j] = half[j] - s[j]
         s[i] = LOWEST
-        low, high = within_reach(s, count, room)
+        low, high, fit = within_reach(s, count, room)
         value[0] = LOWEST
         ident[0] = i
-        found = 1
-        for certain in (True, False):
-            for j in range(len(C)):
-                inside = s[j] <= low if certain else s[j] > low and s[j] <= high
-                if inside and found < room and j != i:
-                    value[found] = s[j]
-                    ident[found] = j
-                    found += 1
+        if fit:
+            low = high
+        found = collect(s, LOWEST, low, value, ident, 1)
+        if low < high:  # many equal ones: those nearer than the bound come first
+            found = collect(s, low, high, value, ident, found)
         out[i] = ident[np.argsort(value[:found], kind="mergesort")[:count]]

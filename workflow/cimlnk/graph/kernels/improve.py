@@ -18,7 +18,13 @@ def offers(value, ident, a, b):
     who = np.empty((b - a) * k, np.int32)
     cost = np.empty((b - a) * k, np.float32)
     n = 0
+    width = np.int64(4 * k)
     for i in range(a, b):
+        soon = min(i + 2, b - 1)
+        for j in range(k):
+            far = np.int64(max(ident[soon, j], 0)) * width
+            prefetch(ident.ctypes.data + far)
+            prefetch(value.ctypes.data + far + width - 4)
         for j in range(k):
             u = ident[i, j]
             if u >= 0 and value[i, j] < value[u, k - 1]:

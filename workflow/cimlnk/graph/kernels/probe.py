@@ -193,7 +193,13 @@ def rerank(Q, Z, value, ident, a, b):
     Missing places (-1) get a very large distance and go to the end.
     """
     d = Q.shape[1]
+    size = np.int64(4 * d)
     for i in range(a, b):
+        soon = min(i + 1, b - 1)
+        for j in range(ident.shape[1]):
+            far = np.int64(max(ident[soon, j], 0)) * size
+            for line in range(0, size, 64):
+                prefetch(Z.ctypes.data + far + line)
         for j in range(ident.shape[1]):
             u = ident[i, j]
             s = np.float32(3e38)

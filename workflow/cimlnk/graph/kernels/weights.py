@@ -89,7 +89,11 @@ def gaussian(indices, distances, k, scale, out, a, b):
 @jit()
 def partners(indices, k, out, a, b):
     """For every edge i -> u the place of i in u's list plus one, or 0 if i is not there."""
+    width = np.int64(4 * indices.shape[1])
     for i in range(a, b):
+        soon = min(i + 2, b - 1)
+        for j in range(k):
+            prefetch(indices.ctypes.data + np.int64(indices[soon, j]) * width)
         for j in range(k):
             u = indices[i, j]
             place = 0
