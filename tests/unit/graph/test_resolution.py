@@ -1,8 +1,9 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from cimlnk.graph import adjusted_rand, choose_resolution, knn, subcluster, weights
-from cimlnk.graph.resolution import STABLE_WORD, UNSTABLE_WORD, at_count
+from cimlnk.graph.resolution import STABLE_WORD, UNSTABLE_WORD, at_count, decide
 
 FEW = {"resolutions": (0.1, 0.35, 1.0, 2.0), "n_subsamples": 5}
 
@@ -124,3 +125,12 @@ def test_few_cells_are_not_split_into_crumbs():
     assert subcluster(W, one, min_cells=1).max() + 1 > 12
     fine = subcluster(W, one)
     assert np.bincount(fine).min() >= 20
+
+
+def test_a_choice_at_the_end_of_the_sweep_says_so():
+    sweep = pd.DataFrame({"n_clusters": [2, 4, 9], "stability": 0.9, "adjusted": [0.9, 0.8, 0.7], "supported": 1.0})
+    best, verdict, reason = decide(sweep)
+    assert (best, verdict) == (2, STABLE_WORD) and "the last one tried" in reason
+    sweep.loc[2, "supported"] = 0.5
+    best, verdict, reason = decide(sweep)
+    assert (best, verdict) == (1, STABLE_WORD) and "the last one tried" not in reason

@@ -209,4 +209,7 @@ def decide(table: pd.DataFrame) -> tuple[int, str, str]:
         best = int(np.argmax(adjusted)) if np.isfinite(adjusted).any() else 0
         return best, UNSTABLE_WORD, "no resolution gives two or more clusters that subsamples find again"
     best = int(np.flatnonzero(good).max())
-    return best, STABLE_WORD, "the finest resolution whose clusters subsamples find again, unlike in structureless data"
+    reason = "the finest resolution whose clusters subsamples find again, unlike in structureless data"
+    if best == len(table) - 1 > 0:
+        reason += " (the last one tried: finer ones may be stable too)"
+    return best, STABLE_WORD, reason
