@@ -4,8 +4,8 @@
 >>> lists = knn(X, k=15, recall=0.95)              # doctest: +SKIP
 >>> labels = leiden(weights(lists), order=lists.order).labels  # doctest: +SKIP
 
-With ``ordered=True`` in both calls the graph stays in the order of the search, which spares a tenth of the time where no
-matrix in the cells' own order is wanted.
+With ``ordered=True`` in both calls the graph stays in the order of the search, which spares a tenth of the time where
+no matrix in the cells' own order is wanted.
 
 On AnnData: :func:`neighbors`, :func:`cluster`. Names are loaded on first use, because numba takes a second to import.
 """
