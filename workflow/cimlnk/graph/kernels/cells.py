@@ -40,7 +40,7 @@ def assign(X, transposed, half, label, a, b):
             first = np.int32(K)
             for j in range(K):  # without a way out of the loop it is done many at a time
                 first = min(first, np.int32(j) if row[j] == top else np.int32(K))
-            label[i] = first
+            label[i] = min(first, np.int32(K - 1))  # should a product overflow, the row must not leave the groups
 
 
 @jit(fast=True)
