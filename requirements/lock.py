@@ -25,9 +25,9 @@ def normal(name: str) -> str:
 
 
 def requirements() -> dict[str, str]:
-    """Requirement name -> version range, from pyproject.toml, test tools included."""
+    """Requirement name -> version range, from pyproject.toml, all extras included: one environment serves everybody."""
     project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lines = project["dependencies"] + project["optional-dependencies"]["dev"]
+    lines = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
     parsed = (re.fullmatch(r"([A-Za-z0-9_.-]+)\s*(.*)", line) for line in lines)
     return {normal(m[1]): m[2] for m in parsed if m}
 
@@ -64,7 +64,7 @@ def main() -> None:
         if ENVIRONMENT.read_text() != environment():
             sys.exit("environment.yml: found another text, expected what `python requirements/lock.py` writes")
         return
-    command = "uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --extra dev"
+    command = "uv pip compile -q --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --all-extras"
     subprocess.run([*command.split(), "pyproject.toml", "-o", str(LOCK)], cwd=ROOT, check=True)
     ENVIRONMENT.write_text(environment())
 

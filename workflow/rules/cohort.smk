@@ -4,7 +4,7 @@ from cimlnk.cohort.save import sheet_settings
 rule cohort_tables:
     input:
         sheets=[
-            str(ROOT / CFG["cohort"][sheet])
+            resource(CFG["cohort"][sheet])
             for sheet in ("samples", "counts", "patients", "panel")
             if CFG["cohort"][sheet] is not None
         ],

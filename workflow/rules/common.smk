@@ -18,12 +18,13 @@ os.environ.update(
 from cimlnk.cohort.config import resolve
 from cimlnk.cohort.sheets import load_cohort
 from cimlnk.common.errors import UserError
+from cimlnk.common.home import locate
 from cimlnk.cytof.preparation import plan_preparation
 from cimlnk.rna.folder import input_files
 
 try:
-    CFG = resolve(config, ROOT)
-    COHORT = load_cohort(CFG, ROOT)
+    CFG = resolve(config, BASE)
+    COHORT = load_cohort(CFG, BASE)
     PREPARATION = plan_preparation(
         COHORT.samples[COHORT.samples["modality"] == "cytof"].set_index(
             "sample", drop=False
@@ -47,8 +48,8 @@ def out(path):
 
 
 def resource(path):
-    """A file shipped with the workflow, or the user's own where the path is absolute."""
-    return str(ROOT / path)
+    """The user's own file, or one shipped with the workflow."""
+    return str(locate(path, BASE))
 
 
 def samples_of(modality):
@@ -212,7 +213,7 @@ def state_features(wildcards):
 
 def file_digest(path):
     """Hash of a shipped file that a rule reads as a parameter."""
-    return hashlib.sha256((ROOT / path).read_bytes()).hexdigest()[:16]
+    return hashlib.sha256(locate(path, BASE).read_bytes()).hexdigest()[:16]
 
 
 def claims_tables(wildcards):

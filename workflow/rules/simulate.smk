@@ -78,9 +78,9 @@ if CFG["simulate"] is not None:
 
     rule simulate_truth:
         input:
-            samples=str(ROOT / CFG["cohort"]["samples"]),
-            counts=str(ROOT / CFG["cohort"]["counts"]),
-            patients=str(ROOT / CFG["cohort"]["patients"]),
+            samples=resource(CFG["cohort"]["samples"]),
+            counts=resource(CFG["cohort"]["counts"]),
+            patients=resource(CFG["cohort"]["patients"]),
             cytof=[f"{RAW}/truth/cytof/{s}.parquet" for s in samples_of("cytof")],
             rna=[f"{RAW}/truth/rna/{s}.parquet" for s in samples_of("rna")],
         output:

@@ -1,5 +1,3 @@
-from pathlib import Path
-
 from cimlnk.cohort.save import save_cohort
 from cimlnk.common.job import job
 from cimlnk.cytof.fcs import read_header
@@ -8,7 +6,7 @@ from cimlnk.cytof.panel import match_panel
 with job(snakemake) as record:
     warnings = save_cohort(
         cfg=snakemake.params.settings,
-        base=Path(snakemake.scriptdir).resolve().parents[1],
+        base=".",
         samples=snakemake.output.samples,
         counts=snakemake.output.counts,
         patients=snakemake.output.patients,

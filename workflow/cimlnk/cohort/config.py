@@ -14,11 +14,11 @@ from pathlib import Path
 from typing import Any
 
 from cimlnk.common.errors import Plain, Problems, UserError
+from cimlnk.common.home import locate
 
 from .describe import expectation, hint, types
 from .schemas import config_schema
 
-ROOT = Path(__file__).resolve().parents[3]
 # Keys whose value is the path of a file that must be there before anything is run.
 FILES = (
     "cohort.samples",
@@ -41,7 +41,8 @@ def resolve(config: Mapping[str, Any], base: str | Path, file: str | None = None
     config
         The mapping Snakemake read from the YAML file(s) and ``--config``.
     base
-        Folder to which the sheets' paths refer: where the top-level Snakefile lies.
+        Folder to which paths refer, the working directory of a run; a file that is not there is looked for among those
+        shipped with the workflow (:func:`cimlnk.common.home.locate`).
     file
         Name of the config file for messages; ``"config"`` if the caller does not know it.
 
@@ -163,8 +164,7 @@ def _check_files(config: Mapping[str, Any], base: Path, file: str, problems: Pro
         if value is None:
             continue
         path = base / value
-        shipped = ROOT / value  # what comes with the workflow is named relative to it, wherever the cohort's sheets lie
-        if not path.is_file() and not (shipped.is_file() and not key.startswith("cohort.")):
+        if not locate(value, base).is_file():
             there = sorted(p.name for p in path.parent.iterdir()) if path.parent.is_dir() else []
             near = [str(Path(value).parent / name) for name in there]
             found = "is a folder" if path.is_dir() else "is no such file"

@@ -5,14 +5,15 @@ from __future__ import annotations
 import copy
 from collections.abc import Iterator, Mapping
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import yaml
 
+from cimlnk.common.home import HOME
+
 from .describe import types
 
-FOLDER = Path(__file__).resolve().parents[2] / "schemas"
+FOLDER = HOME / "workflow" / "schemas"
 SECTIONS = ("cohort", "simulate", "cytof", "rna", "graph", "populations", "dynamics", "claims", "report")
 
 

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from cimlnk.common.errors import Problems
+from cimlnk.common.home import locate
 
 from .checks import check_baselines, check_counts, check_patients, check_samples
 from .panel import check_panel
@@ -60,7 +61,8 @@ def load_cohort(cfg: Mapping[str, Any], base: str | Path) -> Cohort:
     cfg
         A config from :func:`cimlnk.cohort.config.resolve`.
     base
-        Folder to which the sheets' paths (and, without ``cohort.data_root``, the files' paths) refer.
+        Folder to which the sheets' paths (and, without ``cohort.data_root``, the files' paths) refer; sheets that are
+        not there are looked for among the shipped ones.
 
     Raises
     ------
@@ -72,7 +74,7 @@ def load_cohort(cfg: Mapping[str, Any], base: str | Path) -> Cohort:
     problems = Problems()
     warnings: list[str] = []
     read = {
-        kind: None if settings[kind] is None else read_rows(base / settings[kind], kind, settings[kind], problems)
+        kind: None if settings[kind] is None else read_rows(locate(settings[kind], base), kind, settings[kind], problems)
         for kind in ("samples", "counts", "patients", "panel")
     }
     samples, counts, patients, panel = read["samples"], read["counts"], read["patients"], read["panel"]

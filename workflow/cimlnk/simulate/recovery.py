@@ -13,12 +13,12 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.common.errors import Plain, UserError
+from cimlnk.common.home import HOME
 from cimlnk.common.tables import read_table, write_table
 
 from .scores import score
 from .tables import ABUNDANCE, CELLS_CYTOF, CELLS_RNA, RECOVERY, RECOVERY_CASES
 
-ROOT = Path(__file__).resolve().parents[3]
 TRUTH_CELLS = {"cytof": CELLS_CYTOF, "rna": CELLS_RNA}
 
 
@@ -75,14 +75,14 @@ def cohort_id(config: Path) -> str:
         content = yaml.safe_load(config.read_text(encoding="utf-8"))
     except yaml.YAMLError as error:
         raise UserError(config, "file", Plain(str(error)), "valid YAML") from error
-    cfg = resolve(content, ROOT, str(config))
+    cfg = resolve(content, ".", str(config))
     if cfg["simulate"] is None:
         raise UserError(config, "simulate", Plain("nothing"), "a synthetic cohort: real data have no planted truth")
     return str(cfg["cohort"]["id"])
 
 
 def _configs() -> list[Path]:
-    return sorted(p.relative_to(ROOT) for p in (ROOT / "config").glob("*.yaml"))
+    return sorted(p.relative_to(HOME) for p in (HOME / "config").glob("*.yaml"))
 
 
 def main(arguments: list[str] | None = None) -> int:

@@ -1,0 +1,70 @@
+"""The console script ``cimlnk``: the verbs of ``./run`` where the package is installed instead of cloned."""
+
+from __future__ import annotations
+
+import importlib
+import sys
+from collections.abc import Callable, Sequence
+
+import cimlnk
+from cimlnk.common.errors import Problems, UserError
+from cimlnk.common.home import HOME
+
+# verb -> module, its function of the remaining words (returning an exit code), what it does
+VERBS: dict[str, tuple[str, str, str]] = {
+    "run": ("cimlnk.__main__", "run", "a cohort, raw files to report: cimlnk run --configfile FILE [SNAKEMAKE ARGUMENTS]"),
+    "truth": ("cimlnk.simulate.recovery", "main", "marks on a synthetic cohort: cimlnk truth [--config FILE]"),
+    "home": ("cimlnk.__main__", "home", "print the folder of the workflow's own files (configs, panels, definitions)"),
+}
+
+
+def run(arguments: Sequence[str]) -> int:
+    """Run the workflow in the working directory; all arguments are Snakemake's (``--cores all`` if none are given)."""
+    import subprocess
+
+    from cimlnk.cohort.command_line import check_config_files
+
+    check_config_files(arguments)
+    words = list(arguments)
+    if not any(word.split("=")[0] in ("--cores", "-c", "--jobs", "-j", "--executor", "-e") for word in words):
+        words = ["--cores", "all", *words]
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(HOME / "Snakefile"), *words]
+    return subprocess.run(command, check=False).returncode
+
+
+def home(arguments: Sequence[str]) -> int:
+    """Print where the shipped files lie."""
+    print(HOME)
+    return 0
+
+
+def usage() -> str:
+    """The verbs, a line each."""
+    lines = [f"cimlnk {cimlnk.__version__}: longitudinal profiling of CIML NK cells (docs: README.md)", ""]
+    return "\n".join([*lines, *(f"  {verb:8} {what}" for verb, (_, _, what) in VERBS.items())])
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """Hand the words after the verb to its function; 0 if it succeeded, 2 for a wrong word or input."""
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if not words or words[0] in ("-h", "--help", "help"):
+        print(usage())
+        return 0
+    if words[0] in ("-V", "--version"):
+        print(cimlnk.__version__)
+        return 0
+    try:
+        if words[0] not in VERBS:
+            problems = Problems()
+            problems.add("command line", "verb", words[0], f"one of {', '.join(VERBS)}", list(VERBS))
+            problems.raise_if_any()
+        module, name, _ = VERBS[words[0]]
+        verb: Callable[[Sequence[str]], int] = getattr(importlib.import_module(module), name)
+        return verb(words[1:])
+    except UserError as error:
+        print(f"cimlnk: error in the input, nothing was run:\n{error}", file=sys.stderr)
+        return 2
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,34 @@
+"""Where the workflow's own files lie: a checkout, or the package installed by pip (the same tree below ``cimlnk_home``)."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+HOME = Path(__file__).resolve().parents[3]
+
+
+def locate(path: str | Path, base: str | Path = ".") -> Path:
+    """The place of a file named in a config.
+
+    Parameters
+    ----------
+    path
+        As written: absolute, relative to `base`, or the name of a file shipped with the workflow
+        (``resources/gates/nk.yaml``).
+    base
+        Folder of the user's files, the working directory by default.
+
+    Returns
+    -------
+    pathlib.Path
+        ``base / path`` unless there is no such file while one is shipped by that name. In a checkout that is the working
+        directory the result is relative, so that neither results nor Snakemake's records name the checkout's place.
+
+    Examples
+    --------
+    >>> locate("resources/gates/nk.yaml", "/nowhere") == HOME / "resources/gates/nk.yaml"
+    True
+    """
+    own = Path(base) / path
+    shipped = HOME / path
+    return shipped if not own.exists() and shipped.is_file() else own
