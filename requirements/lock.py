@@ -24,11 +24,24 @@ def normal(name: str) -> str:
     return re.sub(r"[-_.]+", "-", name).lower()
 
 
+def lines(part: str) -> list[str]:
+    """The requirement lines of `dependencies` or of all `optional-dependencies` in pyproject.toml."""
+    found = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"][part]
+    return found if isinstance(found, list) else [line for extra in found.values() for line in extra]
+
+
+def names(part: str) -> list[str]:
+    """Their package names."""
+    return [normal(re.match(r"[A-Za-z0-9_.-]+", line)[0]) for line in lines(part)]
+
+
 def requirements() -> dict[str, str]:
-    """Requirement name -> version range, from pyproject.toml, all extras included: one environment serves everybody."""
-    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
-    lines = [*project["dependencies"], *(line for extra in project["optional-dependencies"].values() for line in extra)]
-    parsed = (re.fullmatch(r"([A-Za-z0-9_.-]+)\s*(.*)", line) for line in lines)
+    """Requirement name -> version range, all extras included: one environment serves everybody."""
+    parsed = (
+        re.fullmatch(r"([A-Za-z0-9_.-]+)\s*(.*)", line)
+        for p in ("dependencies", "optional-dependencies")
+        for line in lines(p)
+    )
     return {normal(m[1]): m[2] for m in parsed if m}
 
 

@@ -1,6 +1,10 @@
 """The three descriptions of the environment agree: pyproject (allowed), lock (tested), environment.yml (conda)."""
 
+import ast
 import importlib.util
+import sys
+import tomllib
+from importlib.metadata import packages_distributions
 from pathlib import Path
 
 import pytest
@@ -36,3 +40,40 @@ def test_lock_has_hashes_and_names_no_package_index(lock):
 def test_environment_carries_the_cap_that_the_resolver_does_not_know(lock):
     # pynndescent 0.7 breaks scanpy's neighbours above 8,192 cells; small tests would never see it.
     assert "- pynndescent=0.6" in (ROOT / "environment.yml").read_text()
+
+
+# declared without being imported, each with its reason beside it in pyproject.toml
+NOT_IMPORTED = {"pygments", "pynndescent", "snakemake"}
+OURS = {p.stem for p in [*ROOT.glob("tests/support/*.py"), *ROOT.glob("benchmarks/*.py"), *ROOT.glob("tests/**/*.py")]}
+
+
+def imported(*folders: str) -> set[str]:
+    """Distributions that the Python files below `folders` import, at any depth of the code."""
+    known = packages_distributions()
+    found = set()
+    for folder in folders:
+        for path in (ROOT / folder).rglob("*.py"):
+            for node in ast.walk(ast.parse(path.read_text())):
+                names = [a.name for a in node.names] if isinstance(node, ast.Import) else []
+                if isinstance(node, ast.ImportFrom) and node.level == 0:
+                    names = [node.module]
+                for top in {name.split(".")[0] for name in names} - {"cimlnk"} - OURS - set(sys.stdlib_module_names):
+                    found |= {n.lower().replace("_", "-") for n in known.get(top, [top])}
+    return found
+
+
+def test_what_the_library_imports_is_what_it_declares(lock):
+    declared = set(lock.names("dependencies"))
+    assert imported("workflow/cimlnk") == declared - NOT_IMPORTED
+
+
+def test_what_tests_and_benchmarks_import_is_declared_as_an_extra(lock):
+    extras = set(lock.names("optional-dependencies"))
+    peers = {line.split("#")[0].strip().lower() for line in (ROOT / "benchmarks/peers.txt").read_text().splitlines()}
+    peers = {n.split("=")[0].split(">")[0] for n in peers if n}
+    assert imported("tests", "benchmarks") - set(lock.names("dependencies")) - extras - peers == set()
+
+
+def test_extras_hold_what_their_names_say():
+    extras = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["optional-dependencies"]
+    assert {"dev", "references", "slurm", "scrublet"} <= set(extras)

@@ -8,7 +8,7 @@ from pathlib import Path
 import pandas as pd
 import pytest
 
-from checkout import copy_checkout, snakemake
+from checkout import snakemake
 
 pytestmark = pytest.mark.slow
 RESULTS = Path("results/tiny")
@@ -28,17 +28,6 @@ def test_second_run_has_nothing_to_do(tiny_run):
     again = snakemake(tiny_run, "--cores", "2", "--configfile", "config/tiny.yaml", "-n")
     assert again.returncode == 0, again.stderr
     assert "Nothing to be done" in again.stdout + again.stderr
-
-
-def test_one_core_in_another_clone_gives_the_same_bytes(tiny_run, tmp_path):
-    other = copy_checkout(tmp_path / "clone")
-    done = snakemake(other, "--cores", "1", "--configfile", "config/tiny.yaml")
-    assert done.returncode == 0, done.stderr[-4000:]
-    first, second = digests(tiny_run / RESULTS), digests(other / RESULTS)
-    assert first.keys() == second.keys()
-    assert [k for k in first if first[k] != second[k]] == []
-    raw = digests(tiny_run / "data"), digests(other / "data")
-    assert raw[0] == raw[1]
 
 
 def test_editing_the_library_reruns_just_the_rules_that_use_it(tiny_run):

@@ -12,14 +12,21 @@ from cimlnk.common.home import HOME
 
 # verb -> module, its function of the remaining words (returning an exit code), what it does
 VERBS: dict[str, tuple[str, str, str]] = {
-    "run": ("cimlnk.__main__", "run", "a cohort, raw files to report: cimlnk run --configfile FILE [SNAKEMAKE ARGUMENTS]"),
+    "run": (
+        "cimlnk.__main__",
+        "run",
+        "a cohort, raw files to report: cimlnk run --configfile FILE [SNAKEMAKE ARGUMENTS]",
+    ),
     "truth": ("cimlnk.simulate.recovery", "main", "marks on a synthetic cohort: cimlnk truth [--config FILE]"),
     "home": ("cimlnk.__main__", "home", "print the folder of the workflow's own files (configs, panels, definitions)"),
 }
 
 
 def run(arguments: Sequence[str]) -> int:
-    """Run the workflow in the working directory; all arguments are Snakemake's (``--cores all`` if none are given)."""
+    """Run the workflow in the working directory.
+
+    All arguments are Snakemake's; ``--cores all`` and the shipped ``profiles/default`` stand in where none are given.
+    """
     import subprocess
 
     from cimlnk.cohort.command_line import check_config_files
@@ -28,6 +35,8 @@ def run(arguments: Sequence[str]) -> int:
     words = list(arguments)
     if not any(word.split("=")[0] in ("--cores", "-c", "--jobs", "-j", "--executor", "-e") for word in words):
         words = ["--cores", "all", *words]
+    if "--workflow-profile" not in words and not any(word.startswith("--workflow-profile=") for word in words):
+        words = ["--workflow-profile", str(HOME / "profiles/default"), *words]
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(HOME / "Snakefile"), *words]
     return subprocess.run(command, check=False).returncode
 

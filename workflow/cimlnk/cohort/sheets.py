@@ -74,7 +74,9 @@ def load_cohort(cfg: Mapping[str, Any], base: str | Path) -> Cohort:
     problems = Problems()
     warnings: list[str] = []
     read = {
-        kind: None if settings[kind] is None else read_rows(locate(settings[kind], base), kind, settings[kind], problems)
+        kind: None
+        if settings[kind] is None
+        else read_rows(locate(settings[kind], base), kind, settings[kind], problems)
         for kind in ("samples", "counts", "patients", "panel")
     }
     samples, counts, patients, panel = read["samples"], read["counts"], read["patients"], read["panel"]

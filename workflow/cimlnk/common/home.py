@@ -1,4 +1,4 @@
-"""Where the workflow's own files lie: a checkout, or the package installed by pip (the same tree below ``cimlnk_home``)."""
+"""Where the workflow's own files lie: in a checkout, or below ``cimlnk_home`` where pip installed the package."""
 
 from __future__ import annotations
 
@@ -21,8 +21,8 @@ def locate(path: str | Path, base: str | Path = ".") -> Path:
     Returns
     -------
     pathlib.Path
-        ``base / path`` unless there is no such file while one is shipped by that name. In a checkout that is the working
-        directory the result is relative, so that neither results nor Snakemake's records name the checkout's place.
+        ``base / path`` unless there is no such file but one is shipped by that name. Where the checkout is the working
+        directory the result is relative, so that neither results nor Snakemake's records name its place.
 
     Examples
     --------

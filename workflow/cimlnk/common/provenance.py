@@ -11,6 +11,8 @@ from typing import Any
 
 import cimlnk
 
+from .home import HOME
+
 PACKAGES = ("numpy", "scipy", "pandas", "pyarrow", "anndata", "scanpy", "igraph", "numba", "flowio", "snakemake")
 
 
@@ -45,6 +47,12 @@ def provenance(rule: str, params: Mapping[str, Any], inputs: Iterable[str | Path
         "rule": rule,
         "params": json.loads(json.dumps(params, default=str, sort_keys=True)),
         "versions": versions(),
-        # results keep their place below the run; files from elsewhere only their name, for their place is one machine's
-        "inputs": {(Path(p).name if Path(p).is_absolute() else p): sha256(p) for p in sorted(map(str, inputs))},
+        "inputs": {_place(p): sha256(p) for p in sorted(map(str, inputs))},
     }
+
+
+def _place(path: str) -> str:
+    """An input's place below the run or among the shipped files; elsewhere its name, for its place is one machine's."""
+    if not Path(path).is_absolute():
+        return path
+    return str(Path(path).relative_to(HOME)) if Path(path).is_relative_to(HOME) else Path(path).name
