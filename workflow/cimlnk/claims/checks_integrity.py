@@ -8,11 +8,12 @@ from typing import Any
 import numpy as np
 
 from cimlnk.common.seeds import rng
+from cimlnk.common.vocabulary import NK
 
 from .checks_kinetics import expansion, sustained
 from .checks_phenotype import composition
 from .compare import blocked_permutation
-from .evidence import NK, NOT_EVALUABLE, SUPPORTED, Evidence, Verdict, judged, not_evaluable
+from .evidence import NOT_EVALUABLE, SUPPORTED, Evidence, Verdict, judged, not_evaluable
 
 N_SHUFFLES = 40
 

@@ -9,8 +9,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cimlnk.common.vocabulary import NK, SAMPLE_KEYS
+
 SUPPORTED, NOT_SUPPORTED, NOT_EVALUABLE = "supported", "not supported", "not evaluable"
-NK = "NK"
 
 
 @dataclass(frozen=True)
@@ -99,5 +100,5 @@ class Evidence:
         if not len(state) or not len(samples):
             return pd.DataFrame()
         rows = state[(state["feature"] == feature) & (state["population"] == population)]
-        columns = ["sample", "patient", "day", "timepoint", "arm", "tissue_or_product"]
+        columns = list(SAMPLE_KEYS)
         return rows.merge(samples[columns], on="sample")

@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from cimlnk.common.errors import Plain, UserError
 from cimlnk.common.tables import write_table
+from cimlnk.common.vocabulary import cell_id
 
 from .acquisition import Acquisition, channel_flags, check_acquisition
 from .fcs import FcsHeader, read_events, read_header
@@ -200,7 +201,7 @@ def make_cells(
         "drift": course.drift,
         "lymphocytes": describe_denominator(gated),
     }
-    index = pd.Index([f"{sample}:{i}" for i in rows], dtype=object)
+    index = pd.Index([cell_id(sample, i) for i in rows], dtype=object)
     write_h5ad(
         output, data.scaled[picked], data.events[picked],
         pd.DataFrame(obs, index=index), var, record,

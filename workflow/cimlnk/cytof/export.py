@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cimlnk.common.vocabulary import event_of, sample_of
+
 from .fcs import read_events, read_header
 from .fcs_write import write_fcs
 from .h5ad import read_names
@@ -50,14 +52,14 @@ def export_fcs(
     """
     header = read_header(fcs)
     ids, _ = read_names(cells)
-    prefix = ids[0].rsplit(":", 1)[0] if ids else ""
+    prefix = sample_of(ids[0]) if ids else ""
     found = _rows_of(populations, prefix, ["cell", "cluster", "population", "confidence"])
     place = _rows_of(umap, prefix, ["cell", "umap1", "umap2"])
     table = found.merge(place, on="cell", how="left", validate="one_to_one")
     names = _names(populations)
     codes = {name: i for i, name in enumerate(names, 1)}
-    rows = table["cell"].str.rsplit(":", n=1).str[1].astype(np.int64).to_numpy()
-    nk = np.array([int(i.rsplit(":", 1)[1]) for i in ids], dtype=np.int64)
+    rows = table["cell"].map(event_of).astype(np.int64).to_numpy()
+    nk = np.array([int(event_of(i)) for i in ids], dtype=np.int64)
     added = np.zeros((header.n_events, len(ADDED)), np.float32)
     added[nk, 0] = 1
     added[rows, 1] = table["population"].astype(str).map(codes).to_numpy(dtype=np.float32)

@@ -11,6 +11,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cimlnk.common.json import plain
+
 CHUNK_ROWS = 8192
 
 
@@ -48,7 +50,7 @@ def write_h5ad(
             _mark(f.create_group(name), "dict", "0.1.0")
         uns = f.create_group("uns")
         _mark(uns, "dict", "0.1.0")
-        text = json.dumps(_plain(record), sort_keys=True, allow_nan=False)
+        text = json.dumps(plain(record), sort_keys=True, allow_nan=False)
         uns.create_dataset("cimlnk", data=text, dtype=h5py.string_dtype())
         _mark(uns["cimlnk"], "string", "0.2.0")
 
@@ -135,13 +137,3 @@ def _frame(parent: Any, name: str, table: pd.DataFrame) -> None:
         node.attrs["ordered"] = False
         _strings(node, "categories", category.cat.categories.astype(str))
         _array(node, "codes", category.cat.codes.to_numpy())
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not np.isfinite(value) else value

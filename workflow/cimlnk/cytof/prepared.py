@@ -2,18 +2,17 @@
 
 from __future__ import annotations
 
-import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
 from cimlnk.common.errors import Plain, UserError
+from cimlnk.common.json import write_json
 
 from .fcs import FcsHeader, read_events, read_header
 from .fcs_write import write_fcs
@@ -138,28 +137,3 @@ def time_column(names: Sequence[str], source: object = "events") -> int:
     if len(hits) != 1:
         raise UserError(source, "channels ($PnN)", Plain(f"{len(hits)} channels called Time"), "one", names)
     return hits[0]
-
-
-def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
-    """Sorted, indented JSON; NumPy scalars and arrays become plain numbers and lists, NaN becomes null."""
-    Path(path).parent.mkdir(parents=True, exist_ok=True)
-    text = json.dumps(_plain(content), indent=1, sort_keys=True, allow_nan=False)
-    Path(path).write_text(text + "\n", encoding="utf-8")
-
-
-def read_json(path: str | Path) -> dict[str, Any]:
-    """Content of a file written by :func:`write_json`."""
-    content: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
-    return content
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, Mapping):
-        return {str(k): _plain(v) for k, v in value.items()}
-    if isinstance(value, np.ndarray):
-        return [_plain(v) for v in value.tolist()]
-    if isinstance(value, list | tuple):
-        return [_plain(v) for v in value]
-    if isinstance(value, np.generic):
-        value = value.item()
-    return None if isinstance(value, float) and not np.isfinite(value) else value

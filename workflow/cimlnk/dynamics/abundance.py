@@ -7,9 +7,11 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
+from cimlnk.common.vocabulary import NK, SAMPLE_KEYS
+
 from .counts import KEY, gate_log_sd, nk_per_ul, population_counts
 from .intervals import label_variance, log_limits, product_limits, share_interval
-from .tables import ABUNDANCE, NK
+from .tables import ABUNDANCE
 
 ORDER = ["modality", "patient", "tissue_or_product", "day", "sample", "population"]
 
@@ -79,12 +81,11 @@ def _shares(populations: pd.DataFrame, summary: pd.DataFrame, uncertainty: Mappi
 
 
 _FRACTION = ["fraction", "fraction_low", "fraction_high"]
-_FACTS = ["sample", "patient", "day", "timepoint", "arm", "tissue_or_product"]
 
 
 def _sample_rows(samples: pd.DataFrame, shares: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFrame:
     """Rows of samples with cells, and one `NK` row with the reason for each sample without."""
-    facts = samples[_FACTS]
+    facts = samples[list(SAMPLE_KEYS)]
     rows = facts.merge(shares, on="sample")
     rows["reason"] = None
     without = facts[~facts["sample"].isin(shares["sample"])].copy()

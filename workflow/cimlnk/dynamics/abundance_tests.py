@@ -9,6 +9,8 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cimlnk.common.vocabulary import NK, UNASSIGNED
+
 from .contrast_rows import NUMBERS, blank_rows, blank_separated, from_tested, wald
 from .design import Design, covariates, is_separated, make_design
 from .mixed import fit_counts
@@ -17,7 +19,7 @@ from .spatial_fdr import fdr
 from .state_contrasts import differences
 from .state_mixed import random_intercept
 from .state_tests import moderated_paired, relabel, sign_flip, welch
-from .tables import NK, TESTS, UNASSIGNED
+from .tables import TESTS
 
 Floats = NDArray[np.float64]
 Cells = tuple[Floats, Floats]

@@ -11,8 +11,8 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from cimlnk.common.seeds import rng
+from cimlnk.common.vocabulary import NK, UNASSIGNED
 
-from .tables import NK, UNASSIGNED
 from .tables_deep import AGREEMENT, AGREEMENT_PAIRS
 
 Floats = NDArray[np.float64]

@@ -7,8 +7,9 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cimlnk.common.seeds import rng
+from cimlnk.common.vocabulary import NK, UNASSIGNED
 
-from .tables import DIVERSITY, NK, UNASSIGNED
+from .tables import DIVERSITY
 
 Floats = NDArray[np.float64]
 

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cimlnk.common.vocabulary import NK, UNASSIGNED
+
 from .folds import SERIES, baseline_row, daily
 from .kinetics_fit import fit_series
 from .kinetics_model import BASE, Prior, Series, pool, start_of
-from .tables import CURVES, KINETICS, NK, UNASSIGNED
+from .tables import CURVES, KINETICS
 
 _Z = 1.959963984540054
 MEASURED = [

@@ -13,6 +13,7 @@ from numpy.typing import NDArray
 
 from cimlnk.common.seeds import derive, rng
 from cimlnk.common.tables import Schema, read_table, write_table
+from cimlnk.common.vocabulary import NK
 
 from .links import profile
 from .links_ancestry import ancestry
@@ -30,7 +31,6 @@ from .links_course import (
     tracks,
 )
 from .links_tables import event_rows, link_rows, named_clusters, track_rows
-from .tables import NK
 from .tables_deep import ANCESTRY, EVENTS, LINKS, TRACKS
 
 PathLike = str | Path

@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from cimlnk.common.tables import read_table, write_table
+from cimlnk.common.vocabulary import UNASSIGNED
 from cimlnk.populations.pseudobulk import read_pseudobulk
 
 from .pseudobulk import expression_tests
@@ -17,7 +18,7 @@ from .signatures import read_gene_sets, scores
 from .spatial_fdr import fdr
 from .state import tests_of, with_fdr
 from .state_contrasts import contrasts
-from .tables import TESTS, UNASSIGNED
+from .tables import TESTS
 from .tables_deep import SCORES
 
 PathLike = str | Path

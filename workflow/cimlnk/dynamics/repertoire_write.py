@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cimlnk.common.tables import read_table, write_table
+from cimlnk.common.vocabulary import NK, SAMPLE_KEYS, sample_of
 from cimlnk.populations.load import cell_names, columns, feature_names
 
 from .repertoire import count_phenotypes, long_counts
@@ -18,11 +19,11 @@ from .repertoire_distance import aitchison, distance_table, jensen_shannon
 from .repertoire_diversity import diversity
 from .repertoire_tests import distance_tests, thinned
 from .spatial_fdr import fdr
-from .tables import DIVERSITY, NK, TESTS
+from .tables import DIVERSITY, TESTS
 from .tables_deep import DISTANCES, REPERTOIRE
 
 PathLike = str | Path
-_OF_SAMPLE = ["sample", "patient", "day", "timepoint", "arm", "tissue_or_product"]
+_OF_SAMPLE = list(SAMPLE_KEYS)
 
 
 def write_repertoire(
@@ -109,7 +110,7 @@ def _measured(wanted: Sequence[str], paths: Sequence[str], cuts: pd.Series) -> l
 
 def _arrays(paths: Sequence[str], markers: Sequence[str]) -> Iterator[tuple[str, NDArray[np.floating]]]:
     for path in paths:
-        yield str(cell_names(path)[0]).rsplit(":", 1)[0], columns(path, markers)
+        yield sample_of(str(cell_names(path)[0])), columns(path, markers)
 
 
 def _joined(parts: Sequence[pd.DataFrame], names: list[str]) -> pd.DataFrame:

@@ -4,11 +4,6 @@ from __future__ import annotations
 
 from cimlnk.common.tables import Schema
 
-#: The population that stands for all NK cells of a sample or a patient-day.
-NK = "NK"
-#: Cells that no definition claimed; counted, never tested.
-UNASSIGNED = "unassigned"
-
 _SERIES = {
     "modality": ("str", "`cytof` or `rna`"),
     "patient": ("str", "patient id"),

@@ -12,6 +12,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from cimlnk.common import seeds
+from cimlnk.common.json import write_json
 
 from .communities import leiden, modularity
 from .edges import csr, weights
@@ -19,7 +20,7 @@ from .nearest import Knn, knn
 from .parts import save_picture
 from .rare import subcluster
 from .resolution import Choice, choose_resolution
-from .result import FEWEST, Clustered, read_rows, sample_spans, too_few, write_clusters, write_json, write_points
+from .result import FEWEST, Clustered, read_rows, sample_spans, too_few, write_clusters, write_points
 from .sketching import Known, Span, labelled, place, reproduced, sketch
 from .support import support_of
 from .umap import umap_layout

@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cimlnk.common.json import write_json
 from cimlnk.common.tables import read_pieces, write_pieces, write_table
 
 from .resolution import UNSTABLE_WORD
@@ -64,7 +65,7 @@ class Clustered:
             rows=self.known.rows,
             labels=self.labels,
             confidence=self.confidence,
-            rest=np.array(json.dumps(rest, default=plain)),
+            rest=np.array(json.dumps(rest, default=np.generic.item)),
         )
 
     @classmethod
@@ -200,16 +201,3 @@ def write_points(points: Points, cells: str | Path, umap: str | Path, provenance
             yield pd.DataFrame({"cell": names, "umap1": place[:, 0], "umap2": place[:, 1]})
 
     write_pieces(pieces(), umap, UMAP, provenance)
-
-
-def write_json(path: str | Path, record: Mapping[str, Any]) -> None:
-    """Write a record as JSON, keys sorted, NaN as null."""
-    clean = {k: None if isinstance(v, float) and not np.isfinite(v) else v for k, v in record.items()}
-    Path(path).write_text(json.dumps(clean, indent=1, sort_keys=True, default=plain, allow_nan=False) + "\n")
-
-
-def plain(value: Any) -> Any:
-    """A numpy scalar as JSON knows it."""
-    if isinstance(value, np.generic):
-        return value.item()
-    raise TypeError(f"not JSON: {type(value)}")

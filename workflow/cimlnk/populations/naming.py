@@ -5,9 +5,9 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from .definitions import Definition, Definitions
+from cimlnk.common.vocabulary import UNASSIGNED
 
-UNASSIGNED = "unassigned"
+from .definitions import Definition, Definitions
 
 
 def levels(profile: pd.DataFrame, n_cells: pd.Series, min_range: float, min_share: float = 0.002) -> pd.DataFrame:

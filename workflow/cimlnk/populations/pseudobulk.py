@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.common.tables import read_table
+from cimlnk.common.vocabulary import sample_of
 
 from .load import cell_names, common_features, feature_names
 from .state import ALL
@@ -59,7 +60,7 @@ def write_pseudobulk(
     rows, obs = [], []
     for path in paths:
         cells = cell_names(path)
-        sample = cells[0].rsplit(":", 1)[0]
+        sample = sample_of(cells[0])
         population = by_sample[sample].set_index("cell")["population"].reindex(cells).to_numpy()
         names, counts, n_cells = summed(path, population, genes)
         rows.append(counts)

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.common.tables import read_table, write_table
+from cimlnk.common.vocabulary import sample_of
 
 from .load import cell_names, columns, feature_names
 from .tables import STATE
@@ -84,8 +85,8 @@ def write_state(
         measured = set(feature_names(path))
         present = [f for f in wanted if f in measured]
         values = columns(path, present)
-        rows = by_sample[names[0].rsplit(":", 1)[0]].set_index("cell")["population"].reindex(names)
+        rows = by_sample[sample_of(names[0])].set_index("cell")["population"].reindex(names)
         cut = cuts.reindex(present).fillna(default).to_numpy(dtype=np.float32)
-        parts.append(summarise(values, present, rows.to_numpy(), cut, names[0].rsplit(":", 1)[0]))
+        parts.append(summarise(values, present, rows.to_numpy(), cut, sample_of(names[0])))
     result = pd.concat(parts, ignore_index=True) if parts else STATE.empty()
     write_table(result.sort_values(["sample", "population", "feature"], kind="stable"), state, STATE, provenance)

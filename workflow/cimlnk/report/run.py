@@ -10,8 +10,9 @@ from typing import Any
 import pandas as pd
 
 from cimlnk.common.tables import read_provenance, read_table
+from cimlnk.common.vocabulary import SAMPLE_KEYS
 
-KEYS = ["sample", "patient", "day", "timepoint", "arm", "tissue_or_product", "batch"]
+KEYS = [*SAMPLE_KEYS, "batch"]
 
 
 class Run:

@@ -7,6 +7,8 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
+from cimlnk.common.vocabulary import NK, UNASSIGNED
+
 # Okabe & Ito's palette where it reaches, so that colour-blind readers tell the subsets apart; grey means unassigned.
 POPULATIONS = {
     "CD56bright": "#0072B2",
@@ -59,9 +61,9 @@ def colours(names: Iterable[str], known: dict[str, str] | None = None) -> dict[s
 def order(populations: Iterable[str]) -> list[str]:
     """Populations in their fixed order, unknown ones by name behind them, unassigned last."""
     present = set(populations)
-    fixed = [p for p in POPULATIONS if p in present and p not in ("unassigned", "NK")]
+    fixed = [p for p in POPULATIONS if p in present and p not in (UNASSIGNED, NK)]
     rest = sorted(present - set(POPULATIONS))
-    return fixed + rest + (["unassigned"] if "unassigned" in present else [])
+    return fixed + rest + ([UNASSIGNED] if UNASSIGNED in present else [])
 
 
 def by_number(name: str) -> tuple[tuple[int, str | int], ...]:

@@ -14,6 +14,7 @@ import scipy.sparse as sp
 
 from cimlnk.common.errors import Plain, UserError
 from cimlnk.common.tables import write_table
+from cimlnk.common.vocabulary import cell_id
 
 from .ambient import Ambient, estimate_ambient, subtract_ambient
 from .counts import Counts
@@ -104,7 +105,7 @@ def make_cells(
             "doublet_score": doublets.score[single][selected].astype(np.float32),
             "nk_probability": probability[selected].astype(np.float32),
         },
-        index=[f"{sample}:{b}" for b in counts.barcodes[rows]],
+        index=[cell_id(sample, b) for b in counts.barcodes[rows]],
     )
     last = table.rows[-1]
     record = {

@@ -10,6 +10,7 @@ import pandas as pd
 
 from cimlnk.common.seeds import rng
 from cimlnk.common.tables import write_table
+from cimlnk.common.vocabulary import cell_id
 
 from . import design
 from .composition import POPULATIONS, Content, content
@@ -184,7 +185,7 @@ def simulate_sample(size: str, seed: int, sample: design.Sample) -> tuple[pd.Dat
     index = np.arange(cells.total)
     truth = pd.DataFrame(
         {
-            "cell": [f"{sample.id}:{i}" for i in index],
+            "cell": [cell_id(sample.id, i) for i in index],
             "sample": sample.id,
             "class": labels,
             "population": populations,

@@ -10,6 +10,7 @@ import pandas as pd
 
 from cimlnk.common.seeds import rng
 from cimlnk.common.tables import write_table
+from cimlnk.common.vocabulary import cell_id
 
 from . import design
 from .composition import POPULATIONS, content
@@ -114,7 +115,7 @@ def simulate_sample(size: str, seed: int, sample: design.Sample) -> tuple[np.nda
     population = np.array([*singles[: cells.n_nk], *[""] * (len(rates) - cells.n_nk)], dtype=object)[order]
     truth = pd.DataFrame(
         {
-            "cell": [f"{sample.id}:{b}" for b in barcodes],
+            "cell": [cell_id(sample.id, b) for b in barcodes],
             "sample": sample.id,
             "class": label[order],
             "population": population,

@@ -14,9 +14,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from cimlnk.common.errors import Plain, Problems, UserError
+from cimlnk.common.json import write_json
 from cimlnk.common.tables import Schema, write_table
 from cimlnk.cytof.h5ad import CHUNK_ROWS, iterate_x, read_names, read_record
-from cimlnk.cytof.prepared import write_json
 
 from .design import check_design
 from .distance import marker_distances, sample_distances, summarise_distances

@@ -10,7 +10,8 @@ from typing import Any
 import numpy as np
 
 from cimlnk.common.errors import Plain, UserError
-from cimlnk.cytof.prepared import already, read_acquisition, read_json, write_acquisition, write_json
+from cimlnk.common.json import read_json, write_json
+from cimlnk.cytof.prepared import already, read_acquisition, write_acquisition
 
 from .figure import draw_beads
 from .normalise import bead_baseline, find_beads, normalise_beads

@@ -10,8 +10,9 @@ from typing import Any
 import numpy as np
 
 from cimlnk.common.errors import Plain, UserError
+from cimlnk.common.json import write_json
 from cimlnk.cytof.barcodes import debarcode, make_key
-from cimlnk.cytof.prepared import already, columns_of_masses, read_acquisition, write_acquisition, write_json
+from cimlnk.cytof.prepared import already, columns_of_masses, read_acquisition, write_acquisition
 
 from .compensate import compensate
 from .estimate import estimate_spillover
