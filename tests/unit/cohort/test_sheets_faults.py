@@ -122,7 +122,7 @@ PANEL_FAULTS = [
     ("CD16\tidentity", "CD16\tidentiy", "(did you mean 'identity'?)"),
     ("Bi209Di\tCD16\tidentity\t5", "Bi209Di\tCD16\tidentity\t0", "row 6, column cofactor: found 0.0, expected"),
     ("Bi209Di\tCD16\tidentity\t5", "Bi209Di\tCD16\tidentity\tx", "column cofactor: found 'x', expected a number > 0"),
-    ("\tCD16\t", "\tcd16\t", "found 'cd16', expected 'CD16', the spelling the population definitions use"),
+    ("\tCD16\t", "\tNCAM1\t", "'NCAM1', expected every marker once, but row 5 has 'CD56', the same marker, too"),
     ("Ir191Di\tDNA1\tdna\t\t", "Ir191Di\tDNA1\tdna\t\tyes", "column cluster: found 'yes', expected no, as the role"),
     ("DNA1\tdna", "DNA1\ttime", "one channel of role time, but row 2 has it too"),
     ("Bi209Di\tCD16\tidentity\t5\tyes", "Bi209Di\tCD16\tidentity\t5\tno", "1 'yes', expected at least two markers"),

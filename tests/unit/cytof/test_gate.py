@@ -98,8 +98,8 @@ def test_a_panel_without_beads_dna_and_viability_is_gated_loudly(cohort, places,
 
 def test_without_the_identity_marker_nothing_is_called_nk(cohort, places, settings):
     data = read_sample(cohort / "P1_D28_cytof.fcs", places["panel"], settings)
-    with pytest.raises(UserError, match="gate nk.*found 'CD56_x', expected a marker of the panel.*did you mean 'CD56'"):
-        gate_sample(data, "s", "b", places["gates"], None, {**settings, "nk_identity": "CD56_x"}, 1)
+    with pytest.raises(UserError, match="gate nk.*found 'CD56x', expected a marker of the panel.*did you mean 'CD56'"):
+        gate_sample(data, "s", "b", places["gates"], None, {**settings, "nk_identity": "CD56x"}, 1)
 
 
 def test_a_bad_file_stops_the_pool_unless_the_run_keeps_going(cohort, places, settings, tmp_path, monkeypatch):

@@ -13,7 +13,7 @@ from cimlnk.common.errors import Problems
 from cimlnk.common.home import locate
 
 from .checks import check_baselines, check_counts, check_patients, check_samples
-from .panel import check_panel
+from .panel import check_panel, rename_markers
 from .places import Download, place_files
 from .rows import read_rows
 from .tables import COUNTS, PANEL, PATIENTS, SAMPLES
@@ -102,7 +102,7 @@ def load_cohort(cfg: Mapping[str, Any], base: str | Path) -> Cohort:
         patients=_table(patients if patients is not None else _patients_of(samples), PATIENTS).sort_values(
             "patient", ignore_index=True
         ),
-        panel=_table(panel, PANEL),
+        panel=rename_markers(_table(panel, PANEL)),
         sources=sources,
         given=given,
         downloads=downloads,

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cimlnk.cohort.panel import marker_name, rename_markers
 from cimlnk.cohort.rows import read_rows
 from cimlnk.cohort.tables import PANEL
 from cimlnk.common.errors import Plain, Problems
@@ -43,7 +44,8 @@ class Matched:
         return [c for c in self.channels if c.role == role]
 
     def of_marker(self, marker: str) -> Channel | None:
-        return next((c for c in self.channels if c.marker == marker), None)
+        wanted = marker_name(marker)
+        return next((c for c in self.channels if c.marker == wanted), None)
 
     @property
     def markers(self) -> list[Channel]:
@@ -52,12 +54,12 @@ class Matched:
 
 
 def load_panel(path: str | Path) -> pd.DataFrame:
-    """The panel sheet (PANEL); every mistake of it in one :class:`UserErrors`."""
+    """The panel sheet (PANEL), markers by the names of ``resources/markers.tsv``; every mistake in one UserErrors."""
     problems = Problems()
     rows = read_rows(Path(path), "panel", str(path), problems)
     problems.raise_if_any()
     assert rows is not None
-    return PANEL.check(rows.drop(columns="row", errors="ignore"))
+    return rename_markers(PANEL.check(rows.drop(columns="row", errors="ignore")))
 
 
 def match_panel(header: FcsHeader, panel: pd.DataFrame) -> Matched:
