@@ -12,7 +12,19 @@ import yaml
 
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOW = ROOT / "workflow"
-STAGES = ["common", "cohort", "simulate", "cytof", "rna", "graph", "populations", "dynamics", "claims", "report"]
+STAGES = [
+    "common",
+    "cohort",
+    "simulate",
+    "cytof",
+    "rna",
+    "graph",
+    "populations",
+    "dynamics",
+    "claims",
+    "report",
+    "front",
+]
 RULES = {
     match[1]: text
     for path in sorted((WORKFLOW / "rules").glob("*.smk"))

@@ -61,6 +61,35 @@ def left_out(run: Run) -> pd.DataFrame:
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["sample", "modality", "reason"])
 
 
+def warning_box(run: Run, site: Site) -> list[Text]:
+    """What must be known before any result is read; the whole list folded away under it."""
+    table = run.table("quality/warnings.parquet")
+    if not len(table):
+        return []
+    shown = table[table["severity"] != "note"]
+    file = site.table_file("warnings", table)
+    items = []
+    for (modality, kind, remedy), group in shown.groupby(["modality", "kind", "remedy"], sort=False):
+        words = []
+        for _, part in group.fillna({"subject": ""}).groupby("subject", sort=False):
+            samples = list(dict.fromkeys(part["sample"].dropna()))
+            who = ", ".join(samples[:6]) + (f" and {len(samples) - 6} more" if len(samples) > 6 else "")
+            more = f" … and {len(part) - 1} more" if len(part) > 1 and not samples else ""
+            words.append(f"<li>{esc(who) + ': ' if who else ''}{esc(part['text'].iloc[0])}{more}</li>")
+        what = "" if modality == "all" else f" ({esc(MODALITY[modality])})"
+        items.append(f"<li><b>{esc(kind)}</b>{what}. <i>{esc(remedy)}</i><ul>{''.join(words)}</ul></li>")
+    notes = len(table) - len(shown)
+    tail = f'<a href="{file}">All {len(table)} warnings and notes (CSV)</a>, {notes} of them notes.'
+    if not items:
+        return [Text(f"Nothing to warn of. {tail}", "note")]
+    most = 12
+    body = f"<ul>{''.join(items[:most])}</ul>"
+    if len(items) > most:
+        body += f"<details><summary>{len(items) - most} more</summary><ul>{''.join(items[most:])}</ul></details>"
+    title = "<p><b>Before you read on</b></p>"
+    return [Text(f'<div class="warning">{title}{body}<p>{tail}</p></div>', "html")]
+
+
 def page(run: Run, site: Site) -> Page:
     """Build the page."""
     cohort = run.config["cohort"]
@@ -74,6 +103,7 @@ def page(run: Run, site: Site) -> Page:
     if len(missing):
         words = "; ".join(f"{esc(r.sample)}: {esc(r.reason)}" for r in missing.itertuples())
         overview.blocks.append(Text(f"<b>{len(missing)} sample(s) left out.</b> {words}", "warning"))
+    overview.blocks += warning_box(run, site)
     if run.config.get("simulate"):
         overview.blocks.append(
             Text(

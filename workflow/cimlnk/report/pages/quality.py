@@ -43,6 +43,10 @@ def page(run: Run, site: Site) -> Page:
     else:
         section.blocks.append(Text("None: every sample of the sheet is in the results."))
     result.sections.append(section)
+    told = run.table("quality/warnings.parquet")
+    if len(told):
+        caption = "Everything the stages had to tell, the serious first: what happened, and what to do about it."
+        result.sections.insert(0, Section("warnings", "Warnings", [site.table("warnings", told, caption)]))
     design = _design(run)
     if design:
         result.sections.append(Section("design", "Can batch and time be told apart?", list(design)))

@@ -1,0 +1,128 @@
+"""Warnings: each kind is raised by what it is about, and by nothing else."""
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cimlnk.front import collect
+from cimlnk.front.tables import KINDS, SEVERITIES
+from cimlnk.front.warnings import grouped, summary_lines
+
+GATE = {
+    "sample": "s1", "step": 1, "gate": "not_t", "parent": None, "n_in": 1000, "n_out": 600, "n_out_low": 590,
+    "n_out_high": 610, "channel": "Er170Di", "marker": "CD3", "side": "below", "threshold": 2.0, "threshold_low": 1.9,
+    "threshold_high": 2.1, "method": "valley", "reason": None,
+}  # fmt: skip
+
+
+def kinds(rows):
+    return [(r["kind"], r["severity"], r["sample"]) for r in rows]
+
+
+def gates(**changes):
+    return pd.DataFrame([GATE | changes])
+
+
+def test_a_gate_by_its_own_valley_says_nothing():
+    assert collect.of_gates("cytof", gates()) == []
+
+
+def test_a_cut_from_elsewhere_is_told_unless_it_removes_nothing():
+    assert kinds(collect.of_gates("cytof", gates(method="edge", reason="no valley"))) == [
+        ("fallback cut", "caution", "s1")
+    ]
+    assert kinds(collect.of_gates("cytof", gates(method="pool", n_out=999))) == [("fallback cut", "note", "s1")]
+    assert collect.of_gates("cytof", gates(gate="singlets (Width high)", method="edge")) == []
+
+
+def test_gates_that_remove_nearly_all_or_nothing_are_told_but_few_nk_cells_are_no_fault_of_the_gate():
+    assert kinds(collect.of_gates("cytof", gates(n_out=40))) == [("gate keeps nearly nothing", "serious", "s1")]
+    assert kinds(collect.of_gates("cytof", gates(n_out=1000))) == [("gate keeps everything", "note", "s1")]
+    assert collect.of_gates("cytof", gates(gate="nk", n_out=40)) == []
+    assert collect.of_gates("cytof", gates(n_in=0, n_out=0)) == []
+    skipped = gates(method="skipped", reason="no CD19 in the panel", threshold=np.nan)
+    assert kinds(collect.of_gates("cytof", skipped)) == [("gate skipped", "note", "s1")]
+
+
+def test_left_out_and_nearly_empty_samples_are_told():
+    summary = pd.DataFrame(
+        {"sample": ["a", "b", "c", "d"], "n_events": [9, 900, 900, 900], "n_nk": [0, 0, 49, 50],
+         "left_out": [True, False, False, False], "reason": ["broken", None, None, None]}
+    )  # fmt: skip
+    assert kinds(collect.of_summary("cytof", summary)) == [
+        ("sample left out", "serious", "a"), ("few NK cells", "serious", "b"), ("few NK cells", "caution", "c"),
+    ]  # fmt: skip
+
+
+def lineages(nk_lineage, nk_gates, b_cells=100):
+    counts = {"T": 700, "B": b_cells, "monocyte": 100, "NK": 100}
+    return pd.DataFrame(
+        [{"sample": "s1", "lineage": k, "n_cells": n, "n_nk_lineage": nk_lineage, "n_nk_gates": nk_gates}
+         for k, n in counts.items()]
+    )  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("lineage", "gate", "expected"),
+    [(100, 98, []), (100, 60, ["caution"]), (100, 2, ["serious"]), (6, 1, []), (100, 0, ["serious"])],
+)
+def test_nk_counts_that_disagree_are_told_by_their_ratio(lineage, gate, expected):
+    samples = pd.DataFrame({"sample": ["s1"], "tissue_or_product": ["blood"]})
+    rows = collect.of_lineages(lineages(lineage, gate), samples)
+    assert [r["severity"] for r in rows if r["kind"] == "NK counts disagree"] == expected
+
+
+def test_an_absent_lineage_is_told_in_blood_only():
+    for tissue, expected in (("blood", [("lineage missing", "note", "s1")]), ("product", [])):
+        samples = pd.DataFrame({"sample": ["s1"], "tissue_or_product": [tissue]})
+        assert kinds(collect.of_lineages(lineages(100, 100, b_cells=0).assign(), samples)) in ([], expected)
+    many = lineages(100, 100, b_cells=0).assign(n_cells=lambda t: t["n_cells"] * 10)
+    blood = pd.DataFrame({"sample": ["s1"], "tissue_or_product": ["blood"]})
+    assert [r["subject"] for r in collect.of_lineages(many, blood)] == ["B"]
+
+
+def test_unassigned_cells_are_told_for_the_run_or_else_per_sample():
+    annotation = pd.DataFrame({"population": ["unassigned"], "n_cells": [5], "reason": ["needs CD127"]})
+    few = pd.DataFrame({"sample": ["a"] * 10 + ["b"] * 40, "population": ["unassigned"] * 5 + ["CD56dim"] * 45})
+    assert kinds(collect.of_populations("rna", few, annotation)) == [("unassigned cells", "caution", "a")]
+    most = few.assign(population="unassigned")
+    (row,) = collect.of_populations("rna", most, annotation)
+    assert row["severity"] == "serious" and "needs CD127" in row["text"] and row["sample"] is None
+
+
+def test_a_missing_baseline_is_told_unless_the_counts_have_one_or_there_is_one_time_point():
+    samples = pd.DataFrame(
+        {"sample": list("abcd"), "patient": ["p1", "p1", "p2", "p2"], "day": [-3, 7, 7, 28],
+         "timepoint": ["pre", "D7", "D7", "D28"], "modality": "cytof", "tissue_or_product": "blood"}
+    )  # fmt: skip
+    none = pd.DataFrame({"patient": [], "day": []})
+    assert [r["subject"] for r in collect.of_sheets(samples, none, "pre")] == ["p2"]
+    counts = pd.DataFrame({"patient": ["p1", "p1", "p2", "p2", "p2"], "day": [-3, 7, -1, 7, 28]})
+    assert collect.of_sheets(samples, counts, "pre") == []
+    assert collect.of_sheets(samples.iloc[[0, 2]].assign(patient=["p1", "p2"]), none, "pre") == []
+
+
+def test_equal_files_zero_markers_and_missing_thresholds_are_told():
+    assert kinds(collect.of_hashes("cytof", {"a": "1", "b": "2", "c": "1"})) == [("same file twice", "serious", "c")]
+    values = np.ones((4, 2), np.float32)
+    values[2:, 1] = 0
+    (row,) = collect.of_values(values, ["CD3", "CD14"], ["x", "y"], np.array([0, 0, 1, 1]))
+    assert row["subject"] == "CD14" and "batch y" in row["text"]
+    thresholds = pd.DataFrame(
+        {"feature": ["CD57", "CD34"], "threshold": [3.0, np.nan], "method": ["valley", "none"], "reason": [None, "one"]}
+    )
+    assert [r["subject"] for r in collect.of_thresholds("cytof", thresholds)] == ["CD34"]
+
+
+def test_the_table_is_sorted_closed_and_said_in_few_lines():
+    rows = [collect.warning("cytof", "cytof", "fallback cut", "note", "x", f"s{i}", "nk") for i in range(40)]
+    rows.append(collect.warning("all", "cohort", "batch confounded", "serious", "y" * 400, None, "batch"))
+    table = collect.table_of(rows)
+    assert table["severity"].iloc[0] == SEVERITIES[0] and len(table) == 41
+    assert list(grouped(table)["n"]) == [1, 40]
+    lines = summary_lines(table)
+    assert len(lines) == 2 and max(map(len, lines)) <= 150 and "39 more" in lines[1]
+    with pytest.raises(ValueError, match="no such warning"):
+        collect.warning("cytof", "cytof", "something", "note", "x")
+    assert all(KINDS.values())
+    assert len(collect.table_of([])) == 0

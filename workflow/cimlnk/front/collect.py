@@ -1,0 +1,218 @@
+"""Warnings drawn from the tables of the stages: a pure function for every table, none of which reads a file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from .tables import KINDS, SEVERITIES, WARNINGS
+
+# Gates on the instrument's own scale or on DNA and beads: their cuts are edges of one population by design.
+TECHNICAL = ("event_length", "singlets", "intact", "no_beads", "good_time")
+FALLBACK = ("pool", "edge", "fallback")
+SPLITTING = ("live", "not_t")  # gates that have something to remove in whole blood or PBMC
+LEAST_KEPT, MOST_KEPT = 0.05, 0.999
+FEW_NK = 50
+MOST_UNASSIGNED = 0.20
+COUNT_RATIO = 1.5  # NK by lineage over NK by gates, or the reverse
+COUNT_DIFFERENCE = 10  # … and at least so many events apart
+
+
+def warning(
+    modality: str,
+    stage: str,
+    kind: str,
+    severity: str,
+    text: str,
+    sample: str | None = None,
+    subject: str | None = None,
+    remedy: str | None = None,
+) -> dict[str, Any]:
+    """One row of WARNINGS; `kind` and `severity` must be of the closed lists."""
+    if kind not in KINDS or severity not in SEVERITIES:
+        raise ValueError(f"no such warning: {kind}, {severity}")
+    return {
+        "modality": modality, "stage": stage, "sample": sample, "kind": kind, "subject": subject,
+        "severity": severity, "text": text, "remedy": remedy or KINDS[kind],
+    }  # fmt: skip
+
+
+def table_of(rows: Iterable[Mapping[str, Any]]) -> pd.DataFrame:
+    """WARNINGS, the serious ones first, then by stage, kind and sample."""
+    table = pd.DataFrame(list(rows), columns=list(WARNINGS.columns))
+    order = {s: i for i, s in enumerate(SEVERITIES)}
+    table["_order"] = table["severity"].map(order)
+    keys = ["_order", "modality", "stage", "kind", "subject", "sample"]
+    table = table.sort_values(keys, kind="stable", na_position="first").drop(columns="_order")
+    return WARNINGS.check(table)
+
+
+def of_summary(modality: str, summary: pd.DataFrame) -> list[dict[str, Any]]:
+    """Samples left out, and samples with few NK cells (fewer than 50)."""
+    rows = []
+    for row in summary.to_dict("records"):
+        sample = str(row["sample"])
+        if row["left_out"]:
+            text = f"left out of every result: {row['reason']}"
+            rows.append(warning(modality, modality, "sample left out", "serious", text, sample))
+        elif row["n_nk"] < FEW_NK:
+            text = f"{row['n_nk']} NK cells among {row['n_events']:,} events"
+            severity = "serious" if row["n_nk"] == 0 else "caution"
+            rows.append(warning(modality, modality, "few NK cells", severity, text, sample))
+    return rows
+
+
+def of_gates(modality: str, gates: pd.DataFrame) -> list[dict[str, Any]]:
+    """Cuts not found in the sample itself, gates that remove (nearly) all or nothing, gates that were skipped."""
+    rows = []
+    for row in gates.to_dict("records"):
+        sample, gate = str(row["sample"]), str(row["gate"])
+        node = gate.split(" (")[0]
+        n_in, n_out = int(row["n_in"]), int(row["n_out"])
+        reason = row["reason"] if isinstance(row["reason"], str) else None
+        kept = n_out / n_in if n_in else np.nan
+        where = f"gate {gate} at {row['threshold']:.3g}" if np.isfinite(row["threshold"]) else f"gate {gate}"
+        if row["method"] == "skipped":
+            if modality == "cytof" and node not in TECHNICAL:
+                text = f"gate {gate} was skipped: {reason or 'no reason given'}"
+                rows.append(warning(modality, modality, "gate skipped", "note", text, sample, gate))
+            continue
+        if n_in and node not in TECHNICAL and kept < LEAST_KEPT and node.lower() != "nk":
+            text = f"{where} keeps {n_out:,} of {n_in:,} events ({kept:.1%})"
+            rows.append(warning(modality, modality, "gate keeps nearly nothing", "serious", text, sample, gate))
+        if n_in and node in SPLITTING and kept > MOST_KEPT and " (" not in gate:
+            text = f"{where} keeps {n_out:,} of {n_in:,} events ({kept:.1%})"
+            rows.append(warning(modality, modality, "gate keeps everything", "note", text, sample, gate))
+        if modality == "cytof" and row["method"] in FALLBACK and node not in TECHNICAL:
+            # a cut that removes nothing can do no harm, wherever it comes from
+            severity = "caution" if n_in and kept < 0.98 else "note"
+            text = f"{where} ({row['method']}): {reason or 'not found in the sample itself'}"
+            rows.append(warning(modality, modality, "fallback cut", severity, text, sample, gate))
+    return rows
+
+
+def of_lineages(lineages: pd.DataFrame, samples: pd.DataFrame) -> list[dict[str, Any]]:
+    """Disagreeing NK counts and absent lineages, from the sample × lineage counts of mass cytometry.
+
+    A lineage is missing where a blood sample has fewer than 0.1 % of it; products are sorted, so nothing is missed.
+    """
+    rows = []
+    tissue = dict(zip(samples["sample"], samples["tissue_or_product"], strict=True))
+    for sample, part in lineages.groupby("sample", sort=True):
+        if {"n_nk_lineage", "n_nk_gates"} <= set(part.columns):
+            a, b = float(part["n_nk_lineage"].iloc[0]), float(part["n_nk_gates"].iloc[0])
+            ratio = max(a, b, 1) / max(min(a, b), 1)
+            if abs(a - b) >= COUNT_DIFFERENCE and ratio > COUNT_RATIO:
+                text = f"{a:,.0f} NK cells by lineage, {b:,.0f} by gates"
+                severity = "serious" if ratio > 2 else "caution"
+                rows.append(warning("cytof", "cytof", "NK counts disagree", severity, text, str(sample), "NK"))
+        counts = part.set_index("lineage")["n_cells" if "n_cells" in part.columns else "n"].astype(float)
+        total = counts.sum()
+        for name in ("T", "B", "monocyte"):
+            if total >= 1000 and tissue.get(sample) == "blood" and counts.get(name, 0.0) < 0.001 * total:
+                n = counts.get(name, 0.0)
+                text = f"{n:.0f} of {total:,.0f} live single events are {name} cells"
+                rows.append(warning("cytof", "cytof", "lineage missing", "note", text, str(sample), name))
+        unsure = counts.get("unsure", 0.0) / total if total else 0.0
+        if unsure > MOST_UNASSIGNED:
+            text = f"the lineage of {unsure:.0%} of the live single events could not be told"
+            rows.append(warning("cytof", "cytof", "lineage unsure", "caution", text, str(sample)))
+    return rows
+
+
+def of_populations(modality: str, populations: pd.DataFrame, annotation: pd.DataFrame) -> list[dict[str, Any]]:
+    """Samples and whole runs with more than 20 % unassigned cells, with the commonest reason."""
+    rows: list[dict[str, Any]] = []
+    if not len(populations):
+        return rows
+    share = (populations["population"].astype(str) == "unassigned").groupby(populations["sample"].astype(str)).mean()
+    whole = float((populations["population"].astype(str) == "unassigned").mean())
+    reasons = annotation[annotation["population"] == "unassigned"]
+    why = ""
+    if len(reasons):
+        weights = reasons.assign(reason=reasons["reason"].fillna("no reason given")).groupby("reason")["n_cells"].sum()
+        why = f"; mostly: {weights.sort_values(kind='stable').index[-1]}"
+    if whole > MOST_UNASSIGNED:
+        text = f"{whole:.0%} of all NK cells bear no name{why}"
+        severity = "serious" if whole > 0.5 else "caution"
+        rows.append(warning(modality, "populations", "unassigned cells", severity, text))
+        return rows
+    for sample, part in share.items():
+        if part > MOST_UNASSIGNED:
+            text = f"{part:.0%} of its NK cells bear no name{why}"
+            rows.append(warning(modality, "populations", "unassigned cells", "caution", text, str(sample)))
+    return rows
+
+
+def of_thresholds(modality: str, thresholds: pd.DataFrame) -> list[dict[str, Any]]:
+    """Markers without a trustworthy threshold of positivity."""
+    rows = []
+    for feature, part in thresholds.groupby("feature", sort=True):
+        without = part[part["threshold"].isna() | (part["method"] == "none")]
+        if len(without):
+            reason = without["reason"].dropna()
+            batches = "" if len(without) == len(part) else f" in {len(without)} of {len(part)} batches"
+            text = f"{feature}: positive and negative cells cannot be told{batches}"
+            text += f" ({reason.iloc[0]})" if len(reason) else ""
+            rows.append(warning(modality, "populations", "no positivity threshold", "note", text, None, str(feature)))
+    return rows
+
+
+def of_design(design: Mapping[str, Any]) -> list[dict[str, Any]]:
+    """Batches that cannot be told from time, arm or tissue."""
+    rows = []
+    for modality, part in sorted(design.get("modalities", {}).items()):
+        if part["verdict"] in ("confounded", "partly confounded"):
+            severity = "serious" if part["verdict"] == "confounded" else "caution"
+            rows.append(warning(modality, "cohort", "batch confounded", severity, part["words"], None, "batch"))
+    return rows
+
+
+def of_sheets(samples: pd.DataFrame, counts: pd.DataFrame, baseline: str) -> list[dict[str, Any]]:
+    """Patients without a baseline, in a table each, and days without a blood count where others have one."""
+    rows = []
+    blood = samples[samples["tissue_or_product"] == "blood"]
+    for modality, part in blood.groupby("modality", sort=True, observed=True):
+        several = part.groupby("patient")["timepoint"].nunique() > 1
+        has = part[part["timepoint"] == baseline]["patient"].unique()
+        for patient in sorted(set(several[several].index) - set(has)):
+            if len(counts) and (counts.loc[counts["patient"] == patient, "day"] < 0).any():
+                continue
+            text = f"patient {patient} has no blood sample at {baseline!r}: no fold change and no paired test"
+            rows.append(warning(str(modality), "cohort", "baseline missing", "caution", text, None, str(patient)))
+    if len(counts):
+        known = set(zip(counts["patient"], counts["day"], strict=True))
+        for row in blood.drop_duplicates(["patient", "day"]).to_dict("records"):
+            if (row["patient"], row["day"]) not in known:
+                text = f"no blood count of patient {row['patient']} on day {row['day']}: fractions only"
+                rows.append(warning("all", "cohort", "count missing", "note", text, None, str(row["patient"])))
+    return rows
+
+
+def of_hashes(modality: str, hashes: Mapping[str, str]) -> list[dict[str, Any]]:
+    """Samples whose raw files are the same to the byte; `hashes` is sample -> sha256."""
+    groups: dict[str, list[str]] = {}
+    for sample, digest in hashes.items():
+        groups.setdefault(digest, []).append(sample)
+    rows = []
+    for names in groups.values():
+        for sample in names[1:]:
+            text = f"the file of {sample} is the file of {names[0]}, byte for byte"
+            rows.append(warning(modality, "cohort", "same file twice", "serious", text, sample, names[0]))
+    return rows
+
+
+def of_values(values: np.ndarray, markers: list[str], batches: list[str], batch: np.ndarray) -> list[dict[str, Any]]:
+    """Markers that are exactly zero in every event of a batch."""
+    rows = []
+    for code, name in enumerate(batches):
+        part = values[batch == code]
+        if not len(part):
+            continue
+        for column in np.flatnonzero(~part.any(axis=0)):
+            text = f"{markers[column]} is zero in all {len(part):,} events of batch {name}"
+            rows.append(warning("cytof", "cytof", "marker all zero", "serious", text, None, markers[column]))
+    return rows

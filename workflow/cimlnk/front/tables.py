@@ -1,0 +1,47 @@
+"""The table of warnings, and the closed lists its columns draw from."""
+
+from __future__ import annotations
+
+from cimlnk.common.tables import Schema
+
+SEVERITIES = ("serious", "caution", "note")
+# kind -> what to do about it; a collector may give a more special remedy
+KINDS = {
+    "sample left out": "Mend or replace the file, or take its row out of the sample sheet.",
+    "same file twice": "Give every row its own file: the copies count as independent samples.",
+    "batch confounded": "Do not read these differences as biology. Measure an anchor sample in every batch, or spread "
+    "the levels over the batches.",
+    "baseline missing": "Add the pre-infusion sample or count, or name another time point in "
+    "dynamics.baseline_timepoint.",
+    "count missing": "Add a row to the counts sheet for NK cells per microlitre on that day.",
+    "fallback cut": "Look at the sample's gate figure; if the cut is wrong, set it in the override sheet "
+    "(what = threshold).",
+    "gate keeps nearly nothing": "Look at the sample's gate figure and at the channel's role in the panel sheet.",
+    "gate keeps everything": "Harmless if the file was gated or enriched before; else look at the gate figure.",
+    "gate skipped": "Nothing, if the panel has no such marker; else give the channel its marker in the panel sheet.",
+    "NK counts disagree": "Look at both counts and at the gate figure before NK/µL of this sample is used.",
+    "lineage missing": "Nothing, if the sample was enriched or sorted; else look at the marker's channel.",
+    "lineage unsure": "Look at the lineage figure; more lineage markers in the panel would settle it.",
+    "marker all zero": "Take the channel out of the panel sheet (role ignore), or find the file that holds it.",
+    "marker not in every file": "Compare time points only where the marker was measured; see the availability table.",
+    "few NK cells": "Read fractions of this sample with their intervals; add events if there are more.",
+    "unassigned cells": "See the reasons in the annotation table; name the clusters in the override sheet if you can.",
+    "no positivity threshold": "Give a threshold in the override sheet (what = threshold) or do without its "
+    "share of positive cells.",
+    "overridden": "Nothing: it was asked for. The table shows what it would have been.",
+    "unlike the reference": "Do not read these cells by the frozen clustering: cluster the cohort anew.",
+}
+
+WARNINGS = Schema(
+    "warnings",
+    {
+        "modality": ("str", "cytof, rna, or all for what concerns the cohort"),
+        "stage": ("str", "cohort, cytof, rna, graph, populations or dynamics"),
+        "sample": ("str?", "sample id; missing where it is not about one sample"),
+        "kind": ("str", "one of a closed list"),
+        "subject": ("str?", "what it is about: gate, marker, lineage or patient"),
+        "severity": ("str", "serious (a result may be wrong), caution (read with care) or note"),
+        "text": ("str", "what happened, with numbers"),
+        "remedy": ("str", "what to do about it"),
+    },
+)

@@ -1,0 +1,138 @@
+"""Collect the warnings of a run, and say them in a few lines."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cimlnk.common.tables import read_table, write_table
+
+from . import collect
+from .tables import WARNINGS
+
+
+def collect_warnings(*, root: str | Path, files: Iterable[str | Path], baseline: str) -> pd.DataFrame:
+    """WARNINGS of a run.
+
+    Parameters
+    ----------
+    root
+        ``results/<cohort id>``.
+    files
+        The tables that may be read; a table that is not among them is not asked for, so that nothing depends on what
+        an earlier run left.
+    baseline
+        ``dynamics.baseline_timepoint``.
+    """
+    root = Path(root)
+    have = {str(Path(f).relative_to(root)): Path(f) for f in files}
+
+    def table(name: str) -> pd.DataFrame:
+        return read_table(have[name])
+
+    samples, counts = table("cohort/samples.parquet"), table("cohort/counts.parquet")
+    rows = collect.of_sheets(samples, counts, baseline)
+    rows += collect.of_design(json.loads(have["cohort/design.json"].read_text(encoding="utf-8")))
+    for modality in ("cytof", "rna"):
+        names = sorted(n for n in have if n.startswith(f"{modality}/gates/") and n.endswith(".parquet"))
+        for name in names:
+            rows += collect.of_gates(modality, table(name))
+        if f"{modality}/summary.parquet" in have:
+            rows += collect.of_summary(modality, table(f"{modality}/summary.parquet"))
+        if f"{modality}/populations.parquet" in have:
+            annotation = table(f"{modality}/annotation.parquet")
+            rows += collect.of_populations(modality, table(f"{modality}/populations.parquet"), annotation)
+        if f"{modality}/thresholds.parquet" in have:
+            rows += collect.of_thresholds(modality, table(f"{modality}/thresholds.parquet"))
+        h5ad = [n for n in have if n.startswith(f"{modality}/samples/")]
+        rows += collect.of_hashes(modality, _hashes(samples, {Path(n).stem: have[n] for n in h5ad}))
+    if "cytof/lineages.parquet" in have:
+        rows += collect.of_lineages(table("cytof/lineages.parquet"), samples)
+    if "cytof/lineages.npz" in have:
+        with np.load(have["cytof/lineages.npz"], allow_pickle=False) as archive:
+            markers, batches = list(map(str, archive["markers"])), list(map(str, archive["batches"]))
+            rows += collect.of_values(archive["values"], markers, batches, archive["batch"])
+    return collect.table_of(rows)
+
+
+def write_warnings(
+    *, root: str | Path, files: Iterable[str | Path], baseline: str, output: str | Path, provenance: Mapping[str, Any]
+) -> None:
+    """Write :func:`collect_warnings` as Parquet."""
+    write_table(collect_warnings(root=root, files=files, baseline=baseline), output, WARNINGS, provenance)
+
+
+def _hashes(samples: pd.DataFrame, files: Mapping[str, Path]) -> dict[str, str]:
+    """Sample -> sha256 of its raw file, as its h5ad recorded it (by the name that the sheet gives)."""
+    import h5py
+
+    found = {}
+    for row in samples.to_dict("records"):
+        path = files.get(str(row["sample"]))
+        if path is None:
+            continue
+        with h5py.File(path, "r") as stream:
+            text = stream["uns"]["cimlnk"][()] if "cimlnk" in stream.get("uns", {}) else b"{}"
+        record = json.loads(text)
+        record = record.get("provenance", record)
+        inputs = {Path(k).name: v for k, v in record.get("inputs", {}).items()}
+        for name in (Path(str(row["path"])).name, "matrix.mtx.gz", "matrix.mtx"):  # of a 10x folder its matrix
+            if name in inputs:
+                found[str(row["sample"])] = str(inputs[name])
+                break
+    return found
+
+
+def grouped(table: pd.DataFrame) -> pd.DataFrame:
+    """One row per kind and subject: how many samples, their names, and one example of the text.
+
+    Returns
+    -------
+    DataFrame
+        severity, modality, stage, kind, subject, n (rows), samples (names joined), text, remedy; order kept.
+    """
+    if not len(table):
+        return pd.DataFrame(
+            columns=["severity", "modality", "stage", "kind", "subject", "n", "samples", "text", "remedy"]
+        )
+    keys = ["severity", "modality", "stage", "kind", "subject"]
+    # what concerns patients is one matter, whoever they are
+    subject = table["subject"].where(~table["kind"].isin(["baseline missing", "count missing", "same file twice"]))
+    out = []
+    for key, part in table.assign(subject=subject.fillna("")).groupby(keys, sort=False, observed=True):
+        who = list(dict.fromkeys([*part["sample"].dropna(), *table.loc[part.index, "subject"].dropna()]))
+        names = list(part["sample"].dropna()) or ([] if key[4] else who)
+        record = dict(zip(keys, key, strict=True))
+        record |= {"n": len(part), "samples": ", ".join(map(str, names)), "text": part["text"].iloc[0]}
+        out.append(record | {"remedy": part["remedy"].iloc[0]})
+    return pd.DataFrame(out)
+
+
+def summary_lines(table: pd.DataFrame, most: int = 12, width: int = 150) -> list[str]:
+    """The warnings for a console: at most `most` lines of at most `width` letters, the rest counted."""
+    groups = grouped(table)
+    lines = []
+    for row in groups.head(most).to_dict("records"):
+        many = f" and {row['n'] - 1} more like it" if row["n"] > 1 else ""
+        who = f" {row['samples'].split(', ')[0]}:" if row["samples"] and row["n"] >= 1 else ""
+        modality = "" if row["modality"] == "all" else f"{row['modality']}: "
+        line = f"  {row['severity']}: {modality}{row['kind']}:{who} {row['text']}{many}"
+        lines.append(line if len(line) <= width else line[: width - 1] + "…")
+    if len(groups) > most:
+        lines.append(f"  … and {len(groups) - most} more kinds, see the report's overview")
+    return lines
+
+
+def say_end(warnings: str | Path, site: str | Path) -> str:
+    """The last words of a run: its warnings and where the report lies."""
+    table = read_table(warnings) if Path(warnings).is_file() else WARNINGS.empty()
+    n = {s: int((table["severity"] == s).sum()) for s in ("serious", "caution", "note")}
+    lines = [f"cimlnk: warnings: {n['serious']} serious, {n['caution']} to read with care, {n['note']} notes"]
+    lines += summary_lines(table[table["severity"] != "note"])
+    lines.append(f"cimlnk: finished; open {site}")
+    return "\n".join(lines)
