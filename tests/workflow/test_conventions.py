@@ -42,7 +42,7 @@ def test_rule_is_complete(rule):
     script = re.search(r'"\.\./scripts/(\w+)\.py"', text)
     assert script and (WORKFLOW / "scripts" / f"{script[1]}.py").is_file()
     assert script[1] == rule
-    assert "code(" in text, f"rule {rule} does not depend on the library it runs"
+    assert f'code=code("{rule}")' in text, f"rule {rule} does not depend on the library it runs"
 
 
 @pytest.mark.parametrize("script", sorted(p.name for p in (WORKFLOW / "scripts").glob("*.py")))

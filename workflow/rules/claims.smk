@@ -17,6 +17,6 @@ rule claims_evaluate:
     params:
         settings=CFG["claims"],
         seed=CFG["seed"],
-        code=code("common", "claims"),
+        code=code("claims_evaluate"),
     script:
         "../scripts/claims_evaluate.py"

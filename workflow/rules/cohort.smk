@@ -25,14 +25,7 @@ rule cohort_tables:
         runtime=30,
     params:
         settings=sheet_settings(CFG),
-        code=code(
-            "common",
-            "cohort",
-            "cytof/fcs",
-            "cytof/fcs_data",
-            "cytof/fcs_text",
-            "cytof/panel",
-        ),
+        code=code("cohort_tables"),
     script:
         "../scripts/cohort_tables.py"
 
@@ -64,6 +57,6 @@ rule cohort_download:
             key: CFG["cohort"][key]
             for key in ("samples", "download_timeout", "download_retries")
         },
-        code=code("common", "cohort/download"),
+        code=code("cohort_download"),
     script:
         "../scripts/cohort_download.py"

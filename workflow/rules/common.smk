@@ -18,6 +18,7 @@ os.environ.update(
 from cimlnk.cohort.config import resolve
 from cimlnk.cohort.sheets import load_cohort
 from cimlnk.common.errors import UserError
+from cimlnk.common.imports import code_hash
 from cimlnk.common.home import locate
 from cimlnk.cytof.preparation import plan_preparation
 from cimlnk.rna.folder import input_files
@@ -79,17 +80,10 @@ def raw_files(wildcards):
     return [path] if Path(path).suffix else list(simulated_folder(path).values())
 
 
-def code(*modules):
-    """Hash of the library modules behind a rule; editing them re-runs the rules that use them, and no others."""
-    digest = hashlib.sha256()
-    for module in ("__init__", *modules):
-        path = ROOT / "workflow" / "cimlnk" / module
-        files = (
-            sorted(path.rglob("*.py")) if path.is_dir() else [path.with_suffix(".py")]
-        )
-        for file in files:
-            digest.update(file.read_bytes())
-    return digest.hexdigest()[:16]
+def code(rule):
+    """Hash of the library modules behind a rule, found by its script's imports: editing one re-runs the rules that
+    use it, and no others. Computed for the rules of this process only, once each."""
+    return lambda wildcards: code_hash(ROOT / f"workflow/scripts/{rule}.py")
 
 
 def acquired_path(wildcards):

@@ -13,13 +13,6 @@ if "cytof" in MODALITIES:
     )
     CYTOF_GATES = resource(CFG["cytof"]["gates"])
 
-    CYTOF_CORE = [
-        f"cytof/{name}"
-        for name in (
-            "acquisition cells density dna fcs fcs_data fcs_text gate gate_spec gatingml h5ad manual panel pool tables transform".split()
-        )
-    ]
-
     # What gating reads of the section. Preparation, alignment, features and export have rules of their own: with the whole
     # section as a parameter, a change to them would gate every file again, to the same cells.
     CYTOF_POOLING = {
@@ -54,7 +47,7 @@ if "cytof" in MODALITIES:
             batches=list(SAMPLES.loc[samples_of("cytof"), "batch"]),
             settings=CYTOF_POOLING,
             seed=CFG["seed"],
-            code=code("common", "cohort/read", "cohort/rows", *CYTOF_CORE),
+            code=code("cytof_pool"),
         script:
             "../scripts/cytof_pool.py"
 
@@ -84,7 +77,7 @@ if "cytof" in MODALITIES:
             batch=lambda wildcards: SAMPLES.at[wildcards.sample, "batch"],
             settings=CYTOF_GATING,
             seed=CFG["seed"],
-            code=code("common", "cohort/read", "cohort/rows", *CYTOF_CORE),
+            code=code("cytof_cells"),
         script:
             "../scripts/cytof_cells.py"
 
@@ -118,14 +111,7 @@ if "cytof" in MODALITIES:
             batch=lambda wildcards: SAMPLES.at[wildcards.sample, "batch"],
             settings=CYTOF_GATING,
             seed=CFG["seed"],
-            code=code(
-                "common",
-                "cohort/read",
-                "cohort/rows",
-                "cytof/gate_figure",
-                "cytof/prepared_figures",
-                *CYTOF_CORE,
-            ),
+            code=code("cytof_gates_figure"),
         script:
             "../scripts/cytof_gates_figure.py"
 
@@ -150,7 +136,7 @@ if "cytof" in MODALITIES:
         params:
             samples=samples_of("cytof"),
             settings={"features": CFG["cytof"]["features"]},
-            code=code("common", "cytof/features", "cytof/h5ad", "cytof/tables"),
+            code=code("cytof_features"),
         script:
             "../scripts/cytof_features.py"
 
@@ -174,14 +160,6 @@ if "cytof" in MODALITIES:
             * int(1000 + 5 * input.size_mb),
             runtime=30,
         params:
-            code=code(
-                "common",
-                "cytof/export",
-                "cytof/fcs",
-                "cytof/fcs_data",
-                "cytof/fcs_text",
-                "cytof/fcs_write",
-                "cytof/h5ad",
-            ),
+            code=code("cytof_export"),
         script:
             "../scripts/cytof_export.py"

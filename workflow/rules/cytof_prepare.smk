@@ -26,9 +26,7 @@ if "bead_normalisation" in PREPARATION.steps:
                 runtime=30,
             params:
                 settings=CFG["cytof"]["bead_normalisation"],
-                code=code(
-                    "common", "cytof/prepared", "cytof/beads", "cytof/spillover/metals"
-                ),
+                code=code("cytof_normalise_beads"),
             script:
                 "../scripts/cytof_normalise_beads.py"
 
@@ -61,13 +59,7 @@ if "bead_normalisation" in PREPARATION.steps:
             runtime=30,
         params:
             settings=CFG["cytof"]["bead_normalisation"],
-            code=code(
-                "common",
-                "cytof/prepared",
-                "cytof/prepared_figures",
-                "cytof/beads",
-                "cytof/spillover/metals",
-            ),
+            code=code("cytof_normalise"),
         script:
             "../scripts/cytof_normalise.py"
 
@@ -103,13 +95,7 @@ if "debarcoding" in PREPARATION.steps:
             samples=lambda wildcards: PREPARATION.samples_in(wildcards.acquisition),
             settings=CFG["cytof"]["debarcoding"],
             seed=CFG["seed"],
-            code=code(
-                "common",
-                "cytof/prepared",
-                "cytof/prepared_figures",
-                "cytof/barcodes",
-                "cytof/spillover/metals",
-            ),
+            code=code("cytof_debarcode"),
         script:
             "../scripts/cytof_debarcode.py"
 
@@ -131,7 +117,7 @@ if "debarcoding" in PREPARATION.steps:
             * int(800 + 3 * input.size_mb),
             runtime=30,
         params:
-            code=code("common", "cytof/prepared", "cytof/barcodes"),
+            code=code("cytof_debarcode_split"),
         script:
             "../scripts/cytof_debarcode_split.py"
 
@@ -166,13 +152,7 @@ if "spillover" in PREPARATION.steps:
             runtime=30,
         params:
             settings=CFG["cytof"]["spillover"],
-            code=code(
-                "common",
-                "cytof/prepared",
-                "cytof/prepared_figures",
-                "cytof/barcodes",
-                "cytof/spillover",
-            ),
+            code=code("cytof_compensate_matrix"),
         script:
             "../scripts/cytof_compensate_matrix.py"
 
@@ -202,9 +182,7 @@ if "spillover" in PREPARATION.steps:
             * int(1000 + 5 * input.size_mb),
             runtime=30,
         params:
-            code=code(
-                "common", "cytof/prepared", "cytof/prepared_figures", "cytof/spillover"
-            ),
+            code=code("cytof_compensate"),
         script:
             "../scripts/cytof_compensate.py"
 
@@ -232,7 +210,7 @@ if PREPARATION.training:
             training=list(PREPARATION.training),
             settings=CFG["cytof"]["alignment"],
             seed=CFG["seed"],
-            code=code("common", "cytof/alignment", "cytof/h5ad"),
+            code=code("cytof_align_fit"),
         script:
             "../scripts/cytof_align_fit.py"
 
@@ -254,7 +232,7 @@ if PREPARATION.training:
             runtime=30,
         params:
             batch=lambda wildcards: SAMPLES.at[wildcards.sample, "batch"],
-            code=code("common", "cytof/alignment", "cytof/h5ad"),
+            code=code("cytof_align"),
         script:
             "../scripts/cytof_align.py"
 
@@ -287,8 +265,6 @@ if PREPARATION.training:
         params:
             samples=samples_of("cytof"),
             settings=CFG["cytof"]["alignment"],
-            code=code(
-                "common", "cytof/alignment", "cytof/prepared_figures", "cytof/h5ad"
-            ),
+            code=code("cytof_align_distances"),
         script:
             "../scripts/cytof_align_distances.py"

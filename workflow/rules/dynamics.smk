@@ -30,15 +30,7 @@ rule dynamics_abundance:
         modalities=MODALITIES,
         baseline_timepoint=CFG["dynamics"]["baseline_timepoint"],
         uncertainty=CFG["dynamics"]["uncertainty"],
-        code=code(
-            "common",
-            "dynamics/tables",
-            "dynamics/counts",
-            "dynamics/intervals",
-            "dynamics/abundance",
-            "dynamics/folds",
-            "dynamics/files",
-        ),
+        code=code("dynamics_abundance"),
     script:
         "../scripts/dynamics_abundance.py"
 
@@ -70,15 +62,7 @@ rule dynamics_kinetics:
         baseline_timepoint=CFG["dynamics"]["baseline_timepoint"],
         settings=CFG["dynamics"]["kinetics"],
         seed=CFG["seed"],
-        code=code(
-            "common",
-            "dynamics/tables",
-            "dynamics/folds",
-            "dynamics/kinetics",
-            "dynamics/kinetics_fit",
-            "dynamics/kinetics_model",
-            "dynamics/files",
-        ),
+        code=code("dynamics_kinetics"),
     script:
         "../scripts/dynamics_kinetics.py"
 
@@ -113,22 +97,7 @@ rule dynamics_tests:
         reference_arm=CFG["dynamics"]["state"]["reference_arm"],
         min_patients=CFG["dynamics"]["state"]["min_patients"],
         seed=CFG["seed"],
-        code=code(
-            "common",
-            "dynamics/tables",
-            "dynamics/abundance_tests",
-            "dynamics/compositional",
-            "dynamics/contrast_rows",
-            "dynamics/design",
-            "dynamics/mixed",
-            "dynamics/paired",
-            "dynamics/power",
-            "dynamics/spatial_fdr",
-            "dynamics/state_contrasts",
-            "dynamics/state_mixed",
-            "dynamics/state_tests",
-            "dynamics/files",
-        ),
+        code=code("dynamics_tests"),
     script:
         "../scripts/dynamics_tests.py"
 
@@ -156,6 +125,6 @@ rule dynamics_diversity:
     params:
         settings=CFG["dynamics"]["diversity"],
         seed=CFG["seed"],
-        code=code("common", "dynamics/tables", "dynamics/diversity", "dynamics/files"),
+        code=code("dynamics_diversity"),
     script:
         "../scripts/dynamics_diversity.py"

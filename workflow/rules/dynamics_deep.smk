@@ -38,16 +38,7 @@ rule dynamics_state:
         modalities=MODALITIES,
         settings=STATE,
         seed=CFG["seed"],
-        code=code(
-            "common",
-            "dynamics/tables",
-            "dynamics/spatial_fdr",
-            "dynamics/state",
-            "dynamics/state_contrasts",
-            "dynamics/state_mixed",
-            "dynamics/state_tests",
-            "dynamics/state_write",
-        ),
+        code=code("dynamics_state"),
     script:
         "../scripts/dynamics_state.py"
 
@@ -86,18 +77,7 @@ rule dynamics_repertoire:
     params:
         settings=CFG["dynamics"]["repertoire"],
         seed=CFG["seed"],
-        code=code(
-            "common",
-            "populations/load",
-            "dynamics/tables",
-            "dynamics/tables_deep",
-            "dynamics/spatial_fdr",
-            "dynamics/repertoire",
-            "dynamics/repertoire_diversity",
-            "dynamics/repertoire_distance",
-            "dynamics/repertoire_tests",
-            "dynamics/repertoire_write",
-        ),
+        code=code("dynamics_repertoire"),
     script:
         "../scripts/dynamics_repertoire.py"
 
@@ -130,13 +110,7 @@ rule dynamics_agreement:
         modalities=MODALITIES,
         settings=CFG["dynamics"]["agreement"],
         seed=CFG["seed"],
-        code=code(
-            "common",
-            "dynamics/tables",
-            "dynamics/tables_deep",
-            "dynamics/agreement",
-            "dynamics/agreement_write",
-        ),
+        code=code("dynamics_agreement"),
     script:
         "../scripts/dynamics_agreement.py"
 
@@ -171,18 +145,7 @@ rule dynamics_neighbourhoods:
         settings=CFG["dynamics"]["neighbourhoods"],
         state=STATE,
         seed=CFG["seed"],
-        code=code(
-            "common",
-            "dynamics/tables",
-            "dynamics/tables_deep",
-            "dynamics/spatial_fdr",
-            "dynamics/state_contrasts",
-            "dynamics/state_tests",
-            "dynamics/neighbourhoods",
-            "dynamics/neighbourhoods_glm",
-            "dynamics/neighbourhoods_abundance",
-            "dynamics/neighbourhoods_write",
-        ),
+        code=code("dynamics_neighbourhoods"),
     script:
         "../scripts/dynamics_neighbourhoods.py"
 
@@ -220,23 +183,7 @@ rule dynamics_expression:
         settings=CFG["dynamics"]["expression"],
         state=STATE,
         seed=CFG["seed"],
-        code=code(
-            "common",
-            "dynamics/tables",
-            "dynamics/tables_deep",
-            "dynamics/spatial_fdr",
-            "dynamics/state",
-            "dynamics/state_contrasts",
-            "dynamics/state_mixed",
-            "dynamics/state_tests",
-            "dynamics/neighbourhoods_abundance",
-            "dynamics/neighbourhoods_glm",
-            "dynamics/signatures",
-            "populations/pseudobulk",
-            "populations/load",
-            "dynamics/pseudobulk",
-            "dynamics/pseudobulk_write",
-        ),
+        code=code("dynamics_expression"),
     script:
         "../scripts/dynamics_expression.py"
 
@@ -282,19 +229,6 @@ rule dynamics_links:
         modalities=MODALITIES,
         settings=CFG["dynamics"]["links"],
         seed=CFG["seed"],
-        code=code(
-            "common",
-            "graph",
-            "dynamics/tables",
-            "dynamics/tables_deep",
-            "dynamics/transport",
-            "dynamics/links",
-            "dynamics/links_course",
-            "dynamics/links_ancestry",
-            "dynamics/links_clusters",
-            "dynamics/links_mixing",
-            "dynamics/links_tables",
-            "dynamics/links_write",
-        ),
+        code=code("dynamics_links"),
     script:
         "../scripts/dynamics_links.py"

@@ -18,7 +18,7 @@ rule graph_neighbors:
     params:
         settings=GRAPH_SETTINGS,
         seed=CFG["seed"],
-        code=code("common", "graph"),
+        code=code("graph_neighbors"),
     script:
         "../scripts/graph_neighbors.py"
 
@@ -44,7 +44,7 @@ rule graph_cluster:
     params:
         settings=GRAPH_SETTINGS,
         seed=CFG["seed"],
-        code=code("common", "graph"),
+        code=code("graph_cluster"),
     script:
         "../scripts/graph_cluster.py"
 
@@ -70,7 +70,7 @@ rule graph_umap:
     params:
         settings=GRAPH_SETTINGS,
         seed=CFG["seed"],
-        code=code("common", "graph"),
+        code=code("graph_umap"),
     script:
         "../scripts/graph_umap.py"
 
@@ -100,7 +100,7 @@ if PER_SAMPLE:
             * (10 + int(input.size_mb / 200)),
         params:
             seed=CFG["seed"],
-            code=code("common", "graph"),
+            code=code("graph_transfer"),
         script:
             "../scripts/graph_transfer.py"
 
@@ -133,7 +133,7 @@ if PER_SAMPLE:
             runtime=lambda wildcards, input, attempt: attempt
             * (10 + int(input.size_mb / 100)),
         params:
-            code=code("common", "graph"),
+            code=code("graph_gather"),
         script:
             "../scripts/graph_gather.py"
 
@@ -159,6 +159,6 @@ rule graph_figure:
         mem_mb=500,
         runtime=10,
     params:
-        code=code("common", "graph/figure"),
+        code=code("graph_figure"),
     script:
         "../scripts/graph_figure.py"

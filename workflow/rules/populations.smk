@@ -24,7 +24,7 @@ rule populations_name:
         runtime=30,
     params:
         settings=population_settings,
-        code=code("common", "populations"),
+        code=code("populations_name"),
     script:
         "../scripts/populations_name.py"
 
@@ -48,7 +48,7 @@ rule populations_state:
         runtime=30,
     params:
         features=state_features,
-        code=code("common", "populations"),
+        code=code("populations_state"),
     script:
         "../scripts/populations_state.py"
 
@@ -70,6 +70,6 @@ rule populations_pseudobulk:
         mem_mb=lambda wildcards, attempt: attempt * 3000,
         runtime=30,
     params:
-        code=code("common", "populations"),
+        code=code("populations_pseudobulk"),
     script:
         "../scripts/populations_pseudobulk.py"

@@ -21,7 +21,7 @@ rule report_site:
         runtime=30,
     params:
         config=CFG,
-        code=code("common", "report", "cytof/preparation", "dynamics/folds"),
+        code=code("report_site"),
         template=file_digest("workflow/cimlnk/report/templates/page.html"),
     script:
         "../scripts/report_site.py"

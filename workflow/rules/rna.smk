@@ -19,7 +19,7 @@ rule rna_cells:
     params:
         settings=CFG["rna"],
         seed=CFG["seed"],
-        code=code("common", "rna"),
+        code=code("rna_cells"),
     script:
         "../scripts/rna_cells.py"
 
@@ -49,6 +49,6 @@ rule rna_features:
     params:
         settings=CFG["rna"],
         seed=CFG["seed"],
-        code=code("common", "cohort/design", "cohort/words", "rna"),
+        code=code("rna_features"),
     script:
         "../scripts/rna_features.py"

@@ -6,21 +6,6 @@ if CFG["simulate"] is not None:
     ]
     FOLDER_SAMPLES = [s for s in samples_of("rna") if s not in H5_SAMPLES]
 
-    # What decides a file's bytes; editing the scores must not write every file again.
-    DESIGN = [
-        f"simulate/{module}"
-        for module in (
-            "composition",
-            "design",
-            "kinetics",
-            "proteins",
-            "repertoire",
-            "tables",
-        )
-    ]
-    CYTOF_WRITERS = ["simulate/cytof", "simulate/fcs"]
-    RNA_WRITERS = ["simulate/genes", "simulate/rna", "simulate/tenx"]
-
     rule simulate_cytof:
         output:
             fcs=f"{RAW}/cytof/{{sample}}.fcs",
@@ -39,7 +24,7 @@ if CFG["simulate"] is not None:
             runtime=15,
         params:
             settings=CFG["simulate"],
-            code=code("common", *DESIGN, *CYTOF_WRITERS),
+            code=code("simulate_cytof"),
         script:
             "../scripts/simulate_cytof.py"
 
@@ -61,7 +46,7 @@ if CFG["simulate"] is not None:
             runtime=15,
         params:
             settings=CFG["simulate"],
-            code=code("common", *DESIGN, *RNA_WRITERS),
+            code=code("simulate_rna"),
         script:
             "../scripts/simulate_rna.py"
 
@@ -102,9 +87,7 @@ if CFG["simulate"] is not None:
         params:
             settings=CFG["simulate"],
             cohort=CFG["cohort"]["id"],
-            code=code(
-                "common", *DESIGN, *RNA_WRITERS, "simulate/sheets", "simulate/truth"
-            ),
+            code=code("simulate_truth"),
         script:
             "../scripts/simulate_truth.py"
 
@@ -131,8 +114,6 @@ if CFG["simulate"] is not None:
             runtime=15,
         params:
             modalities=MODALITIES,
-            code=code(
-                "common", "simulate/recovery", "simulate/scores", "simulate/tables"
-            ),
+            code=code("simulate_recovery"),
         script:
             "../scripts/simulate_recovery.py"
