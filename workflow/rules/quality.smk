@@ -35,6 +35,6 @@ rule quality_warnings:
         runtime=20,
     params:
         baseline=CFG["dynamics"]["baseline_timepoint"],
-        code=code("common", "front/collect", "front/tables", "front/warnings"),
+        code=code("quality_warnings"),
     script:
         "../scripts/quality_warnings.py"
