@@ -22,6 +22,7 @@ STAGES = [
     "populations",
     "dynamics",
     "claims",
+    "export",
     "report",
     "front",
 ]

@@ -268,8 +268,31 @@ def report_tables(wildcards):
     return files
 
 
+def workbook_tables(wildcards):
+    """The small tables that the workbook shows."""
+    files = [
+        out(f"cohort/{name}.parquet") for name in ("samples", "counts", "patients")
+    ]
+    files += [
+        out(f"dynamics/{name}.parquet")
+        for name in ("abundance", "folds", "kinetics", "tests")
+    ]
+    if CFG["export"]["pharmacology"]:
+        files += [out(f"export/{name}.parquet") for name in ("exposure", "outcomes")]
+    return [*files, out("claims/claims.parquet")]
+
+
 def exports(wildcards):
-    """FCS files with populations and map as channels, where the config asks for them."""
-    if not CFG["cytof"]["export_fcs"]:
-        return []
-    return [out(f"cytof/export/{sample}.fcs") for sample in samples_of("cytof")]
+    """What the config asks for in the formats of other programs."""
+    wanted = CFG["export"]
+    files = []
+    if wanted["h5ad"]:
+        files += [out(f"export/{m}.h5ad") for m in MODALITIES]
+        files.append(out("export/cohort.h5mu"))
+    if wanted["workbook"]:
+        files.append(out("export/cohort.xlsx"))
+    if wanted["pharmacology"]:
+        files += [out("export/exposure.parquet"), out("export/nonmem.csv")]
+    if CFG["cytof"]["export_fcs"] and "cytof" in MODALITIES:
+        files.append(out("export/workspace.wsp"))
+    return files

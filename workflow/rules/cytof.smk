@@ -139,27 +139,3 @@ if "cytof" in MODALITIES:
             code=code("cytof_features"),
         script:
             "../scripts/cytof_features.py"
-
-    rule cytof_export:
-        input:
-            fcs=prepared_path,
-            cells=out("cytof/samples/{sample}.h5ad"),
-            populations=out("cytof/populations.parquet"),
-            umap=out("cytof/umap.parquet"),
-        output:
-            fcs=out("cytof/export/{sample}.fcs"),
-        log:
-            out("logs/cytof_export/{sample}.log"),
-        benchmark:
-            out("benchmarks/cytof_export/{sample}.tsv")
-        conda:
-            ENVIRONMENT
-        threads: 1
-        resources:
-            mem_mb=lambda wildcards, input, attempt: attempt
-            * int(1000 + 5 * input.size_mb),
-            runtime=30,
-        params:
-            code=code("cytof_export"),
-        script:
-            "../scripts/cytof_export.py"

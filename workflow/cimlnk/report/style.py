@@ -3,67 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
-from cimlnk.common.vocabulary import NK, UNASSIGNED
+from cimlnk.common.palette import ARMS, OTHERS, POPULATIONS, colours, distinct, label, order
 
-# Okabe & Ito's palette where it reaches, so that colour-blind readers tell the subsets apart; grey means unassigned.
-POPULATIONS = {
-    "CD56bright": "#0072B2",
-    "CD56dim": "#5B6B8C",
-    "CD56dim_NKG2A": "#56B4E9",
-    "CD56dim_KIR": "#009E73",
-    "CD56dim_CD57": "#7A5C3E",
-    "adaptive": "#CC79A7",
-    "CIML_activated": "#D55E00",
-    "proliferating": "#E6B400",
-    "memory_like": "#8B2FC9",
-    "unassigned": "#B8B8B8",
-    "NK": "#222222",
-}
-LABELS = {
-    "CD56dim": "CD56dim, not typed further",
-    "CD56dim_NKG2A": "CD56dim NKG2A+",
-    "CD56dim_KIR": "CD56dim KIR+",
-    "CD56dim_CD57": "CD56dim CD57+",
-    "CIML_activated": "activated CIML",
-    "memory_like": "memory-like",
-    "NK": "all NK",
-}
-ARMS = {
-    "CIML": "#8B2FC9",
-    "IL2_only": "#0072B2",
-    "nonpersister": "#D55E00",
-    "no_cytokine": "#E6B400",
-    "healthy": "#009E73",
-}
-OTHERS = ["#4C78A8", "#F58518", "#54A24B", "#E45756", "#72B7B2", "#B279A2", "#9D755D", "#79706E", "#EECA3B", "#FF9DA6"]
+__all__ = [
+    "ARMS", "OTHERS", "POPULATIONS", "by_number", "colours", "distinct", "label", "label_lowest", "order", "pyplot",
+    "save", "symlog_days",
+]  # fmt: skip
 
 LANDMARKS = (0, 7, 28, 100, 60, 14, 3, 180)  # days a reader looks for first
-
-
-def label(population: str) -> str:
-    """Name of a population as it is read, not as it is stored."""
-    return LABELS.get(population, population)
-
-
-def colours(names: Iterable[str], known: dict[str, str] | None = None) -> dict[str, str]:
-    """A colour for each name: the fixed one where there is one, else the next of a short list."""
-    known = {**POPULATIONS, **ARMS} if known is None else known
-    result, free = {}, iter(OTHERS * 20)
-    for name in names:
-        result[name] = known[name] if name in known else next(free)
-    return result
-
-
-def order(populations: Iterable[str]) -> list[str]:
-    """Populations in their fixed order, unknown ones by name behind them, unassigned last."""
-    present = set(populations)
-    fixed = [p for p in POPULATIONS if p in present and p not in (UNASSIGNED, NK)]
-    rest = sorted(present - set(POPULATIONS))
-    return fixed + rest + ([UNASSIGNED] if UNASSIGNED in present else [])
 
 
 def by_number(name: str) -> tuple[tuple[int, str | int], ...]:

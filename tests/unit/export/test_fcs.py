@@ -10,9 +10,9 @@ import pandas as pd
 import pytest
 
 from cimlnk.cytof.cells import leave_out, make_cells
-from cimlnk.cytof.export import ADDED, export_fcs
 from cimlnk.cytof.fcs import read_events, read_header
 from cimlnk.cytof.gate_figure import draw_gates, draw_left_out
+from cimlnk.export.fcs import ADDED, export_fcs
 
 SAMPLE = "P1_D28_cytof"
 

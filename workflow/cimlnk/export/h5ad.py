@@ -1,0 +1,281 @@
+"""All cells of a modality as one AnnData file, written sample by sample so that memory never holds two matrices."""
+
+from __future__ import annotations
+
+import json
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cimlnk.common.tables import read_table
+from cimlnk.populations.load import cell_names, feature_names
+
+from .cells import cell_table, colour_entries
+from .cellxgene import Fields, annotate
+from .genes import ensembl_ids
+
+log = logging.getLogger(__name__)
+ROWS = 65_536  # rows of a piece where a matrix is copied
+COUNTS_PIECE = 1 << 20  # values of a chunk of a sparse matrix
+INT32 = 2**31
+LAYER = {"cytof": "raw", "rna": "counts"}
+PACKED = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
+
+
+def export_h5ad(
+    *,
+    modality: str,
+    samples: Sequence[str | Path],
+    cells: str | Path,
+    populations: str | Path,
+    umap: str | Path,
+    features: str | Path,
+    feature_report: str | Path,
+    graph: str | Path,
+    sheet: str | Path,
+    patients: str | Path | None,
+    cellxgene: Mapping[str, Any] | None,
+    title: str,
+    output: str | Path,
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write ``export/{modality}.h5ad``.
+
+    Written are: ``X`` on the analysis scale (arcsinh, or log1p of counts per 10,000 as CSR) and the measured values in
+    ``layers["raw"]`` (cytof) or ``layers["counts"]`` (rna), float32; ``obs`` from :func:`cell_table`;
+    ``obsm["X_umap"]`` and ``obsm["X_features"]`` (what the graph was built on); ``obsp["connectivities"]`` and
+    ``obsp["distances"]`` with ``uns["neighbors"]``; ``var["gene_ids"]`` (rna) or channel, role and cofactor (cytof);
+    ``uns["<column>_colors"]``; ``uns["cimlnk"]`` (JSON provenance). The file is the same to the byte in every run.
+
+    Parameters
+    ----------
+    modality
+        ``cytof`` or ``rna``.
+    samples
+        Per-sample h5ad files. A marker or gene that some of them lack is left out, and named in ``uns["cimlnk"]``.
+    cells, populations, umap, features, feature_report, graph
+        The modality's results; rows of `features` follow `cells`.
+    sheet, patients
+        SAMPLES, whose inputs are asked for Ensembl ids; PATIENTS (used for the fields of CELLxGENE) or None.
+    cellxgene
+        Ontology fields from the config, or None.
+    title
+        Of the cohort.
+    output
+        The file written.
+    provenance
+        Of the rule.
+    """
+    import h5py
+    from anndata.io import write_elem
+
+    obs = cell_table(cells=cells, populations=populations, samples=sheet)
+    shared, missing = shared_features(samples)
+    var = _var(modality, samples, shared, sheet)
+    fields = Fields.of(cellxgene, sheet, patients) if cellxgene and modality == "rna" else None
+    if fields is not None:
+        obs, var = annotate(obs, var, fields)
+    Path(output).parent.mkdir(parents=True, exist_ok=True)
+    with h5py.File(output, "w") as f:
+        mark(f, "anndata", "0.1.0")
+        for name in ("layers", "obsm", "obsp", "varm", "varp", "uns"):
+            mark(f.create_group(name), "dict", "0.1.0")
+        write_elem(f, "obs", obs)
+        write_elem(f, "var", var)
+        place = pd.Series(np.arange(len(obs)), index=obs.index)
+        write = _write_sparse if modality == "rna" else _write_dense
+        write(f, "X", samples, "X", shared, place)
+        write(f, f"layers/{LAYER[modality]}", samples, f"layers/{LAYER[modality]}", shared, place)
+        if fields is not None:  # the validator looks for counts in raw: the same bytes under a second name
+            raw_group = f.create_group("raw")
+            mark(raw_group, "raw", "0.1.0")
+            raw_group["X"] = f["layers/counts"]
+            write_elem(raw_group, "var", var.drop(columns="feature_is_filtered"))
+            mark(raw_group.create_group("varm"), "dict", "0.1.0")
+        _umap(f["obsm"], umap, place)
+        _copy_rows(f["obsm"], "X_features", features)
+        k = _graph(f["obsp"], graph, len(obs))
+        uns: dict[str, Any] = dict(colour_entries(obs))
+        if k:
+            uns["neighbors"] = {
+                "connectivities_key": "connectivities", "distances_key": "distances",
+                "params": {"n_neighbors": k, "method": "cimlnk", "use_rep": "X_features"},
+            }  # fmt: skip
+        names = json.loads(Path(feature_report).read_text(encoding="utf-8"))
+        record = {"provenance": provenance, "features": names, "not_in_every_sample": missing}
+        uns["cimlnk"] = json.dumps(record, sort_keys=True)
+        uns["title"] = title
+        if fields is not None:
+            uns["organism_ontology_term_id"] = fields.values["organism"]
+        for name, value in sorted(uns.items()):
+            write_elem(f["uns"], name, value)
+    log.info("%s: %d cells, %d features", output, len(obs), len(shared))
+
+
+def shared_features(samples: Sequence[str | Path]) -> tuple[list[str], list[str]]:
+    """Features that every sample with cells has, in the order of the first; and those that only some have."""
+    shared: list[str] | None = None
+    union: dict[str, None] = {}
+    for path in samples:
+        if not len(cell_names(path)):
+            continue
+        names = [str(n) for n in feature_names(path)]
+        union |= dict.fromkeys(names)
+        present = set(names)
+        shared = names if shared is None else [n for n in shared if n in present]
+    kept = set(shared or [])
+    return shared or [], sorted(n for n in union if n not in kept)
+
+
+def mark(node: Any, kind: str, version: str) -> None:
+    """Say in AnnData's way what a group or data set is."""
+    node.attrs["encoding-type"] = kind
+    node.attrs["encoding-version"] = version
+
+
+def _var(modality: str, samples: Sequence[str | Path], shared: list[str], sheet: str | Path) -> pd.DataFrame:
+    index = pd.Index(shared, dtype=object)
+    if modality == "rna":
+        places = read_table(sheet).set_index("sample")["path"]
+        used = [places[Path(p).stem] for p in samples if len(cell_names(p))]
+        ids = ensembl_ids([p for p in used if Path(p).exists()], shared)
+        return pd.DataFrame({"gene_ids": pd.Categorical(ids)}, index=index)
+    from cimlnk.cytof.h5ad import read_names
+
+    for path in samples:
+        if len(cell_names(path)):
+            return read_names(path)[1].reindex(index)
+    return pd.DataFrame(index=index)
+
+
+def _rows(path: str | Path, place: pd.Series) -> NDArray[np.int64]:
+    """Rows of the whole table that a sample's cells take: together, and in the file's order."""
+    rows = place.reindex(cell_names(path)).to_numpy(dtype=float)
+    if np.isnan(rows).any() or (len(rows) and (np.diff(rows) != 1).any()):
+        raise ValueError(f"{path}: its cells do not lie together, in order, in the cell table")
+    return rows.astype(np.int64)
+
+
+def _write_dense(
+    f: Any, name: str, samples: Sequence[str | Path], node: str, shared: list[str], place: pd.Series
+) -> None:
+    import h5py
+
+    n, d = len(place), len(shared)
+    chunks = (min(max(n, 1), 8192), max(d, 1))
+    data = f.create_dataset(name, shape=(n, d), dtype="f4", **({"chunks": chunks, **PACKED} if n and d else {}))
+    mark(data, "array", "0.2.0")
+    for path in samples:
+        rows = _rows(path, place)
+        if not len(rows):
+            continue
+        columns = pd.Index(feature_names(path)).get_indexer(shared)
+        with h5py.File(path, "r") as source:
+            for a in range(0, len(rows), ROWS):
+                block = source[node][a : a + ROWS].astype(np.float32, copy=False)
+                data[rows[0] + a : rows[0] + a + len(block)] = block[:, columns]
+
+
+def _write_sparse(
+    f: Any, name: str, samples: Sequence[str | Path], node: str, shared: list[str], place: pd.Series
+) -> None:
+    """One CSR of all samples, appended piece by piece; the row pointers are kept, the values never."""
+    import h5py
+    import scipy.sparse as sp
+
+    group = f.create_group(name)
+    mark(group, "csr_matrix", "0.1.0")
+    group.attrs["shape"] = np.array([len(place), len(shared)], dtype=np.int64)
+    open_end = {"shape": (0,), "maxshape": (None,), "chunks": (COUNTS_PIECE // 4,)}
+    data = group.create_dataset("data", dtype="f4", **open_end, **PACKED)
+    wide = sum(_values(p, node) for p in samples) >= INT32
+    indices = group.create_dataset("indices", dtype="i8" if wide else "i4", **open_end, **PACKED)
+    lengths = np.zeros(len(place), np.int64)
+    at = 0
+    for path in sorted(samples, key=lambda p: (r := _rows(p, place)).size and r[0]):
+        rows = _rows(path, place)
+        if not len(rows):
+            continue
+        names = pd.Index(feature_names(path))
+        whole = list(names) == shared
+        with h5py.File(path, "r") as source:
+            part = source[node]
+            pointers = part["indptr"][:].astype(np.int64)
+            for a in range(0, len(rows), ROWS):
+                b = min(a + ROWS, len(rows))
+                low, high = int(pointers[a]), int(pointers[b])
+                block = sp.csr_matrix(
+                    (
+                        part["data"][low:high].astype(np.float32),
+                        part["indices"][low:high].astype(np.int32),
+                        pointers[a : b + 1] - low,
+                    ),
+                    shape=(b - a, len(names)),
+                )
+                if not whole:
+                    block = sp.csr_matrix(block[:, names.get_indexer(shared)])
+                block.sort_indices()
+                for target, values in ((data, block.data), (indices, block.indices)):
+                    target.resize(at + block.nnz, axis=0)
+                    target[at:] = values
+                at += block.nnz
+                lengths[rows[a:b]] = np.diff(block.indptr)
+    _pointers(group, lengths)
+
+
+def _values(path: str | Path, node: str) -> int:
+    import h5py
+
+    with h5py.File(path, "r") as f:
+        return int(f[node]["data"].shape[0]) if "data" in f[node] else 0
+
+
+def _umap(group: Any, umap: str | Path, place: pd.Series) -> None:
+    table = pd.read_parquet(umap, columns=["cell", "umap1", "umap2"])
+    values = table[["umap1", "umap2"]].to_numpy(np.float32)
+    if len(table) != len(place) or not (table["cell"].to_numpy() == place.index.to_numpy()).all():
+        found = pd.Index(table["cell"]).get_indexer(place.index)
+        values = np.where(found[:, None] >= 0, values[found], np.float32(np.nan))
+    mark(group.create_dataset("X_umap", data=values), "array", "0.2.0")
+
+
+def _copy_rows(group: Any, name: str, file: str | Path) -> None:
+    matrix = np.load(file, mmap_mode="r")
+    data = group.create_dataset(name, shape=matrix.shape, dtype="f4")
+    mark(data, "array", "0.2.0")
+    for a in range(0, len(matrix), ROWS):
+        data[a : a + ROWS] = np.load(file, mmap_mode="r")[a : a + ROWS]
+
+
+def _graph(group: Any, graph: str | Path, n: int) -> int:
+    """Weights and distances of the neighbour graph; of a sketch only its cells have entries. Returns k."""
+    with np.load(graph) as z:
+        rows, indices = z["rows"], z["indices"]
+        k = indices.shape[1]
+        lengths = np.zeros(n, np.int64)
+        lengths[rows] = k
+        _csr(group, "distances", z["distances"].ravel(), rows[indices].ravel(), lengths, n)
+        del indices
+        lengths[rows] = np.diff(z["indptr"])
+        _csr(group, "connectivities", z["data"], rows[z["csr_indices"]], lengths, n)
+    return k
+
+
+def _csr(parent: Any, name: str, data: NDArray[Any], indices: NDArray[Any], lengths: NDArray[np.int64], n: int) -> None:
+    group = parent.create_group(name)
+    mark(group, "csr_matrix", "0.1.0")
+    group.attrs["shape"] = np.array([n, n], dtype=np.int64)
+    group.create_dataset("data", data=data.astype(np.float32, copy=False))
+    group.create_dataset("indices", data=indices.astype(np.int32 if len(data) < INT32 else np.int64))
+    _pointers(group, lengths)
+
+
+def _pointers(group: Any, lengths: NDArray[np.int64]) -> None:
+    """Row pointers of the type of the indices: SciPy wants one type for both."""
+    pointers = np.concatenate([[0], np.cumsum(lengths)])
+    group.create_dataset("indptr", data=pointers.astype(group["indices"].dtype))
