@@ -29,7 +29,7 @@ def build(folder: Path, n: int, channels: int) -> None:
     """A file of `n` events: beads, debris, doublets, dead cells, T, B, NK cells and monocytes, and dim markers."""
     import numpy as np
 
-    from cimlnk.cytof.fcs_write import write_fcs
+    from cimlnk.cytof.fcs.write import write_fcs
 
     rng = np.random.default_rng(0)
     kind = rng.choice(8, n, p=[0.02, 0.04, 0.05, 0.06, 0.5, 0.1, 0.13, 0.1])
@@ -95,7 +95,7 @@ def measure(what: str, folder: Path) -> dict[str, float]:
             took = time.perf_counter() - wall, time.process_time() - cpu
         return {"wall_s": took[0], "cpu_s": took[1], "peak_bytes": peak.high - peak.start}
     from cimlnk.cytof.cells import gate_sample, read_sample
-    from cimlnk.cytof.fcs import read_events
+    from cimlnk.cytof.fcs.header import read_events
 
     qc = {"enabled": True, "bins": 200, "events_per_bin": 100, "tolerance": 6, "minimum_score": 0}
     settings = {"input_scale": "raw", "nk_identity": "CD56", "minimum_events": 300, "bootstraps": 50}

@@ -11,7 +11,7 @@ import pytest
 from cimlnk.common.errors import UserError
 from cimlnk.cytof.alignment.distance import sample_distances, summarise_distances
 from cimlnk.cytof.alignment.model import fit_alignment
-from cimlnk.cytof.prepared import read_acquisition
+from cimlnk.cytof.prepare import read_acquisition
 
 DATA = Path(os.environ.get("CIMLNK_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 BATCHES = DATA / "cytof_batch_cytonorm"

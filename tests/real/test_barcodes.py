@@ -11,8 +11,8 @@ import pytest
 from cimlnk.common.tables import read_table
 from cimlnk.cytof.barcodes import debarcode, read_key
 from cimlnk.cytof.barcodes.files import YIELDS, debarcode_file, split_file
-from cimlnk.cytof.fcs import read_header
-from cimlnk.cytof.prepared import columns_of_masses, read_acquisition
+from cimlnk.cytof.fcs.header import read_header
+from cimlnk.cytof.prepare import columns_of_masses, read_acquisition
 
 DATA = Path(os.environ.get("CIMLNK_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 PLEX = DATA / "cytof_debarcode_20plex"

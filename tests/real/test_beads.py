@@ -10,8 +10,8 @@ import pytest
 
 from cimlnk.cytof.beads import normalise_beads, running_median
 from cimlnk.cytof.beads.files import normalise_file
-from cimlnk.cytof.fcs import read_header
-from cimlnk.cytof.prepared import read_acquisition
+from cimlnk.cytof.fcs.header import read_header
+from cimlnk.cytof.prepare import read_acquisition
 
 DATA = Path(os.environ.get("CIMLNK_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 RUNS, PANEL = DATA / "cytof_beadnorm_catalyst", DATA / "cytof_mdipa_raw_beads"

@@ -12,7 +12,7 @@ from cimlnk.cohort.config import resolve
 from cimlnk.cohort.files import check_files
 from cimlnk.cohort.read import read_sheet
 from cimlnk.cohort.sheets import load_cohort
-from cimlnk.cytof.fcs import read_header
+from cimlnk.cytof.fcs.header import read_header
 from cimlnk.cytof.panel import match_panel
 
 ROOT = Path(__file__).parents[2]

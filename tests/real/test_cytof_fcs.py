@@ -12,7 +12,7 @@ import numpy as np
 import pytest
 
 from cimlnk.common.errors import UserError
-from cimlnk.cytof.fcs import read_events, read_header
+from cimlnk.cytof.fcs.header import read_events, read_header
 
 DATA = Path(os.environ.get("CIMLNK_TEST_DATA", Path(__file__).parents[3] / "shared" / "data"))
 ODD = DATA / "fcs_odd_given"

@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cimlnk.cytof.fcs import read_events, read_header
+from cimlnk.cytof.fcs.header import read_events, read_header
 from cimlnk.dynamics.state import state_tests
 from cimlnk.populations.state import summarise
 

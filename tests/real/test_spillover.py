@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cimlnk.cytof.prepared import columns_of_masses, read_acquisition
+from cimlnk.cytof.prepare import columns_of_masses, read_acquisition
 from cimlnk.cytof.spillover.compensate import compensate
 from cimlnk.cytof.spillover.files import compensate_file, make_matrix
 from cimlnk.cytof.spillover.matrix import plausible_mask, read_matrix

@@ -61,7 +61,7 @@ def one_message(run: Callable[[], object], file: str, where: str, words: str) ->
 
 
 def events_of(path: Path):
-    from cimlnk.cytof.fcs import read_events, read_header
+    from cimlnk.cytof.fcs.header import read_events, read_header
 
     header = read_header(path)
     return read_events(header), list(header.channels), list(header.markers)
@@ -69,7 +69,7 @@ def events_of(path: Path):
 
 def rewrite(path: Path, change: Callable) -> None:
     """Put `change(events, channels, markers)` in the place of an FCS file."""
-    from cimlnk.cytof.fcs_write import write_fcs
+    from cimlnk.cytof.fcs.write import write_fcs
 
     write_fcs(path, *change(*events_of(path)))
 

@@ -9,7 +9,7 @@ import pandas as pd
 import pytest
 
 from cimlnk.cytof.cells import gate_sample, read_sample, summarise
-from cimlnk.cytof.pool import make_pool
+from cimlnk.cytof.gating.pool import make_pool
 
 ROOT = Path(__file__).parents[2]
 PANEL, GATES = ROOT / "resources/panels/synthetic.tsv", ROOT / "resources/gates/nk.yaml"

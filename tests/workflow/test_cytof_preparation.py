@@ -11,8 +11,8 @@ import pytest
 import yaml
 
 from checkout import copy_checkout, snakemake
-from cimlnk.cytof.fcs import read_events, read_header
-from cimlnk.cytof.fcs_write import write_fcs
+from cimlnk.cytof.fcs.header import read_events, read_header
+from cimlnk.cytof.fcs.write import write_fcs
 from cimlnk.cytof.h5ad import read_record
 from lab import CYTOF, make_lab
 

@@ -7,8 +7,9 @@ import sys
 from collections.abc import Callable, Sequence
 
 import cimlnk
-from cimlnk.common.errors import Problems, UserError
-from cimlnk.common.home import HOME
+
+from .common.errors import Problems, UserError
+from .common.home import HOME
 
 # verb -> module, its function of the remaining words (returning an exit code), what it does
 VERBS: dict[str, tuple[str, str, str]] = {
@@ -29,7 +30,7 @@ def run(arguments: Sequence[str]) -> int:
     """
     import subprocess
 
-    from cimlnk.cohort.command_line import check_config_files
+    from .cohort.command_line import check_config_files
 
     check_config_files(arguments)
     words = list(arguments)

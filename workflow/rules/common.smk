@@ -20,7 +20,7 @@ from cimlnk.cohort.sheets import load_cohort
 from cimlnk.common.errors import UserError
 from cimlnk.common.imports import code_hash
 from cimlnk.common.home import locate
-from cimlnk.cytof.preparation import plan_preparation
+from cimlnk.cytof.plan import plan_preparation
 from cimlnk.rna.folder import input_files
 
 try:

@@ -1,6 +1,6 @@
 from cimlnk.cohort.save import save_cohort
 from cimlnk.common.job import job
-from cimlnk.cytof.fcs import read_header
+from cimlnk.cytof.fcs.header import read_header
 from cimlnk.cytof.panel import match_panel
 
 with job(snakemake) as record:

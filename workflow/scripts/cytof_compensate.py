@@ -1,5 +1,5 @@
 from cimlnk.common.job import job
-from cimlnk.cytof.prepared import leave_out
+from cimlnk.cytof.prepare import leave_out
 from cimlnk.cytof.spillover.files import compensate_file
 
 results = {"record": snakemake.output.record, "figure": snakemake.output.figure}

@@ -1,5 +1,5 @@
 from cimlnk.common.job import job
-from cimlnk.cytof.gate_figure import draw_gates, draw_left_out
+from cimlnk.cytof.gating.figure import draw_gates, draw_left_out
 
 with job(snakemake, leave_out=lambda error: draw_left_out(snakemake.output.figure, str(error))):
     draw_gates(

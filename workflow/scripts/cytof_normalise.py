@@ -1,6 +1,6 @@
 from cimlnk.common.job import job
 from cimlnk.cytof.beads.files import normalise_file
-from cimlnk.cytof.prepared import leave_out
+from cimlnk.cytof.prepare import leave_out
 
 results = {"record": snakemake.output.record, "figure": snakemake.output.figure}
 with job(snakemake, leave_out=lambda error: leave_out(error, snakemake.output.fcs, **results)) as record:

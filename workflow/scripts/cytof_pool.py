@@ -1,5 +1,5 @@
 from cimlnk.common.job import job
-from cimlnk.cytof.pool import make_pool
+from cimlnk.cytof.gating.pool import make_pool
 
 with job(snakemake) as record:
     make_pool(

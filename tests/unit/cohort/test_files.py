@@ -6,8 +6,8 @@ import numpy as np
 import pytest
 
 from cimlnk.cohort.files import check_files
-from cimlnk.cytof.fcs import read_header
-from cimlnk.cytof.fcs_write import write_fcs
+from cimlnk.cytof.fcs.header import read_header
+from cimlnk.cytof.fcs.write import write_fcs
 from cimlnk.cytof.panel import match_panel
 
 CHANNELS = ["Time", "Ir191Di", "Er170Di", "Yb176Di", "Bi209Di", "Pd102Di"]

@@ -13,8 +13,8 @@ from cimlnk.common.errors import UserError, UserErrors
 from cimlnk.common.tables import read_table
 from cimlnk.cytof.barcodes import debarcode, debarcode_adata, make_key, nearest_code, read_key
 from cimlnk.cytof.barcodes.files import ASSIGNMENTS, YIELDS, debarcode_file, split_file
-from cimlnk.cytof.fcs import read_events, read_header
-from cimlnk.cytof.fcs_write import write_fcs
+from cimlnk.cytof.fcs.header import read_events, read_header
+from cimlnk.cytof.fcs.write import write_fcs
 
 PD = (102, 104, 105, 106, 108, 110)
 SIX_CHOOSE_THREE = np.array([[int(i in c) for i in range(6)] for c in itertools.combinations(range(6), 3)])

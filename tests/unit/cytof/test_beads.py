@@ -21,8 +21,8 @@ from cimlnk.cytof.beads import (
 )
 from cimlnk.cytof.beads.files import leave_out_beads, measure_beads, normalise_file, shared_baseline
 from cimlnk.cytof.beads.steps import find_steps
-from cimlnk.cytof.fcs import read_events, read_header
-from cimlnk.cytof.fcs_write import write_fcs
+from cimlnk.cytof.fcs.header import read_events, read_header
+from cimlnk.cytof.fcs.write import write_fcs
 
 CHANNELS = ["Time", "Event_length", "Ce140Di", "Eu151Di", "Eu153Di", "Ho165Di", "Lu175Di", "Er170Di", "Yb176Di"]
 CHANNELS += ["Ir191Di", "Ir193Di", "Center"]

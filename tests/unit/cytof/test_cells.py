@@ -11,8 +11,8 @@ import pytest
 from cimlnk.common.errors import UserError
 from cimlnk.common.tables import read_table
 from cimlnk.cytof.cells import leave_out, make_cells
-from cimlnk.cytof.fcs import read_events, read_header
-from cimlnk.cytof.fcs_write import write_fcs
+from cimlnk.cytof.fcs.header import read_events, read_header
+from cimlnk.cytof.fcs.write import write_fcs
 from cimlnk.cytof.features import integration, make_features
 from cimlnk.cytof.h5ad import iterate_x, read_names, read_record
 from cimlnk.cytof.tables import CELLS, GATES, SUMMARY

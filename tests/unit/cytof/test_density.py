@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cimlnk.cytof.density import DOUBTFUL, find_split, histogram, lone_edge, mode_interval, valley_threshold
+from cimlnk.cytof.gating.density import DOUBTFUL, find_split, histogram, lone_edge, mode_interval, valley_threshold
 
 
 def counts_scale(rng: np.random.Generator, level: float, sd: float, n: int) -> np.ndarray:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cimlnk.cytof.dna import dna_interval
+from cimlnk.cytof.gating.dna import dna_interval
 
 
 def dna(rng: np.random.Generator, level: float, sd: float, n: int) -> np.ndarray:

@@ -12,8 +12,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from cimlnk.common.errors import UserError
-from cimlnk.cytof.fcs import iterate_events, read_events, read_header
-from cimlnk.cytof.fcs_write import write_fcs
+from cimlnk.cytof.fcs.header import iterate_events, read_events, read_header
+from cimlnk.cytof.fcs.write import write_fcs
 
 
 def build(

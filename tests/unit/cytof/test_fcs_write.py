@@ -9,9 +9,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from cimlnk.common.errors import UserError
-from cimlnk.cytof import fcs_write
-from cimlnk.cytof.fcs import read_events, read_header
-from cimlnk.cytof.fcs_write import write_fcs
+from cimlnk.cytof.fcs import write as fcs_write
+from cimlnk.cytof.fcs.header import read_events, read_header
+from cimlnk.cytof.fcs.write import write_fcs
 
 
 @pytest.mark.parametrize("big_endian", [False, True])

@@ -8,9 +8,9 @@ import pytest
 
 from cimlnk.common.errors import UserError
 from cimlnk.cytof.cells import gate_sample, read_sample
-from cimlnk.cytof.gate import gate_events
-from cimlnk.cytof.gate_spec import load_gates
-from cimlnk.cytof.pool import load_pool, make_pool
+from cimlnk.cytof.gating.gate import gate_events
+from cimlnk.cytof.gating.pool import load_pool, make_pool
+from cimlnk.cytof.gating.spec import load_gates
 
 
 @pytest.fixture(scope="session")

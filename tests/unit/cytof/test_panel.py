@@ -8,8 +8,8 @@ import numpy as np
 import pytest
 
 from cimlnk.common.errors import UserError
-from cimlnk.cytof.fcs import FcsHeader, read_header
-from cimlnk.cytof.fcs_write import write_fcs
+from cimlnk.cytof.fcs.header import FcsHeader, read_header
+from cimlnk.cytof.fcs.write import write_fcs
 from cimlnk.cytof.panel import load_panel, match_panel
 
 SHEET = """channel\tmarker\trole\tcofactor\tcluster

@@ -14,10 +14,10 @@ from cimlnk.common.json import write_json
 from cimlnk.common.tables import read_table
 from cimlnk.cytof.barcodes.files import YIELDS, debarcode_file
 from cimlnk.cytof.beads.files import normalise_file
-from cimlnk.cytof.fcs import read_header
-from cimlnk.cytof.fcs_write import write_fcs
-from cimlnk.cytof.preparation import plan_preparation
-from cimlnk.cytof.prepared import leave_out, read_acquisition, time_column, write_acquisition
+from cimlnk.cytof.fcs.header import read_header
+from cimlnk.cytof.fcs.write import write_fcs
+from cimlnk.cytof.plan import plan_preparation
+from cimlnk.cytof.prepare import leave_out, read_acquisition, time_column, write_acquisition
 from cimlnk.cytof.spillover.files import compensate_file
 
 

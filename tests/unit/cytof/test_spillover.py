@@ -11,13 +11,13 @@ import pytest
 from scipy.optimize import nnls as scipy_nnls
 
 from cimlnk.common.errors import UserError, UserErrors
-from cimlnk.cytof.fcs import read_events, read_header
-from cimlnk.cytof.fcs_write import write_fcs
+from cimlnk.cytof.fcs.header import read_events, read_header
+from cimlnk.cytof.fcs.write import write_fcs
+from cimlnk.cytof.metals import Metal, find_masses, parse_metal
 from cimlnk.cytof.spillover.compensate import compensate, compensate_adata, nnls
 from cimlnk.cytof.spillover.estimate import estimate_spillover
 from cimlnk.cytof.spillover.files import compensate_file, make_matrix
 from cimlnk.cytof.spillover.matrix import adapt_matrix, check_matrix, plausible, read_matrix, write_matrix
-from cimlnk.cytof.spillover.metals import Metal, find_masses, parse_metal
 
 CHANNELS = ["Time", "La139Di", "Pr141Di", "Nd142Di", "Nd143Di", "Nd144Di", "Nd145Di", "Nd146Di", "Gd155Di", "Gd157Di"]
 CHANNELS += ["Gd158Di", "Yb171Di", "Yb172Di", "Yb173Di", "Yb174Di", "Center"]

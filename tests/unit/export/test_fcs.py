@@ -10,8 +10,8 @@ import pandas as pd
 import pytest
 
 from cimlnk.cytof.cells import leave_out, make_cells
-from cimlnk.cytof.fcs import read_events, read_header
-from cimlnk.cytof.gate_figure import draw_gates, draw_left_out
+from cimlnk.cytof.fcs.header import read_events, read_header
+from cimlnk.cytof.gating.figure import draw_gates, draw_left_out
 from cimlnk.export.fcs import ADDED, export_fcs
 
 SAMPLE = "P1_D28_cytof"

@@ -17,14 +17,14 @@ from cimlnk.common.tables import write_table
 from cimlnk.common.vocabulary import cell_id
 
 from .acquisition import Acquisition, channel_flags, check_acquisition
-from .fcs import FcsHeader, read_events, read_header
-from .gate import Gated, gate_events, gating_scale
-from .gate_spec import load_gates
-from .gatingml import write_empty, write_gatingml
+from .fcs.header import FcsHeader, read_events, read_header
+from .gating.gate import Gated, gate_events, gating_scale
+from .gating.gatingml import write_empty, write_gatingml
+from .gating.manual import gate_manually
+from .gating.pool import compact, load_pool
+from .gating.spec import load_gates
 from .h5ad import write_h5ad
-from .manual import gate_manually
 from .panel import Matched, load_panel, match_panel
-from .pool import compact, load_pool
 from .tables import GATES
 from .transform import check_scale
 
@@ -151,7 +151,7 @@ def make_cells(
     panel, gate_file
         Panel sheet and gating hierarchy.
     pool
-        Thresholds of the batches from :func:`cimlnk.cytof.pool.make_pool`, or None.
+        Thresholds of the batches from :func:`cimlnk.cytof.gating.pool.make_pool`, or None.
     settings
         The config's section `cytof`.
     seed

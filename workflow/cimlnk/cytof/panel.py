@@ -14,7 +14,7 @@ from cimlnk.cohort.rows import read_rows
 from cimlnk.cohort.tables import PANEL
 from cimlnk.common.errors import Plain, Problems
 
-from .fcs import FcsHeader
+from .fcs.header import FcsHeader
 
 TECHNICAL = ("bead", "dna", "viability", "time", "event_length", "gaussian", "barcode", "ignore")
 LINEAR = ("time", "event_length", "gaussian")  # no ion counts: gated on the scale of the instrument

@@ -9,7 +9,7 @@ from typing import Any
 
 import numpy as np
 
-from cimlnk.cytof.gatingml import scale_factor
+from cimlnk.cytof.gating.gatingml import scale_factor
 from cimlnk.cytof.h5ad import read_names, read_record
 
 from .fcs import ADDED, export_fcs, lowest_place, population_names

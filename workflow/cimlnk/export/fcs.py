@@ -12,8 +12,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cimlnk.common.vocabulary import event_of, sample_of
-from cimlnk.cytof.fcs import FcsHeader, read_events, read_header
-from cimlnk.cytof.fcs_write import write_fcs
+from cimlnk.cytof.fcs.header import FcsHeader, read_events, read_header
+from cimlnk.cytof.fcs.write import write_fcs
 from cimlnk.cytof.h5ad import read_names
 
 OWN = re.compile(r"\$(P\d+[A-FH-Z]\w*|BEGIN\w+|END\w+|BYTEORD|DATATYPE|MODE|NEXTDATA|PAR|TOT|UNICODE)")

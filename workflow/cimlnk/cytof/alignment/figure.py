@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cimlnk.cytof.prepared_figures import AFTER, BEFORE, QUIET, figure
+from cimlnk.cytof.figures import AFTER, BEFORE, QUIET, figure
 
 COLOURS = {"anchor": BEFORE, "same batch": AFTER, "other batch": QUIET}
 MEANING = {

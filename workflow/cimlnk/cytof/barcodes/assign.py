@@ -177,7 +177,7 @@ def debarcode_adata(
     uns["debarcoding"]
         Scheme, cut-offs and yields by sample, share assigned.
     """
-    from cimlnk.cytof.prepared import columns_of_masses
+    from cimlnk.cytof.prepare import columns_of_masses
 
     raw = np.asarray(adata.X if layer is None else adata.layers[layer])
     names = list(adata.var[channel] if channel in adata.var else adata.var_names)

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import numpy.typing as npt
 
-from cimlnk.cytof.prepared_figures import AFTER, BEFORE, QUIET, figure
+from cimlnk.cytof.figures import AFTER, BEFORE, QUIET, figure
 
 from .assign import Assignment
 from .cutoffs import LOW, simulate_doublets

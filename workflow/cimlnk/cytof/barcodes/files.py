@@ -12,7 +12,7 @@ import pandas as pd
 
 from cimlnk.common.errors import Plain, Problems, UserError
 from cimlnk.common.tables import Schema, read_table, write_table
-from cimlnk.cytof.prepared import columns_of_masses, read_acquisition, write_acquisition
+from cimlnk.cytof.prepare import columns_of_masses, read_acquisition, write_acquisition
 
 from .assign import Assignment, debarcode
 from .figure import draw_barcodes

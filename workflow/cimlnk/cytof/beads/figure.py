@@ -7,8 +7,8 @@ from pathlib import Path
 
 import numpy as np
 
-from cimlnk.cytof.prepared import columns_of_masses
-from cimlnk.cytof.prepared_figures import AFTER, BEFORE, QUIET, figure, thin
+from cimlnk.cytof.figures import AFTER, BEFORE, QUIET, figure, thin
+from cimlnk.cytof.prepare import columns_of_masses
 
 from .normalise import Normalised
 from .slopes import running_median

@@ -11,7 +11,7 @@ import numpy as np
 
 from cimlnk.common.errors import Plain, UserError
 from cimlnk.common.json import read_json, write_json
-from cimlnk.cytof.prepared import already, read_acquisition, write_acquisition
+from cimlnk.cytof.prepare import already, read_acquisition, write_acquisition
 
 from .figure import draw_beads
 from .normalise import bead_baseline, find_beads, normalise_beads

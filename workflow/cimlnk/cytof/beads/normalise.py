@@ -10,8 +10,8 @@ import numpy as np
 import numpy.typing as npt
 
 from cimlnk.common.errors import Plain, UserError
-from cimlnk.cytof.prepared import columns_of_masses, time_column
-from cimlnk.cytof.spillover.metals import mass_channels
+from cimlnk.cytof.metals import mass_channels
+from cimlnk.cytof.prepare import columns_of_masses, time_column
 
 from .identify import BeadCall, NoBeads, identify_beads
 from .slopes import correction, residual_drift, unwind_time, window_for

@@ -9,9 +9,9 @@ import numpy.typing as npt
 import pandas as pd
 
 from cimlnk.common.errors import Plain, Problems
+from cimlnk.cytof.metals import parse_metal
 
 from .matrix import plausible_mask
-from .metals import parse_metal
 
 Floats = npt.NDArray[np.floating]
 

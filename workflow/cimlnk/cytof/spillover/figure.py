@@ -9,7 +9,7 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 
-from cimlnk.cytof.prepared_figures import AFTER, BEFORE, figure, thin
+from cimlnk.cytof.figures import AFTER, BEFORE, figure, thin
 
 from .matrix import adapt_matrix, plausible_mask
 

@@ -12,13 +12,13 @@ import numpy as np
 from cimlnk.common.errors import Plain, UserError
 from cimlnk.common.json import write_json
 from cimlnk.cytof.barcodes import debarcode, make_key
-from cimlnk.cytof.prepared import already, columns_of_masses, read_acquisition, write_acquisition
+from cimlnk.cytof.metals import parse_metal
+from cimlnk.cytof.prepare import already, columns_of_masses, read_acquisition, write_acquisition
 
 from .compensate import compensate
 from .estimate import estimate_spillover
 from .figure import draw_compensation, draw_matrix
 from .matrix import read_matrix, write_matrix
-from .metals import parse_metal
 
 log = logging.getLogger("cimlnk.cytof.spillover")
 

@@ -10,8 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cimlnk.common.errors import Plain, Problems, UserError
-
-from .metals import ISOTOPES, Metal, parse_metal
+from cimlnk.cytof.metals import ISOTOPES, Metal, parse_metal
 
 Floats = npt.NDArray[np.floating]
 Bools = npt.NDArray[np.bool_]

@@ -13,10 +13,11 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import NDArray
 
-from .acquisition import Acquisition
-from .fcs import FcsHeader
+from cimlnk.cytof.acquisition import Acquisition
+from cimlnk.cytof.fcs.header import FcsHeader
+from cimlnk.cytof.panel import LINEAR, Channel
+
 from .gate import Gated, passes
-from .panel import LINEAR, Channel
 
 SPACE = "http://www.isac-net.org/std/Gating-ML/v2.0/"
 GATING, DATA = f"{{{SPACE}gating}}", f"{{{SPACE}datatypes}}"

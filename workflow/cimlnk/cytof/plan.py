@@ -10,7 +10,7 @@ import pandas as pd
 
 from cimlnk.common.errors import Plain, Problems, UserError
 
-from .prepared import acquisitions
+from .prepare import acquisitions
 
 # The steps on files, in their order, and the folder a step writes to; alignment works on cells and comes later.
 FILE_STEPS = {"bead_normalisation": "normalised", "debarcoding": "debarcoded", "spillover": "compensated"}

@@ -9,8 +9,7 @@ from typing import Any
 import yaml
 
 from cimlnk.common.errors import Plain, Problems, UserError
-
-from .panel import Channel, Matched
+from cimlnk.cytof.panel import Channel, Matched
 
 KEYS = ("node", "role", "markers", "keep", "valley", "spare", "look_at", "sds")
 KEEPS = ("above", "below", "not_all_above", "singlets", "within")

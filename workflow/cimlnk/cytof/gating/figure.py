@@ -9,12 +9,13 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from .acquisition import Acquisition
-from .cells import Sample, gate_sample, read_sample
+from cimlnk.cytof.acquisition import Acquisition
+from cimlnk.cytof.cells import Sample, gate_sample, read_sample
+from cimlnk.cytof.figures import AFTER, BEFORE, MARK, QUIET, figure
+from cimlnk.cytof.panel import LINEAR
+
 from .density import GRID, STEP, Threshold, bandwidth_for, histogram, smooth
 from .gate import Cut, Gated, passes, signal
-from .panel import LINEAR
-from .prepared_figures import AFTER, BEFORE, MARK, QUIET, figure
 
 COLUMNS = 5
 

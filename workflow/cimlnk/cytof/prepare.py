@@ -14,9 +14,9 @@ import pandas as pd
 from cimlnk.common.errors import Plain, UserError
 from cimlnk.common.json import write_json
 
-from .fcs import FcsHeader, read_events, read_header
-from .fcs_write import write_fcs
-from .spillover.metals import find_masses
+from .fcs.header import FcsHeader, read_events, read_header
+from .fcs.write import write_fcs
+from .metals import find_masses
 
 # Keywords that describe the old file's bytes or scaling; the new file has its own.
 _OWN = re.compile(
@@ -99,7 +99,7 @@ def acquisitions(samples: pd.DataFrame, pooled: bool) -> dict[str, str]:
 
 def leave_out(error: UserError, fcs: str | Path, record: str | Path, figure: str | Path) -> None:
     """Write the outputs of a step for a file that cannot be used: no events, and the reason in the record."""
-    from .prepared_figures import figure as new_figure
+    from .figures import figure as new_figure
 
     Path(fcs).parent.mkdir(parents=True, exist_ok=True)
     write_fcs(fcs, np.empty((0, 1), np.float32), ["Time"], metadata={"CIMLNK_LEFT_OUT": str(error)})

@@ -14,13 +14,13 @@ import numpy as np
 from cimlnk.common import seeds
 from cimlnk.common.errors import UserError
 from cimlnk.common.job import keep_going
+from cimlnk.cytof.fcs.header import read_events, read_header
+from cimlnk.cytof.panel import Channel, Matched, load_panel, match_panel
+from cimlnk.cytof.transform import check_scale
 
 from .density import Threshold
-from .fcs import read_events, read_header
 from .gate import gate_events, gating_scale
-from .gate_spec import load_gates
-from .panel import Channel, Matched, load_panel, match_panel
-from .transform import check_scale
+from .spec import load_gates
 
 log = logging.getLogger("cimlnk.cytof")
 

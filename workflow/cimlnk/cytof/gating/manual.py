@@ -14,12 +14,12 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cimlnk.common.errors import Plain, UserError
+from cimlnk.cytof.fcs.header import FcsHeader, read_events
+from cimlnk.cytof.fcs.write import write_fcs
+from cimlnk.cytof.panel import Matched
+from cimlnk.cytof.tables import GATES
 
-from .fcs import FcsHeader, read_events
-from .fcs_write import write_fcs
 from .gate import Gated
-from .panel import Matched
-from .tables import GATES
 
 log = logging.getLogger("cimlnk.cytof")
 NODES = {"live": "live_singlets", "lymphocytes": "lymphocytes", "nk": "nk"}

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cimlnk.common.errors import Plain, UserError
 
-from .fcs_text import HEADER_BYTES, Segments
+from .text import HEADER_BYTES, Segments
 
 CHUNK_BYTES = 16 << 20
 PROBE_ROWS = 500  # events looked at to tell which of two offsets one byte apart is meant

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 
 from cimlnk.common import seeds
 from cimlnk.common.errors import UserError
+from cimlnk.cytof.panel import LINEAR, Channel, Matched
+from cimlnk.cytof.tables import GATES
 
 from .density import Threshold, lone_edge, mode_interval, valley_threshold, with_reason
 from .dna import dna_interval
-from .gate_spec import IDENTITY, Node
-from .panel import LINEAR, Channel, Matched
-from .tables import GATES
+from .spec import IDENTITY, Node
 
 log = logging.getLogger("cimlnk.cytof")
 
@@ -113,7 +113,7 @@ def gate_events(
     matched
         The panel in this file; its columns refer to `scaled`.
     nodes
-        From :func:`cimlnk.cytof.gate_spec.load_gates`.
+        From :func:`cimlnk.cytof.gating.spec.load_gates`.
     settings
         `nk_identity`, `minimum_events` and `bootstraps` of the config's section `cytof`.
     sample, seed
@@ -307,7 +307,7 @@ def _row(
 
 def gating_scale(events: NDArray[np.floating], matched: Matched, input_scale: str) -> NDArray[np.float32]:
     """Events on the gating scale: arcsinh with the panel's cofactors, unless they are transformed already."""
-    from .transform import arcsinh
+    from cimlnk.cytof.transform import arcsinh
 
     linear = [c.column for c in matched.channels if c.role in LINEAR]
     if input_scale in ("arcsinh", "scaled"):

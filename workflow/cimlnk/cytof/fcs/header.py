@@ -19,8 +19,8 @@ from numpy.typing import NDArray
 
 from cimlnk.common.errors import Plain, UserError
 
-from .fcs_data import Layout, iterate_rows, layout_of, settle_shift
-from .fcs_text import MAX_PARAMETERS, read_segments
+from .data import Layout, iterate_rows, layout_of, settle_shift
+from .text import MAX_PARAMETERS, read_segments
 
 METAL = re.compile(r"^\(?(\d{2,3}[A-Z][a-z]?|[A-Z][a-z]?\d{2,3})\)?(D[id])?$")
 
