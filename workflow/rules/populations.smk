@@ -5,6 +5,7 @@ rule populations_name:
         clusters=out("{modality}/clusters.parquet"),
         support=out("{modality}/cluster_support.parquet"),
         graph=out("{modality}/graph.npz"),
+        features=out("{modality}/features.npy"),
         definitions=definitions_file,
     output:
         annotation=out("{modality}/annotation.parquet"),
@@ -24,6 +25,7 @@ rule populations_name:
         runtime=30,
     params:
         settings=population_settings,
+        seed=CFG["seed"],
         code=code("populations_name"),
     script:
         "../scripts/populations_name.py"

@@ -8,6 +8,7 @@ with job(snakemake) as record:
         clusters=snakemake.input.clusters,
         support=snakemake.input.support,
         graph=snakemake.input.graph,
+        matrix=snakemake.input.features,
         definitions=snakemake.input.definitions,
         modality=snakemake.wildcards.modality,
         settings=snakemake.params.settings,
@@ -15,5 +16,7 @@ with job(snakemake) as record:
         populations=snakemake.output.populations,
         profiles=snakemake.output.profiles,
         thresholds=snakemake.output.thresholds,
+        seed=snakemake.params.seed,
+        threads=snakemake.threads,
         provenance=record,
     )

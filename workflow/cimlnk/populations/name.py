@@ -14,7 +14,8 @@ from cimlnk.common.tables import read_table, write_table
 
 from .definitions import Definitions, load_definitions
 from .load import common_features, gather
-from .naming import name_clusters, neighbour_agreement
+from .naming import name_clusters
+from .neighbours import name_agreement
 from .tables import ANNOTATION, POPULATIONS, PROFILES, THRESHOLDS
 from .thresholds import gene_thresholds, protein_thresholds
 
@@ -68,6 +69,7 @@ def write_populations(
     clusters: str,
     support: str,
     graph: str,
+    matrix: str,
     definitions: str,
     modality: str,
     settings: Mapping[str, Any],
@@ -75,6 +77,8 @@ def write_populations(
     populations: str,
     profiles: str,
     thresholds: str,
+    seed: int,
+    threads: int,
     provenance: Mapping[str, Any],
 ) -> None:
     """Name the clusters of one modality.
@@ -85,6 +89,8 @@ def write_populations(
 
     Parameters
     ----------
+    graph, matrix
+        ``graph.npz``, and ``features.npy`` it was made from.
     settings
         ``min_range`` and ``min_score`` of :func:`~cimlnk.populations.naming.name_clusters`.
     """
@@ -117,8 +123,8 @@ def write_populations(
 
     population = named["population"].reindex(cluster).to_numpy(dtype=object)
     certainty = (0.5 + 0.5 * (named["margin"].fillna(0.0) / CERTAIN_MARGIN)).clip(0.5, 1.0)
-    with np.load(graph) as g:
-        agreement = neighbour_agreement(g["indices"], pd.factorize(population, sort=True)[0])
+    names = pd.factorize(population, sort=True)[0]
+    agreement = name_agreement(graph, matrix, names, cell_table["sample"].to_numpy(), seed=seed, threads=threads)
     result = pd.DataFrame(
         {
             "cell": cell_table["cell"],

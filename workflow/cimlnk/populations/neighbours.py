@@ -1,0 +1,105 @@
+"""How many of a cell's nearest neighbours carry its name, for all cells or by way of a sketch."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import numpy as np
+from numpy.typing import NDArray
+
+
+def same_name(indices: NDArray[np.int32], known: NDArray[np.integer], own: NDArray[np.integer]) -> NDArray[np.float32]:
+    """Share of each cell's neighbours that carry the cell's own name.
+
+    Parameters
+    ----------
+    indices
+        n × k positions in `known`, the cell itself excluded.
+    known
+        Integer codes of the names of the cells that can be neighbours.
+    own
+        n integer codes of the names of the cells asked about.
+
+    Returns
+    -------
+    numpy.ndarray
+        n float32 in 0-1; NaN without neighbours (k = 0: one cell in all).
+
+    Examples
+    --------
+    >>> same_name(np.array([[1, 2], [0, 2], [0, 1]]), np.array([0, 0, 1]), np.array([0, 0, 1])).tolist()
+    [0.5, 0.5, 0.0]
+    """
+    k = indices.shape[1]
+    if k == 0:
+        return np.full(len(own), np.nan, np.float32)
+    same = np.zeros(len(own), dtype=np.float32)
+    for column in range(k):  # one column at a time: n × k names of all cells would be the largest array of the rule
+        same += known[indices[:, column]] == own
+    return same / np.float32(k)
+
+
+def name_agreement(
+    graph: str | Path,
+    features: str | Path,
+    names: NDArray[np.integer],
+    samples: Sequence[str] | NDArray[np.object_],
+    *,
+    seed: int,
+    threads: int | None = None,
+) -> NDArray[np.float32]:
+    """Share of every cell's nearest neighbours in the graph that carry its name.
+
+    Where the graph is of a sketch, the cells of the sketch are asked about their neighbours of the graph, all others
+    about the same number of cells of the sketch that lie nearest to them. The sketch is a uniform sample, so this
+    estimates the same share.
+
+    Parameters
+    ----------
+    graph
+        ``graph.npz``: neighbour lists `indices` and the `rows` of the features that they are about.
+    features
+        ``features.npy`` the graph was made from (n × d); read in pieces, and only if the graph is of a sketch.
+    names
+        n integer codes of the names of all cells.
+    samples
+        Sample of every cell; the rows of a sample lie together. No search crosses the end of a sample, as in the
+        transfer of labels, so a sample's result does not depend on the others'.
+    seed, threads
+        Of the search.
+
+    Returns
+    -------
+    numpy.ndarray
+        n float32 in 0-1, NaN where there are no neighbours.
+
+    Raises
+    ------
+    ValueError
+        If the graph is not about these cells: a fault in the calling code.
+    """
+    with np.load(graph) as saved:
+        indices, rows, n = saved["indices"], saved["rows"], int(saved["n_cells"])
+    if n != len(names):
+        raise ValueError(f"graph of {n} cells, names of {len(names)}")
+    known = names[rows]
+    inside = same_name(indices, known, known)
+    if len(rows) == n:
+        return inside
+    # numba takes a second to load: only a sketch needs the search
+    from cimlnk.graph.result import read_rows
+    from cimlnk.graph.sketching import Known, nearest_in
+
+    X = np.load(features, mmap_mode="r")
+    if len(X) != n:
+        raise ValueError(f"graph of {n} cells, {len(X)} rows of features")
+    agreement = np.empty(n, np.float32)
+    ends = np.flatnonzero(np.asarray(samples)[1:] != np.asarray(samples)[:-1]) + 1
+    starts = np.concatenate([[0], ends]).tolist()
+    spans = list(zip(starts, [*starts[1:], n], strict=True))
+    base = Known(read_rows(features, rows), rows)
+    for a, b, _, found in nearest_in(base, X, indices.shape[1], seed, threads, spans):
+        agreement[a:b] = same_name(found.indices, known, names[a:b])
+    agreement[rows] = inside
+    return agreement
