@@ -10,17 +10,8 @@ from cimlnk.common.seeds import rng
 
 from .design import CIML, IL2_ONLY, NONPERSISTER, SIZES, Patient, Sample
 from .kinetics import kinetics
-
-POPULATIONS = (
-    "CD56bright",
-    "CD56dim_NKG2A",
-    "CD56dim_KIR",
-    "CD56dim_CD57",
-    "adaptive",
-    "CIML_activated",
-    "proliferating",
-    "memory_like",
-)
+from .latent import POPULATIONS, Setting
+from .proteins import KINDS
 
 # Mean shares in the order of POPULATIONS. Donor values follow published healthy-donor ranges (CD56bright 3-19 %,
 # enriched memory-like 0.3-11 %); the course after infusion is the study's account in numbers of our choice.
@@ -54,14 +45,19 @@ SHARES: dict[str, dict[str, tuple[float, ...]]] = {
     },
 }
 PRODUCT_PURITY = 0.93  # NK cells among the product's lymphocytes
+INFUSED = (CIML, NONPERSISTER)
 RNA_PURITY = 0.90  # NK cells among the lymphocytes of the NK-enriched suspension given to the 10x instrument
 
 
-def latent_shares(seed: int, patient: Patient, timepoint: str) -> np.ndarray:
+HANDLING_SD = 0.12  # of log shares: another tube, thawed and enriched, holds not quite the same cells
+
+
+def latent_shares(seed: int, patient: Patient, timepoint: str, modality: str = "cytof") -> np.ndarray:
     """True shares of the NK populations in a patient's blood, product or donor (sum 1, order of POPULATIONS).
 
     Every donor has a lasting deviation from the mean (the donor's repertoire), each time point a smaller one. Adaptive
-    NK cells follow the donor's CMV serostatus, and grow from day 28 on in patients with CMV viremia.
+    NK cells follow the donor's CMV serostatus, and grow from day 28 on in patients with CMV viremia. Both modalities
+    have the patient's biology in common; the tube for RNA deviates once more, by its handling.
     """
     share = np.array(SHARES[patient.arm][timepoint])
     donor = rng(seed, "donor composition", patient.id)
@@ -73,8 +69,17 @@ def latent_shares(seed: int, patient: Patient, timepoint: str) -> np.ndarray:
     passing = rng(seed, "composition", patient.id, timepoint).normal(0, 0.10, len(share))
     # The dominant population of a stage (activated, proliferating) differs less between donors than their repertoires.
     lasting[[POPULATIONS.index("CIML_activated"), POPULATIONS.index("proliferating")]] *= 0.4
+    if modality == "rna":
+        passing = passing + rng(seed, "handling", patient.id, timepoint).normal(0, HANDLING_SD, len(share))
     share = share * np.exp(lasting + passing)
     return share / share.sum()
+
+
+def setting(seed: int, sample: Sample) -> Setting:
+    """What the cells of a sample have been through."""
+    patient = sample.patient
+    resting = latent_shares(seed, patient, "donor" if "donor" in SHARES[patient.arm] else "pre")
+    return Setting(sample.timepoint, patient.arm in INFUSED, patient.donor_cmv, resting[:4])
 
 
 def latent_nk_fraction(size: str, seed: int, sample: Sample) -> float:
@@ -82,25 +87,32 @@ def latent_nk_fraction(size: str, seed: int, sample: Sample) -> float:
     if sample.modality == "rna":
         return RNA_PURITY
     if sample.timepoint == "product":
-        return PRODUCT_PURITY
+        return product_purity(seed, sample.patient)
     if sample.timepoint == "donor":
         return float(rng(seed, "donor NK fraction", sample.patient.id).uniform(0.10, 0.20))
     curve = kinetics(size, seed)[sample.patient.id]
     return curve.nk_per_ul(sample.day) / curve.lymphocytes_per_ul(sample.day, sample.patient.arm != IL2_ONLY)
 
 
+def product_purity(seed: int, patient: Patient) -> float:
+    """NK cells among the lymphocytes of the product."""
+    return PRODUCT_PURITY
+
+
 @dataclass(frozen=True)
 class Content:
-    """Numbers of events or barcodes by class; `nk` by population (order of POPULATIONS)."""
+    """Numbers of events or barcodes; `nk` by population (order of POPULATIONS), `other` by kind (order of KINDS)."""
 
     nk: np.ndarray
-    t_cells: int
-    b_cells: int
-    monocytes: int
+    other: np.ndarray
     doublets: int
     dead: int
     debris: int
     beads: int
+
+    def of_class(self, name: str) -> int:
+        """Live single cells of a class that is not NK."""
+        return int(sum(n for n, own in zip(self.other, KINDS.values(), strict=True) if own == name))
 
     @property
     def n_nk(self) -> int:
@@ -110,40 +122,68 @@ class Content:
     @property
     def n_lymphocytes(self) -> int:
         """Live single NK, T and B cells: the denominator of the NK fraction."""
-        return self.n_nk + self.t_cells + self.b_cells
+        return self.n_nk + self.of_class("T") + self.of_class("B")
 
     @property
     def n_live(self) -> int:
-        return self.n_lymphocytes + self.monocytes
+        return self.n_nk + int(self.other.sum())
 
     @property
     def total(self) -> int:
         return self.n_live + self.doublets + self.dead + self.debris + self.beads
 
 
+def _other_shares(seed: int, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
+    """Shares of the kinds among T and B cells (sum 1), and of the others relative to all lymphocytes.
+
+    Lymphodepleted patients have hardly a B cell for a month and many activated T cells; the product, depleted of CD3
+    and selected for CD56, keeps T cells with CD56 and next to no myeloid cells. Some blood holds granulocytes.
+    """
+    random = rng(seed, "kinds", sample.id)
+    own = rng(seed, "kinds", sample.patient.id)  # what the patient keeps
+    kinds = list(KINDS)
+    b_cells, activated = 0.14, 0.03
+    depleted = sample.patient.arm in INFUSED and 0 < sample.day <= 28
+    if depleted:
+        b_cells, activated = 0.004, 0.12
+    mean = {"CD4_T": 0.44, "CD8_T": 0.26, "activated_T": activated, "CD56_T": 0.05, "MAIT": 0.04, "B": b_cells}
+    enriched = sample.timepoint == "product" or sample.modality == "rna"
+    if enriched:
+        mean |= {"CD56_T": 0.35, "MAIT": 0.08}
+    spread = 0.35 * own.standard_normal(len(kinds)) + 0.2 * random.standard_normal(len(kinds))
+    lymphocytes = np.array([mean.get(kind, 0.0) for kind in kinds]) * np.exp(spread)
+    myeloid = {"monocyte": 0.16, "nonclassical": 0.025, "cDC": 0.012, "pDC": 0.007, "ILC": 0.0015, "basophil": 0.012}
+    if sample.modality == "cytof":  # granulocytes do not survive the way to a 10x chip
+        myeloid["neutrophil"] = float(random.choice([0.002, 0.01, 0.05], p=[0.5, 0.35, 0.15]))
+    if enriched:
+        myeloid = {kind: share * 0.12 for kind, share in myeloid.items()}
+    others = np.array([myeloid.get(kind, 0.0) for kind in kinds]) * np.exp(spread)
+    return lymphocytes / lymphocytes.sum(), others
+
+
 def content(size: str, seed: int, sample: Sample) -> Content:
-    """How many cells of every class the file of `sample` holds; drawn once, so that sheets can use it before files."""
+    """How many cells of every kind the file of `sample` holds; drawn once, so that sheets can use it before files.
+
+    Files differ in depth, as in a laboratory: 0.4 to 1.6 times what was aimed at.
+    """
     plan = SIZES[size]
     random = rng(seed, "content", sample.id)
     fraction = latent_nk_fraction(size, seed, sample)
     cytof = sample.modality == "cytof"
+    depth = float(np.exp(random.uniform(np.log(0.4), np.log(1.6))) * 1.15)
     if cytof:
-        lymphocytes = int(np.clip(plan.nk_target / fraction, *plan.lymphocytes) * random.uniform(0.9, 1.1))
+        lymphocytes = int(np.clip(plan.nk_target / fraction, *plan.lymphocytes) * depth)
     else:
-        lymphocytes = int(plan.rna_cells * 0.84 * random.uniform(0.9, 1.1))
+        lymphocytes = int(plan.rna_cells * 0.84 * depth)
     n_nk = int(random.binomial(lymphocytes, fraction))
-    others = lymphocytes - n_nk
-    b_cells = int(random.binomial(others, 0.12))
-    purified = sample.timepoint == "product" or not cytof
-    monocytes = int(lymphocytes * (random.uniform(0.01, 0.03) if purified else random.uniform(0.10, 0.20)))
-    live = lymphocytes + monocytes
+    of_lymphocytes, of_others = _other_shares(seed, sample)
+    other = random.multinomial(lymphocytes - n_nk, of_lymphocytes) + random.poisson(of_others * lymphocytes)
+    live = n_nk + int(other.sum())
     return Content(
-        nk=random.multinomial(n_nk, latent_shares(seed, sample.patient, sample.timepoint)),
-        t_cells=others - b_cells,
-        b_cells=b_cells,
-        monocytes=monocytes,
-        doublets=int(live * random.uniform(0.03, 0.06)),
-        dead=int(live * random.uniform(0.05, 0.10)),  # rna: low-quality cells with much mitochondrial RNA
+        nk=random.multinomial(n_nk, latent_shares(seed, sample.patient, sample.timepoint, sample.modality)),
+        other=other,
+        doublets=int(live * random.uniform(0.02, 0.07)),
+        dead=int(live * random.uniform(0.03, 0.12)),  # rna: low-quality cells with much mitochondrial RNA
         debris=int(live * random.uniform(0.03, 0.06)) if cytof else 0,
         beads=int(live * random.uniform(0.012, 0.022)) if cytof else 0,
     )

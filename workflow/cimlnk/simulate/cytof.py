@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,86 +12,116 @@ from cimlnk.common.seeds import rng
 from cimlnk.common.tables import write_table
 from cimlnk.common.vocabulary import cell_id
 
-from . import design
-from .composition import POPULATIONS, Content, content
+from . import design, latent, receptors
+from .composition import Content, content, setting
 from .fcs import write_fcs
+from .latent import POPULATIONS, Setting
 from .proteins import (
     BEAD_LEVEL,
-    EXPRESSING,
+    KINDS,
     KIR,
-    KIR_RATE,
-    LEVELS,
     MARKERS,
-    NEIGHBOUR,
-    SPREAD,
-    TRANSITIONAL,
+    kind_levels,
+    levels,
     long_name,
+    nk_levels,
     panel,
+    spill,
     state_shift,
 )
-from .repertoire import Repertoire, express_kir, repertoire
+from .repertoire import Repertoire, repertoire
 from .tables import CELLS_CYTOF
 
 COFACTOR = 5.0
-BATCH_SHIFT_SD = 0.06  # arcsinh units per marker and acquisition day
-INTENSITY_SD = 0.12  # log-normal factor of a whole cell: size, staining
+# Between runs of the same people (resources/simulate/measured_shifts.tsv): all channels together, each channel's own.
+BATCH_SHIFT_SD, BATCH_CHANNEL_SD = 0.12, 0.23
+BATCH_BACKGROUND_SD = 0.25  # log factor of each channel's background in a run
+INTENSITY_SD = 0.15  # log-normal factor of a whole cell's staining: size
+STICKY_SD = 0.5  # log-normal factor of a whole cell's background
+MYELOID_BACKGROUND = 2.0  # Fc receptors: background of myeloid cells over that of lymphocytes
+SATURATION = 6000.0  # ion counts at which a channel is half blind; the brightest real channels end near it
 DRIFT_DAY, DRIFT_FILE = 0.16, 0.04  # loss of sensitivity over an acquisition day, and within a file
-NKT_SHARE = 0.02  # T cells with CD56
 EVENTS_PER_MS = 0.35
-ABSENT = 0.1
 KIR_COLUMNS = [MARKERS.index(k) for k in KIR]
+NKG2A = MARKERS.index("NKG2A")
+SEES_MYELOID = ("monocyte", "nonclassical", "cDC", "pDC", "neutrophil", "basophil")
 
 
-def make_cells(
-    random: np.random.Generator, kind: str, n: int, timepoint: str, donor: Repertoire, batch_shift: np.ndarray
-) -> np.ndarray:
-    """Expected ion counts (n × markers) of single live cells of one type, before sensitivity and counting noise."""
-    levels = LEVELS[kind].to_numpy()
-    value = levels + SPREAD.to_numpy() * random.standard_normal((n, len(MARKERS)))
-    is_nk = kind in POPULATIONS
-    if is_nk:
-        way = np.where(random.random(n) < TRANSITIONAL, random.uniform(0, 0.5, n), 0.0)
-        value += way[:, None] * (LEVELS[NEIGHBOUR[kind]].to_numpy() - levels)
-    # NKG2A and CD94 are one heterodimer: what one has more, the other has too.
-    pair = [MARKERS.index("NKG2A"), MARKERS.index("CD94")]
-    if is_nk and levels[pair].min() > 1:
-        value[:, pair] += 0.2 * random.standard_normal((n, 1))
-    for marker, shares in EXPRESSING.items():
-        if kind in shares:
-            off = random.random(n) >= shares[kind]
-            column = MARKERS.index(marker)
-            high = 4.0 if marker == "CD57" and not is_nk else levels[column]
-            value[:, column] += high - levels[column]
-            value[off, column] = ABSENT + 0.15 * random.standard_normal(int(off.sum()))
-    if is_nk:
-        value += state_shift(timepoint, kind)
-        on = express_kir(random, donor, KIR_RATE[kind], n, at_least_one=kind == "CD56dim_KIR")
-        level = value[:, KIR_COLUMNS] + donor.kir_level
-        value[:, KIR_COLUMNS] = np.where(on, level, ABSENT + 0.15 * random.standard_normal(on.shape))
-    elif kind in ("CD4_T", "CD8_T"):
-        nkt = random.random(n) < NKT_SHARE
-        value[nkt, MARKERS.index("CD56")] = random.normal(3.0, 0.4, int(nkt.sum()))
-    # Donor and batch shift what is stained; a channel without signal has nothing to shift.
-    stained = np.clip(value, 0, 1)
-    value += stained * (donor.marker_shift + batch_shift)
-    counts = COFACTOR * np.sinh(np.clip(value, 0, 8))
-    return counts * np.exp(INTENSITY_SD * random.standard_normal((n, 1)))
+class Run(NamedTuple):
+    """What an acquisition day does to the channels (order of MARKERS): factors of signal and of background."""
+
+    signal: np.ndarray
+    background: np.ndarray
+    whole_counts: bool  # exported as whole counts with exact zeros, not spread over the unit interval
 
 
-def _mixture(random: np.random.Generator, cells: Content, n: int) -> list[str]:
-    """Types of `n` cells drawn like the file's live cells (dead cells and the members of doublets)."""
-    kinds = [*POPULATIONS, "CD4_T", "CD8_T", "B", "monocyte"]
-    weight = np.array([*cells.nk, cells.t_cells * 0.55, cells.t_cells * 0.45, cells.b_cells, cells.monocytes], float)
-    return [kinds[i] for i in random.choice(len(kinds), size=n, p=weight / weight.sum())]
+def run_of(seed: int, batch: str) -> Run:
+    """The acquisition day `batch`; every second one is exported without randomisation, as some laboratories do."""
+    random = rng(seed, "batch", batch)
+    shift = random.normal(0, BATCH_SHIFT_SD) + random.normal(0, BATCH_CHANNEL_SD, len(MARKERS))
+    background = np.exp(random.normal(0, BATCH_BACKGROUND_SD, len(MARKERS)))
+    number = int("".join(c for c in batch if c.isdigit()) or 0)
+    return Run(np.exp(shift), background, number % 2 == 0)
 
 
-def _of_kinds(random: np.random.Generator, kinds: list[str], *context: Any) -> np.ndarray:
-    """:func:`make_cells` for a list of types, in its order."""
-    names = np.array(kinds, dtype=object)
-    result = np.empty((len(kinds), len(MARKERS)))
-    for kind in sorted(set(kinds)):
-        rows = np.flatnonzero(names == kind)
-        result[rows] = make_cells(random, kind, len(rows), *context)
+class Cells(NamedTuple):
+    """Expected ion counts (cells × MARKERS, before sensitivity and counting) and a second name that holds."""
+
+    counts: np.ndarray
+    also: np.ndarray
+
+
+def _measure(random: np.random.Generator, level: np.ndarray, shift: np.ndarray, run: Run, sticky: float) -> np.ndarray:
+    """Expected counts of cells with the stained levels `level`: spread, background, spill and saturation."""
+    table = levels()
+    n = len(level)
+    value = level + table.spread * random.standard_normal(level.shape) * np.clip(level, 0, 1)
+    signal = COFACTOR * np.sinh(np.clip(value, 0, 9)) * np.exp(shift) * run.signal
+    signal *= np.exp(INTENSITY_SD * random.standard_normal((n, 1)))
+    clump = random.standard_gamma(table.shape, level.shape) / table.shape
+    whole = np.exp(STICKY_SD * random.standard_normal((n, 1)) - STICKY_SD**2 / 2)
+    counts = signal + sticky * table.background * run.background * clump * whole
+    counts += counts @ spill()
+    return SATURATION * -np.expm1(-counts / SATURATION)
+
+
+def make_nk(
+    random: np.random.Generator, population: str, n: int, lived: Setting, donor: Repertoire, run: Run
+) -> Cells:
+    """`n` live single NK cells of one region."""
+    cells = latent.draw(random, population, n, lived)
+    held = receptors.draw(random, population, cells, donor)
+    level = nk_levels(random, cells)
+    level[:, NKG2A] *= held.nkg2a
+    level[:, KIR_COLUMNS] = np.where(held.kir, level[:, KIR_COLUMNS] + donor.kir_level, 0.0)
+    shift = state_shift(lived.timepoint) if lived.infused else 0.0
+    level = np.clip(level + shift * (level > 0.3), 0, None)
+    counts = _measure(random, level, donor.marker_shift, run, 1.0)
+    return Cells(counts, receptors.also(population, cells, held))
+
+
+def make_other(random: np.random.Generator, kind: str, n: int, donor: Repertoire, run: Run) -> Cells:
+    """`n` live single cells of a kind that is not NK."""
+    sticky = MYELOID_BACKGROUND if kind in SEES_MYELOID else 1.0
+    counts = _measure(random, kind_levels(random, kind, n), donor.marker_shift, run, sticky)
+    return Cells(counts, np.full(n, "", dtype=object))
+
+
+def _make(random: np.random.Generator, kind: str, n: int, lived: Setting, donor: Repertoire, run: Run) -> Cells:
+    if kind in POPULATIONS:
+        return make_nk(random, kind, n, lived, donor, run)
+    return make_other(random, kind, n, donor, run)
+
+
+def _like_the_live(random: np.random.Generator, cells: Content, n: int, *context: Any) -> np.ndarray:
+    """Counts of `n` cells drawn like the file's live cells (dead cells and the members of doublets)."""
+    kinds = [*POPULATIONS, *KINDS]
+    weight = np.array([*cells.nk, *cells.other], float)
+    drawn = random.choice(len(kinds), size=n, p=weight / weight.sum())
+    result = np.empty((n, len(MARKERS)))
+    for k in np.unique(drawn):
+        rows = np.flatnonzero(drawn == k)
+        result[rows] = _make(random, kinds[k], len(rows), *context).counts
     return result
 
 
@@ -124,10 +154,11 @@ def _technical(random: np.random.Generator, label: np.ndarray) -> dict[str, np.n
 def simulate_sample(size: str, seed: int, sample: design.Sample) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Events of one file and the truth about them.
 
-    Single cells are drawn per type around the levels of :mod:`~cimlnk.simulate.proteins`, with the donor's shifts and
-    KIR repertoire, the acquisition day's channel-wise shift and one intensity factor per cell. Doublets are sums of two
-    cells. Ion counts are Poisson at a sensitivity that falls over the day (beads fall alike), and are spread uniformly
-    over the unit interval below the count as in exported files, so that zeros lie in (−1, 0].
+    Single cells are drawn by kind: NK cells at their places on the axes (:mod:`~cimlnk.simulate.latent`) with the
+    donor's shifts and receptors, the others at the levels of ``resources/simulate/proteins.tsv``; background in clumps,
+    spill into neighbouring metals, the acquisition day's factors of every channel. Doublets are sums of two cells. Ion
+    counts are Poisson at a sensitivity that falls over the day (beads fall alike). They are spread over the unit
+    interval below the count, as exports do, or left whole on every second day.
 
     Returns
     -------
@@ -137,31 +168,25 @@ def simulate_sample(size: str, seed: int, sample: design.Sample) -> tuple[pd.Dat
         CELLS_CYTOF.
     """
     random = rng(seed, "cytof", sample.id)
-    donor = repertoire(seed, sample.patient)
-    batch_shift = rng(seed, "batch", sample.batch).normal(0, BATCH_SHIFT_SD, len(MARKERS))
+    run = run_of(seed, sample.batch)
     cells = content(size, seed, sample)
-    context = (sample.timepoint, donor, batch_shift)
+    context = (setting(seed, sample), repertoire(seed, sample.patient), run)
 
-    cd8 = int(random.binomial(cells.t_cells, 0.45))
-    groups = [*zip(POPULATIONS, cells.nk, strict=True), ("CD4_T", cells.t_cells - cd8), ("CD8_T", cd8),
-              ("B", cells.b_cells), ("monocyte", cells.monocytes)]  # fmt: skip
-    class_of = {"CD4_T": "T", "CD8_T": "T", "B": "B", "monocyte": "monocyte"}
-    parts = [make_cells(random, kind, int(n), *context) for kind, n in groups]
-    label = [np.repeat(class_of.get(kind, "NK"), n) for kind, n in groups]
-    population = [np.repeat(kind if kind in POPULATIONS else "", n) for kind, n in groups]
-
-    parts.append(_of_kinds(random, _mixture(random, cells, cells.dead), *context) * 0.7)
-    first, second = (_of_kinds(random, _mixture(random, cells, cells.doublets), *context) for _ in range(2))
+    groups = [(kind, int(n)) for kind, n in zip((*POPULATIONS, *KINDS), (*cells.nk, *cells.other), strict=True)]
+    made = [_make(random, kind, n, *context) for kind, n in groups]
+    parts = [c.counts for c in made]
+    parts.append(_like_the_live(random, cells, cells.dead, *context) * 0.7)
+    first, second = (_like_the_live(random, cells, cells.doublets, *context) for _ in range(2))
     parts.append(first + second)
     parts.append(np.exp(random.normal(0, 0.6, (cells.debris, len(MARKERS)))))
     parts.append(np.zeros((cells.beads, len(MARKERS))))
-    for name, n in (("dead", cells.dead), ("doublet", cells.doublets), ("debris", cells.debris), ("bead", cells.beads)):
-        label.append(np.repeat(name, n))
-        population.append(np.repeat("", n))
+    groups += [("dead", cells.dead), ("doublet", cells.doublets), ("debris", cells.debris), ("bead", cells.beads)]
 
     order = random.permutation(cells.total)  # events arrive in no order of type
-    labels = np.concatenate(label).astype(object)[order]
-    populations = np.concatenate(population).astype(object)[order]
+    kinds = np.repeat(np.array([kind for kind, _ in groups], dtype=object), [n for _, n in groups])[order]
+    classes = {**dict.fromkeys(POPULATIONS, "NK"), **KINDS}
+    labels = np.array([classes.get(kind, kind) for kind in kinds], dtype=object)
+    other_name = np.concatenate([*(c.also for c in made), np.full(cells.total - cells.n_live, "", dtype=object)])[order]
     expected = pd.DataFrame(np.concatenate(parts)[order], columns=list(MARKERS))
     technical = _technical(random, labels)
     for name in ("DNA1", "DNA2", "Viability"):
@@ -177,7 +202,8 @@ def simulate_sample(size: str, seed: int, sample: design.Sample) -> tuple[pd.Dat
     progress = time / time[-1]
     sensitivity = 1 - DRIFT_DAY * sample.run_position - DRIFT_FILE * progress
     counts = random.poisson(expected.to_numpy() * sensitivity[:, None]).astype(np.float64)
-    counts -= random.random(counts.shape)
+    if not run.whole_counts:
+        counts -= random.random(counts.shape)
     events = pd.DataFrame(counts, columns=expected.columns)
     events["Time"] = np.floor(time)
     for name in ("Event_length", "Center", "Offset", "Width", "Residual"):
@@ -188,7 +214,9 @@ def simulate_sample(size: str, seed: int, sample: design.Sample) -> tuple[pd.Dat
             "cell": [cell_id(sample.id, i) for i in index],
             "sample": sample.id,
             "class": labels,
-            "population": populations,
+            "population": np.where(labels == "NK", kinds, ""),
+            "also": other_name,
+            "kind": np.where(labels == "NK", "NK", kinds),
             "event": index,
         }
     )

@@ -1,104 +1,34 @@
-"""Protein levels of cell types on the arcsinh(x/5) scale, and the panel they are measured with."""
+"""The panel of the synthetic cohorts, and how protein follows a cell's place on the axes.
+
+Levels, backgrounds and spreads are numbers of ``resources/simulate/proteins.tsv``, each with its source: channels of
+real files where they were measured (``resources/simulate/measured_shapes.tsv``), published clusters of NK cells, and
+general knowledge, marked as such. They are not taken from the definitions that name cells.
+"""
 
 from __future__ import annotations
 
-from io import StringIO
+from functools import cache
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
-from .composition import POPULATIONS
+from .latent import Latents
 
-# Median level per marker. NK levels of CD56, CD16, CD94, NKG2A, NKG2C, CD57, KIR, CD122, NKG2D, NKp30 and NKp46 are
-# near those of resting NK clusters in a public mass-cytometry set (NKG2A-, KIR3DL1-, CD57-rich); the rest and
-# the activated states are of our choice, with published directions. KIR columns are the level of expressing cells.
-_LEVELS = """
-CD45       4.9 5.0 5.0 5.1 5.0 4.9 4.9 5.0  5.1 5.1 4.9 4.7
-CD3        0.9 1.0 1.0 1.0 1.1 1.0 1.0 1.0  5.0 4.9 0.2 0.3
-CD19       0.1 0.1 0.1 0.1 0.1 0.1 0.1 0.1  0.1 0.1 4.6 0.2
-CD14       0.1 0.1 0.1 0.1 0.1 0.1 0.1 0.1  0.1 0.1 0.1 5.0
-CD33       0.1 0.1 0.1 0.1 0.1 0.3 0.1 0.1  0.1 0.1 0.1 4.3
-CD4        0.1 0.1 0.1 0.1 0.1 0.1 0.1 0.1  4.6 0.2 0.1 2.4
-CD8a       2.6 2.6 2.6 2.6 2.6 2.6 2.6 2.6  0.1 4.9 0.1 0.1
-CD56       5.3 3.6 3.5 3.5 3.4 4.5 4.9 4.6  0.1 0.4 0.1 0.4
-CD16       1.0 4.2 4.1 4.4 4.0 1.6 3.1 3.5  0.1 0.3 0.1 1.6
-CD94       4.3 3.4 1.8 1.9 1.2 3.5 3.6 4.0  0.1 0.4 0.1 0.1
-CD7        4.0 3.8 3.8 3.6 2.0 3.8 4.0 4.0  3.6 3.6 0.1 0.1
-CD127      3.0 0.5 0.4 0.2 0.1 0.3 0.4 0.9  3.3 2.6 0.1 0.1
-CD117      2.0 0.1 0.1 0.1 0.1 0.2 0.1 0.1  0.1 0.1 0.1 0.2
-NKG2A      3.6 3.3 0.5 0.3 0.1 3.3 3.7 4.0  0.1 0.1 0.1 0.1
-NKG2C      0.1 0.1 0.1 0.3 3.6 0.1 0.1 0.2  0.1 0.1 0.1 0.1
-CD57       0.1 0.3 0.4 4.4 3.6 0.2 0.2 0.2  0.1 1.0 0.1 0.1
-CD62L      3.7 2.2 1.6 0.3 0.3 0.8 1.8 2.4  3.6 2.6 3.2 2.6
-CD27       2.6 0.6 0.3 0.1 0.1 0.7 0.7 1.2  3.4 3.0 1.8 0.1
-KIR2DL1    3.0 3.0 3.2 3.2 3.0 3.0 3.0 3.0  0.1 0.1 0.1 0.1
-KIR2DL2_3  3.2 3.2 3.4 3.4 3.6 3.2 3.2 3.2  0.1 0.1 0.1 0.1
-KIR3DL1    3.3 3.3 3.5 3.5 3.3 3.3 3.3 3.3  0.1 0.1 0.1 0.1
-CD25       0.2 0.1 0.1 0.1 0.1 4.3 1.2 0.2  1.2 0.3 0.2 0.1
-CD69       0.5 0.4 0.4 0.3 0.4 4.4 1.5 0.5  0.3 0.5 0.6 0.3
-HLA-DR     1.0 0.6 0.6 0.6 1.3 2.2 3.6 1.3  0.3 0.8 5.0 4.6
-CD38       3.0 2.6 2.5 1.8 1.5 3.0 4.7 2.9  1.6 1.8 2.6 3.4
-CD122      2.8 2.1 1.7 1.5 1.5 1.8 2.7 2.5  0.3 0.9 0.1 0.1
-NKG2D      2.0 1.7 1.6 1.3 1.6 2.1 2.7 2.9  0.1 2.2 0.1 0.1
-NKp30      2.0 2.0 1.6 1.5 0.6 2.2 2.8 3.1  0.1 0.1 0.1 0.1
-NKp44      0.1 0.1 0.1 0.1 0.1 2.6 1.2 0.3  0.1 0.1 0.1 0.1
-NKp46      3.2 2.4 1.6 1.5 0.9 2.3 3.1 3.4  0.1 0.1 0.1 0.1
-DNAM-1     2.6 2.4 2.3 2.2 1.6 3.2 3.0 2.8  2.4 2.8 0.3 2.2
-CD2        2.8 1.8 1.6 1.7 3.6 2.4 2.6 3.5  3.6 3.9 0.1 0.1
-TIM-3      0.6 1.2 1.2 1.0 0.8 2.3 3.4 1.6  0.1 0.2 0.1 2.4
-TIGIT      0.4 1.2 1.3 1.3 0.6 1.3 1.8 3.1  0.6 1.6 0.1 0.1
-PD-1       0.1 0.1 0.1 0.1 0.1 0.3 0.4 0.6  1.1 1.3 0.2 0.1
-LAG-3      0.1 0.1 0.2 0.2 0.9 1.7 1.3 0.3  0.1 0.3 0.1 0.1
-T-bet      1.8 2.6 2.8 3.2 3.0 2.8 2.9 2.6  0.6 2.0 0.6 0.1
-Eomes      3.4 2.7 2.3 1.6 1.5 2.8 3.2 3.0  0.2 1.6 0.1 0.1
-Ki-67      0.3 0.2 0.2 0.1 0.1 1.0 4.5 0.4  0.2 0.2 0.1 0.1
-GranzymeB  1.2 3.5 3.7 4.2 4.4 4.6 5.0 4.2  0.1 1.8 0.1 0.2
-Perforin   1.0 3.0 3.2 3.8 3.6 3.0 3.5 3.3  0.1 1.5 0.1 0.1
-CXCR3      2.9 0.8 0.4 0.2 0.2 1.2 1.4 1.6  1.4 2.0 0.8 0.1
-"""
-OTHERS = ("CD4_T", "CD8_T", "B", "monocyte")
-LEVELS: pd.DataFrame = pd.read_csv(  # columns: the populations in their order, then the other cells
-    StringIO(_LEVELS), sep=r"\s+", names=["marker", *POPULATIONS, *OTHERS], index_col="marker"
-)
-MARKERS: tuple[str, ...] = tuple(LEVELS.index)
+ROOT = Path(__file__).resolve().parents[3]
+TABLE = ROOT / "resources/simulate/proteins.tsv"
 KIR = ("KIR2DL1", "KIR2DL2_3", "KIR3DL1")
+KNOTS = np.array([0.0, 0.20, 0.35, 0.60, 0.80, 1.0])  # of maturation, columns m0 … m100
+AXES = ("adaptive", "activated", "cycle", "memory")
+# Cells that are not NK cells, and the class the truth calls them.
+KINDS: dict[str, str] = {
+    "CD4_T": "T", "CD8_T": "T", "activated_T": "T", "CD56_T": "T", "MAIT": "T", "B": "B", "monocyte": "monocyte",
+    "nonclassical": "monocyte", "cDC": "DC", "pDC": "DC", "ILC": "ILC", "neutrophil": "granulocyte",
+    "basophil": "basophil",
+}  # fmt: skip
 
-# Standard deviation within a cell type, before ion counting and the intensity of the single cell are added.
-SPREAD = pd.Series(0.42, index=list(MARKERS)).where(LEVELS[list(POPULATIONS)].max(axis=1) > 0.5, 0.15)
-
-# Maturation and activation are gradual: this share of the cells lies on the way to a neighbour, at most half of it.
-TRANSITIONAL = 0.12
-NEIGHBOUR = {
-    "CD56bright": "CD56dim_NKG2A",
-    "CD56dim_NKG2A": "CD56dim_KIR",
-    "CD56dim_KIR": "CD56dim_CD57",
-    "CD56dim_CD57": "CD56dim_KIR",
-    "adaptive": "CD56dim_CD57",
-    "CIML_activated": "proliferating",
-    "proliferating": "memory_like",
-    "memory_like": "CD56dim_NKG2A",
-}
-
-# Share of cells that express at all; the others sit at 0.1. Everything not named here is expressed by all cells.
-EXPRESSING: dict[str, dict[str, float]] = {
-    "CD8a": dict.fromkeys(POPULATIONS, 0.4),
-    "CD117": {"CD56bright": 0.7},
-    "CD57": {"CD8_T": 0.3},
-}
-# Share of KIR+ cells among expressing genes' carriers; in CD56dim_KIR every cell has at least one.
-KIR_RATE = {
-    "CD56bright": 0.02,
-    "CD56dim_NKG2A": 0.0,
-    "CD56dim_KIR": 0.55,
-    "CD56dim_CD57": 0.35,
-    "adaptive": 0.10,
-    "CIML_activated": 0.10,
-    "proliferating": 0.08,
-    "memory_like": 0.06,
-}
-
-# Planted shifts of all NK cells at a time point, arcsinh units: population group -> marker -> shift.
+# Planted shifts of all NK cells at a time point, arcsinh units: time point -> marker -> shift.
 STATE_EFFECTS: dict[str, dict[str, float]] = {
     "product": {"CD69": 0.3, "CD25": 0.2, "CD16": -0.4},
     "D7": {"CD56": 0.25, "CD16": -0.5, "GranzymeB": 0.2, "CD38": 0.2},
@@ -134,6 +64,79 @@ _ROLES = {
 _UNUSED = (("Xe131Di", "131Xe"), ("Cs133Di", "133Cs"), ("Ba138Di", "138Ba"))
 
 
+class Levels(NamedTuple):
+    """The table as arrays; markers in the order of the table."""
+
+    markers: tuple[str, ...]
+    background: np.ndarray  # mean counts of cells without the marker
+    shape: np.ndarray  # of the gamma of the background: the smaller, the more zeros
+    spread: np.ndarray  # standard deviation of stained cells, arcsinh units
+    nk: np.ndarray  # markers × KNOTS
+    share: np.ndarray  # share of NK cells that carry the marker at all, markers × KNOTS
+    effect: np.ndarray  # markers × AXES: shift at the axis' end
+    kinds: dict[str, tuple[np.ndarray, np.ndarray]]  # level and share of carriers, per marker
+
+
+def _cell(text: str) -> tuple[float, float]:
+    level, _, share = str(text).partition("@")
+    return float(level), float(share or 1.0)
+
+
+@cache
+def levels() -> Levels:
+    """``resources/simulate/proteins.tsv``."""
+    table = pd.read_csv(TABLE, sep="\t", dtype=str)
+
+    def block(columns: list[str]) -> tuple[np.ndarray, np.ndarray]:
+        pairs = np.array([[_cell(v) for v in table[c]] for c in columns])
+        return pairs[..., 0].T, pairs[..., 1].T
+
+    nk, share = block(["m0", "m20", "m35", "m60", "m80", "m100"])
+    kinds = {}
+    for kind in KINDS:
+        level, carriers = block([kind])
+        kinds[kind] = level[:, 0], carriers[:, 0]
+    number = {c: table[c].astype(float).to_numpy() for c in ("background", "shape", "spread")}
+    return Levels(tuple(table["marker"]), **number, nk=nk, share=share, effect=block(list(AXES))[0], kinds=kinds)
+
+
+MARKERS: tuple[str, ...] = levels().markers
+
+
+def nk_levels(random: np.random.Generator, cells: Latents) -> np.ndarray:
+    """Stained level of every marker (cells × MARKERS, arcsinh units) without background; receptors that a cell may or
+    may not carry (NKG2A, KIR) are left on, NKG2C follows the adaptive axis, CD57 maturation."""
+    table = levels()
+    place = np.clip(np.searchsorted(KNOTS, cells.maturation, side="right") - 1, 0, len(KNOTS) - 2)
+    way = (cells.maturation - KNOTS[place]) / (KNOTS[place + 1] - KNOTS[place])
+    value = table.nk[:, place].T * (1 - way)[:, None] + table.nk[:, place + 1].T * way[:, None]
+    value += np.stack([cells.adaptive, cells.activated, cells.cycle, cells.memory], axis=1) @ table.effect.T
+    on = table.share[:, place].T
+    carries = (on >= 1) | (random.random(value.shape) < on)
+    return np.where(carries, value, 0.0)
+
+
+def kind_levels(random: np.random.Generator, kind: str, n: int) -> np.ndarray:
+    """The same of `n` cells that are not NK cells."""
+    level, share = levels().kinds[kind]
+    return np.where(random.random((n, len(level))) < share, level, 0.0)
+
+
+def nkg2a_rate(cells: Latents) -> np.ndarray:
+    """Share of cells that carry NKG2A, by place: lost with maturation and adaptive history, kept by memory-like cells."""
+    rate = np.interp(cells.maturation, [0, 0.2, 0.5, 0.6, 0.8, 1.0], [0.97, 0.96, 0.75, 0.35, 0.2, 0.12])
+    rate = np.where(cells.maturation < 0.5, np.maximum(rate, 0.94), rate)
+    rate *= 1 - 0.9 * np.clip(cells.adaptive * 2, 0, 1)
+    lift = np.clip(np.maximum(cells.memory * 1.6, np.maximum(cells.activated, cells.cycle) * 1.2), 0, 1)
+    return rate + (0.97 - rate) * lift * (cells.adaptive < 0.5)
+
+
+def kir_rate(cells: Latents) -> np.ndarray:
+    """Share of carriers of a KIR gene that express it, by place."""
+    rate = np.interp(cells.maturation, [0, 0.2, 0.35, 0.5, 0.65, 1.0], [0.01, 0.03, 0.10, 0.25, 0.48, 0.52])
+    return rate * (1 + 0.3 * np.clip(cells.adaptive * 2 - 1, 0, 1))
+
+
 def panel() -> pd.DataFrame:
     """The panel sheet: channel ($PnN), marker, role, cofactor, cluster, in the order of the FCS files.
 
@@ -156,6 +159,16 @@ def panel() -> pd.DataFrame:
     return table
 
 
+@cache
+def spill() -> np.ndarray:
+    """Share of a metal's signal that appears in another channel (markers × markers): isotopic impurity of the next
+    masses and oxide 16 above, as usual for pure metals (Chevrier et al., Cell Systems 2018)."""
+    at = {marker: mass(channel) for channel, marker in _CHANNELS}
+    masses = np.array([at[m] for m in MARKERS])
+    gap = masses[None, :] - masses[:, None]
+    return np.select([gap == 1, gap == -1, gap == 16], [0.006, 0.003, 0.008], 0.0)
+
+
 def mass(channel: str) -> int:
     """Mass number in a channel name: 145 in ``Nd145Di``."""
     return int("".join(c for c in channel if c.isdigit()))
@@ -173,12 +186,11 @@ def write_panel(path: Path) -> None:
     panel().to_csv(path, sep="\t", index=False, lineterminator="\n")
 
 
-def state_shift(timepoint: str, population: str) -> np.ndarray:
-    """Planted shift per marker (order of MARKERS) of a population at a time point; CD56bright cells keep their CD16."""
+def state_shift(timepoint: str) -> np.ndarray:
+    """Planted shift per marker (order of MARKERS) of all NK cells at a time point."""
     shift = pd.Series(0.0, index=list(MARKERS))
     for marker, value in STATE_EFFECTS.get(timepoint, {}).items():
-        if not (marker == "CD16" and population in ("CD56bright", "CIML_activated")):
-            shift[marker] = value
+        shift[marker] = value
     return shift.to_numpy()
 
 

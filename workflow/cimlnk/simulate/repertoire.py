@@ -11,7 +11,8 @@ from cimlnk.common.seeds import rng
 from .design import Patient
 from .proteins import KIR, MARKERS
 
-DONOR_SHIFT_SD = 0.08
+# Between donors measured together (resources/simulate/measured_shifts.tsv): all channels of a donor, and each its own.
+DONOR_SHIFT_SD, DONOR_CHANNEL_SD = 0.10, 0.18
 
 
 @dataclass(frozen=True)
@@ -19,9 +20,9 @@ class Repertoire:
     """One donor: which KIR genes are present, how often each is expressed (relative to the mean), protein shifts."""
 
     kir_genes: np.ndarray  # bool, order of KIR
-    kir_frequency: np.ndarray  # multiplies the population's KIR rate; 0 where the gene is absent
+    kir_frequency: np.ndarray  # multiplies the rate of carriers; 0 where the gene is absent
     kir_level: np.ndarray  # arcsinh shift of expressing cells: allotypes differ in surface density
-    marker_shift: np.ndarray  # arcsinh shift of every marker, order of MARKERS
+    marker_shift: np.ndarray  # shift of every stained marker (log counts), order of MARKERS
     male: bool
 
 
@@ -36,20 +37,22 @@ def repertoire(seed: int, patient: Patient) -> Repertoire:
         kir_genes=genes,
         kir_frequency=frequency,
         kir_level=random.normal(0, 0.2, len(KIR)),
-        marker_shift=random.normal(0, DONOR_SHIFT_SD, len(MARKERS)),
+        marker_shift=random.normal(0, DONOR_SHIFT_SD) + random.normal(0, DONOR_CHANNEL_SD, len(MARKERS)),
         male=bool(random.random() < 0.5),
     )
 
 
-def express_kir(random: np.random.Generator, donor: Repertoire, rate: float, n: int, at_least_one: bool) -> np.ndarray:
-    """Which KIR genes each of `n` cells expresses (bool, n × genes): independent draws per gene and cell.
+def express_kir(
+    random: np.random.Generator, donor: Repertoire, rate: np.ndarray, at_least_one: np.ndarray
+) -> np.ndarray:
+    """Which KIR genes each cell expresses (bool, cells × genes): independent draws per gene and cell.
 
-    With `at_least_one`, cells that drew none get one gene, chosen by the donor's frequencies.
+    `rate` is the cells' own for a gene of average frequency. Cells `at_least_one` that drew none get one gene, chosen by
+    the donor's frequencies.
     """
-    p = np.clip(rate * donor.kir_frequency, 0, 0.95)
-    expressed = random.random((n, len(KIR))) < p
-    if at_least_one:
-        empty = np.flatnonzero(~expressed.any(axis=1))
-        chosen = random.choice(len(KIR), size=len(empty), p=donor.kir_frequency / donor.kir_frequency.sum())
-        expressed[empty, chosen] = True
+    p = np.clip(rate[:, None] * donor.kir_frequency, 0, 0.95)
+    expressed = random.random(p.shape) < p
+    empty = np.flatnonzero(at_least_one & ~expressed.any(axis=1))
+    chosen = random.choice(len(KIR), size=len(empty), p=donor.kir_frequency / donor.kir_frequency.sum())
+    expressed[empty, chosen] = True
     return expressed

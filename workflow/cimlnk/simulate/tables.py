@@ -7,8 +7,10 @@ from cimlnk.common.tables import Schema
 CELL_COLUMNS = {
     "cell": ("str", "cell id as in the results: sample:event or sample:barcode"),
     "sample": ("str", "sample id"),
-    "class": ("str", "NK, T, B, monocyte, doublet, dead, debris or bead; in rna dead = low quality"),
+    "class": ("str", "NK, T, B, monocyte, DC, ILC, granulocyte, basophil, doublet, dead (rna: low quality), debris or bead"),
     "population": ("str", "named NK population; empty for everything that is not a live single NK cell"),
+    "also": ("str", "second name that holds as well, of cells between two populations; empty if there is none"),
+    "kind": ("str", "NK, or the kind of cell within its class (CD56_T, MAIT, cDC, …), or the class"),
 }
 CELLS_CYTOF = Schema(
     "truth_cells_cytof", {**CELL_COLUMNS, "event": ("int", "0-based index of the event in the FCS file")}
