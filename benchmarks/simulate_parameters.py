@@ -268,12 +268,18 @@ def programmes(folder: Path) -> pd.DataFrame:
     ]
     rows += [("adaptive", g, 0.8, "NK3 of Rebuffet 2024, strength of our choice") for g in NK3.split()]
     rows += [("activated", g, -1.5, "general knowledge") for g in SHED.split()]
+    # The transcript of a receptor follows the protein (resources/simulate/proteins.tsv).
+    rows += [("activated", "IFNG", 4.0, "IL-12 with IL-18, general knowledge")]
+    rows += [
+        ("activated", "IL2RA", 8.0, "general knowledge, as the protein"),
+        ("adaptive", "KLRC2", 5.0, "as the protein"),
+    ]
     induced = pd.read_csv(folder / "nk_hucira_cips/df_cips_genesets_NK.csv.gz").drop_duplicates()
     induced = induced[(induced["celltype"] == "NK_CD56low") & ~induced["gene"].str.startswith(("ENSG", "MIR", "LINC"))]
     for axis, program, number, top in (
-        ("activated", "GR-03", 40, 2.8),
-        ("activated", "CE-01", 30, 1.2),
-        ("cycle", "PD-01", 90, 4.5),
+        ("activated", "GR-03", 40, 5.0),
+        ("activated", "CE-01", 30, 1.6),
+        ("cycle", "PD-01", 90, 7.5),
     ):
         own = induced[induced["CIP"].str.startswith(program)].nlargest(number, "effect_size")
         source = (

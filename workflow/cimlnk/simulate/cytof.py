@@ -85,9 +85,7 @@ def _measure(random: np.random.Generator, level: np.ndarray, shift: np.ndarray, 
     return SATURATION * -np.expm1(-counts / SATURATION)
 
 
-def make_nk(
-    random: np.random.Generator, population: str, n: int, lived: Setting, donor: Repertoire, run: Run
-) -> Cells:
+def make_nk(random: np.random.Generator, population: str, n: int, lived: Setting, donor: Repertoire, run: Run) -> Cells:
     """`n` live single NK cells of one region."""
     cells = latent.draw(random, population, n, lived)
     held = receptors.draw(random, population, cells, donor)

@@ -81,9 +81,7 @@ def draw(random: np.random.Generator, population: str, n: int, setting: Setting)
         else random.beta(1.0, 14.0, n)
     )
     cycle = 0.49 * (random.beta(1.3, 2.4, n) if week and setting.infused else random.beta(1.0, 12.0, n))
-    memory = 0.49 * (
-        random.beta(1.2, 2.6, n) if (week or late) and setting.infused else random.beta(1.0, 9.0, n)
-    )
+    memory = 0.49 * (random.beta(1.2, 2.6, n) if (week or late) and setting.infused else random.beta(1.0, 9.0, n))
     full = 0.5 + 0.5 * random.beta(1.6, 1.4, n)
     if population == "adaptive":
         adaptive = full
@@ -113,7 +111,13 @@ def second_name(cells: Latents) -> np.ndarray:
     """
     own = name(cells)
     result = np.full(len(own), -1)
-    for axis, near in ((0, NEAR_MATURATION), (4, NEAR_OVERLAY), (1, NEAR_OVERLAY), (2, NEAR_OVERLAY), (3, NEAR_OVERLAY)):
+    for axis, near in (
+        (0, NEAR_MATURATION),
+        (4, NEAR_OVERLAY),
+        (1, NEAR_OVERLAY),
+        (2, NEAR_OVERLAY),
+        (3, NEAR_OVERLAY),
+    ):
         for step in (-near, near):
             moved = name(cells._replace(**{Latents._fields[axis]: cells[axis] + step}))
             result = np.where(moved != own, moved, result)

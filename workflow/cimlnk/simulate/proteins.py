@@ -14,10 +14,11 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from cimlnk.common.home import HOME
+
 from .latent import Latents
 
-ROOT = Path(__file__).resolve().parents[3]
-TABLE = ROOT / "resources/simulate/proteins.tsv"
+TABLE = HOME / "resources/simulate/proteins.tsv"
 KIR = ("KIR2DL1", "KIR2DL2_3", "KIR3DL1")
 KNOTS = np.array([0.0, 0.20, 0.35, 0.60, 0.80, 1.0])  # of maturation, columns m0 … m100
 AXES = ("adaptive", "activated", "cycle", "memory")

@@ -12,19 +12,22 @@ from cimlnk.common.seeds import rng
 from cimlnk.common.tables import write_table
 from cimlnk.common.vocabulary import cell_id
 
-from . import design
-from .composition import POPULATIONS, content
-from .genes import KIR_GENES, MITOCHONDRIAL, N_GENES, gene_names, profiles
-from .proteins import KIR, KIR_RATE, NEIGHBOUR, TRANSITIONAL
-from .repertoire import Repertoire, express_kir, repertoire
+from . import design, latent, receptors
+from .composition import content, setting
+from .genes import KIR_GENES, N_GENES, gene_names, mitochondrial, nk_rates, profiles
+from .latent import POPULATIONS, Setting
+from .proteins import KINDS, KIR
+from .repertoire import Repertoire, repertoire
 from .tables import CELLS_RNA
 from .tenx import write_10x_folder, write_10x_h5
 
-DEPTH, DEPTH_SD = 3600.0, 0.30  # median molecules per cell, log-normal
-DISPERSION = 0.25  # of the gamma in gamma–Poisson
-AMBIENT = 0.05  # share of molecules from the soup
-BATCH_SD, DONOR_SD = 0.06, 0.10  # log-normal factors per gene
-KIR_LEVEL = 4.0e-4  # share of molecules in an expressing cell
+# resources/simulate/measured_rna.tsv: NK cells of seven donors have 1,900–4,000 molecules, sd of the log .26–.64, and
+# genes an overdispersion of .07–.27 (median).
+DEPTH, DEPTH_SD, DEPTH_BETWEEN = 2800.0, 0.40, 0.20
+DISPERSION = 0.15  # of the gamma in gamma–Poisson
+AMBIENT = (0.03, 0.10)  # share of molecules from the soup, by sample
+BATCH_SD, DONOR_SD = 0.09, 0.12  # log-normal factors per gene; measured: .12–.17 between NK cells of two people
+KIR_LEVEL = 2.0e-4  # share of molecules in an expressing cell: half of the expressing cells show none
 STATE_EFFECTS_LOG2 = {
     "product": {"CD69": 0.6, "KLRC1": 0.3},
     "D7": {"KLRC1": 0.5, "NCAM1": 0.5, "FCGR3A": -0.6, "GZMB": 0.4},
@@ -32,28 +35,41 @@ STATE_EFFECTS_LOG2 = {
 }
 
 
-def _rates(
-    random: np.random.Generator, kind: str, n: int, sample: design.Sample, donor: Repertoire, factor: np.ndarray
-) -> np.ndarray:
-    """Expected share of molecules per gene (n × genes) of single cells of one type."""
+def _nk(
+    random: np.random.Generator, population: str, n: int, lived: Setting, donor: Repertoire
+) -> tuple[np.ndarray, np.ndarray]:
+    """Relative expression of NK cells of one region (cells × genes, float32) and their second names."""
     names = gene_names()
-    rates = profiles()[kind].to_numpy() * factor
+    cells = latent.draw(random, population, n, lived)
+    held = receptors.draw(random, population, cells, donor)
+    rates = nk_rates(cells, held.kir.any(axis=1))
+    rates[:, names.index("KLRC1")] *= np.where(held.nkg2a, 1.6, 0.08)
+    for gene, effect in STATE_EFFECTS_LOG2.get(lived.timepoint, {}).items():
+        if lived.infused:
+            rates[:, names.index(gene)] *= 2.0**effect
+    total = rates.sum(axis=1)
+    for column, protein in enumerate(KIR):
+        rates[:, names.index(KIR_GENES[protein])] = np.where(held.kir[:, column], KIR_LEVEL * total, 0.0)
+    return rates, receptors.also(population, cells, held)
+
+
+def _rates(
+    random: np.random.Generator, kind: str, n: int, lived: Setting, donor: Repertoire, factor: np.ndarray
+) -> tuple[np.ndarray, np.ndarray]:
+    """Expected share of molecules per gene (n × genes, float32) of single cells of one kind, and second names."""
+    names = gene_names()
     if kind in POPULATIONS:
-        for gene, effect in STATE_EFFECTS_LOG2.get(sample.timepoint, {}).items():
-            rates[names.index(gene)] *= 2.0**effect
+        rates, also = _nk(random, kind, n, lived, donor)
+    else:
+        rates = np.repeat(profiles()[kind].to_numpy(dtype=np.float32)[None, :], n, axis=0)
+        also = np.full(n, "", dtype=object)
+    rates *= factor.astype(np.float32)
     silent = ("XIST",) if donor.male else ("RPS4Y1", "DDX3Y")
     loud = ("RPS4Y1", "DDX3Y") if donor.male else ("XIST",)
-    rates[[names.index(g) for g in silent]] = 0.0
-    rates[[names.index(g) for g in loud]] = 4e-4
-    cells = np.repeat((rates / rates.sum())[None, :], n, axis=0)
-    if kind in POPULATIONS:
-        other = profiles()[NEIGHBOUR[kind]].to_numpy() * factor
-        way = np.where(random.random(n) < TRANSITIONAL, random.uniform(0, 0.5, n), 0.0)[:, None]
-        cells = (1 - way) * cells + way * other / other.sum()
-        on = express_kir(random, donor, KIR_RATE[kind], n, at_least_one=kind == "CD56dim_KIR")
-        for column, protein in enumerate(KIR):
-            cells[:, names.index(KIR_GENES[protein])] = np.where(on[:, column], KIR_LEVEL, 0.0)
-    return cells
+    rates[:, [names.index(g) for g in silent]] = 0.0
+    rates /= rates.sum(axis=1, keepdims=True)
+    rates[:, [names.index(g) for g in loud]] = 2e-4
+    return rates / rates.sum(axis=1, keepdims=True), also
 
 
 def _distinct(random: np.random.Generator, n: int) -> np.ndarray:
@@ -65,60 +81,69 @@ def _distinct(random: np.random.Generator, n: int) -> np.ndarray:
 def simulate_sample(size: str, seed: int, sample: design.Sample) -> tuple[np.ndarray, list[str], pd.DataFrame]:
     """Counts of one sample (cells × genes, int32), its barcodes, and the truth (CELLS_RNA).
 
-    Gamma–Poisson counts around the programme of each cell's type, with a donor's and a run's factor per gene, the
-    donor's KIR genes and sex, log-normal depth, 5 % ambient RNA from the sample's own mean, doublets as sums of two
-    cells, and low-quality cells with few molecules of which 15–50 % are mitochondrial (class ``dead``).
+    Gamma–Poisson counts around each cell's expression at its place on the axes, with a donor's and a run's factor per
+    gene, the donor's KIR genes and sex, log-normal depth that differs between samples too, ambient RNA from the
+    sample's own mean, doublets as sums of two cells, and low-quality cells with few molecules of which 15–50 % are
+    mitochondrial (class ``dead``).
     """
     random = rng(seed, "rna", sample.id)
     donor = repertoire(seed, sample.patient)
+    lived = setting(seed, sample)
     factor = np.exp(
         rng(seed, "rna batch", sample.batch).normal(0, BATCH_SD, N_GENES)
         + rng(seed, "rna donor", sample.patient.id).normal(0, DONOR_SD, N_GENES)
     )
     cells = content(size, seed, sample)
-    kinds = [*POPULATIONS, "T", "B", "monocyte"]
-    number = np.array([*cells.nk, cells.t_cells, cells.b_cells, cells.monocytes])
-    singles = [kind for kind, n in zip(kinds, number, strict=True) for _ in range(n)]
+    kinds = [*POPULATIONS, *KINDS]
+    number = np.array([*cells.nk, *cells.other])
+    singles = np.repeat(np.arange(len(kinds)), number)
 
-    def draw(types: list[str]) -> np.ndarray:
-        table = np.array(types, dtype=object)
-        result = np.empty((len(types), N_GENES))
-        for kind in sorted(set(types)):
-            rows = np.flatnonzero(table == kind)
-            result[rows] = _rates(random, kind, len(rows), sample, donor, factor)
-        return result
+    def draw(types: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        rates = np.empty((len(types), N_GENES), dtype=np.float32)
+        also = np.empty(len(types), dtype=object)
+        for kind in np.unique(types):
+            rows = np.flatnonzero(types == kind)
+            rates[rows], also[rows] = _rates(random, kinds[kind], len(rows), lived, donor, factor)
+        return rates, also
 
-    def like_the_sample(n: int) -> list[str]:
-        return [kinds[i] for i in random.choice(len(kinds), size=n, p=number / number.sum())]
+    def like_the_sample(n: int) -> np.ndarray:
+        return random.choice(len(kinds), size=n, p=number / number.sum())
 
-    live = draw(singles)
-    doublets = draw(like_the_sample(cells.doublets)) + draw(like_the_sample(cells.doublets))  # both cells' molecules
-    low = draw(like_the_sample(cells.dead))
-    mitochondrial = np.isin(gene_names(), MITOCHONDRIAL)
+    live, also = draw(singles)
+    doublets = draw(like_the_sample(cells.doublets))[0] + draw(like_the_sample(cells.doublets))[0]  # all molecules
+    low = draw(like_the_sample(cells.dead))[0]
+    mito = mitochondrial()
     share = random.uniform(0.15, 0.50, (cells.dead, 1))
-    low *= np.where(mitochondrial, share / low[:, mitochondrial].sum(axis=1, keepdims=True), 1 - share)
+    low *= np.where(mito, share / low[:, mito].sum(axis=1, keepdims=True), 1 - share)
     rates = np.concatenate([live, doublets, low])
-    classes = ("NK", "T", "B", "monocyte", "doublet", "dead")
-    of_class = [cells.n_nk, *number[-3:], cells.doublets, cells.dead]
-    label = np.repeat(classes, of_class).astype(object)
-    depth = DEPTH * np.exp(DEPTH_SD * random.standard_normal(len(rates)))
-    depth[label == "dead"] *= random.uniform(0.25, 0.6, cells.dead)
+    kind_of = np.array(kinds, dtype=object)[singles]
+    labels = np.concatenate(
+        [kind_of, np.repeat(np.array(["doublet", "dead"], dtype=object), [cells.doublets, cells.dead])]
+    )
+    classes = np.array(["NK" if k in POPULATIONS else KINDS.get(k, k) for k in labels], dtype=object)
+    depth = DEPTH * np.exp(DEPTH_SD * random.standard_normal(len(rates)) + DEPTH_BETWEEN * random.standard_normal())
+    depth[classes == "dead"] *= random.uniform(0.25, 0.6, cells.dead)
     soup = live.mean(axis=0)
-    noise = random.gamma(1 / DISPERSION, DISPERSION, rates.shape)
-    expected = depth[:, None] * ((1 - AMBIENT) * rates * noise + AMBIENT * soup)
-    counts = random.poisson(expected).astype(np.int32)
+    ambient = random.uniform(*AMBIENT)
+    counts = np.empty(rates.shape, dtype=np.int32)
+    for start in range(0, len(rates), 500):  # in blocks, so that no second matrix of floats is held
+        rows = slice(start, start + 500)
+        noise = random.standard_gamma(1 / DISPERSION, rates[rows].shape, dtype=np.float32) * np.float32(DISPERSION)
+        counts[rows] = random.poisson(depth[rows, None] * ((1 - ambient) * rates[rows] * noise + ambient * soup))
 
     codes = _distinct(random, len(rates))
     barcodes = ["".join("ACGT"[(code >> (2 * i)) & 3] for i in range(16)) + "-1" for code in codes.tolist()]
     order = np.argsort(barcodes, kind="stable")
     barcodes = [barcodes[i] for i in order]
-    population = np.array([*singles[: cells.n_nk], *[""] * (len(rates) - cells.n_nk)], dtype=object)[order]
+    second = np.concatenate([also, np.full(len(rates) - len(also), "", dtype=object)])
     truth = pd.DataFrame(
         {
             "cell": [cell_id(sample.id, b) for b in barcodes],
             "sample": sample.id,
-            "class": label[order],
-            "population": population,
+            "class": classes[order],
+            "population": np.where(classes == "NK", labels, "")[order],
+            "also": second[order],
+            "kind": np.where(classes == "NK", "NK", labels)[order],
             "barcode": barcodes,
         }
     )

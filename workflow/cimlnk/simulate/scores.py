@@ -52,7 +52,7 @@ def nk_gate(truth: pd.DataFrame, cells: pd.Series) -> dict[str, float]:
         raise ValueError(f"{int(unknown.sum())} cells are not in the truth, the first is {cells[unknown].iloc[0]!r}")
     kept = classes.loc[cells]
     n_nk, hits = int((classes == "NK").sum()), int((kept == "NK").sum())
-    whole = int(kept.isin(("NK", "T", "B", "monocyte")).sum())
+    whole = int((~kept.isin(("doublet", "dead", "debris", "bead"))).sum())
     return {
         "precision": hits / len(kept) if len(kept) else float("nan"),
         "recall": hits / n_nk if n_nk else float("nan"),

@@ -7,7 +7,10 @@ from cimlnk.common.tables import Schema
 CELL_COLUMNS = {
     "cell": ("str", "cell id as in the results: sample:event or sample:barcode"),
     "sample": ("str", "sample id"),
-    "class": ("str", "NK, T, B, monocyte, DC, ILC, granulocyte, basophil, doublet, dead (rna: low quality), debris or bead"),
+    "class": (
+        "str",
+        "NK, T, B, monocyte, DC, ILC, granulocyte, basophil, doublet, dead (rna: low quality), debris or bead",
+    ),
     "population": ("str", "named NK population; empty for everything that is not a live single NK cell"),
     "also": ("str", "second name that holds as well, of cells between two populations; empty if there is none"),
     "kind": ("str", "NK, or the kind of cell within its class (CD56_T, MAIT, cDC, …), or the class"),
@@ -46,9 +49,9 @@ EFFECTS = Schema(
     "truth_effects",
     {
         "modality": ("str", "cytof or rna"),
-        "kind": ("str", "state (shift of all NK cells at a time point) or programme (population against baseline)"),
+        "kind": ("str", "state (shift of all NK cells at a time point) or programme (change at an axis' end)"),
         "timepoint": ("str?", "time point of a state effect"),
-        "population": ("str?", "population of a programme"),
+        "axis": ("str?", "axis of a programme"),
         "feature": ("str", "marker or gene"),
         "effect": ("float", "planted difference"),
         "unit": ("str", "arcsinh(x/5) or log2"),

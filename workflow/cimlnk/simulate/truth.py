@@ -46,7 +46,7 @@ def abundance(size: str, seed: int) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for s in samples:
         held = contents[s.id]
-        shares = latent_shares(seed, s.patient, s.timepoint)
+        shares = latent_shares(seed, s.patient, s.timepoint, s.modality)
         in_blood = s.tissue == "blood"
         for population, n, latent in zip(("NK", *POPULATIONS), (held.n_nk, *held.nk), (1.0, *shares), strict=True):
             rows.append(
@@ -110,7 +110,7 @@ def abundance(size: str, seed: int) -> pd.DataFrame:
 def effects() -> pd.DataFrame:
     """All planted differences of protein and RNA levels (EFFECTS)."""
     rows = [
-        {"modality": m, "kind": "state", "timepoint": t, "population": None, "feature": f, "effect": e, "unit": unit}
+        {"modality": m, "kind": "state", "timepoint": t, "axis": None, "feature": f, "effect": e, "unit": unit}
         for m, planted, unit in (
             ("cytof", STATE_EFFECTS, "arcsinh(x/5)"),
             ("rna", STATE_EFFECTS_LOG2, "log2"),
