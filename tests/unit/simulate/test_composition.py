@@ -3,6 +3,7 @@ import pytest
 
 from cimlnk.simulate.composition import POPULATIONS, SHARES, content, latent_nk_fraction, latent_shares
 from cimlnk.simulate.design import SIZES, patients, samples
+from cimlnk.simulate.proteins import KINDS
 
 
 def share(seed, timepoint, population, arm="CIML", size="demo"):
@@ -46,6 +47,31 @@ def test_donor_deviation_lasts():
     ]
     first, second = np.concatenate(ratio[:2]), np.concatenate(ratio[2:])
     assert np.corrcoef(first, second)[0, 1] > 0.6
+
+
+def test_modalities_share_the_biology_and_not_the_tube():
+    demo = patients("demo", 1)
+    pairs = [[latent_shares(1, p, "pre", m) for p in demo] for m in ("cytof", "rna")]
+    # the activated cells of the product are in no blood
+    first, second = np.log(np.delete(pairs, POPULATIONS.index("CIML_activated"), axis=2))
+    # Donors differ by .3 and more, handling by .12: the same patient's tubes are alike, and never the same.
+    own = np.abs(first - second).mean()
+    others = np.abs(first - np.roll(second, 1, axis=0)).mean()
+    assert 0.05 < own < 0.5 * others
+
+
+def test_lineages_are_absent_where_they_are_in_life():
+    drawn = {
+        s.timepoint: content("demo", 1, s) for s in samples("demo", 1) if s.patient.id == "P1" and s.modality == "cytof"
+    }
+    assert drawn["D7"].of_class("B") < 0.02 * drawn["D7"].of_class("T") < drawn["pre"].of_class("B")
+    assert drawn["product"].of_class("monocyte") < 0.05 * drawn["product"].n_live
+    assert {"DC", "ILC", "basophil", "granulocyte"} <= {k for k in KINDS.values() if drawn["pre"].of_class(k)}
+
+
+def test_files_differ_in_depth():
+    nk = [content("demo", 1, s).n_nk for s in samples("demo", 1) if s.modality == "cytof"]
+    assert max(nk) > 3 * min(nk)
 
 
 @pytest.mark.parametrize("size", SIZES)

@@ -1,8 +1,8 @@
 """Genes of the synthetic transcriptome: levels of real cells, and how they follow a cell's place on the axes.
 
 Levels by kind of cell are ``resources/simulate/genes.tsv`` (counts per 10,000 of real cells); the axes' genes with
-their log2 change are ``resources/simulate/programmes.tsv``, from tables of effects in sorted or stimulated NK cells. The
-lists that name cells (``resources/signatures/nk.yaml``) are not read; a test measures how far they overlap.
+their log2 change are ``resources/simulate/programmes.tsv``, from tables of effects in sorted or stimulated NK cells.
+The lists that name cells (``resources/signatures/nk.yaml``) are not read; a test measures how far they overlap.
 """
 
 from __future__ import annotations
@@ -26,10 +26,11 @@ KIR_GENES = {"KIR2DL1": "KIR2DL1", "KIR2DL2_3": "KIR2DL3", "KIR3DL1": "KIR3DL1"}
 BROAD = {"bright": (0.15, 0.5), "early": (0.05, 0.2), "kir": (0.05, 0.2), "late": (0.08, 0.4), "adaptive": (0.10, 0.5),
          "activated": (0.35, 0.8), "cycle": (0.20, 0.6), "memory": (0.12, 0.5)}  # fmt: skip
 FLOOR = 0.02  # counts per 10,000 of a gene that no molecule of was seen
-# Kinds that were not labelled in the measured sets, as mixtures of those that were, and genes they have more of (log2).
+# Kinds that were not labelled in the measured sets, as mixtures of those that were, and what they have more of (log2).
 MIXTURES: dict[str, dict[str, float]] = {
-    "activated_T": {"CD4_T": 0.6, "CD8_T": 0.4}, "CD56_T": {"CD8_T": 0.55, "NK": 0.45}, "MAIT": {"CD8_T": 0.8, "NK": 0.2},
-    "cDC": {"DC": 1.0}, "pDC": {"DC": 0.6, "B": 0.4}, "ILC": {"CD4_T": 0.75, "NK": 0.25}, "neutrophil": {"monocyte": 1.0},
+    "activated_T": {"CD4_T": 0.6, "CD8_T": 0.4}, "CD56_T": {"CD8_T": 0.55, "NK": 0.45},
+    "MAIT": {"CD8_T": 0.8, "NK": 0.2}, "ILC": {"CD4_T": 0.75, "NK": 0.25},
+    "cDC": {"DC": 1.0}, "pDC": {"DC": 0.6, "B": 0.4}, "neutrophil": {"monocyte": 1.0},
     "basophil": {"monocyte": 0.5, "CD4_T": 0.5},
 }  # fmt: skip
 MORE: dict[str, dict[str, float]] = {

@@ -124,7 +124,7 @@ def kind_levels(random: np.random.Generator, kind: str, n: int) -> np.ndarray:
 
 
 def nkg2a_rate(cells: Latents) -> np.ndarray:
-    """Share of cells that carry NKG2A, by place: lost with maturation and adaptive history, kept by memory-like cells."""
+    """Share of cells that carry NKG2A, by place: lost with maturation and adaptive history, kept with memory."""
     rate = np.interp(cells.maturation, [0, 0.2, 0.5, 0.6, 0.8, 1.0], [0.97, 0.96, 0.75, 0.35, 0.2, 0.12])
     rate = np.where(cells.maturation < 0.5, np.maximum(rate, 0.94), rate)
     rate *= 1 - 0.9 * np.clip(cells.adaptive * 2, 0, 1)

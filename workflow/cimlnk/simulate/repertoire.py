@@ -47,8 +47,8 @@ def express_kir(
 ) -> np.ndarray:
     """Which KIR genes each cell expresses (bool, cells × genes): independent draws per gene and cell.
 
-    `rate` is the cells' own for a gene of average frequency. Cells `at_least_one` that drew none get one gene, chosen by
-    the donor's frequencies.
+    `rate` is the cells' own for a gene of average frequency. Cells `at_least_one` that drew none get one gene, chosen
+    by the donor's frequencies.
     """
     p = np.clip(rate[:, None] * donor.kir_frequency, 0, 0.95)
     expressed = random.random(p.shape) < p
