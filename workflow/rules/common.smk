@@ -264,7 +264,9 @@ def report_tables(wildcards):
     files.append(out("claims/claims.parquet"))
     files.append(out("quality/warnings.parquet"))
     if CFG["simulate"] is not None:
-        files += [out("truth/recovery.parquet"), out("truth/cases.parquet")]
+        files += [
+            out(f"truth/{name}.parquet") for name in ("recovery", "cases", "difficulty")
+        ]
     return files
 
 

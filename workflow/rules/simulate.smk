@@ -7,6 +7,8 @@ if CFG["simulate"] is not None:
     FOLDER_SAMPLES = [s for s in samples_of("rna") if s not in H5_SAMPLES]
 
     rule simulate_cytof:
+        input:
+            proteins=resource("resources/simulate/proteins.tsv"),
         output:
             fcs=f"{RAW}/cytof/{{sample}}.fcs",
             truth=f"{RAW}/truth/cytof/{{sample}}.parquet",
@@ -29,6 +31,10 @@ if CFG["simulate"] is not None:
             "../scripts/simulate_cytof.py"
 
     rule simulate_rna:
+        input:
+            proteins=resource("resources/simulate/proteins.tsv"),
+            genes=resource("resources/simulate/genes.tsv"),
+            programmes=resource("resources/simulate/programmes.tsv"),
         output:
             **simulated_folder(f"{RAW}/rna/{{sample}}"),
             truth=f"{RAW}/truth/rna/{{sample}}.parquet",
@@ -66,6 +72,7 @@ if CFG["simulate"] is not None:
             samples=resource(CFG["cohort"]["samples"]),
             counts=resource(CFG["cohort"]["counts"]),
             patients=resource(CFG["cohort"]["patients"]),
+            programmes=resource("resources/simulate/programmes.tsv"),
             cytof=[f"{RAW}/truth/cytof/{s}.parquet" for s in samples_of("cytof")],
             rna=[f"{RAW}/truth/rna/{s}.parquet" for s in samples_of("rna")],
         output:
@@ -117,3 +124,32 @@ if CFG["simulate"] is not None:
             code=code("simulate_recovery"),
         script:
             "../scripts/simulate_recovery.py"
+
+    rule simulate_difficulty:
+        input:
+            sheet=out("cohort/samples.parquet"),
+            samples=[
+                out(f"{m}/samples/{s}.h5ad") for m in MODALITIES for s in samples_of(m)
+            ],
+            cells=[f"{RAW}/truth/cells_{m}.parquet" for m in MODALITIES],
+            populations=[out(f"{m}/populations.parquet") for m in MODALITIES],
+            panel=resource(CFG["cohort"]["panel"]) if "cytof" in MODALITIES else [],
+        output:
+            difficulty=out("truth/difficulty.parquet"),
+        log:
+            out("logs/simulate_difficulty/all.log"),
+        benchmark:
+            out("benchmarks/simulate_difficulty/all.tsv")
+        conda:
+            ENVIRONMENT
+        threads: 1
+        resources:
+            mem_mb=4000,
+            runtime=15,
+        params:
+            modalities=MODALITIES,
+            names={m: samples_of(m) for m in MODALITIES},
+            seed=CFG["seed"],
+            code=code("simulate_difficulty"),
+        script:
+            "../scripts/simulate_difficulty.py"

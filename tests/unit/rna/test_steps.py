@@ -64,16 +64,16 @@ def test_planted_doublets_are_called(settings, spiked):
     counts, double = spiked
     found = find_doublets(counts, settings["doublets"], 1, "s")
     assert found.reason is None and found.method == "mixture"
-    assert outscore(found.score, double) >= 0.95
+    assert outscore(found.score, double) >= 0.92
     assert found.called[double].mean() >= 0.5
-    assert found.called[~double].mean() <= 0.02
+    assert found.called[~double].mean() <= 0.04
     assert found.share == pytest.approx(double.mean(), abs=0.02)
 
 
 def test_scrublet_ranks_doublets(settings, spiked):
     counts, double = spiked
     found = find_doublets(counts, settings["doublets"] | {"method": "scrublet"}, 1, "s")
-    assert outscore(found.score, double) >= 0.75
+    assert outscore(found.score, double) >= 0.70
     assert found.called[~double].mean() <= 0.05
 
 

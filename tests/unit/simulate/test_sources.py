@@ -14,9 +14,10 @@ from cimlnk.simulate.latent import POPULATIONS
 from cimlnk.simulate.proteins import MARKERS, levels
 
 FOLDER = HOME / "resources/simulate"
-# Which axis ends in which population; the first four lie along maturation.
-ENDS = {"CD56bright": "bright", "CD56dim_NKG2A": "early", "CD56dim_KIR": "kir", "CD56dim_CD57": "late",
-        "adaptive": "adaptive", "CIML_activated": "activated", "proliferating": "cycle", "memory_like": "memory"}  # fmt: skip
+# The axis that ends in each population; the first four lie along maturation.
+ENDS = dict(
+    zip(POPULATIONS, ("bright", "early", "kir", "late", "adaptive", "activated", "cycle", "memory"), strict=True)
+)
 
 
 def read(name):

@@ -9,7 +9,7 @@ Every method's clusters are given the name most of their cells truly have (k-mea
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,7 +25,7 @@ from .tables import CELLS_CYTOF, CELLS_RNA, DIFFICULTY
 MOST_CELLS = 20_000  # evenly over samples
 SCANPY_CELLS = 4_000
 CLUSTERS = 8
-COMPONENTS = 30  # of RNA
+COMPONENTS, VARIABLE_GENES = 30, 800  # of RNA
 TRUTH_CELLS = {"cytof": CELLS_CYTOF, "rna": CELLS_RNA}
 
 
@@ -129,15 +129,12 @@ def difficulty(
         _, vectors = np.linalg.eigh(centred.T @ centred)
         x = centred @ vectors[:, ::-1][:, :COMPONENTS]
     part = np.sort(rng(seed, "scanpy cells").permutation(len(x))[:SCANPY_CELLS])
+    leiden = plain_scanpy(x[part], seed)
     whole = np.arange(len(x))
     found: list[tuple[str, np.ndarray, np.ndarray]] = [
         ("this pipeline", whole, ours),
         (f"k-means, {CLUSTERS} clusters, given their true names", whole, majority(k_means(x, seed), names)),
-        (
-            "plain scanpy (Leiden), clusters given their true names",
-            part,
-            majority(plain_scanpy(x[part], seed), names[part]),
-        ),
+        ("plain scanpy (Leiden), clusters given their true names", part, majority(leiden, names[part])),
         ("linear classifier shown the truth of other patients", whole, discriminant(x, names, patient)),
     ]
     if modality == "cytof":
@@ -173,11 +170,12 @@ def kept_cells(
 
 
 def make_difficulty(
-    samples: Mapping[str, Mapping[str, str | Path]],
+    samples: Sequence[str | Path],
+    names: Mapping[str, Sequence[str]],
     truth_cells: Mapping[str, str | Path],
     populations: Mapping[str, str | Path],
-    sheet: pd.DataFrame,
-    clustered: Mapping[str, list[str]],
+    sheet: str | Path,
+    panel: str | Path | None,
     output: str | Path,
     seed: int,
     provenance: dict[str, Any] | None = None,
@@ -187,23 +185,27 @@ def make_difficulty(
     Parameters
     ----------
     samples
-        By modality: h5ad of the NK cells of each sample.
+        h5ad files of the NK cells, in the order of `names`: by modality, the ids of its samples.
     truth_cells, populations
         By modality: the truth's cells, the pipeline's POPULATIONS.
     sheet
         SAMPLES: whose a sample is.
-    clustered
-        By modality: features that are clustered; empty for all (RNA: the 800 of the largest variance).
+    panel
+        Panel sheet: the markers that are clustered. Of genes the 800 of the largest variance are taken.
     """
-    people = sheet.set_index("sample")["patient"]
+    people = read_table(sheet).set_index("sample")["patient"]
+    files = iter(samples)
     tables = []
-    for modality, files in samples.items():
+    for modality, ids in names.items():
+        own_files = {sample: next(files) for sample in ids}
         truth = read_table(truth_cells[modality], TRUTH_CELLS[modality])
-        values, own, ours = kept_cells(files, truth, read_table(populations[modality]), modality, seed)
+        values, own, ours = kept_cells(own_files, truth, read_table(populations[modality]), modality, seed)
         if modality == "rna":
-            values = values[values.var().nlargest(800).index]
-        elif clustered[modality]:
-            values = values[[m for m in values if m in set(clustered[modality])]]
+            values = values[values.var().nlargest(VARIABLE_GENES).index]
+        elif panel is not None:
+            table = pd.read_csv(panel, sep="\t")
+            clustered = set(table.loc[table["cluster"] == "yes", "marker"])
+            values = values[[m for m in values if m in clustered]]
         patient = people.loc[own["sample"]].to_numpy(dtype=object)
         tables.append(difficulty(values, own, patient, ours, modality, seed))
     write_table(pd.concat(tables, ignore_index=True), output, DIFFICULTY, provenance)

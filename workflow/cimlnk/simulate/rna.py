@@ -42,7 +42,7 @@ def _nk(
     names = gene_names()
     cells = latent.draw(random, population, n, lived)
     held = receptors.draw(random, population, cells, donor)
-    rates = nk_rates(cells, held.kir.any(axis=1))
+    rates = nk_rates(cells, np.asarray(held.kir.any(axis=1)))
     rates[:, names.index("KLRC1")] *= np.where(held.nkg2a, 1.6, 0.08)
     for gene, effect in STATE_EFFECTS_LOG2.get(lived.timepoint, {}).items():
         if lived.infused:

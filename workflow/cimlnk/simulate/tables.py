@@ -98,3 +98,17 @@ RECOVERY_CASES = Schema(
         "within": ("bool", "error is within the tolerance"),
     },
 )
+DIFFICULTY = Schema(
+    "difficulty",
+    {
+        "modality": ("str", "cytof or rna"),
+        "method": ("str", "what named or clustered the cells"),
+        "n_cells": ("int", "true NK cells that were named"),
+        "ari": ("float", "adjusted Rand index, cells between two populations as either"),
+        "ari_strict": ("float", "the same with the first name only"),
+        "right": ("float", "share with a name that holds or a less specific one"),
+        "exact": ("float", "share with a name that holds"),
+        "wrong": ("float", "share with another name"),
+        "unnamed": ("float", "share without a name"),
+    },
+)

@@ -28,6 +28,24 @@ def page(run: Run, site: Site) -> Page:
     columns = {k: v for k, v in columns.items() if k in table or k == "mark"}
     scores = site.table("recovery", table.assign(mark=reached), "Scores and the marks they have to reach.", columns)
     result.sections.append(Section("scores", "Scores", [scores]))
+    hard = run.table("truth/difficulty.parquet")
+    if len(hard):
+        section = Section("difficulty", "How hard this cohort is")
+        section.blocks.append(
+            site.table(
+                "difficulty",
+                hard,
+                "Names that simpler methods give to the same true NK cells, and a linear classifier that was shown the "
+                "truth of other patients: about what can be had. Cells between two populations are right with either "
+                "name; clusters of k-means and scanpy are given the name most of their cells truly have.",
+                {
+                    "modality": "data", "method": "method", "n_cells": "cells", "ari": "ARI",
+                    "ari_strict": "ARI, one name only", "right": "right or less specific", "wrong": "wrong",
+                    "unnamed": "unnamed",
+                },
+            )
+        )  # fmt: skip
+        result.sections.append(section)
     cases = run.table("truth/cases.parquet")
     cases = cases.dropna(subset=["truth", "found"]) if len(cases) else pd.DataFrame()
     if len(cases):
