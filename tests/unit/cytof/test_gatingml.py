@@ -53,7 +53,7 @@ def test_masked_time_is_a_gate_too(fk, cohort, places, settings, tmp_path):
         part = slice(int(a * n), int(b * n))
         for j, name in enumerate(header.channels):
             if name.endswith("Di"):
-                lowered[part, j] *= 0.3
+                lowered[part, j] *= 0.05
     path, xml = tmp_path / "x.fcs", tmp_path / "g.xml"
     write_fcs(path, lowered, header.channels, header.markers, {"$TIMESTEP": "0.001"})
     wanted = {**settings, "acquisition_qc": {**settings["acquisition_qc"], "events_per_bin": 25, "tolerance": 4}}

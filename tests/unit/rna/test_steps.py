@@ -67,7 +67,7 @@ def test_planted_doublets_are_called(settings, spiked):
     assert outscore(found.score, double) >= 0.92
     assert found.called[double].mean() >= 0.5
     assert found.called[~double].mean() <= 0.04
-    assert found.share == pytest.approx(double.mean(), abs=0.02)
+    assert found.share == pytest.approx(double.mean(), abs=0.04)
 
 
 def test_scrublet_ranks_doublets(settings, spiked):
