@@ -57,8 +57,8 @@ def test_nk_gate_recovers_the_planted_cells(tmp_path, size, seed):
         f"NK/lymphocytes off by at most {100 * np.abs(off).max():.2f} points, "
         f"median width of the count's range {np.median(spread):.2%}, least acquisition score {min(scores):.3f}"
     )
-    # One cut per marker loses a tenth of the NK cells of this cohort (dim CD56), and in one file two thirds: that is what
-    # gates alone can do. Nothing else may be called NK.
+    # One cut per marker loses a tenth of the NK cells of this cohort (dim CD56), and in one file two thirds: that is
+    # what gates alone can do. Nothing else may be called NK.
     assert precision >= 0.97 and recall >= 0.85
     assert np.abs(off).max() < 0.25
     assert min(scores) > 0.98  # the generator plants slow drift, but no abnormal stretches
