@@ -39,6 +39,8 @@ def run(arguments: Sequence[str]) -> int:
     if "--workflow-profile" not in words and not any(word.startswith("--workflow-profile=") for word in words):
         words = ["--workflow-profile", str(HOME / "profiles/default"), *words]
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(HOME / "Snakefile"), *words]
+    if not any(word.split("=")[0] == "--logger" for word in words):
+        command += ["--logger", "cimlnk"]  # last: it takes every word up to the next option
     return subprocess.run(command, check=False).returncode
 
 

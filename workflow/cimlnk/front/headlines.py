@@ -1,0 +1,90 @@
+"""What a finished stage has to say in half a line, from the tables it has just written."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pandas as pd
+
+MODALITY = {"cytof": "mass cytometry", "rna": "RNA"}
+
+
+def headline(stage: str, root: Path | None) -> str:
+    """Half a line about a stage, named by the first word of its rules; "" where there is nothing to say.
+
+    Tables that this run did not write (a stage done in part) are left out.
+    """
+    maker = {
+        "cohort": _cohort, "cytof": _cells, "rna": _cells, "graph": _graph, "populations": _populations,
+        "dynamics": _dynamics, "claims": _claims, "quality": _quality,
+    }.get(stage)  # fmt: skip
+    return "" if root is None or maker is None else maker(root, stage)
+
+
+def _table(root: Path, name: str, columns: list[str] | None = None) -> pd.DataFrame | None:
+    path = root / name
+    return pd.read_parquet(path, columns=columns) if path.is_file() else None
+
+
+def _cohort(root: Path, stage: str) -> str:
+    table = _table(root, "cohort/samples.parquet")
+    if table is None:
+        return ""
+    return f"{len(table)} files of {table['patient'].nunique()} patients, {table['day'].nunique()} days"
+
+
+def _cells(root: Path, stage: str) -> str:
+    table = _table(root, f"{stage}/summary.parquet")
+    if table is None:
+        return ""
+    used = table[~table["left_out"]]
+    words = []
+    if len(used):
+        share = 100 * used["n_nk"] / used["n_events"].clip(lower=1)
+        words.append(f"{used['n_nk'].sum():,} NK cells, {share.min():.2g}-{share.max():.2g} % of a file's events")
+    if len(used) < len(table):
+        words.append(f"{len(table) - len(used)} of {len(table)} samples left out")
+    return " · ".join(words)
+
+
+def _graph(root: Path, stage: str) -> str:
+    words = []
+    for modality, name in MODALITY.items():
+        path = root / modality / "cluster_support.parquet"
+        table = pd.read_parquet(path) if path.is_file() else None
+        if table is not None and len(table):
+            words.append(f"{name} {len(table)} clusters")
+    return ", ".join(words)
+
+
+def _populations(root: Path, stage: str) -> str:
+    words = []
+    for modality, name in MODALITY.items():
+        table = _table(root, f"{modality}/annotation.parquet")
+        if table is not None and len(table):
+            without = table.loc[table["population"] == "unassigned", "n_cells"].sum() / table["n_cells"].sum()
+            n = table.loc[table["population"] != "unassigned", "population"].nunique()
+            words.append(f"{name} {n} populations, {without:.0%} unassigned")
+    return "; ".join(words)
+
+
+def _dynamics(root: Path, stage: str) -> str:
+    table = _table(root, "dynamics/tests.parquet", ["fdr"])
+    if table is None or not len(table):
+        return ""
+    return f"{int((table['fdr'] < 0.05).sum())} of {len(table)} abundance tests at FDR < 0.05"
+
+
+def _claims(root: Path, stage: str) -> str:
+    table = _table(root, "claims/claims.parquet", ["verdict"])
+    if table is None:
+        return ""
+    return ", ".join(f"{n} {verdict}" for verdict, n in table["verdict"].value_counts().items())
+
+
+def _quality(root: Path, stage: str) -> str:
+    table = _table(root, "quality/warnings.parquet", ["severity"])
+    if table is None:
+        return ""
+    n = table["severity"].value_counts()
+    return f"{n.get('serious', 0)} serious, {n.get('caution', 0)} to read with care, {n.get('note', 0)} notes"
