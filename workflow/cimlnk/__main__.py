@@ -18,6 +18,11 @@ VERBS: dict[str, tuple[str, str, str]] = {
         "run",
         "a cohort, raw files to report: cimlnk run --configfile FILE [SNAKEMAKE ARGUMENTS]",
     ),
+    "draft": (
+        "cimlnk.front.draft",
+        "main",
+        "sheets and a config from a folder of files: cimlnk draft FOLDER [--id NAME]",
+    ),
     "truth": ("cimlnk.simulate.recovery", "main", "marks on a synthetic cohort: cimlnk truth [--config FILE]"),
     "home": ("cimlnk.__main__", "home", "print the folder of the workflow's own files (configs, panels, definitions)"),
 }
@@ -38,9 +43,9 @@ def run(arguments: Sequence[str]) -> int:
         words = ["--cores", "all", *words]
     if "--workflow-profile" not in words and not any(word.startswith("--workflow-profile=") for word in words):
         words = ["--workflow-profile", str(HOME / "profiles/default"), *words]
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(HOME / "Snakefile"), *words]
     if not any(word.split("=")[0] == "--logger" for word in words):
-        command += ["--logger", "cimlnk"]  # last: it takes every word up to the next option
+        words = ["--logger", "cimlnk", *words]  # the first word behind it is an option, else it would take that too
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(HOME / "Snakefile"), *words]
     return subprocess.run(command, check=False).returncode
 
 

@@ -94,7 +94,7 @@ def test_run_stops_before_snakemake_at_a_missing_config_file(checkout, command):
     )
 
 
-@pytest.mark.parametrize(("command", "before"), [("snakemake", ""), ("cohort", "--cores all ")])
+@pytest.mark.parametrize(("command", "before"), [("snakemake", ""), ("cohort", "--logger cimlnk --cores all ")])
 def test_run_hands_every_argument_on_where_the_config_file_is_there(checkout, command, before):
     done = run(checkout, command, "-n", "--configfile", "config/tiny.yaml", "--", "a target")
     assert done.returncode == 0, done.stderr

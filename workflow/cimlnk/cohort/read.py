@@ -11,6 +11,8 @@ from pathlib import Path
 
 from cimlnk.common.errors import Plain, Problems, UserError, nearest
 
+# Drafted sheets say in this column which cells are guesses; it is for people and is not read.
+REMARKS = "?"
 DELIMITERS = {"\t": "tab", ",": "comma", ";": "semicolon"}
 # str.strip() leaves these, and spreadsheets and PDF copies bring them along.
 INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
@@ -138,7 +140,7 @@ def _check_header(
     problems: Problems,
 ) -> None:
     known = [*required, *optional]
-    strangers = [name for name in dict.fromkeys(header) if name and name not in known]
+    strangers = [name for name in dict.fromkeys(header) if name and name not in known and name != REMARKS]
     for name in required:
         if name in header:
             continue

@@ -12,7 +12,7 @@ import pandas as pd
 from cimlnk.common.errors import Plain, Problems, UserError
 
 from .describe import expectation
-from .read import Sheet, is_missing, read_sheet
+from .read import REMARKS, Sheet, is_missing, read_sheet
 from .schemas import load_schema
 
 MINUS = "\N{MINUS SIGN}"  # spreadsheets turn a typed hyphen into it
@@ -67,7 +67,7 @@ def read_rows(path: Path, kind: str, file: str, problems: Problems) -> pd.DataFr
         else:
             frame[column] = frame[column].astype(object)
     for column in sheet.columns:
-        if column not in properties:
+        if column not in properties and column != REMARKS:
             frame[column] = _covariate(sheet, column)
     frame["row"] = [row for row, _ in sheet.rows]
     return frame

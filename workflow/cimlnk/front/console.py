@@ -143,7 +143,7 @@ class Console:
     # --- what is left ---
 
     def left(self) -> float:
-        """Seconds still to go: a rule's jobs at their mean so far (of all rules, if it has not run), as parallel as so far."""
+        """Seconds still to go: jobs at their rule's mean so far (or that of all rules), as many at a time as so far."""
         every = [t for times in self.took.values() for t in times]
         if not every:
             return float("nan")

@@ -1,0 +1,116 @@
+"""Drafts: what names, tables and files say is taken, what nobody says is marked, and nothing is overwritten."""
+
+from datetime import date
+
+import pandas as pd
+import pytest
+import yaml
+
+from cimlnk.cohort.config import resolve
+from cimlnk.cohort.sheets import load_cohort
+from cimlnk.common.errors import UserError
+from cimlnk.front.draft import main, make_draft, write_draft
+from cimlnk.front.guess_samples import day_of, guess_samples, parse_date, tokens
+from cimlnk.front.scale import guess_scale
+from lab import make_lab
+
+
+def drafted(*names, **more):
+    return guess_samples({n: (n, "cytof") for n in names}, **more).set_index("sample")
+
+
+def test_names_say_patients_days_and_runs():
+    table = drafted("P1_pre_run1.fcs", "P1_D28_run2.fcs", "P2_pre_run1.fcs", "P2_product_run2.fcs")
+    assert list(table["patient"]) == ["P1", "P1", "P2", "P2"]
+    assert list(table["timepoint"]) == ["pre", "D28", "pre", "product"]
+    assert list(table["day"])[:3] == [-1, 28, -1]
+    assert list(table["tissue_or_product"]) == ["blood"] * 3 + ["product"]
+    assert list(table["batch"]) == ["run1", "run2", "run1", "run2"]
+
+
+def test_a_word_and_its_number_are_one_and_the_rest_is_the_run():
+    names = [f"Gates_PTLG{r}_Unstim_Control_{v}.fcs" for r in ("021", "026", "028") for v in (1, 2)]
+    table = drafted(*names)
+    assert set(table["patient"]) == {"Control1", "Control2"} and table["batch"].nunique() == 3
+    assert tokens("PBMC8_30min_patient_1_BCR-XL") == ["PBMC8", "30min", "patient1", "BCR-XL"]
+
+
+def test_a_chance_hit_in_one_name_does_not_tell_the_patients():
+    table = drafted("INF071_Ctrl_x.fcs", "INF149_Ctrl_x.fcs", "INF179_Ctrl_x.fcs", "ND050_15_Ctrl_x.fcs")
+    assert list(table["patient"]) == ["INF071", "INF149", "INF179", "ND05015"]
+
+
+def test_a_table_goes_before_names_and_conditions_become_time_points():
+    described = pd.DataFrame(
+        {
+            "patient_id": ["a", "a", "b", "b"],
+            "condition": ["stim", "Ref", "stim", "Ref"],
+            "group": ["x", "x", "y", "y"],
+        },
+        index=["f1.fcs", "f2.fcs", "f3.fcs", "f4.fcs"],
+    )
+    table = drafted("f1.fcs", "f2.fcs", "f3.fcs", "f4.fcs", described=described, table="meta.csv")
+    assert list(table["patient"]) == ["a", "a", "b", "b"] and list(table["arm"]) == ["x", "x", "y", "y"]
+    assert list(table["timepoint"]) == ["stim", "Ref", "stim", "Ref"] and list(table["day"]) == [1, 0, 1, 0]
+    assert table["?"].str.contains("patient: column patient_id of meta.csv").all()
+
+
+def test_what_nobody_says_is_marked():
+    (row,) = drafted("raw.fcs").to_dict("records")
+    assert row["patient"] == "p1" and "patient: nothing says so" in row["?"] and "day: nothing says so" in row["?"]
+    table = drafted("day0.fcs", "day5.fcs")
+    assert set(table["patient"]) == {"unknown"} and list(table["day"]) == [0, 5]
+    dates = {"x1.fcs": date(2016, 7, 5), "x2.fcs": date(2016, 7, 9)}
+    assert list(drafted("x1.fcs", "x2.fcs", dates=dates)["batch"]) == ["2016-07-05", "2016-07-09"]
+
+
+def test_days_and_dates_as_people_write_them():
+    assert [day_of(w) for w in ("D28", "day-7", "week4", "1mo", "pre", "x")] == [28, -7, 28, 30, -1, None]
+    assert parse_date("05-Jul-2016") == date(2016, 7, 5) and parse_date("X") is None and parse_date(None) is None
+
+
+@pytest.mark.parametrize(
+    ("values", "name"),
+    [([[0, 4000], [3, 9]], "raw"), ([[-40, 900]], "compensated"), ([[0, 7.5]], "arcsinh"), ([[0, 1.2]], "scaled")],
+)
+def test_the_scale_is_told_by_the_values(values, name):
+    import numpy as np
+
+    assert guess_scale(np.array(values, float), ["Yb173Di", "Er170Di", "Ir191Di"], {}).name == name
+    assert guess_scale(np.zeros((0, 2)), ["PE-A", "FSC-A"], {}).cofactor == 150
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory):
+    return make_lab(tmp_path_factory.mktemp("lab") / "lab").base / "raw"
+
+
+def test_a_drafted_cohort_passes_the_checks_as_it_stands(folder, tmp_path, monkeypatch):
+    draft = make_draft(folder, "mine")
+    written = write_draft(draft, tmp_path)
+    assert [str(p.relative_to(tmp_path)) for p in written] == [
+        "config/mine.yaml", "config/samples/mine.tsv", "config/panels/mine.tsv",
+    ]  # fmt: skip
+    cfg = resolve(yaml.safe_load((tmp_path / "config/mine.yaml").read_text()), tmp_path)
+    cohort = load_cohort(cfg, tmp_path)
+    assert len(cohort.samples) == len(draft.samples) and "?" not in cohort.samples
+    assert {"cytof", "rna"} <= set(cohort.samples["modality"]) and len(cohort.panel) == len(draft.panel)
+
+
+def test_nothing_is_overwritten_and_nothing_half_written(folder, tmp_path, monkeypatch, capsys):
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "config/samples").mkdir(parents=True)
+    (tmp_path / "config/samples/mine.tsv").write_text("precious")
+    assert main([str(folder), "--id", "mine"]) == 1
+    assert "it is there already" in capsys.readouterr().err
+    assert (tmp_path / "config/samples/mine.tsv").read_text() == "precious"
+    assert not (tmp_path / "config/mine.yaml").exists()
+    assert main([str(folder), "--id", "other"]) == 0
+    assert "next: look at the cells marked ?" in capsys.readouterr().out
+
+
+def test_a_folder_without_data_is_told(tmp_path):
+    with pytest.raises(UserError, match="FCS files, 10x folders"):
+        make_draft(tmp_path)
+    with pytest.raises(UserError, match="a folder with data files"):
+        make_draft(tmp_path / "nowhere")

@@ -1,0 +1,221 @@
+"""``draft FOLDER``: a sample sheet, a panel sheet and a config made from a folder of files, every guess marked."""
+
+from __future__ import annotations
+
+import argparse
+import io
+import sys
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from cimlnk.common.errors import Plain, Problems, UserError
+from cimlnk.cytof.fcs.header import FcsHeader, read_events, read_header
+
+from .found import Found, describing, look
+from .guess_panel import guess_panel
+from .guess_samples import guess_samples, parse_date
+from .scale import Scale, guess_scale
+
+READ_EVENTS = 20_000  # events of the first files, to tell the scale
+SAMPLE_COLUMNS = ("sample", "sample_id", "orig.ident", "donor", "donor_id", "patient", "individual", "library")
+
+
+@dataclass
+class Draft:
+    """What will be written, and what to tell the user."""
+
+    id: str
+    samples: pd.DataFrame
+    panel: pd.DataFrame | None
+    config: str
+    notes: list[str]
+
+
+def make_draft(folder: str | Path, name: str | None = None) -> Draft:
+    """Guess a cohort from the files of a folder; nothing is written.
+
+    Raises
+    ------
+    UserError
+        If there is no such folder or nothing in it that can be used.
+    """
+    found = look(folder)
+    cohort = name or _name(found.folder)
+    notes = list(found.notes)
+    headers, bad = _headers(found)
+    notes += bad
+    paths = {p: str(p.relative_to(found.folder)) for p in found.data}
+    usable = [p for p in found.data if p.suffix.lower() != ".fcs" or p in headers]
+    if not usable:
+        raise UserError(
+            found.folder, "files", Plain("none that can be read"), "at least one; the first says: " + bad[0]
+        )
+    files = {p.name: (paths[p], "cytof" if p.suffix.lower() == ".fcs" else "rna") for p in usable}
+    table = describing(found)
+    dates = {p.name: parse_date(h.text.get("$DATE")) for p, h in headers.items()}
+    described, source = (table[1], table[0].name) if table else (None, "")
+    samples = guess_samples(files, described, source, dates)
+    notes += [f"{p.name}: {text}" for p in found.h5ad if (text := _many_samples(p))]
+    panel, identity, scale = None, None, None
+    if headers:
+        channels, absent = _union(list(headers.values()))
+        scale = _scale(list(headers.values()))
+        panel, identity = guess_panel(channels, absent, cofactor=scale.cofactor)
+    notes += [f"{w.name}: a FlowJo workspace, of use in cytof.manual_gates.file" for w in found.workspaces]
+    text = _config(cohort, found.folder, samples, identity, scale, panel is not None, found.workspaces)
+    return Draft(cohort, samples, panel, text, notes)
+
+
+def write_draft(draft: Draft, base: str | Path = ".") -> list[Path]:
+    """Write the sheets and the config below ``config/`` of `base`.
+
+    Raises
+    ------
+    UserErrors
+        If one of them is there already: nothing is overwritten, and nothing is written then.
+    """
+    base = Path(base)
+    texts = {base / f"config/{draft.id}.yaml": draft.config}
+    texts[base / f"config/samples/{draft.id}.tsv"] = _tsv(draft.samples)
+    if draft.panel is not None:
+        texts[base / f"config/panels/{draft.id}.tsv"] = _tsv(draft.panel)
+    problems = Problems()
+    for path in texts:
+        if path.exists():
+            problems.add(path, "file", Plain("it is there already"), "no such file: give another --id, or remove it")
+    problems.raise_if_any()
+    for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+    return list(texts)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line of ``draft``."""
+    parser = argparse.ArgumentParser("draft", description="Make sheets and a config from a folder of files.")
+    parser.add_argument("folder", help="FCS files, 10x folders, .h5, .h5ad; tables that describe them")
+    parser.add_argument("--id", help="short name of the cohort (default: the folder's)")
+    given = parser.parse_args(arguments)
+    try:
+        draft = make_draft(given.folder, given.id)
+        written = write_draft(draft)
+    except UserError as error:
+        print(f"cimlnk: error in the input, nothing was written:\n{error}", file=sys.stderr)
+        return 1
+    print("\n".join(report(draft, written)))
+    return 0
+
+
+def report(draft: Draft, written: Sequence[Path]) -> list[str]:
+    """What was found and guessed, in a screen's worth of lines."""
+    samples, panel = draft.samples, draft.panel
+    lines = [f"wrote {path}" for path in written]
+    lines.append(
+        f"{len(samples)} files, {samples['patient'].nunique()} patients, time points "
+        f"{', '.join(samples.sort_values('day')['timepoint'].unique()[:8])}, {samples['batch'].nunique()} batches"
+    )
+    for what in samples["?"].str.split("; ").explode().value_counts().items():
+        lines.append(f"  ? {what[0]} ({what[1]} rows)")
+    if panel is not None:
+        used = panel[panel["role"] != "ignore"]
+        lines.append(f"{len(used)} of {len(panel)} channels used, {(panel['cluster'] == 'yes').sum()} for clustering")
+        for row in panel[panel["?"] != ""].head(10).to_dict("records"):
+            lines.append(f"  ? {row['channel']} = {row['marker']} ({row['role']}): {row['?']}")
+    lines += [f"  ! {note}" for note in draft.notes[:10]]
+    lines.append(f"next: look at the cells marked ? and empty that column, then: ./run check config/{draft.id}.yaml")
+    return lines
+
+
+def _name(folder: Path) -> str:
+    import re
+
+    text = re.sub(r"[^\w.-]+", "_", folder.resolve().name).strip("_.-")
+    return text[:60] or "cohort"
+
+
+def _headers(found: Found) -> tuple[dict[Path, FcsHeader], list[str]]:
+    good, bad = {}, []
+    for path in found.fcs:
+        try:
+            good[path] = read_header(path)
+        except UserError as error:
+            bad.append(f"left out: {error}")
+    return good, bad
+
+
+def _union(headers: Sequence[FcsHeader]) -> tuple[list[tuple[str, str]], dict[str, int]]:
+    """Channels of all files with their commonest label, in the first file's order, and how many files lack each."""
+    labels: dict[str, list[str]] = {}
+    for header in headers:
+        for channel, label in zip(header.channels, header.markers, strict=True):
+            labels.setdefault(channel, []).append(label)
+    channels = [(c, pd.Series(v).mode().iloc[0]) for c, v in labels.items()]
+    return channels, {c: len(headers) - len(v) for c, v in labels.items() if len(v) < len(headers)}
+
+
+def _scale(headers: Sequence[FcsHeader]) -> Scale:
+    first = min(headers, key=lambda h: (abs(h.n_events - READ_EVENTS), str(h.path)))
+    skip = {"time", "event_length", "cell_length", "center", "offset", "width", "residual", "beaddist"}
+    wanted = [c for c in first.channels if c.lower() not in skip]
+    events = read_events(first, wanted)
+    step = max(1, len(events) // READ_EVENTS)
+    return guess_scale(np.asarray(events[::step]), first.channels, first.text)
+
+
+def _many_samples(path: Path) -> str:
+    """Which column of an h5ad tells several samples apart, and how to give them; "" if it is one sample."""
+    import h5py
+
+    with h5py.File(path, "r") as file:
+        obs = file.get("obs")
+        for column in SAMPLE_COLUMNS if isinstance(obs, h5py.Group) else ():
+            if column in obs and isinstance(obs[column], h5py.Group) and "categories" in obs[column]:
+                n = len(obs[column]["categories"])
+                if n > 1:
+                    return (
+                        f"holds {n} samples (obs column {column}): a row of the sheet is one sample, so split it by it"
+                    )
+    return ""
+
+
+def _tsv(table: pd.DataFrame) -> str:
+    stream = io.StringIO()
+    table.to_csv(stream, sep="\t", index=False, lineterminator="\n", float_format="%g")
+    return stream.getvalue()
+
+
+def _config(
+    name: str, folder: Path, samples: pd.DataFrame, identity: str | None, scale: Scale | None, panel: bool,
+    workspaces: Sequence[Path],
+) -> str:  # fmt: skip
+    quoted = str(folder).replace("\\", "\\\\").replace('"', '\\"')
+    arms = ", ".join(f'"{a}"' for a in sorted(samples["arm"].unique()))
+    lines = [
+        "# A drafted cohort. What stands behind “# ?” is a guess: look at it and take the mark away.",
+        "cohort:",
+        f'  id: "{name}"',
+        '  title: "" # ? a line for the top of the report',
+        f"  samples: config/samples/{name}.tsv",
+    ]
+    if panel:
+        lines.append(f"  panel: config/panels/{name}.tsv")
+    lines += [f'  data_root: "{quoted}"', f"  arms: [{arms}] # ? from the sample sheet"]
+    lines.append("  # counts: config/counts/…tsv    NK or lymphocytes per microlitre, for absolute numbers")
+    blood = samples[samples["tissue_or_product"] == "blood"].sort_values("day", kind="stable")
+    if len(blood) and blood["timepoint"].nunique() > 1:
+        why = "the earliest time point of blood"
+        lines += ["dynamics:", f'  baseline_timepoint: "{blood["timepoint"].iloc[0]}" # ? {why}']
+    if scale is not None:
+        lines += ["cytof:", f"  input_scale: {scale.name} # ? {scale.why}"]
+        if identity is None:
+            lines.append("  # nk_identity: no marker that tells NK cells was found in the panel")
+        else:
+            mark = "" if identity == "CD56" else " # ? the panel has no CD56"
+            lines.append(f"  nk_identity: {identity}{mark}")
+        for path in workspaces[:1]:
+            lines += ["  # manual_gates:", f'  #   file: "{path}" # ? use the gates of this workspace']
+    return "\n".join(lines) + "\n"
