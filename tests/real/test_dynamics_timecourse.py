@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from cimlnk.dynamics.links import profile, summarise
-from cimlnk.dynamics.transport import transport
+from cimlnk.stats.transport import transport
 
 DATA = (
     Path(os.environ.get("CIMLNK_TEST_DATA", Path(__file__).parents[3] / "shared" / "data")) / "cytof_tcell_timecourse"

@@ -8,8 +8,8 @@ import pytest
 from scipy import stats
 
 from cimlnk.dynamics.neighbourhoods_abundance import contrast_design, neighbourhood_tests
-from cimlnk.dynamics.neighbourhoods_glm import fit_nb
 from cimlnk.dynamics.state_contrasts import Contrast
+from cimlnk.stats.count_glm import fit_nb
 
 pytestmark = pytest.mark.slow
 TIMES = {"pre": -7, "D7": 7, "D28": 28, "D60": 60}

@@ -9,7 +9,7 @@ from scipy import stats
 
 from cimlnk.dynamics.state import ArmFits, mixed_model
 from cimlnk.dynamics.state_contrasts import Contrast, differences
-from cimlnk.dynamics.state_tests import moderated_paired, sign_flip
+from cimlnk.stats.paired import moderated_paired, sign_flip
 
 pytestmark = pytest.mark.slow
 TIMES = {"pre": -7, "D7": 7, "D28": 28, "D60": 60}

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cimlnk.dynamics.intervals import label_variance, log_limits, product_limits, share_interval
+from cimlnk.stats.intervals import label_variance, log_limits, product_limits, share_interval
 
 
 @pytest.mark.parametrize("truth", [0.02, 0.2, 0.7])

@@ -24,7 +24,7 @@ from cimlnk.dynamics.links_course import (
 )
 from cimlnk.dynamics.links_mixing import mixing
 from cimlnk.dynamics.links_write import SCHEMAS, draw, follow, founder_line
-from cimlnk.dynamics.transport import shares, transport
+from cimlnk.stats.transport import shares, transport
 
 SETTINGS = {"reach": 0.75, "min_share": 0.2, "bootstraps": 50}
 

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import special, stats
 
-from cimlnk.dynamics.mixed import derivatives, fit_counts, log_likelihood, trigamma
+from cimlnk.stats.beta_binomial import derivatives, fit_counts, log_likelihood, trigamma
 
 PATIENT = np.repeat(np.arange(6), 4)
 TIME = np.tile(np.arange(4), 6)
@@ -65,7 +65,7 @@ def test_without_overdispersion_and_patient_effect_it_is_logistic_regression():
 
 
 def test_many_cells_and_even_noise_agree_with_a_linear_mixed_model_of_logits():
-    from cimlnk.dynamics.state_mixed import random_intercept
+    from cimlnk.stats.linear_mixed import random_intercept
 
     rng = np.random.default_rng(2)
     eta = -1.0 + rng.normal(0, 0.05, 6)[PATIENT] + rng.normal(0, 0.15, 24)

@@ -9,7 +9,7 @@ from sklearn.neighbors import NearestNeighbors
 
 from cimlnk.dynamics.neighbourhoods import count_samples, find_neighbourhoods, majority
 from cimlnk.dynamics.neighbourhoods_abundance import neighbourhood_tests
-from cimlnk.dynamics.neighbourhoods_glm import common_dispersion, deviance, fit_nb, ql_test, residual_df
+from cimlnk.stats.count_glm import common_dispersion, deviance, fit_nb, ql_test, residual_df
 
 
 def design(n: int) -> np.ndarray:

@@ -2,7 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
-from cimlnk.dynamics.paired import signed_rank
+from cimlnk.stats.signed_rank import signed_rank
 
 
 def test_p_equals_scipys_exact_test_without_ties():

@@ -7,11 +7,11 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from cimlnk.dynamics.spatial_fdr import fdr, spatial_fdr
 from cimlnk.dynamics.state import state_tests
 from cimlnk.dynamics.state_contrasts import contrasts, differences
-from cimlnk.dynamics.state_mixed import random_intercept
-from cimlnk.dynamics.state_tests import moderated_paired, relabel, sign_flip, squeeze_variances, welch
+from cimlnk.stats.fdr import fdr, spatial_fdr
+from cimlnk.stats.linear_mixed import random_intercept
+from cimlnk.stats.paired import moderated_paired, relabel, sign_flip, squeeze_variances, welch
 
 
 def cohort(

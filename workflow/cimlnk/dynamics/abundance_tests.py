@@ -10,15 +10,15 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cimlnk.common.vocabulary import NK, UNASSIGNED
+from cimlnk.stats.beta_binomial import fit_counts
+from cimlnk.stats.fdr import fdr
+from cimlnk.stats.linear_mixed import random_intercept
+from cimlnk.stats.paired import moderated_paired, relabel, sign_flip, welch
+from cimlnk.stats.signed_rank import signed_rank
 
 from .contrast_rows import NUMBERS, blank_rows, blank_separated, from_tested, wald
 from .design import Design, covariates, is_separated, make_design
-from .mixed import fit_counts
-from .paired import signed_rank
-from .spatial_fdr import fdr
 from .state_contrasts import differences
-from .state_mixed import random_intercept
-from .state_tests import moderated_paired, relabel, sign_flip, welch
 from .tables import TESTS
 
 Floats = NDArray[np.float64]

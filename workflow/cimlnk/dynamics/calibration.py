@@ -15,11 +15,10 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from cimlnk.common.seeds import rng
-
-from .intervals import log_limits, product_limits, share_interval
-from .mixed import fit_counts
-from .paired import signed_rank
-from .state_mixed import random_intercept
+from cimlnk.stats.beta_binomial import fit_counts
+from cimlnk.stats.intervals import log_limits, product_limits, share_interval
+from cimlnk.stats.linear_mixed import random_intercept
+from cimlnk.stats.signed_rank import signed_rank
 
 Floats = NDArray[np.float64]
 LN2 = float(np.log(2.0))

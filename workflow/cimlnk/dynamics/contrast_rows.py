@@ -9,8 +9,9 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from cimlnk.stats.paired import Tested
+
 from .state_contrasts import Contrast
-from .state_tests import Tested
 
 Floats = NDArray[np.float64]
 NUMBERS = ["effect", "effect_low", "effect_high", "se", "df", "p", "p_floor"]

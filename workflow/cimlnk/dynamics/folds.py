@@ -7,7 +7,8 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
-from .intervals import product_limits
+from cimlnk.stats.intervals import product_limits
+
 from .tables import FOLDS
 
 SERIES = ["modality", "patient", "arm", "population"]

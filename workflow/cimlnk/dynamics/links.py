@@ -7,7 +7,7 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from .transport import shares, transport
+from cimlnk.stats.transport import shares, transport
 
 Floats = NDArray[np.float64]
 MIXED = 0.1  # a subset that expands ten-fold has a tenth of its neighbours among the earlier cells

@@ -10,10 +10,10 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cimlnk.common.seeds import rng
+from cimlnk.stats.transport import shares, transport
 
 from .links import Profile, Summary, profile
 from .links_course import Course, shuffled_labels, summaries
-from .transport import shares, transport
 
 Floats = NDArray[np.float64]
 MIN_CELLS = 20

@@ -8,8 +8,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from .neighbourhoods_glm import common_dispersion, ql_test
-from .spatial_fdr import spatial_fdr
+from cimlnk.stats.count_glm import common_dispersion, ql_test
+from cimlnk.stats.fdr import spatial_fdr
+
 from .state_contrasts import Contrast, contrasts
 
 Floats = NDArray[np.float64]
@@ -32,7 +33,7 @@ def neighbourhood_tests(
     Each contrast uses the two time points it compares, in the patients that have both, with the patient as a fixed
     effect. So it works from a handful of pairs on, other time points cannot disturb its error, and there is no
     random-effect variance to be estimated from six patients. The error of a neighbourhood is steadied by the others
-    (:func:`~cimlnk.dynamics.neighbourhoods_glm.ql_test`).
+    (:func:`~cimlnk.stats.count_glm.ql_test`).
 
     Parameters
     ----------

@@ -9,8 +9,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cimlnk.stats.count_glm import common_dispersion, ql_test
+
 from .neighbourhoods_abundance import contrast_design
-from .neighbourhoods_glm import common_dispersion, ql_test
 from .state_contrasts import Contrast, contrasts
 from .tables import TESTS
 

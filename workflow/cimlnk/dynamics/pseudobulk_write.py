@@ -12,10 +12,10 @@ import pandas as pd
 from cimlnk.common.tables import read_table, write_table
 from cimlnk.common.vocabulary import UNASSIGNED
 from cimlnk.populations.pseudobulk import read_pseudobulk
+from cimlnk.stats.fdr import fdr
 
 from .pseudobulk import expression_tests
 from .signatures import read_gene_sets, scores
-from .spatial_fdr import fdr
 from .state import tests_of, with_fdr
 from .state_contrasts import contrasts
 from .tables import TESTS

@@ -13,12 +13,12 @@ from numpy.typing import NDArray
 from cimlnk.common.tables import read_table, write_table
 from cimlnk.common.vocabulary import NK, SAMPLE_KEYS, sample_of
 from cimlnk.populations.load import cell_names, columns, feature_names
+from cimlnk.stats.fdr import fdr
 
 from .repertoire import count_phenotypes, long_counts
 from .repertoire_distance import aitchison, distance_table, jensen_shannon
 from .repertoire_diversity import diversity
 from .repertoire_tests import distance_tests, thinned
-from .spatial_fdr import fdr
 from .tables import DIVERSITY, TESTS
 from .tables_deep import DISTANCES, REPERTOIRE
 

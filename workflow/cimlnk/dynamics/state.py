@@ -9,10 +9,11 @@ import numpy as np
 import pandas as pd
 from scipy import stats
 
-from .spatial_fdr import fdr
+from cimlnk.stats.fdr import fdr
+from cimlnk.stats.linear_mixed import MixedFit, random_intercept
+from cimlnk.stats.paired import Tested, moderated_paired, relabel, sign_flip, welch
+
 from .state_contrasts import Contrast, contrasts, differences
-from .state_mixed import MixedFit, random_intercept
-from .state_tests import Tested, moderated_paired, relabel, sign_flip, welch
 from .tables import TESTS
 
 MEASURES = {

@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from .state_tests import Tested
+from .paired import Tested
 
 Floats = NDArray[np.float64]
 

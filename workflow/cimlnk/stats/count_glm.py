@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from .state_tests import squeeze_variances
+from .paired import squeeze_variances
 
 Floats = NDArray[np.float64]
 _CHUNK = 4000
