@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from cimlnk.cytof.fcs.header import read_events, read_header
-from cimlnk.dynamics.state import state_tests
+from cimlnk.dynamics.state.differential import state_tests
 from cimlnk.populations.state import summarise
 
 DATA = Path(os.environ.get("CIMLNK_TEST_DATA", Path(__file__).parents[3] / "shared" / "data")) / "cytof_bcrxl"

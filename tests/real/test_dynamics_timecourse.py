@@ -9,7 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cimlnk.dynamics.links import profile, summarise
+from cimlnk.dynamics.identity.links import profile, summarise
 from cimlnk.stats.transport import transport
 
 DATA = (

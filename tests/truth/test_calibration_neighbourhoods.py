@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from cimlnk.dynamics.neighbourhoods_abundance import contrast_design, neighbourhood_tests
-from cimlnk.dynamics.state_contrasts import Contrast
+from cimlnk.dynamics.contrasts import Contrast
+from cimlnk.dynamics.neighbourhoods.differential import contrast_design, neighbourhood_tests
 from cimlnk.stats.count_glm import fit_nb
 
 pytestmark = pytest.mark.slow

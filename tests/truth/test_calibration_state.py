@@ -7,8 +7,8 @@ import pandas as pd
 import pytest
 from scipy import stats
 
-from cimlnk.dynamics.state import ArmFits, mixed_model
-from cimlnk.dynamics.state_contrasts import Contrast, differences
+from cimlnk.dynamics.contrasts import Contrast, differences
+from cimlnk.dynamics.state.differential import ArmFits, mixed_model
 from cimlnk.stats.paired import moderated_paired, sign_flip
 
 pytestmark = pytest.mark.slow

@@ -4,10 +4,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cimlnk.dynamics.abundance import make_abundance
-from cimlnk.dynamics.abundance_tests import abundance_tests
-from cimlnk.dynamics.folds import make_folds
-from cimlnk.dynamics.kinetics import make_kinetics
+from cimlnk.dynamics.abundance.differential import abundance_tests
+from cimlnk.dynamics.abundance.folds import make_folds
+from cimlnk.dynamics.abundance.shares import make_abundance
+from cimlnk.dynamics.kinetics.summary import make_kinetics
 from cimlnk.simulate import design, truth
 from cimlnk.simulate.composition import POPULATIONS, content
 from cimlnk.simulate.kinetics import kinetics_table

@@ -5,8 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from cimlnk.dynamics.links_clusters import merge_unseparated
-from cimlnk.dynamics.links_course import (
+from cimlnk.dynamics.identity.course import (
     Course,
     PairLinks,
     cluster_times,
@@ -16,7 +15,8 @@ from cimlnk.dynamics.links_course import (
     summaries,
     supported_links,
 )
-from cimlnk.dynamics.links_tables import named_clusters
+from cimlnk.dynamics.identity.merging import merge_unseparated
+from cimlnk.dynamics.identity.rows import named_clusters
 from cimlnk.graph import knn, leiden, weights
 
 pytestmark = pytest.mark.slow

@@ -1,7 +1,7 @@
 """Fractions, cells per microlitre and folds of every population."""
 
 from cimlnk.common.job import job
-from cimlnk.dynamics.files import write_abundance
+from cimlnk.dynamics.abundance.run import write_abundance
 
 with job(snakemake) as record:
     write_abundance(

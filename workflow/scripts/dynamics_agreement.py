@@ -1,7 +1,7 @@
 """Agreement of mass cytometry and scRNA-seq."""
 
 from cimlnk.common.job import job
-from cimlnk.dynamics.agreement_write import write_agreement
+from cimlnk.dynamics.agreement.run import write_agreement
 
 with job(snakemake) as record:
     write_agreement(

@@ -1,7 +1,7 @@
 """Differential expression of pseudobulks and scores of gene sets."""
 
 from cimlnk.common.job import job
-from cimlnk.dynamics.pseudobulk_write import write_expression
+from cimlnk.dynamics.expression.run import write_expression
 
 with job(snakemake) as record:
     write_expression(

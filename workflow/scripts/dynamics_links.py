@@ -1,7 +1,7 @@
 """Identity of clusters over time, its events, and the ancestry of the subsets."""
 
 from cimlnk.common.job import job
-from cimlnk.dynamics.links_write import SCHEMAS, write_links
+from cimlnk.dynamics.identity.run import SCHEMAS, write_links
 
 with job(snakemake) as record:
     write_links(

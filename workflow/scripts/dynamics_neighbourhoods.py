@@ -1,7 +1,7 @@
 """Differential abundance of neighbourhoods on the graph."""
 
 from cimlnk.common.job import job
-from cimlnk.dynamics.neighbourhoods_write import write_neighbourhoods
+from cimlnk.dynamics.neighbourhoods.run import write_neighbourhoods
 
 with job(snakemake) as record:
     write_neighbourhoods(

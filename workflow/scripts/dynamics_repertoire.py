@@ -1,7 +1,7 @@
 """Receptor phenotypes, their diversity, distances between samples, donor and time effects."""
 
 from cimlnk.common.job import job
-from cimlnk.dynamics.repertoire_write import write_repertoire
+from cimlnk.dynamics.repertoire.run import write_repertoire
 
 with job(snakemake) as record:
     write_repertoire(

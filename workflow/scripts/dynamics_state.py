@@ -1,7 +1,7 @@
 """Tests of marker and gene state within patients."""
 
 from cimlnk.common.job import job
-from cimlnk.dynamics.state_write import write_state_tests
+from cimlnk.dynamics.state.run import write_state_tests
 
 with job(snakemake) as record:
     write_state_tests(

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cimlnk.dynamics.folds import make_folds
+from cimlnk.dynamics.abundance.folds import make_folds
 from cimlnk.dynamics.tables import ABUNDANCE, KINETICS
 from cimlnk.export.exposure import area, draw_values, exposure_of, make_exposure, terminal
 from cimlnk.export.nonmem import make_events

@@ -8,8 +8,8 @@ from numpy.typing import NDArray
 
 from cimlnk.common.seeds import rng
 
-from .kinetics_fit import fit_series
-from .kinetics_model import Series, curve, pool, start_of
+from .kinetics.fit import fit_series
+from .kinetics.model import Series, curve, pool, start_of
 
 Floats = NDArray[np.float64]
 

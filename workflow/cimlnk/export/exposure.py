@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from cimlnk.common import seeds
 from cimlnk.common.tables import read_table, write_table
-from cimlnk.dynamics.folds import SERIES, daily
+from cimlnk.dynamics.abundance.folds import SERIES, daily
 
 from .tables import EXPOSURE
 

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.common.palette import order
-from cimlnk.dynamics.folds import SERIES, daily
+from cimlnk.dynamics.abundance.folds import SERIES, daily
 
 from .tables import EVENTS
 

@@ -71,7 +71,7 @@ def fit_counts(
     n
         NK cells of the sample, N or B × N. A sample with 0 carries no information and does no harm.
     design
-        X, N × p, of full column rank (see :func:`cimlnk.dynamics.design.make_design`).
+        X, N × p, of full column rank (see :func:`cimlnk.dynamics.designs.make_design`).
     group
         Patient of every sample, 0 … q - 1.
     overdispersion
@@ -81,7 +81,7 @@ def fit_counts(
     -------
     MixedCounts
         `cov` is the covariance of beta at the fitted (sigma, rho); tests use `standard_error` and a t distribution
-        with the degrees of freedom of :mod:`cimlnk.dynamics.design`. `converged` is False where the Newton steps did
+        with the degrees of freedom of :mod:`cimlnk.dynamics.designs`. `converged` is False where the Newton steps did
         not come to rest.
     """
     y = np.atleast_2d(np.asarray(y, float))

@@ -29,7 +29,7 @@ def fitted_courses(
     Parameters
     ----------
     measured
-        Blood values as the fit saw them, from :func:`cimlnk.dynamics.folds.daily` (one row per series and day).
+        Blood values as the fit saw them, from :func:`~cimlnk.dynamics.abundance.folds.daily`, by series and day.
     curves
         CURVES of the same series; may lack some, whose measured values then stand alone.
     fits

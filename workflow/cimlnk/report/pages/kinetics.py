@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from cimlnk.dynamics.folds import daily
+from cimlnk.dynamics.abundance.folds import daily
 from cimlnk.report.blocks import MAX_CSV_ROWS, Figure, Section, Site, Table, Text, esc, plain
 from cimlnk.report.figures.kinetics import fitted_courses
 from cimlnk.report.run import Run

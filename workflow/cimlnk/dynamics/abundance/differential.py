@@ -1,0 +1,220 @@
+"""Differential abundance: shares, absolute counts and log-ratios of every population, each by a test fit for it."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cimlnk.common.vocabulary import NK, UNASSIGNED
+from cimlnk.dynamics.contrasts import differences
+from cimlnk.dynamics.designs import Design, covariates, is_separated, make_design
+from cimlnk.dynamics.results import NUMBERS, blank_rows, blank_separated, from_tested, wald
+from cimlnk.dynamics.tables import TESTS
+from cimlnk.stats.beta_binomial import fit_counts
+from cimlnk.stats.fdr import fdr
+from cimlnk.stats.linear_mixed import random_intercept
+from cimlnk.stats.paired import moderated_paired, relabel, sign_flip, welch
+from cimlnk.stats.signed_rank import signed_rank
+
+Floats = NDArray[np.float64]
+Cells = tuple[Floats, Floats]
+LN2 = float(np.log(2.0))
+
+
+def abundance_tests(
+    abundance: pd.DataFrame,
+    samples: pd.DataFrame,
+    patients: pd.DataFrame,
+    *,
+    baseline: str,
+    formula: str = "auto",
+    reference_arm: str | None = None,
+    min_patients: int = 3,
+    min_nk_cells: int = 50,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Test every population at every blood time point against the baseline, and the arms against each other.
+
+    Rows of one contrast differ by the column `test`:
+
+    - ``abundance`` (the default to read): share of NK cells, beta-binomial mixed model (:mod:`.mixed`);
+    - ``absolute``: log2 cells/µL, linear mixed model: it answers whether a rise is more than compositional;
+    - ``clr``: log2 share over the geometric mean of all populations, linear mixed model: a change that the growth of
+      one other population cannot feign;
+    - ``abundance_paired``, ``absolute_paired``: t test of per-patient differences, variances moderated over
+      populations. Less powerful, but its error is that of this time point alone: believe it where one day is noisier;
+    - ``abundance_signflip``, ``absolute_signflip``, ``abundance_signedrank``, ``absolute_signedrank``: exact tests on
+      per-patient differences, `p_floor` their least p; between arms ``…_relabelling`` instead.
+
+    Parameters
+    ----------
+    abundance, samples, patients
+        ABUNDANCE, SAMPLES and PATIENTS. Covariates of the formula may stand in either sheet.
+    baseline
+        Baseline time point.
+    formula, reference_arm, min_patients
+        See :func:`.design.make_design`.
+    min_nk_cells
+        Samples with fewer NK cells in the file are not used for shares.
+    seed
+        Only used where more than 16 patients make sign flips too many to enumerate.
+
+    Returns
+    -------
+    DataFrame
+        TESTS. FDR is taken over the populations of one test, modality and contrast.
+    """
+    parts = []
+    blood = abundance[abundance["tissue_or_product"] == "blood"]
+    for modality, rows in blood.groupby("modality", sort=True):
+        facts = covariates(samples[samples["modality"] == modality], patients)
+        settings: dict[str, Any] = {
+            "formula": formula,
+            "baseline": baseline,
+            "reference_arm": reference_arm,
+            "min_patients": min_patients,
+        }
+        parts.append(_named(rows, facts, settings, min_nk_cells, seed).assign(modality=modality))
+        parts.append(_all_nk(rows, patients, settings, seed).assign(modality=modality))
+    parts = [p for p in parts if len(p)]
+    if not parts:
+        return TESTS.empty()
+    table = pd.concat(parts, ignore_index=True).reindex(columns=list(TESTS.columns))
+    family = table.groupby(["modality", "test", "contrast"], sort=False)["p"]
+    table["fdr"] = family.transform(lambda p: fdr(p.to_numpy()))
+    return TESTS.check(table)
+
+
+def _named(
+    rows: pd.DataFrame, facts: pd.DataFrame, settings: Mapping[str, Any], min_nk_cells: int, seed: int
+) -> pd.DataFrame:
+    """All tests of the named populations of one modality."""
+    used = rows[rows["sample"].notna() & (rows["n_nk"] >= min_nk_cells) & (rows["population"] != NK)]
+    cells = used.pivot(index="sample", columns="population", values="n_cells").sort_index()
+    names = [str(c) for c in cells.columns if c != UNASSIGNED]
+    observed = facts.set_index("sample", drop=False).reindex(cells.index)
+    if len(observed) < 3 or not names:
+        return pd.DataFrame()
+    total = cells.sum(axis=1).to_numpy(float)
+    counts = cells[names].to_numpy(float).T
+    design = make_design(observed, **settings)
+    parts = [_counts_model(counts, total, names, design)]
+
+    odds = _frame(np.log2((counts + 0.5) / (total - counts + 0.5)), names, observed)
+    parts.append(_by_patient("abundance", "log2 odds ratio", odds, observed, design, seed, (counts, total)))
+    closed = np.log2(cells.to_numpy(float) + 0.5)
+    ratios = (closed - closed.mean(axis=1, keepdims=True)).T
+    ratios = ratios[[list(cells.columns).index(name) for name in names]]
+    method = "linear mixed model of CLR"
+    parts.append(_linear_model("clr", "log2 ratio to the mean", ratios, names, design, method, (counts, total)))
+
+    nk = rows[rows["sample"].notna() & (rows["population"] == NK)].set_index("sample")["nk_per_ul"]
+    per_ul = nk.reindex(cells.index).to_numpy(float)
+    known = np.isfinite(per_ul) & (per_ul > 0)
+    if known.sum() >= 3:
+        value = np.log2(per_ul * (counts + 0.5) / (total + 1.0))[:, known]
+        measured = observed[known]
+        held = (counts[:, known], total[known])
+        parts += _absolute(value, names, measured, make_design(measured, **settings), seed, held)
+    return pd.concat(parts, ignore_index=True)
+
+
+def _all_nk(rows: pd.DataFrame, patients: pd.DataFrame, settings: Mapping[str, Any], seed: int) -> pd.DataFrame:
+    """The absolute tests of all NK cells, which use days with a count but no file too."""
+    nk = rows[(rows["population"] == NK) & (rows["cells_per_ul"] > 0)]
+    daily = nk.groupby(["patient", "arm", "day", "timepoint"], sort=True)["cells_per_ul"].mean().reset_index()
+    if len(daily) < 3:
+        return pd.DataFrame()
+    daily["sample"] = daily["patient"] + ":" + daily["day"].astype(str)
+    # Only what the patients sheet knows can be a covariate of a day without a file.
+    auto = {**settings, "formula": "auto"}
+    observed = covariates(daily, patients).set_index("sample", drop=False)
+    value = np.log2(observed["cells_per_ul"].to_numpy(float))[None, :]
+    return pd.concat(_absolute(value, [NK], observed, make_design(observed, **auto), seed, None), ignore_index=True)
+
+
+def _absolute(
+    value: Floats, names: list[str], observed: pd.DataFrame, design: Design, seed: int, cells: Cells | None
+) -> list[pd.DataFrame]:
+    model = _linear_model("absolute", "log2 fold", value, names, design, "linear mixed model of log2 cells/uL", cells)
+    return [model, _by_patient("absolute", "log2 fold", _frame(value, names, observed), observed, design, seed, cells)]
+
+
+def _frame(values: Floats, names: list[str], observed: pd.DataFrame) -> pd.DataFrame:
+    return pd.DataFrame(values, index=pd.Index(names, name="population"), columns=observed["sample"].tolist())
+
+
+def _counts_model(counts: Floats, total: Floats, names: list[str], design: Design) -> pd.DataFrame:
+    method = "beta-binomial mixed model"
+    asked = any(q.weights is not None for q in design.questions)
+    fit = fit_counts(counts, total, design.matrix, design.group) if asked else None
+    parts = []
+    for question in design.questions:
+        result = blank_rows("abundance", "log2 odds ratio", names, question.contrast, method)
+        result["n_patients"], result["reason"] = question.n_patients, question.reason
+        if question.weights is not None and fit is not None:
+            w = question.weights
+            wald(result, fit.beta @ w / LN2, fit.standard_error(w) / LN2, design.df)
+            result["converged"] = fit.converged
+            lost = blank_separated(result, [is_separated(y, total, design.matrix, w) for y in counts])
+            stuck = ~result["converged"] & ~lost
+            result.loc[stuck, NUMBERS] = np.nan
+            result.loc[stuck, "reason"] = "the fit did not converge"
+        parts.append(result)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _linear_model(
+    test: str, unit: str, values: Floats, names: list[str], design: Design, method: str, cells: Cells | None
+) -> pd.DataFrame:
+    """Linear mixed model of every row of `values`; `cells` (counts, totals) tells where they rest on pseudo-counts."""
+    fits = [random_intercept(v, design.matrix, design.group) for v in values]
+    parts = []
+    for question in design.questions:
+        result = blank_rows(test, unit, names, question.contrast, method)
+        result["n_patients"], result["reason"] = question.n_patients, question.reason
+        if question.weights is not None:
+            w = question.weights
+            good = np.array([f.converged for f in fits])
+            effect = np.array([f.beta @ w if f.converged else np.nan for f in fits])
+            se = np.array([np.sqrt(w @ f.cov @ w) if f.converged else np.nan for f in fits])
+            wald(result, effect, se, design.df)
+            result["converged"] = good
+            result["reason"] = [None if f.converged else f.reason for f in fits]
+            if cells is not None:
+                blank_separated(result, [is_separated(y, cells[1], design.matrix, w) for y in cells[0]])
+        parts.append(result)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+
+
+def _by_patient(
+    test: str, unit: str, values: pd.DataFrame, observed: pd.DataFrame, design: Design, seed: int, cells: Cells | None
+) -> pd.DataFrame:
+    """Tests of per-patient differences: t and exact ones, within an arm and between arms."""
+    parts = []
+    names = [str(n) for n in values.index]
+    for question in design.questions:
+        c = question.contrast
+        sides = [differences(values, observed, arm, c.timepoint, c.baseline).to_numpy(float) for arm in c.arms]
+        if len(sides) == 1:
+            tested = {
+                "paired": ("moderated paired t", moderated_paired(sides[0])),
+                "signflip": ("exact sign flips", sign_flip(sides[0], seed=seed)),
+                "signedrank": ("exact signed-rank", signed_rank(sides[0])),
+            }
+        else:
+            tested = {
+                "paired": ("Welch t of paired differences", welch(sides[0], sides[1])),
+                "relabelling": ("exact relabelling", relabel(sides[0], sides[1], seed=seed)),
+            }
+        for suffix, (method, found) in tested.items():
+            result = from_tested(f"{test}_{suffix}", unit, names, c, method, found)
+            if suffix == "paired" and cells is not None and question.weights is not None:
+                w = question.weights
+                blank_separated(result, [is_separated(y, cells[1], design.matrix, w) for y in cells[0]])
+            parts.append(result)
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

@@ -1,0 +1,108 @@
+"""FOLDS: cells per microlitre of every day over the patient's own pre-infusion blood."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+
+import numpy as np
+import pandas as pd
+
+from cimlnk.dynamics.tables import FOLDS
+from cimlnk.stats.intervals import product_limits
+
+SERIES = ["modality", "patient", "arm", "population"]
+_LIMITS = ["cells_per_ul", "cells_per_ul_low", "cells_per_ul_high"]
+
+
+def daily(abundance: pd.DataFrame) -> pd.DataFrame:
+    """One row per series and blood day (columns of SERIES, day, timepoint, cells_per_ul and limits, n_cells, reason).
+
+    Replicate files of a day are averaged, their limits too: the error of the common blood count does not average out.
+    """
+    blood = abundance[abundance["tissue_or_product"] == "blood"]
+    grouped = blood.groupby([*SERIES, "day"], sort=True)
+    table = grouped[_LIMITS].mean()
+    table["n_cells"] = grouped["n_cells"].sum(min_count=1)
+    table["timepoint"] = grouped["timepoint"].first()
+    table["reason"] = grouped["reason"].first()
+    return table.reset_index()
+
+
+def baseline_row(
+    series: pd.DataFrame, baseline_timepoint: str, known: Collection[str]
+) -> tuple[pd.Series | None, str | None]:
+    """The row of a series' baseline, or None and the reason.
+
+    It is the latest blood value at `baseline_timepoint`; a patient without that time point gets the latest value
+    before day 0. A time point that no blood of the cohort has (`known` lists those it has) is nobody's baseline.
+    """
+    if baseline_timepoint not in known:
+        return None, f"no blood of this cohort at time point {baseline_timepoint!r}"
+    named = series[series["timepoint"] == baseline_timepoint]
+    candidates = named if len(named) else series[series["day"] < 0]
+    if len(candidates) == 0:
+        return None, f"no blood value at time point {baseline_timepoint!r}"
+    measured = candidates[candidates["cells_per_ul"].notna()]
+    if len(measured) == 0:
+        why = candidates.sort_values("day")["reason"].iloc[-1]
+        return None, f"baseline not measured: {why}"
+    return measured.sort_values("day").iloc[-1], None
+
+
+def make_folds(abundance: pd.DataFrame, baseline_timepoint: str) -> pd.DataFrame:
+    """Fold change of every population's cells/µL against the baseline, blood only.
+
+    Parameters
+    ----------
+    abundance
+        ABUNDANCE.
+    baseline_timepoint
+        Name of the pre-infusion time point. Product and donor samples are never a denominator.
+
+    Returns
+    -------
+    DataFrame
+        FOLDS: every series × blood day; on the baseline day the fold is 1 without an interval of its own. Limits
+        combine those of both days (MOVER on the log scale). No cells at baseline: fold NaN with the reason, `fold_low`
+        still stated from the baseline's upper limit.
+    """
+    parts = []
+    days = daily(abundance)
+    known = set(days["timepoint"])
+    for _, series in days.groupby(SERIES, sort=True):
+        base, reason = baseline_row(series, baseline_timepoint, known)
+        parts.append(_unknown(series, reason or "") if base is None else _over(series, base))
+    if not parts:
+        return FOLDS.empty()
+    return FOLDS.check(pd.concat(parts, ignore_index=True))
+
+
+def _unknown(series: pd.DataFrame, reason: str) -> pd.DataFrame:
+    table = series[[*SERIES, "day"]].copy()
+    table[["baseline_day", "fold_change", "fold_low", "fold_high"]] = np.nan
+    table["reason"] = reason
+    return table
+
+
+def _over(series: pd.DataFrame, base: pd.Series) -> pd.DataFrame:
+    table = series[[*SERIES, "day"]].copy()
+    table["baseline_day"] = float(base["day"])
+    value, low, high = (series[c].to_numpy(float) for c in _LIMITS)
+    denominator = tuple(np.full(len(series), float(base[c])) for c in _LIMITS)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        fold = value / denominator[0]
+    fold_low, fold_high = product_limits((value, low, high), denominator, sign=-1)
+    reason = series["reason"].to_numpy(object).copy()
+    if denominator[0][0] <= 0:
+        fold[:], fold_high = np.nan, np.full(len(series), np.nan)
+        measured = np.isfinite(value)
+        reason[measured] = "no cells of the population at baseline"
+        with np.errstate(divide="ignore", invalid="ignore"):
+            fold_low = np.where(value > 0, low / denominator[2], 0.0)
+        fold_low[~measured] = np.nan
+    else:
+        same = series["day"].to_numpy() == base["day"]
+        fold[same] = fold_low[same] = fold_high[same] = 1.0
+    table["fold_change"], table["fold_low"], table["fold_high"] = fold, fold_low, fold_high
+    table["reason"] = reason
+    return table

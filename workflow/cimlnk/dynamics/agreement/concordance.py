@@ -1,0 +1,227 @@
+"""Do mass cytometry and scRNA-seq tell the same? Matched patient-days, a shuffled baseline, and a verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import special, stats
+
+from cimlnk.common.seeds import rng
+from cimlnk.common.vocabulary import NK, UNASSIGNED
+from cimlnk.dynamics.tables_deep import AGREEMENT, AGREEMENT_PAIRS
+
+Floats = NDArray[np.float64]
+DAY = ["patient", "day", "tissue_or_product"]
+_PAIR = ["measure", "population", "feature_cytof", "feature_rna"]
+ALL = "all"
+
+
+def lin(x: Floats, y: Floats) -> float:
+    """Lin's concordance correlation (1989, Biometrics 45:255): 1 only if ``x == y``, not merely correlated."""
+    if len(x) < 2:
+        return float("nan")
+    spread = x.var() + y.var() + (x.mean() - y.mean()) ** 2
+    return float(2 * ((x - x.mean()) * (y - y.mean())).mean() / spread) if spread > 0 else float("nan")
+
+
+def spearman(x: Floats, y: Floats) -> float:
+    """Spearman's rank correlation; NaN where one side does not vary."""
+    if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
+        return float("nan")
+    return float(np.corrcoef(stats.rankdata(x), stats.rankdata(y))[0, 1])
+
+
+def matched(abundance: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
+    """Fractions (percent) and log2 folds of patient-days measured in both modalities.
+
+    Parameters
+    ----------
+    abundance, folds
+        ABUNDANCE and FOLDS with both modalities. Subsets not seen on a day have no row there in one modality only if
+        they were not named at all; a named subset without cells has a fraction of 0.
+
+    Returns
+    -------
+    DataFrame
+        AGREEMENT_PAIRS.
+    """
+    named = ~abundance["population"].isin([NK, UNASSIGNED])
+    shares = abundance[named & abundance["fraction"].notna()].assign(value=lambda t: 100 * t["fraction"])
+    usable = (folds["fold_change"] > 0) & (folds["day"] != folds["baseline_day"]) & (folds["population"] != UNASSIGNED)
+    ratios = folds[usable & (folds["population"] != NK)].assign(
+        value=lambda t: np.log2(t["fold_change"]), tissue_or_product="blood"
+    )
+    parts = []
+    for measure, table in (("fraction", shares), ("log2_fold", ratios)):
+        wide = table.pivot_table(index=["population", *DAY], columns="modality", values="value", aggfunc="mean")
+        for modality in ("cytof", "rna"):
+            if modality not in wide:
+                wide[modality] = np.nan
+        parts.append(wide[["cytof", "rna"]].dropna().reset_index().assign(measure=measure))
+    pairs = pd.concat(parts, ignore_index=True).assign(feature_cytof=None, feature_rna=None)
+    return AGREEMENT_PAIRS.check(pairs.rename_axis(columns=None))
+
+
+def matched_features(
+    cytof: pd.DataFrame, rna: pd.DataFrame, samples: pd.DataFrame, genes: Mapping[str, str], min_cells: int = 20
+) -> pd.DataFrame:
+    """Mean protein and mean RNA of the same named subset on the same patient-day.
+
+    Parameters
+    ----------
+    cytof, rna
+        STATE of the two modalities.
+    genes
+        Protein -> gene that encodes it (or makes it, as B3GAT1 makes CD57).
+    min_cells
+        Fewest cells of the subset in each of the two samples.
+
+    Returns
+    -------
+    DataFrame
+        AGREEMENT_PAIRS with measure ``protein_rna``.
+    """
+    of_sample = samples[["sample", *DAY]]
+    pairing = pd.DataFrame({"feature_cytof": list(genes), "feature_rna": list(genes.values())})
+
+    def means(state: pd.DataFrame, feature: str, value: str) -> pd.DataFrame:
+        keep = ~state["population"].isin([NK, UNASSIGNED]) & (state["n_cells"] >= min_cells)
+        table = state[keep & state["feature"].isin(pairing[feature])].merge(of_sample, on="sample")
+        grouped = table.groupby(["population", "feature", *DAY], sort=True)["mean"].mean()
+        return grouped.rename(value).reset_index().rename(columns={"feature": feature})
+
+    left = means(cytof, "feature_cytof", "cytof").merge(pairing, on="feature_cytof")
+    both = left.merge(means(rna, "feature_rna", "rna"), on=["population", "feature_rna", *DAY])
+    both = both.sort_values(["feature_cytof", "population", *DAY], kind="stable")
+    return AGREEMENT_PAIRS.check(both.assign(measure="protein_rna"))
+
+
+def agreement(
+    pairs: pd.DataFrame,
+    *,
+    populations: Mapping[str, list[str]] | None = None,
+    min_pairs: int = 4,
+    min_concordance: float = 0.5,
+    shuffles: int = 999,
+    seed: int = 0,
+) -> pd.DataFrame:
+    """Agreement of every subset and measure with a verdict.
+
+    ``reliable`` asks for three things: at least `min_pairs` matched pairs; a coefficient (concordance for fractions
+    and folds, rank correlation for protein and RNA) of at least `min_concordance`; and more than 95 % of shuffles
+    reach. A shuffle gives every patient-day the scRNA-seq of another one (protein and RNA: the subsets of a
+    patient-day are exchanged), so agreement that would come out for anybody does not count.
+
+    Parameters
+    ----------
+    pairs
+        AGREEMENT_PAIRS.
+    populations
+        Modality -> named subsets it has; one that only one modality has gets a row that says so.
+
+    Returns
+    -------
+    DataFrame
+        AGREEMENT: per measure and subset, and ``all`` subsets together.
+    """
+    options = {"min_pairs": min_pairs, "min_concordance": min_concordance, "shuffles": shuffles, "seed": seed}
+    rows = []
+    for measure in ("fraction", "log2_fold"):
+        own = pairs[pairs["measure"] == measure]
+        for population, group in own.groupby("population", sort=True):
+            rows.append(_judge(group, measure, str(population), None, None, options))
+        if len(own):
+            rows.append(_judge(own, measure, ALL, None, None, options))
+        rows += [_absent(measure, name, reason) for name, reason in _one_sided(populations, set(own["population"]))]
+    proteins = pairs[pairs["measure"] == "protein_rna"]
+    for (protein, gene), group in proteins.groupby(["feature_cytof", "feature_rna"], sort=True):
+        rows.append(_judge(group, "protein_rna", ALL, str(protein), str(gene), options))
+    return AGREEMENT.check(pd.DataFrame(rows, columns=list(AGREEMENT.columns)))
+
+
+def _one_sided(populations: Mapping[str, list[str]] | None, seen: set[str]) -> list[tuple[str, str]]:
+    if populations is None:
+        return []
+    has = {m: set(names) - {NK, UNASSIGNED} for m, names in populations.items()}
+    found = []
+    for name in sorted(set().union(*has.values()) - seen):
+        without = [m for m in sorted(has) if name not in has[m]]
+        found.append((name, f"not named in {without[0]}" if without else "no patient-day measured in both modalities"))
+    return found
+
+
+def _absent(measure: str, population: str, reason: str) -> dict[str, Any]:
+    row: dict[str, Any] = dict.fromkeys(AGREEMENT.columns, np.nan)
+    row.update(measure=measure, population=population, feature_cytof=None, feature_rna=None, n_pairs=0, n_patients=0)
+    row.update(verdict="unreliable", reason=reason)
+    return row
+
+
+def _judge(
+    group: pd.DataFrame, measure: str, population: str, protein: str | None, gene: str | None, options: dict[str, Any]
+) -> dict[str, Any]:
+    row = _absent(measure, population, "")
+    x, y = group["cytof"].to_numpy(float), group["rna"].to_numpy(float)
+    coefficient = spearman if measure == "protein_rna" else lin
+    observed = coefficient(x, y)
+    row.update(feature_cytof=protein, feature_rna=gene, n_pairs=len(x), n_patients=group["patient"].nunique())
+    row["correlation"] = spearman(x, y)
+    if measure != "protein_rna" and len(x) >= 2:
+        gap = x - y
+        half = 1.96 * gap.std(ddof=1)  # limits of agreement, Bland & Altman 1986 (Lancet 327:307)
+        row.update(concordance=observed, bias=gap.mean(), limit_low=gap.mean() - half, limit_high=gap.mean() + half)
+    if len(x) < options["min_pairs"]:
+        row["reason"] = f"{len(x)} matched pairs, {options['min_pairs']} are needed"
+        return row
+    if not np.isfinite(observed):
+        row["reason"] = "one of the modalities does not vary"
+        return row
+    name = f"agreement/{measure}/{population}/{protein}"
+    null = np.array([coefficient(x, y[o]) for o in _shuffles(group, measure, options, name)])
+    null = null[np.isfinite(null)]
+    slack = 1e-12
+    p = (1 + int((null >= observed - slack).sum())) / (len(null) + 1)
+    floor = max(1 / (len(null) + 1), 1 / _patterns(group, measure))
+    high = float(np.quantile(null, 0.95)) if len(null) else np.nan
+    row.update(shuffled_median=float(np.median(null)), shuffled_high=high, p=max(p, floor), p_floor=floor)
+    if observed < options["min_concordance"]:
+        row["reason"] = f"coefficient {observed:.2f} is below {options['min_concordance']:g}"
+    elif observed <= high:
+        row["reason"] = f"coefficient {observed:.2f} is no better than shuffled samples (95 %: {high:.2f})"
+    else:
+        row.update(verdict="reliable", reason=None)
+    return row
+
+
+def _patterns(group: pd.DataFrame, measure: str) -> float:
+    """How many different shuffles there are."""
+    sizes = group.groupby(DAY).size().to_numpy()
+    exchanged = sizes if measure == "protein_rna" else np.array([len(sizes)])
+    return float(np.exp(min(special.gammaln(exchanged + 1).sum(), 700.0)))
+
+
+def _shuffles(group: pd.DataFrame, measure: str, options: dict[str, Any], name: str) -> list[NDArray[np.int64]]:
+    """Row orders: whole patient-days change places (subset by subset kept), or subsets within a patient-day."""
+    generator = rng(options["seed"], name)
+    table = group.reset_index(drop=True)
+    days = table.groupby(DAY, sort=True).ngroup().to_numpy()
+    orders = []
+    if measure == "protein_rna":
+        members = [np.flatnonzero(days == d) for d in range(days.max() + 1)]
+        for _ in range(options["shuffles"]):
+            order = np.arange(len(table))
+            for m in members:
+                order[m] = generator.permutation(m)
+            orders.append(order)
+        return orders
+    keys = list(zip(days, table["population"], strict=True))
+    place = {key: i for i, key in enumerate(keys)}
+    for _ in range(options["shuffles"]):
+        to = generator.permutation(days.max() + 1)
+        # a subset without a value on the other day keeps its own: only subsets new to one day are concerned
+        orders.append(np.array([place.get((to[d], p), i) for i, (d, p) in enumerate(keys)]))
+    return orders

@@ -1,0 +1,91 @@
+"""What the rule dynamics_expression runs: read pseudobulks, test genes and gene sets, write."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+
+from cimlnk.common.tables import read_table, write_table
+from cimlnk.common.vocabulary import UNASSIGNED
+from cimlnk.dynamics.contrasts import contrasts
+from cimlnk.dynamics.state.differential import tests_of, with_fdr
+from cimlnk.dynamics.tables import TESTS
+from cimlnk.dynamics.tables_deep import SCORES
+from cimlnk.populations.pseudobulk import read_pseudobulk
+from cimlnk.stats.fdr import fdr
+
+from .differential import expression_tests
+from .signatures import read_gene_sets, scores
+
+PathLike = str | Path
+log = logging.getLogger(__name__)
+
+
+def write_expression(
+    *,
+    pseudobulk: Sequence[PathLike],
+    samples: PathLike,
+    signatures: Sequence[PathLike],
+    settings: Mapping[str, Any],
+    state_settings: Mapping[str, Any],
+    seed: int,
+    threads: int,
+    expression: PathLike,
+    programmes: PathLike,
+    score_table: PathLike,
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write TESTS of genes, TESTS of gene-set scores and the SCORES themselves; empty without scRNA-seq.
+
+    Parameters
+    ----------
+    pseudobulk
+        One file, or none.
+    settings, state_settings
+        Config ``dynamics.expression``, and ``dynamics.state`` (with ``baselines``) for contrasts and the fewest
+        patients.
+    """
+    sets = read_gene_sets(signatures)
+    genes, tested, scored = [], [], []
+    common = {"baselines": state_settings["baselines"], "reference_arm": state_settings["reference_arm"]}
+    if pseudobulk:
+        counts, rows = read_pseudobulk(pseudobulk[0])
+        sheet = read_table(samples).set_index("sample", drop=False)
+        rows = rows[(rows["n_cells"] >= settings["min_cells"]) & (rows["population"] != UNASSIGNED)]
+        for population, group in rows.groupby("population", sort=True):
+            of = sheet.loc[sorted(group["sample"])].reset_index(drop=True)
+            keys = group.reset_index().set_index("sample")[group.index.name or "index"]
+            own = counts[keys.loc[of["sample"]].tolist()].set_axis(of["sample"].tolist(), axis=1)
+            log.info("%s: %d pseudobulks", population, len(of))
+            genes.append(
+                expression_tests(
+                    own,
+                    of,
+                    str(population),
+                    method=settings["method"],
+                    min_patients=state_settings["min_patients"],
+                    min_count=settings["min_count"],
+                    threads=threads,
+                    **common,
+                )
+            )
+            if len(of) < 3:
+                continue
+            wide, measured = scores(own, sets, settings["min_genes"])
+            if wide.empty:
+                continue
+            long = wide.rename_axis("signature").reset_index().melt("signature", var_name="sample", value_name="score")
+            scored.append(long.assign(population=population, n_genes=long["signature"].map(measured)))
+            wide.index = pd.MultiIndex.from_product([[population], wide.index])
+            todo = contrasts(of, **common)
+            tested += tests_of(wide, of, todo, "signature", "mean z", "rna", state_settings["min_patients"], seed=seed)
+    table = pd.concat(genes, ignore_index=True) if genes else TESTS.empty()
+    if len(table):
+        table["fdr"] = table.groupby("contrast")["p"].transform(lambda p: fdr(p.to_numpy(float)))
+    write_table(table, expression, TESTS, provenance)
+    write_table(with_fdr(tested), programmes, TESTS, provenance)
+    write_table(pd.concat(scored) if scored else SCORES.empty(), score_table, SCORES, provenance)

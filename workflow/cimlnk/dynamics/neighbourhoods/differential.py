@@ -1,0 +1,124 @@
+"""Differential abundance of neighbourhoods: within patients, moderated over neighbourhoods, spatial FDR."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cimlnk.dynamics.contrasts import Contrast, contrasts
+from cimlnk.stats.count_glm import common_dispersion, ql_test
+from cimlnk.stats.fdr import spatial_fdr
+
+Floats = NDArray[np.float64]
+COLUMNS = ["effect", "effect_low", "effect_high", "df", "p", "fdr", "separated", "converged", "reason"]
+
+
+def neighbourhood_tests(
+    counts: NDArray[np.integer],
+    totals: NDArray[np.integer],
+    radius: Floats,
+    samples: pd.DataFrame,
+    *,
+    baselines: Sequence[str],
+    reference_arm: str | None = None,
+    min_patients: int = 3,
+    min_count: int = 10,
+) -> pd.DataFrame:
+    """Test every neighbourhood for every contrast the samples allow.
+
+    Each contrast uses the two time points it compares, in the patients that have both, with the patient as a fixed
+    effect. So it works from a handful of pairs on, other time points cannot disturb its error, and there is no
+    random-effect variance to be estimated from six patients. The error of a neighbourhood is steadied by the others
+    (:func:`~cimlnk.stats.count_glm.ql_test`).
+
+    Parameters
+    ----------
+    counts : (neighbourhoods, samples)
+    totals : (samples,)
+        All cells of every sample in the graph: effects are ratios of shares of these.
+    radius : (neighbourhoods,)
+        For the spatial FDR.
+    samples
+        SAMPLES in the order of the columns of `counts`.
+    min_patients
+        Fewest patients (of each arm) with both time points; below it every row says so.
+    min_count
+        Fewest cells of a neighbourhood in the samples of a contrast.
+
+    Returns
+    -------
+    DataFrame
+        One row per contrast x neighbourhood: contrast, neighbourhood, n_patients and the columns of NEIGHBOURHOODS
+        from effect to reason. No row is ever missing.
+    """
+    parts = []
+    for contrast in contrasts(samples, baselines, reference_arm):
+        columns, patients, design, tested = contrast_design(samples, contrast, totals)
+        table = _blank(len(counts), contrast, patients)
+        if patients < min_patients:
+            table["reason"] = f"{patients} patients have both time points, {min_patients} are needed"
+        else:
+            _fill(table, counts[:, columns].astype(float), design, np.log(totals[columns]), tested, radius, min_count)
+        parts.append(table)
+    if not parts:
+        return pd.DataFrame(columns=["contrast", "neighbourhood", "n_patients", *COLUMNS])
+    return pd.concat(parts, ignore_index=True)
+
+
+def contrast_design(
+    samples: pd.DataFrame, contrast: Contrast, totals: NDArray[np.integer]
+) -> tuple[NDArray[np.int64], int, Floats, int]:
+    """Columns used, number of patients (of the smaller arm), design and the design's column under test."""
+    usable = (
+        samples["arm"].isin(contrast.arms)
+        & samples["timepoint"].isin([contrast.timepoint, contrast.baseline])
+        & (totals > 0)
+    )
+    rows = samples[usable.to_numpy()].assign(column=np.flatnonzero(usable.to_numpy()))
+    both = rows.groupby("patient")["timepoint"].nunique()
+    rows = rows[rows["patient"].isin(both.index[both == 2])]
+    per_arm = rows.groupby("arm")["patient"].nunique().reindex(list(contrast.arms)).fillna(0)
+    patient = np.asarray(rows["patient"], dtype=object).astype(str)
+    after = (rows["timepoint"] == contrast.timepoint).to_numpy(float)
+    blocks = [(patient[:, None] == np.unique(patient)[None]).astype(float), after[:, None]]
+    if contrast.reference_arm is not None:
+        blocks.append((after * (rows["arm"] == contrast.arm).to_numpy())[:, None])
+    design = np.hstack(blocks) if len(rows) else np.zeros((0, 1))
+    return rows["column"].to_numpy(np.int64), int(per_arm.min()), design, design.shape[1] - 1
+
+
+def _blank(n: int, contrast: Contrast, patients: int) -> pd.DataFrame:
+    table = pd.DataFrame({"contrast": contrast.name, "neighbourhood": np.arange(n), "n_patients": patients})
+    for column in ("effect", "effect_low", "effect_high", "df", "p", "fdr"):
+        table[column] = np.nan
+    table["separated"], table["converged"], table["reason"] = False, False, None
+    return table
+
+
+def _fill(
+    table: pd.DataFrame, y: Floats, design: Floats, offset: Floats, tested: int, radius: Floats, min_count: int
+) -> None:
+    enough = y.sum(axis=1) >= min_count
+    few = y.sum(axis=1)[~enough].astype(int)
+    table.loc[~enough, "reason"] = [f"{c} cells in the samples compared, {min_count} are needed" for c in few]
+    if not enough.any():
+        return
+    phi = common_dispersion(y[enough], design, offset)
+    result = ql_test(y[enough], design, offset, tested, dispersion=phi)
+    values = {
+        "effect": result.effect,
+        "effect_low": result.low,
+        "effect_high": result.high,
+        "df": result.df,
+        "p": result.p,
+        "separated": result.separated,
+        "converged": result.converged,
+    }
+    for name, column in values.items():
+        table.loc[enough, name] = column
+    failed = enough & ~table["converged"].to_numpy(bool)
+    table.loc[failed, "reason"] = "the counts leave no degree of freedom, or the fit did not converge"
+    table["fdr"] = spatial_fdr(table["p"].to_numpy(float), radius)

@@ -1,0 +1,1 @@
+"""Which combinations of receptors a sample holds, how diverse and how far apart they are. Reads cells."""

@@ -1,0 +1,119 @@
+"""What the rule dynamics_repertoire runs: read, call the pure functions, write."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cimlnk.common.tables import read_table, write_table
+from cimlnk.common.vocabulary import NK, SAMPLE_KEYS, sample_of
+from cimlnk.dynamics.tables import DIVERSITY, TESTS
+from cimlnk.dynamics.tables_deep import DISTANCES, REPERTOIRE
+from cimlnk.populations.load import cell_names, columns, feature_names
+from cimlnk.stats.fdr import fdr
+
+from .differential import distance_tests, thinned
+from .distances import aitchison, distance_table, jensen_shannon
+from .diversity import diversity
+from .phenotypes import count_phenotypes, long_counts
+
+PathLike = str | Path
+_OF_SAMPLE = list(SAMPLE_KEYS)
+
+
+def write_repertoire(
+    *,
+    sample_files: Sequence[PathLike],
+    thresholds: Sequence[PathLike],
+    samples: PathLike,
+    abundance: PathLike,
+    settings: Mapping[str, Any],
+    seed: int,
+    repertoire: PathLike,
+    diversities: PathLike,
+    distances: PathLike,
+    tests: PathLike,
+    provenance: Mapping[str, Any],
+) -> None:
+    """Write REPERTOIRE, DIVERSITY, DISTANCES and TESTS.
+
+    Receptor phenotypes need protein, so they come from mass cytometry alone (`sample_files` and `thresholds` are
+    empty without it); distances between compositions come from every modality in `abundance`.
+
+    Parameters
+    ----------
+    settings
+        Config ``dynamics.repertoire``.
+    """
+    table = read_table(samples)
+    frames: dict[str, list[pd.DataFrame]] = {"repertoire": [], "diversity": [], "distances": [], "tests": []}
+
+    def compare(distance: NDArray[np.float64], names: Sequence[str], modality: str, what: str, metric: str) -> None:
+        of = table.set_index("sample", drop=False).loc[list(names)]
+        if len(of) < 2:
+            return
+        named = {"modality": modality, "what": what, "metric": metric}
+        frames["distances"].append(distance_table(distance, of).assign(**named))
+        result = distance_tests(
+            distance, of, modality=modality, what=what, permutations=settings["permutations"], seed=seed
+        )
+        frames["tests"].append(result)
+
+    if thresholds:
+        cuts = read_table(thresholds[0]).set_index("feature")["threshold"]
+        paths = [str(p) for p in sorted(map(str, sample_files)) if len(cell_names(p))]
+        for what, wanted in (("receptors", "markers"), ("donor_receptors", "donor_markers")):
+            markers = _measured(settings[wanted], paths, cuts)
+            if not markers:
+                continue
+            counts = count_phenotypes(_arrays(paths, markers), cuts[markers].to_numpy())
+            small = thinned(counts, settings["min_cells"], seed)
+            if len(small):
+                compare(jensen_shannon(small.to_numpy()), list(small.index), "cytof", what, "jensen_shannon")
+            if what == "receptors":
+                of_sample = table[_OF_SAMPLE]
+                frames["repertoire"].append(
+                    long_counts(counts, markers).merge(of_sample, on="sample").assign(modality="cytof")
+                )
+                index = diversity(counts, min_cells=settings["min_cells"], repeats=settings["repeats"], seed=seed)
+                frames["diversity"].append(index.merge(of_sample, on="sample").assign(modality="cytof"))
+    for modality, wide in composition(read_table(abundance)).items():
+        compare(aitchison(wide.to_numpy()), list(wide.index), modality, "composition", "aitchison")
+    write_table(_joined(frames["repertoire"], list(REPERTOIRE.columns)), repertoire, REPERTOIRE, provenance)
+    write_table(_joined(frames["diversity"], list(DIVERSITY.columns)), diversities, DIVERSITY, provenance)
+    write_table(_joined(frames["distances"], list(DISTANCES.columns)), distances, DISTANCES, provenance)
+    tested = _joined(frames["tests"], list(TESTS.columns))
+    tested["fdr"] = fdr(tested["p"].to_numpy(float))
+    write_table(tested, tests, TESTS, provenance)
+
+
+def composition(abundance: pd.DataFrame) -> dict[str, pd.DataFrame]:
+    """Samples x populations cell counts by modality, the total left out."""
+    rows = abundance[(abundance["population"] != NK) & abundance["sample"].notna() & abundance["n_cells"].notna()]
+    found = {}
+    for modality, group in rows.groupby("modality", sort=True):
+        wide = group.pivot(index="sample", columns="population", values="n_cells").fillna(0).sort_index()
+        found[str(modality)] = wide[wide.sum(axis=1) > 0]
+    return found
+
+
+def _measured(wanted: Sequence[str], paths: Sequence[str], cuts: pd.Series) -> list[str]:
+    """Those of the wanted markers that every sample measured and that have a threshold."""
+    present = [set(feature_names(p)) for p in paths]
+    return [m for m in wanted if m in cuts.index and present and all(m in p for p in present)]
+
+
+def _arrays(paths: Sequence[str], markers: Sequence[str]) -> Iterator[tuple[str, NDArray[np.floating]]]:
+    for path in paths:
+        yield sample_of(str(cell_names(path)[0])), columns(path, markers)
+
+
+def _joined(parts: Sequence[pd.DataFrame], names: list[str]) -> pd.DataFrame:
+    if not parts:
+        return pd.DataFrame({name: [] for name in names})
+    return pd.concat(parts, ignore_index=True)[names]
