@@ -148,6 +148,18 @@ def definitions_file(wildcards):
     return resource(CFG["populations"][wildcards.modality]["definitions"])
 
 
+# Every change is measured from the cohort's baseline first, then from the further ones.
+STATE = CFG["dynamics"]["state"] | {
+    "baselines": list(
+        dict.fromkeys(
+            [
+                CFG["dynamics"]["baseline_timepoint"],
+                *CFG["dynamics"]["state"]["further_baselines"],
+            ]
+        )
+    )
+}
+
 # How labels reach the cells outside a sketch changes no byte of the results, so it is no parameter of them.
 GRAPH_SETTINGS = {k: v for k, v in CFG["graph"].items() if k != "transfer"}
 PER_SAMPLE = CFG["graph"]["transfer"] == "per_sample"
