@@ -9,7 +9,8 @@ import pandas as pd
 import pytest
 
 from cimlnk.dynamics.abundance.folds import make_folds
-from cimlnk.dynamics.tables import ABUNDANCE, KINETICS
+from cimlnk.dynamics.abundance.tables import ABUNDANCE
+from cimlnk.dynamics.kinetics.tables import KINETICS
 from cimlnk.export.exposure import area, draw_values, exposure_of, make_exposure, terminal
 from cimlnk.export.nonmem import make_events
 from cimlnk.export.outcome import group_test, rank_test

@@ -7,7 +7,8 @@ import pandas as pd
 import pytest
 
 from cimlnk.common.tables import Schema, write_table
-from cimlnk.dynamics.tables import ABUNDANCE, CURVES, KINETICS
+from cimlnk.dynamics.abundance.tables import ABUNDANCE
+from cimlnk.dynamics.kinetics.tables import CURVES, KINETICS
 from cimlnk.report.blocks import Figure, Site, Table, Text
 from cimlnk.report.figures.kinetics import fitted_courses
 from cimlnk.report.pages.kinetics import fitted_figure, section

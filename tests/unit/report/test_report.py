@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from cimlnk.common.tables import Schema, write_table
-from cimlnk.dynamics.tables import ABUNDANCE
+from cimlnk.dynamics.abundance.tables import ABUNDANCE
 from cimlnk.report.blocks import MAX_CSV_ROWS, MAX_ROWS, Site, esc, plain, slug
 from cimlnk.report.figures.course import composition, folds_by_arm, nk_by_patient, subsets_absolute
 from cimlnk.report.figures.deep import alluvial, distance_map, effect_map

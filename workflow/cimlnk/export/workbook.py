@@ -14,7 +14,9 @@ from cimlnk.claims.tables import CLAIMS
 from cimlnk.cohort.tables import COUNTS, PATIENTS, SAMPLES
 from cimlnk.common.palette import label, order
 from cimlnk.common.tables import Schema, read_table
-from cimlnk.dynamics.tables import ABUNDANCE, FOLDS, KINETICS, TESTS
+from cimlnk.dynamics.abundance.tables import ABUNDANCE, FOLDS
+from cimlnk.dynamics.kinetics.tables import KINETICS
+from cimlnk.dynamics.tables import TESTS
 
 from .tables import EXPOSURE, OUTCOMES
 

@@ -4,7 +4,7 @@ import pytest
 
 from cimlnk.dynamics.abundance.differential import abundance_tests
 from cimlnk.dynamics.abundance.scales import compare_scales
-from cimlnk.dynamics.tables import ABUNDANCE
+from cimlnk.dynamics.abundance.tables import ABUNDANCE
 
 DAYS = ((-7, "pre"), (7, "D7"), (28, "D28"))
 

@@ -8,10 +8,10 @@ import pytest
 from scipy import stats
 
 from cimlnk.common.tables import read_table, write_table
+from cimlnk.dynamics.abundance.tables import ABUNDANCE, FOLDS
 from cimlnk.dynamics.agreement.concordance import agreement, lin, matched, matched_features, spearman
 from cimlnk.dynamics.agreement.run import write_agreement
-from cimlnk.dynamics.tables import ABUNDANCE, FOLDS
-from cimlnk.dynamics.tables_deep import AGREEMENT, AGREEMENT_PAIRS
+from cimlnk.dynamics.agreement.tables import AGREEMENT, AGREEMENT_PAIRS
 
 POPULATIONS = ["CD56bright", "adaptive", "memory_like"]
 

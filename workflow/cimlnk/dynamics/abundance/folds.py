@@ -7,8 +7,9 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
-from cimlnk.dynamics.tables import FOLDS
 from cimlnk.stats.intervals import product_limits
+
+from .tables import FOLDS
 
 SERIES = ["modality", "patient", "arm", "population"]
 _LIMITS = ["cells_per_ul", "cells_per_ul_low", "cells_per_ul_high"]

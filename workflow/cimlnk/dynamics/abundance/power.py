@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 from scipy import optimize, stats
 
-from cimlnk.dynamics.tables import POWER
+from .tables import POWER
 
 TESTED = ("abundance", "absolute", "clr")
 

@@ -10,7 +10,8 @@ import pandas as pd
 
 from cimlnk.common.tables import read_table, write_table
 from cimlnk.dynamics.kinetics.summary import make_kinetics
-from cimlnk.dynamics.tables import ABUNDANCE, CURVES, DIVERSITY, FOLDS, KINETICS, POWER, SCALES, TESTS
+from cimlnk.dynamics.kinetics.tables import CURVES, KINETICS
+from cimlnk.dynamics.tables import DIVERSITY, TESTS
 
 from .differential import abundance_tests
 from .diversity import make_diversity
@@ -18,6 +19,7 @@ from .folds import make_folds
 from .power import power_table
 from .scales import compare_scales
 from .shares import make_abundance
+from .tables import ABUNDANCE, FOLDS, POWER, SCALES
 
 PathLike = str | Path
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 import pandas as pd
 
-from cimlnk.dynamics.tables import SCALES
+from .tables import SCALES
 
 
 def compare_scales(tests: pd.DataFrame, alpha: float = 0.05) -> pd.DataFrame:

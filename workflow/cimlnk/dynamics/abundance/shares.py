@@ -8,10 +8,10 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.common.vocabulary import NK, SAMPLE_KEYS
-from cimlnk.dynamics.tables import ABUNDANCE
 from cimlnk.stats.intervals import label_variance, log_limits, product_limits, share_interval
 
 from .counts import KEY, gate_log_sd, nk_per_ul, population_counts
+from .tables import ABUNDANCE
 
 ORDER = ["modality", "patient", "tissue_or_product", "day", "sample", "population"]
 

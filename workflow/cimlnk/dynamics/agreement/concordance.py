@@ -12,7 +12,8 @@ from scipy import special, stats
 
 from cimlnk.common.seeds import rng
 from cimlnk.common.vocabulary import NK, UNASSIGNED
-from cimlnk.dynamics.tables_deep import AGREEMENT, AGREEMENT_PAIRS
+
+from .tables import AGREEMENT, AGREEMENT_PAIRS
 
 Floats = NDArray[np.float64]
 DAY = ["patient", "day", "tissue_or_product"]

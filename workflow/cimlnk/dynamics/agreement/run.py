@@ -9,9 +9,9 @@ from typing import Any
 import pandas as pd
 
 from cimlnk.common.tables import read_table, write_table
-from cimlnk.dynamics.tables_deep import AGREEMENT, AGREEMENT_PAIRS
 
 from .concordance import agreement, matched, matched_features
+from .tables import AGREEMENT, AGREEMENT_PAIRS
 
 
 def write_agreement(

@@ -14,12 +14,12 @@ from cimlnk.common.vocabulary import UNASSIGNED
 from cimlnk.dynamics.contrasts import contrasts
 from cimlnk.dynamics.state.differential import tests_of, with_fdr
 from cimlnk.dynamics.tables import TESTS
-from cimlnk.dynamics.tables_deep import SCORES
 from cimlnk.populations.pseudobulk import read_pseudobulk
 from cimlnk.stats.fdr import fdr
 
 from .differential import expression_tests
 from .signatures import read_gene_sets, scores
+from .tables import SCORES
 
 PathLike = str | Path
 log = logging.getLogger(__name__)

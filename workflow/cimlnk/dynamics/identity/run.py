@@ -14,7 +14,6 @@ from numpy.typing import NDArray
 from cimlnk.common.seeds import derive, rng
 from cimlnk.common.tables import Schema, read_table, write_table
 from cimlnk.common.vocabulary import NK
-from cimlnk.dynamics.tables_deep import ANCESTRY, EVENTS, LINKS, TRACKS
 
 from .ancestry import ancestry
 from .course import (
@@ -32,6 +31,7 @@ from .course import (
 from .links import profile
 from .merging import merge_unseparated
 from .rows import event_rows, link_rows, named_clusters, track_rows
+from .tables import ANCESTRY, EVENTS, LINKS, TRACKS
 
 PathLike = str | Path
 log = logging.getLogger(__name__)

@@ -10,10 +10,10 @@ import pandas as pd
 
 from cimlnk.common.vocabulary import NK, UNASSIGNED
 from cimlnk.dynamics.abundance.folds import SERIES, baseline_row, daily
-from cimlnk.dynamics.tables import CURVES, KINETICS
 
 from .fit import fit_series
 from .model import BASE, Prior, Series, pool, start_of
+from .tables import CURVES, KINETICS
 
 _Z = 1.959963984540054
 MEASURED = [

@@ -10,10 +10,10 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.common.tables import read_table, write_table
-from cimlnk.dynamics.tables_deep import NEIGHBOURHOODS
 
 from .differential import neighbourhood_tests
 from .sampling import count_samples, find_neighbourhoods, majority
+from .tables import NEIGHBOURHOODS
 
 PathLike = str | Path
 SMALLEST = 30  # cells; a smaller neighbourhood cannot hold a few cells of several samples

@@ -13,7 +13,6 @@ from numpy.typing import NDArray
 from cimlnk.common.tables import read_table, write_table
 from cimlnk.common.vocabulary import NK, SAMPLE_KEYS, sample_of
 from cimlnk.dynamics.tables import DIVERSITY, TESTS
-from cimlnk.dynamics.tables_deep import DISTANCES, REPERTOIRE
 from cimlnk.populations.load import cell_names, columns, feature_names
 from cimlnk.stats.fdr import fdr
 
@@ -21,6 +20,7 @@ from .differential import distance_tests, thinned
 from .distances import aitchison, distance_table, jensen_shannon
 from .diversity import diversity
 from .phenotypes import count_phenotypes, long_counts
+from .tables import DISTANCES, REPERTOIRE
 
 PathLike = str | Path
 _OF_SAMPLE = list(SAMPLE_KEYS)
