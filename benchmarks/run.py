@@ -18,8 +18,9 @@ from importlib.metadata import version
 from pathlib import Path
 
 import numpy as np
-from data import make
 from scipy.optimize import linear_sum_assignment
+
+from data import make
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+
 from data import make
 
 ROOT = Path(__file__).parent

@@ -2,8 +2,8 @@
 
 import pytest
 
-from cimlnk.dynamics.calibration import EFFECTS, NULLS, abundance_study, fold_study
-from cimlnk.dynamics.calibration_kinetics import kinetics_study
+from calibration.abundance import EFFECTS, NULLS, abundance_study, fold_study
+from calibration.kinetics import kinetics_study
 
 OURS = "beta-binomial mixed model"
 

@@ -8,7 +8,8 @@ import pytest
 from scipy import stats
 
 from cimlnk.dynamics.contrasts import Contrast
-from cimlnk.dynamics.neighbourhoods.differential import contrast_design, neighbourhood_tests
+from cimlnk.dynamics.designs import contrast_design
+from cimlnk.dynamics.neighbourhoods.differential import neighbourhood_tests
 from cimlnk.stats.count_glm import fit_nb
 
 pytestmark = pytest.mark.slow

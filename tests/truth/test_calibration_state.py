@@ -8,8 +8,9 @@ import pytest
 from scipy import stats
 
 from cimlnk.dynamics.contrasts import Contrast, differences
-from cimlnk.dynamics.state.differential import ArmFits, mixed_model
-from cimlnk.stats.paired import moderated_paired, sign_flip
+from cimlnk.dynamics.methods import ArmFits, mixed_model
+from cimlnk.stats.exact import sign_flip
+from cimlnk.stats.paired import moderated_paired
 
 pytestmark = pytest.mark.slow
 TIMES = {"pre": -7, "D7": 7, "D28": 28, "D60": 60}

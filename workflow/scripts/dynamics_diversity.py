@@ -1,7 +1,7 @@
 """Diversity of the populations of every sample."""
 
 from cimlnk.common.job import job
-from cimlnk.dynamics.abundance.run import write_diversity
+from cimlnk.dynamics.abundance.run_diversity import write_diversity
 
 with job(snakemake) as record:
     write_diversity(

@@ -1,7 +1,7 @@
 """Peak, persistence, doubling time and half-life of every patient and population."""
 
 from cimlnk.common.job import job
-from cimlnk.dynamics.abundance.run import write_kinetics
+from cimlnk.dynamics.kinetics.run import write_kinetics
 
 with job(snakemake) as record:
     write_kinetics(

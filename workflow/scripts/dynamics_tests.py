@@ -1,7 +1,7 @@
 """Differential abundance, the scale it holds on, and what this many patients can show."""
 
 from cimlnk.common.job import job
-from cimlnk.dynamics.abundance.run import write_tests
+from cimlnk.dynamics.abundance.run_tests import write_tests
 
 with job(snakemake) as record:
     write_tests(

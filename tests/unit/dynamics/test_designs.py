@@ -3,7 +3,8 @@ import pandas as pd
 import pytest
 
 from cimlnk.common.errors import UserError
-from cimlnk.dynamics.designs import covariates, is_separated, make_design
+from cimlnk.dynamics.designs import covariates, make_design
+from cimlnk.stats.separation import is_separated
 
 
 def cohort(arms=("CIML", "IL2"), days=((-7, "pre"), (7, "D7"), (28, "D28")), n=3):

@@ -10,7 +10,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import optimize
 
 from cimlnk.common.errors import UserError
 
@@ -175,36 +174,29 @@ def _question(
     return Question(contrast, combination @ full[:, keep], n, None)
 
 
-def is_separated(y: Floats, n: Floats, matrix: Floats, weights: Floats) -> bool:
-    """Whether the likelihood pushes a contrast to infinity: one side of it has no cells (or nothing else) at all.
-
-    It does if some direction d keeps the fit of every mixed sample (X d = 0), lowers the samples without a cell or
-    raises the full ones, and moves the contrast (Albert & Anderson 1984, Biometrika 71:1); two linear programmes.
-    """
-    known = n > 0
-    y, n, x = y[known], n[known], matrix[known]
-    none, whole = y <= 0, y >= n
-    if not (none.any() or whole.any()):
-        return False
-    mixed = ~none & ~whole
-    inequality = np.vstack([x[none], -x[whole]])
-    equality = x[mixed] if mixed.any() else None
-    for sign in (1.0, -1.0):
-        found = optimize.linprog(
-            -sign * weights,
-            A_ub=inequality,
-            b_ub=np.zeros(len(inequality)),
-            A_eq=equality,
-            b_eq=None if equality is None else np.zeros(len(equality)),
-            bounds=[(-1.0, 1.0)] * x.shape[1],
-            method="highs",
-        )
-        if found.status == 0 and -found.fun > 1e-7:
-            return True
-    return False
-
-
 def covariates(samples: pd.DataFrame, patients: pd.DataFrame) -> pd.DataFrame:
     """Samples with the columns of the patients sheet beside them (those that samples do not have themselves)."""
     extra: Sequence[str] = [c for c in patients.columns if c not in samples.columns]
     return samples.merge(patients[["patient", *extra]], on="patient", how="left", validate="many_to_one")
+
+
+def contrast_design(
+    samples: pd.DataFrame, contrast: Contrast, totals: NDArray[np.integer]
+) -> tuple[NDArray[np.int64], int, Floats, int]:
+    """Columns used, number of patients (of the smaller arm), design and the design's column under test."""
+    usable = (
+        samples["arm"].isin(contrast.arms)
+        & samples["timepoint"].isin([contrast.timepoint, contrast.baseline])
+        & (totals > 0)
+    )
+    rows = samples[usable.to_numpy()].assign(column=np.flatnonzero(usable.to_numpy()))
+    both = rows.groupby("patient")["timepoint"].nunique()
+    rows = rows[rows["patient"].isin(both.index[both == 2])]
+    per_arm = rows.groupby("arm")["patient"].nunique().reindex(list(contrast.arms)).fillna(0)
+    patient = np.asarray(rows["patient"], dtype=object).astype(str)
+    after = (rows["timepoint"] == contrast.timepoint).to_numpy(float)
+    blocks = [(patient[:, None] == np.unique(patient)[None]).astype(float), after[:, None]]
+    if contrast.reference_arm is not None:
+        blocks.append((after * (rows["arm"] == contrast.arm).to_numpy())[:, None])
+    design = np.hstack(blocks) if len(rows) else np.zeros((0, 1))
+    return rows["column"].to_numpy(np.int64), int(per_arm.min()), design, design.shape[1] - 1

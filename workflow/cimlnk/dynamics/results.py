@@ -9,9 +9,11 @@ import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
+from cimlnk.stats.fdr import fdr
 from cimlnk.stats.paired import Tested
 
 from .contrasts import Contrast
+from .tables import TESTS
 
 Floats = NDArray[np.float64]
 NUMBERS = ["effect", "effect_low", "effect_high", "se", "df", "p", "p_floor"]
@@ -49,3 +51,13 @@ def from_tested(test: str, unit: str, names: list[str], contrast: Contrast, meth
     table["se"], table["df"], table["p"], table["p_floor"] = found.se, found.df, found.p, found.p_floor
     table["converged"], table["reason"] = np.isfinite(found.p), found.reason
     return table
+
+
+def with_fdr(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
+    """Join tables of tests and adjust p within each test x method x contrast."""
+    kept = [t for t in tables if len(t)]
+    if not kept:
+        return TESTS.empty()
+    joined = pd.concat(kept, ignore_index=True)
+    family = joined.groupby(["modality", "test", "method", "contrast"], sort=False)["p"]
+    return TESTS.check(joined.assign(fdr=family.transform(lambda p: fdr(p.to_numpy()))))

@@ -118,3 +118,10 @@ def product_limits(first: Sequence[ArrayLike], second: Sequence[ArrayLike], sign
         b2, a2 = a2, b2
     centre = c1 + sign * c2
     return np.exp(centre - np.hypot(b1, b2)), np.exp(centre + np.hypot(a1, a2))
+
+
+def wilson(share: float, n: int, z: float = 1.959963984540054) -> tuple[float, float]:
+    """Wilson's interval of a share (1927, JASA 22:209)."""
+    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
+    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
+    return float(centre - half), float(centre + half)

@@ -8,10 +8,11 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 
 from cimlnk.dynamics.repertoire.differential import distance_tests, thinned
-from cimlnk.dynamics.repertoire.distances import aitchison, donor_identity, jensen_shannon, permanova
 from cimlnk.dynamics.repertoire.diversity import diversity, inverse_simpson, shannon
 from cimlnk.dynamics.repertoire.phenotypes import count_phenotypes, long_counts, phenotype_codes, phenotype_name
 from cimlnk.dynamics.tables import TESTS
+from cimlnk.stats.composition import aitchison, jensen_shannon
+from cimlnk.stats.permutation import donor_identity, permanova
 
 
 def test_phenotypes_are_the_markers_above_their_own_threshold():

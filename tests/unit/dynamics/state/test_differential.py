@@ -9,9 +9,11 @@ from scipy import stats
 
 from cimlnk.dynamics.contrasts import contrasts, differences
 from cimlnk.dynamics.state.differential import state_tests
+from cimlnk.stats.exact import relabel, sign_flip
 from cimlnk.stats.fdr import fdr, spatial_fdr
 from cimlnk.stats.linear_mixed import random_intercept
-from cimlnk.stats.paired import moderated_paired, relabel, sign_flip, squeeze_variances, welch
+from cimlnk.stats.moderation import squeeze_variances
+from cimlnk.stats.paired import moderated_paired, welch
 
 
 def cohort(

@@ -11,13 +11,15 @@ from numpy.typing import NDArray
 
 from cimlnk.common.vocabulary import NK, UNASSIGNED
 from cimlnk.dynamics.contrasts import differences
-from cimlnk.dynamics.designs import Design, covariates, is_separated, make_design
+from cimlnk.dynamics.designs import Design, covariates, make_design
 from cimlnk.dynamics.results import NUMBERS, blank_rows, blank_separated, from_tested, wald
 from cimlnk.dynamics.tables import TESTS
 from cimlnk.stats.beta_binomial import fit_counts
+from cimlnk.stats.exact import relabel, sign_flip
 from cimlnk.stats.fdr import fdr
 from cimlnk.stats.linear_mixed import random_intercept
-from cimlnk.stats.paired import moderated_paired, relabel, sign_flip, welch
+from cimlnk.stats.paired import moderated_paired, welch
+from cimlnk.stats.separation import is_separated
 from cimlnk.stats.signed_rank import signed_rank
 
 Floats = NDArray[np.float64]

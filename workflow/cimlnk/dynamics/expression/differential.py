@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cimlnk.dynamics.contrasts import Contrast, contrasts
-from cimlnk.dynamics.neighbourhoods.differential import contrast_design
+from cimlnk.dynamics.designs import contrast_design
 from cimlnk.dynamics.tables import TESTS
 from cimlnk.stats.count_glm import common_dispersion, ql_test
 

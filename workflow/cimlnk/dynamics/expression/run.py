@@ -12,7 +12,8 @@ import pandas as pd
 from cimlnk.common.tables import read_table, write_table
 from cimlnk.common.vocabulary import UNASSIGNED
 from cimlnk.dynamics.contrasts import contrasts
-from cimlnk.dynamics.state.differential import tests_of, with_fdr
+from cimlnk.dynamics.methods import tests_of
+from cimlnk.dynamics.results import with_fdr
 from cimlnk.dynamics.tables import TESTS
 from cimlnk.populations.pseudobulk import read_pseudobulk
 from cimlnk.stats.fdr import fdr

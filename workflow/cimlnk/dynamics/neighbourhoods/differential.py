@@ -9,6 +9,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cimlnk.dynamics.contrasts import Contrast, contrasts
+from cimlnk.dynamics.designs import contrast_design
 from cimlnk.stats.count_glm import common_dispersion, ql_test
 from cimlnk.stats.fdr import spatial_fdr
 
@@ -66,28 +67,6 @@ def neighbourhood_tests(
     if not parts:
         return pd.DataFrame(columns=["contrast", "neighbourhood", "n_patients", *COLUMNS])
     return pd.concat(parts, ignore_index=True)
-
-
-def contrast_design(
-    samples: pd.DataFrame, contrast: Contrast, totals: NDArray[np.integer]
-) -> tuple[NDArray[np.int64], int, Floats, int]:
-    """Columns used, number of patients (of the smaller arm), design and the design's column under test."""
-    usable = (
-        samples["arm"].isin(contrast.arms)
-        & samples["timepoint"].isin([contrast.timepoint, contrast.baseline])
-        & (totals > 0)
-    )
-    rows = samples[usable.to_numpy()].assign(column=np.flatnonzero(usable.to_numpy()))
-    both = rows.groupby("patient")["timepoint"].nunique()
-    rows = rows[rows["patient"].isin(both.index[both == 2])]
-    per_arm = rows.groupby("arm")["patient"].nunique().reindex(list(contrast.arms)).fillna(0)
-    patient = np.asarray(rows["patient"], dtype=object).astype(str)
-    after = (rows["timepoint"] == contrast.timepoint).to_numpy(float)
-    blocks = [(patient[:, None] == np.unique(patient)[None]).astype(float), after[:, None]]
-    if contrast.reference_arm is not None:
-        blocks.append((after * (rows["arm"] == contrast.arm).to_numpy())[:, None])
-    design = np.hstack(blocks) if len(rows) else np.zeros((0, 1))
-    return rows["column"].to_numpy(np.int64), int(per_arm.min()), design, design.shape[1] - 1
 
 
 def _blank(n: int, contrast: Contrast, patients: int) -> pd.DataFrame:

@@ -9,8 +9,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cimlnk.common.seeds import rng
-
-from .distances import Permuted, donor_identity, permanova
+from cimlnk.stats.intervals import wilson
+from cimlnk.stats.permutation import Permuted, donor_identity, permanova
 
 Floats = NDArray[np.float64]
 
@@ -83,13 +83,6 @@ def distance_tests(
         row["effect_low"], row["effect_high"] = wilson(test.statistic, n)
     rows.append(row)
     return pd.DataFrame(rows)
-
-
-def wilson(share: float, n: int, z: float = 1.959963984540054) -> tuple[float, float]:
-    """Wilson's interval of a share (1927, JASA 22:209)."""
-    centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
-    half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
-    return float(centre - half), float(centre + half)
 
 
 def _row(test: str, modality: str, what: str, contrast: str, n: int, result: Permuted, unit: str) -> dict[str, Any]:

@@ -14,10 +14,11 @@ from cimlnk.common.tables import read_table, write_table
 from cimlnk.common.vocabulary import NK, SAMPLE_KEYS, sample_of
 from cimlnk.dynamics.tables import DIVERSITY, TESTS
 from cimlnk.populations.load import cell_names, columns, feature_names
+from cimlnk.stats.composition import aitchison, jensen_shannon
 from cimlnk.stats.fdr import fdr
 
 from .differential import distance_tests, thinned
-from .distances import aitchison, distance_table, jensen_shannon
+from .distances import distance_table
 from .diversity import diversity
 from .phenotypes import count_phenotypes, long_counts
 from .tables import DISTANCES, REPERTOIRE

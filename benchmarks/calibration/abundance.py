@@ -1,13 +1,8 @@
-"""Calibration of this stage on simulated cohorts: what the tests and intervals keep of what they promise.
-
-Run as ``./run python -m cimlnk.dynamics.calibration`` (writes the figures of docs/six-patients.md).
-"""
+"""Tests and intervals of abundance on simulated cohorts: what they keep of what they promise."""
 
 from __future__ import annotations
 
-import argparse
 from dataclasses import dataclass
-from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -189,31 +184,3 @@ def fold_study(sets: int, seed: int, rho: float = 0.0005, level: float = 0.95) -
     result["absolute_effect_coverage"] = float(np.mean(covered))
     result["absolute_type_1"] = float(np.mean(rejected))
     return result
-
-
-def main(arguments: list[str] | None = None) -> None:
-    """Print the tables and write them, with the figure, into `--out`."""
-    from .calibration_figure import draw
-    from .calibration_kinetics import kinetics_study
-
-    parser = argparse.ArgumentParser(prog="python -m cimlnk.dynamics.calibration", description=__doc__)
-    parser.add_argument("--sets", type=int, default=1000, help="simulated cohorts per scenario")
-    parser.add_argument("--kinetics", type=int, default=30, help="simulated cohorts of the kinetic model")
-    parser.add_argument("--seed", type=int, default=1)
-    parser.add_argument("--out", type=Path, default=Path("docs/figures"))
-    options = parser.parse_args(arguments)
-    tables = {
-        "abundance": abundance_study(NULLS + STRESS + EFFECTS, options.sets, options.seed),
-        "folds": pd.Series(fold_study(options.sets, options.seed), name="value").rename_axis("what").reset_index(),
-        "kinetics": kinetics_study(options.kinetics, options.seed),
-    }
-    options.out.mkdir(parents=True, exist_ok=True)
-    for name, table in tables.items():
-        table.to_csv(options.out / f"calibration_{name}.csv", index=False, float_format="%.4g")
-        print(f"\n{name}\n{table.round(3).to_string(index=False)}")
-    promised = ~tables["abundance"]["scenario"].isin([s.name for s in STRESS])
-    draw(tables["abundance"][promised], options.seed, options.out / "six_patients.svg")
-
-
-if __name__ == "__main__":
-    main()

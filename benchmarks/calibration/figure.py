@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .abundance.power import detectable
+from cimlnk.dynamics.abundance.power import detectable
 
 METHODS = {
     "beta-binomial mixed model": "#1b6ca8",

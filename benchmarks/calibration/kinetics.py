@@ -7,9 +7,8 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cimlnk.common.seeds import rng
-
-from .kinetics.fit import fit_series
-from .kinetics.model import Series, curve, pool, start_of
+from cimlnk.dynamics.kinetics.fit import fit_series
+from cimlnk.dynamics.kinetics.model import Series, curve, pool, start_of
 
 Floats = NDArray[np.float64]
 

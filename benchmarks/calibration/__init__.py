@@ -1,0 +1,1 @@
+"""Calibration of the statistics on cohorts that are simulated without the workflow."""

@@ -1,0 +1,157 @@
+"""Every method for a contrast of one matrix of things tested by samples: within patients, and between arms."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
+
+from cimlnk.stats.exact import relabel, sign_flip
+from cimlnk.stats.linear_mixed import MixedFit, random_intercept
+from cimlnk.stats.paired import Tested, moderated_paired, welch
+
+from .contrasts import Contrast, differences
+
+Floats = NDArray[np.float64]
+
+
+def tests_of(
+    wide: pd.DataFrame,
+    samples: pd.DataFrame,
+    todo: Sequence[Contrast],
+    test: str,
+    unit: str,
+    modality: str,
+    min_patients: int = 3,
+    level: float = 0.95,
+    seed: int = 0,
+) -> list[pd.DataFrame]:
+    """All methods for the contrasts of one (population, feature) x sample matrix; one table per contrast and method
+    (see :func:`state_tests`), without FDR."""
+    fits = {arm: ArmFits(wide, samples, arm) for arm in {c.arm for c in todo}}
+    return [
+        table
+        for contrast in todo
+        for table in _contrast(wide, samples, contrast, fits, test, unit, modality, min_patients, level, seed)
+    ]
+
+
+def _contrast(
+    wide: pd.DataFrame,
+    samples: pd.DataFrame,
+    contrast: Contrast,
+    fits: Mapping[str, ArmFits],
+    test: str,
+    unit: str,
+    modality: str,
+    min_patients: int,
+    level: float,
+    seed: int,
+) -> list[pd.DataFrame]:
+    def told(result: Tested, method: str) -> pd.DataFrame:
+        return _table(wide.index, contrast, test, unit, modality, method, result)
+
+    parts = [
+        differences(wide, samples, arm, contrast.timepoint, contrast.baseline).to_numpy(float) for arm in contrast.arms
+    ]
+    if contrast.reference_arm is not None:
+        return [
+            told(welch(parts[0], parts[1], level, min_patients), "welch_t"),
+            told(relabel(parts[0], parts[1], seed, min_patients), "relabelling"),
+        ]
+    return [
+        told(moderated_paired(parts[0], level, min_patients), "paired_moderated_t"),
+        told(mixed_model(fits[contrast.arm], contrast, level, min_patients), "mixed_model"),
+        told(sign_flip(parts[0], level, seed, min_patients), "sign_flip"),
+    ]
+
+
+class ArmFits:
+    """Random-intercept fits of every row of a matrix in one arm, made once and asked for every contrast."""
+
+    def __init__(self, wide: pd.DataFrame, samples: pd.DataFrame, arm: str) -> None:
+        rows = samples[(samples["arm"] == arm) & samples["sample"].isin(wide.columns)]
+        rows = rows.sort_values("sample", kind="stable")
+        self.values = wide[rows["sample"].tolist()].to_numpy(float)
+        self.patient = np.asarray(rows["patient"], dtype=object).astype(str)
+        self.timepoint = np.asarray(rows["timepoint"], dtype=object).astype(str)
+        self._fits: dict[int, tuple[MixedFit, list[str]]] = {}
+
+    def patients(self, row: int, contrast: Contrast) -> int:
+        """Patients with a value at both time points."""
+        known = np.isfinite(self.values[row])
+        after, before = (
+            set(self.patient[known & (self.timepoint == t)]) for t in (contrast.timepoint, contrast.baseline)
+        )
+        return len(after & before)
+
+    def fit(self, row: int) -> tuple[MixedFit, list[str]]:
+        """The fit and the time points of its coefficients (the first is the reference)."""
+        if row not in self._fits:
+            known = np.isfinite(self.values[row])
+            times = sorted(set(self.timepoint[known]))
+            design = np.column_stack(
+                [np.ones(known.sum()), *[(self.timepoint[known] == t).astype(float) for t in times[1:]]]
+            )
+            _, codes = np.unique(self.patient[known], return_inverse=True)
+            self._fits[row] = random_intercept(self.values[row][known], design, codes.ravel()), times
+        return self._fits[row]
+
+
+def mixed_model(fits: ArmFits, contrast: Contrast, level: float = 0.95, least: int = 3) -> Tested:
+    """The contrast from a random-intercept model of all samples of the arm; one fit per row."""
+    n = len(fits.values)
+    counts = np.array([fits.patients(i, contrast) for i in range(n)], dtype=np.int64)
+    effect, se, df = (np.full(n, np.nan) for _ in range(3))
+    reason = np.full(n, None, dtype=object)
+    for i in range(n):
+        if counts[i] < least:
+            reason[i] = f"{counts[i]} patients have both time points, {least} are needed"
+            continue
+        fit, times = fits.fit(i)
+        if not fit.converged:
+            reason[i] = fit.reason
+            continue
+        weight = np.array([0.0, *[float(t == contrast.timepoint) - float(t == contrast.baseline) for t in times[1:]]])
+        effect[i], se[i], df[i] = weight @ fit.beta, np.sqrt(weight @ fit.cov @ weight), fit.df
+    half = stats.t.ppf(0.5 + level / 2, df) * se
+    low, high = effect - half, effect + half
+    p = 2 * stats.t.sf(np.abs(effect) / se, df)
+    return Tested(counts, effect, se, df, low, high, p, np.where(np.isfinite(p), 0.0, np.nan), reason)
+
+
+def _table(
+    index: pd.MultiIndex | pd.Index,
+    contrast: Contrast,
+    test: str,
+    unit: str,
+    modality: str,
+    method: str,
+    result: Tested,
+) -> pd.DataFrame:
+    fixed: dict[str, Any] = {"test": test, "modality": modality, "contrast": contrast.name}
+    return pd.DataFrame(
+        {
+            **fixed,
+            "population": index.get_level_values(0),
+            "feature": index.get_level_values(1),
+            "n_patients": result.n,
+            "effect": result.effect,
+            "effect_low": result.low,
+            "effect_high": result.high,
+            "effect_unit": unit,
+            "se": result.se,
+            "df": result.df,
+            "p": result.p,
+            "p_floor": result.p_floor,
+            "fdr": np.nan,
+            "converged": np.isfinite(result.p),
+            "separated": False,
+            "method": method,
+            "reason": result.reason,
+        }
+    )

@@ -1,0 +1,158 @@
+"""Permutation tests on distances between samples that respect who the samples come from."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from cimlnk.common.seeds import rng
+
+Floats = NDArray[np.float64]
+
+
+class Permuted(NamedTuple):
+    """Statistic, effect size, p, least p reachable and number of permutations (0: not testable, see `reason`)."""
+
+    statistic: float
+    effect: float
+    p: float
+    p_floor: float
+    permutations: int
+    reason: str | None
+
+
+def _permutations(blocks: NDArray, count: int, seed: int, name: str) -> list[NDArray[np.int64]]:
+    """Orders of the rows that only move rows within their block."""
+    generator = rng(seed, name)
+    members = [np.flatnonzero(blocks == b) for b in np.unique(blocks)]
+    orders = []
+    for _ in range(count):
+        order = np.arange(len(blocks))
+        for m in members:
+            order[m] = generator.permutation(m)
+        orders.append(order)
+    return orders
+
+
+def _reachable(labels: NDArray, blocks: NDArray) -> float:
+    """How many label patterns permutation within blocks can make."""
+    log_patterns = 0.0
+    for b in np.unique(blocks):
+        _, counts = np.unique(labels[blocks == b].astype(str), return_counts=True)
+        log_patterns += float(np.log(np.arange(1, counts.sum() + 1)).sum())
+        log_patterns -= float(sum(np.log(np.arange(1, c + 1)).sum() for c in counts))
+    return float(np.exp(min(log_patterns, 700)))
+
+
+def permute(
+    statistic: Callable[[NDArray], tuple[float, float]],
+    labels: Sequence[object] | NDArray,
+    blocks: Sequence[object] | NDArray,
+    *,
+    permutations: int = 999,
+    seed: int = 0,
+    name: str = "permute",
+) -> Permuted:
+    """p of ``statistic(labels)`` when labels are exchanged within blocks only (large values speak against chance).
+
+    The observed order is counted too, so p is at least 1 / (permutations + 1); and p can never be below
+    1 / number of distinct label patterns, which is the floor told for few samples.
+    """
+    labels_, blocks_ = np.asarray(labels, dtype=object), np.asarray(blocks, dtype=object).astype(str)
+    patterns = _reachable(labels_, blocks_)
+    if patterns < 2:
+        return Permuted(np.nan, np.nan, np.nan, np.nan, 0, "no block has two samples with different labels")
+    observed, effect = statistic(labels_)
+    orders = _permutations(blocks_, permutations, seed, name)
+    null = np.array([statistic(labels_[order])[0] for order in orders])
+    p = (1 + int((null >= observed - 1e-12 * max(1.0, abs(observed))).sum())) / (permutations + 1)
+    floor = max(1 / patterns, 1 / (permutations + 1))
+    return Permuted(observed, effect, max(p, floor), floor, permutations, None)
+
+
+def permanova(
+    distance: Floats,
+    labels: Sequence[object] | NDArray,
+    blocks: Sequence[object] | NDArray,
+    *,
+    permutations: int = 999,
+    seed: int = 0,
+    name: str = "permanova",
+) -> Permuted:
+    """PERMANOVA (Anderson 2001, Austral Ecol 26:32) with permutation within blocks.
+
+    The statistic is pseudo-F of the labels after the blocks: to ask for a time effect give time points as labels and
+    patients as blocks, and the other way round for a donor effect. ``effect`` is R^2, the labels' share of the total
+    squared distance, beyond the blocks.
+    """
+    n = len(distance)
+    centred = -0.5 * distance**2
+    centred = centred - centred.mean(axis=0) - centred.mean(axis=1)[:, None] + centred.mean()
+    block_design = _dummies(np.asarray(blocks, dtype=object).astype(str))
+    reduced = _hat(block_design)
+    total = float(np.trace(centred))
+
+    def statistic(order: NDArray) -> tuple[float, float]:
+        design = np.hstack([block_design, _dummies(order.astype(str))])
+        full = _hat(design)
+        gained = float(np.einsum("ij,ji->", full - reduced, centred))
+        left = total - float(np.einsum("ij,ji->", full, centred))
+        df_gained = round(float(np.trace(full - reduced)))
+        df_left = n - round(float(np.trace(full)))
+        if df_gained < 1 or df_left < 1 or left <= 0:
+            return np.nan, np.nan
+        return (gained / df_gained) / (left / df_left), gained / total
+
+    if total <= 0:
+        return Permuted(np.nan, np.nan, np.nan, np.nan, 0, "all samples are the same")
+    observed = statistic(np.asarray(labels, dtype=object))
+    if not np.isfinite(observed[0]):
+        return Permuted(np.nan, np.nan, np.nan, np.nan, 0, "labels and blocks leave no degree of freedom")
+    return permute(statistic, labels, blocks, permutations=permutations, seed=seed, name=name)
+
+
+def _dummies(labels: NDArray) -> Floats:
+    return (labels[:, None] == np.unique(labels)[None]).astype(float)
+
+
+def _hat(design: Floats) -> Floats:
+    u, s, _ = np.linalg.svd(design, full_matrices=False)
+    u = u[:, s > 1e-9 * s.max()]
+    return u @ u.T
+
+
+def donor_identity(
+    distance: Floats,
+    donor: Sequence[object] | NDArray,
+    blocks: Sequence[object] | NDArray,
+    *,
+    permutations: int = 999,
+    seed: int = 0,
+) -> Permuted:
+    """Is the nearest other sample of the same donor? Accuracy of this 1-nearest-neighbour guess over all samples.
+
+    Donors with one sample cannot be recognised and are left out. p: donors exchanged within `blocks` (time points),
+    so a time effect shared by all donors cannot make donors look alike. ``effect`` is mean between-donor minus mean
+    within-donor distance.
+    """
+    donor_ = np.asarray(donor, dtype=object).astype(str)
+    names, counts = np.unique(donor_, return_counts=True)
+    keep = np.isin(donor_, names[counts > 1])
+    if len(np.unique(donor_[keep])) < 2:
+        return Permuted(np.nan, np.nan, np.nan, np.nan, 0, "fewer than two donors have two samples")
+    d = distance[np.ix_(keep, keep)].copy()
+    off = ~np.eye(len(d), dtype=bool)
+    np.fill_diagonal(d, np.inf)
+    nearest = d.argmin(axis=1)
+    values = np.where(off, d, 0)
+
+    def statistic(labels: NDArray) -> tuple[float, float]:
+        same = (labels[:, None] == labels[None]) & off
+        gap = values[~same & off].mean() - values[same].mean() if same.any() else np.nan
+        return float((labels[nearest] == labels).mean()), float(gap)
+
+    blocks_ = np.asarray(blocks, dtype=object).astype(str)[keep]
+    return permute(statistic, donor_[keep], blocks_, permutations=permutations, seed=seed, name="donor_identity")
