@@ -21,6 +21,7 @@ ADDED = re.compile(
     r"(?i)^(bead_?dist|bc_?separation|mahalanobis|.*separation_dist|file_?(num|no|id)|sample_?id|cluster)"
 )
 SCATTER = re.compile(r"(?i)^(fsc|ssc|fs|ss)\b")
+LIGHT = re.compile(r"(?i)-[ahw]$|^fl\d+")  # a detector of fluorescence
 METAL = re.compile(r"\d{2,3}[A-Z][A-Za-z]*|[A-Z][a-z]?\d{2,3}(D[id])?")
 VIABILITY = re.compile(r"(?i)(live|dead|viab|cisplatin|zombie|amine|7-?aad|\bl/?d\b)")
 BEADS = re.compile(r"(?i)bead|\beq4?\b")
@@ -74,7 +75,7 @@ def guess_channel(channel: str, label: str) -> Row:
         return Row(channel, "Viability", "viability")
     if SCATTER.match(channel) or (name and METAL.fullmatch(name)):
         return Row(channel, _safe(label or channel), "ignore")  # light scatter, or a metal and no antibody
-    if not label and not (name and name == bare) and read_name(channel).marker is None:
+    if not label and (METAL.fullmatch(channel) or LIGHT.search(channel)) and read_name(channel).marker is None:
         return Row(channel, _safe(channel), "ignore")
     name = name or channel
     reading = read_name(label or name)

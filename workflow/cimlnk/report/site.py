@@ -75,14 +75,18 @@ def write_site(*, root: str | Path, files: Sequence[str | Path], config: Mapping
     output
         Folder of the site; emptied first.
     """
-    from jinja2 import Environment, FileSystemLoader
-
     output = Path(output)
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
     run = Run(root, files, config)
     site = Site(output, str(config["cohort"].get("title") or config["cohort"]["id"]))
-    pages = build_pages(run, site)
+    render(site, build_pages(run, site))
+
+
+def render(site: Site, pages: Sequence[Page]) -> None:
+    """Write the HTML of `pages` below the site's folder, each with the menu of all."""
+    from jinja2 import Environment, FileSystemLoader
+
     menu = [(title, [p for p in pages if p.group == group]) for group, title in GROUPS.items()]
     menu = [(title, members) for title, members in menu if members]
     templates = Path(__file__).parent / "templates"
@@ -91,4 +95,4 @@ def write_site(*, root: str | Path, files: Sequence[str | Path], config: Mapping
     footer = f"cimlnk {esc(cimlnk.__version__)}. Every number here can be traced: see “How it was made”."
     for page in pages:
         text = template.render(page=page, menu=menu, site_title=site.title, footer=footer)
-        (output / page.file).write_text(text, encoding="utf-8")
+        (site.folder / page.file).write_text(text, encoding="utf-8")

@@ -1,0 +1,174 @@
+"""``check CONFIG``: what a run would use and could tell, in seconds, on the console and as a page."""
+
+from __future__ import annotations
+
+import argparse
+import os
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from cimlnk.cohort.config import resolve
+from cimlnk.cohort.panel import rename_markers
+from cimlnk.cohort.places import expand
+from cimlnk.cohort.rows import read_rows
+from cimlnk.cohort.sheets import Cohort, load_cohort
+from cimlnk.cohort.tables import PANEL
+from cimlnk.common.errors import Problems, UserError, UserErrors
+from cimlnk.common.home import locate
+from cimlnk.populations.definitions import load_definitions
+
+from .check_design import look_at_costs, look_at_design, look_at_marks
+from .check_files import look_at_fcs, look_at_rna
+from .check_panel import lineage_markers, populations_of_panel, try_gates
+from .collect import TECHNICAL
+from .findings import NOTE, STOP, WARN, WORDS, Findings
+
+GATED_PER_BATCH, GATED = 2, 6
+SHOWN_ROWS, WIDTH = 10, 150
+
+
+def check_config(config: str | Path, base: str | Path = ".") -> tuple[str, Findings]:
+    """Look at everything a run of `config` would use, without running anything.
+
+    Returns
+    -------
+    Id of the cohort, and the findings; :attr:`Findings.stops` says whether a run would not finish.
+
+    Raises
+    ------
+    UserError
+        If the config cannot be read as one; mistakes in sheets are among the findings.
+    """
+    base, path, findings = Path(base), Path(config), Findings()
+    cfg = resolve(_read(path), base, str(path))
+    try:
+        cohort: Cohort | None = load_cohort(cfg, base)
+    except UserError as error:
+        cohort = None
+        for one in error.errors if isinstance(error, UserErrors) else [error]:
+            findings.add(STOP, str(one))
+    look_at_marks(cfg["cohort"], base, findings)
+    samples = cohort.samples if cohort is not None else _rows_that_are_there(cfg, base)
+    panel = cohort.panel if cohort is not None else _panel(cfg, base)
+    there = samples[[Path(str(p)).exists() for p in samples["path"]]]
+    absent = len(samples) - len(there)
+    if absent:
+        findings.add(NOTE, f"{absent} files are not there yet (simulated or downloaded by the run): not looked at")
+    fcs = there[there["modality"] == "cytof"].to_dict("records")
+    rna = there[there["modality"] == "rna"].to_dict("records")
+    headers = look_at_fcs(fcs, panel, cfg["cytof"]["input_scale"], findings)
+    definitions = {m: locate(cfg["populations"][m]["definitions"], base) for m in ("cytof", "rna")}
+    if rna:
+        look_at_rna(rna, load_definitions(definitions["rna"]).features(), findings)
+    if panel is not None and len(panel):
+        lineage_markers(panel, cfg["cytof"]["nk_identity"], findings)
+        measured = set(panel.loc[panel["role"] != "ignore", "marker"])
+        populations_of_panel(definitions["cytof"], measured, findings, "Populations by protein")
+        chosen = [r for r in fcs if r["sample"] in headers]
+        if cohort is not None and chosen:
+            some = pd.DataFrame(chosen).groupby("batch", sort=True).head(GATED_PER_BATCH).head(GATED)
+            sheet = locate(cfg["cohort"]["panel"], base)
+            gates = locate(cfg["cytof"]["gates"], base)
+            try_gates(some.to_dict("records"), sheet, gates, cfg["cytof"], cfg["seed"], findings)
+    if cohort is not None:
+        look_at_design(cohort.samples, cfg["dynamics"]["baseline_timepoint"], findings)
+        if cfg["cohort"]["counts"] is None:
+            findings.add(NOTE, "no counts sheet: fractions only, no NK cells per microlitre")
+        events = sum(h.n_events for h in headers.values())
+        look_at_costs(events, len(fcs), len(rna), [Path(p) for p in there["path"]], os.cpu_count() or 1, findings)
+    elif len(samples) and samples["patient"].nunique() == 1 and samples["patient"].iloc[0] in ("unknown", None):
+        findings.add(WARN, "nobody says whose samples these are (patient 'unknown')")
+    return cfg["cohort"]["id"], findings
+
+
+def report(name: str, findings: Findings) -> list[str]:
+    """The findings as lines for a console."""
+    lines = []
+    for title, table in findings.tables.items():
+        lines.append(f"{title} ({len(table)}):")
+        if "gate" in table:  # those of pulse shape, DNA and beads are on the page
+            table = table[~table["gate"].str.split(" (", regex=False).str[0].isin(TECHNICAL)]
+        text = table.head(SHOWN_ROWS).to_string(index=False, max_colwidth=48, float_format=lambda v: f"{v:.3g}")
+        lines += ["  " + line[:WIDTH].rstrip() for line in text.splitlines()]
+        if len(table) > SHOWN_ROWS:
+            lines.append(f"  … and {len(table) - SHOWN_ROWS} more")
+    for level in (NOTE, WARN, STOP):
+        lines += [f"{WORDS[level]}: {text}" for text in findings.of(level)]
+    verdict = "a run would not finish" if findings.stops else "a run would finish"
+    n = len(findings.of(WARN))
+    lines.append(f"cimlnk: {name}: {verdict}; {len(findings.of(STOP))} to mend, {n} to read with care")
+    return lines
+
+
+def write_page(name: str, findings: Findings, folder: str | Path) -> Path:
+    """The findings as one HTML page below `folder`."""
+    from cimlnk.report.blocks import Page, Section, Site, Text, esc
+    from cimlnk.report.site import render
+
+    site = Site(folder, name)
+    verdict = "A run would <b>not finish</b> as things are." if findings.stops else "A run would finish."
+    page = Page("index.html", f"Check of {name}", verdict, menu="Check")
+    section = Section("findings", "Findings")
+    for level, kind in ((STOP, "warning"), (WARN, "warning"), (NOTE, "note")):
+        texts = findings.of(level)
+        if texts:
+            items = "".join(f"<li>{esc(t)}</li>" for t in texts)
+            section.blocks.append(
+                Text(f'<div class="{kind}"><p><b>{WORDS[level]}</b></p><ul>{items}</ul></div>', "html")
+            )
+    page.sections.append(section)
+    for title, table in findings.tables.items():
+        page.sections.append(Section(title.replace(" ", "-").lower(), title, [site.table(title, table, "")]))
+    render(site, [page])
+    return Path(folder) / page.file
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line of ``check``; 0 if a run would finish, 1 if not."""
+    parser = argparse.ArgumentParser("check", description="What a run would use and could tell; nothing is run.")
+    parser.add_argument("config", help="the config file of the cohort")
+    given = parser.parse_args(arguments)
+    try:
+        name, findings = check_config(given.config)
+    except UserError as error:
+        print(f"cimlnk: error in the input:\n{error}", file=sys.stderr)
+        return 1
+    place = write_page(name, findings, Path("results") / name / "check")
+    print("\n".join([*report(name, findings), f"cimlnk: the same as a page: {place}"]))
+    return int(findings.stops)
+
+
+def _read(path: Path) -> Mapping[str, Any]:
+    if not path.is_file():
+        beside = path.parent.iterdir() if path.parent.is_dir() else []
+        near = [str(p) for p in beside if p.suffix in (".yaml", ".yml")]
+        raise UserError("command line", "CONFIG", str(path), "the path of a config file", near)
+    try:
+        return yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, UnicodeDecodeError) as error:
+        raise UserError(path, "file", " ".join(str(error).split())[:200], "a YAML file in UTF-8") from None
+
+
+def _rows_that_are_there(cfg: Mapping[str, Any], base: Path) -> pd.DataFrame:
+    """Samples and their files as far as a faulty sheet tells them, for looking at the files all the same."""
+    settings, none = cfg["cohort"], pd.DataFrame(columns=["sample", "path", "modality", "batch", "patient"])
+    rows = read_rows(locate(settings["samples"], base), "samples", settings["samples"], Problems())
+    if rows is None:
+        return none
+    text, unset = expand(settings["data_root"] or ".")
+    rows = rows.dropna(subset=["sample", "path", "modality"])
+    root = base / text
+    return rows.assign(path=[str(root / p) for p in rows["path"]]) if not unset else none
+
+
+def _panel(cfg: Mapping[str, Any], base: Path) -> pd.DataFrame | None:
+    name = cfg["cohort"]["panel"]
+    rows = read_rows(locate(name, base), "panel", name, Problems()) if name is not None else None
+    if rows is None or rows[["channel", "marker", "role"]].isna().any(axis=None):
+        return None
+    return PANEL.check(rename_markers(rows).drop(columns="row", errors="ignore"))

@@ -1,0 +1,121 @@
+"""Look at every raw file: what it holds, on which scale, and whether the panel fits it."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cimlnk.common.errors import UserError
+from cimlnk.cytof.fcs.header import FcsHeader, read_events, read_header
+from cimlnk.cytof.panel import match_panel
+from cimlnk.rna.read import read_counts
+
+from .findings import NOTE, STOP, WARN, Findings
+from .scale import guess_scale
+
+SHOWN_EVENTS = 5_000
+LARGEST_RNA = 300_000_000  # bytes: counts beyond it are not opened here
+PULSE = {"time", "event_length", "cell_length", "center", "offset", "width", "residual"}
+
+
+def look_at_fcs(
+    rows: Sequence[Mapping[str, Any]], panel: pd.DataFrame | None, input_scale: str, findings: Findings
+) -> dict[str, FcsHeader]:
+    """Header, scale and panel of each FCS file; the usable ones are returned by sample.
+
+    Parameters
+    ----------
+    rows
+        ``sample`` and ``path`` of each.
+    panel
+        PANEL, or None where it could not be read.
+    input_scale
+        As the config says.
+    """
+    headers: dict[str, FcsHeader] = {}
+    table, unused, zero, bad = [], Counter[str](), Counter[str](), 0
+    for row in rows:
+        sample, path = str(row["sample"]), Path(str(row["path"]))
+        try:
+            header = read_header(path)
+            matched = None if panel is None or not len(panel) else match_panel(header, panel)
+        except UserError as error:
+            findings.add(WARN, f"{sample} would be left out: {str(error).splitlines()[0]}")
+            bad += 1
+            continue
+        events = _some(header)
+        shown = [i for i, c in enumerate(header.channels) if c.lower() not in PULSE]
+        columns = [c.column for c in matched.markers] if matched and matched.markers else shown
+        scale = guess_scale(events[:, columns], header.channels, header.text)
+        if not (scale.name == input_scale or (input_scale == "compensated" and scale.name == "raw")):
+            findings.add(WARN, f"{sample} would be left out: its values look {scale.name} ({scale.why}), "
+                               f"the config says cytof.input_scale: {input_scale}")  # fmt: skip
+            bad += 1
+            continue
+        if matched:
+            for channel in matched.channels:
+                if channel.role != "ignore" and len(events) and not events[:, channel.column].any():
+                    zero[f"{channel.marker} ({channel.channel})"] += 1
+            used = {c.column for c in matched.channels if c.role != "ignore"}
+            for i, (channel_name, label) in enumerate(zip(header.channels, header.markers, strict=True)):
+                unused.update([f"{channel_name} {label}".strip()] if i not in used else [])
+        headers[sample] = header
+        notes = [*header.notes, *(matched.notes if matched else ())]
+        table.append({"sample": sample, "events": header.n_events, "channels": len(header.channels),
+                      "instrument": header.text.get("$CYT") or scale.instrument, "scale": scale.name,
+                      "date": header.text.get("$DATE", ""), "notes": "; ".join(notes)})  # fmt: skip
+    if table:
+        findings.tables["Mass cytometry files"] = pd.DataFrame(table)
+    if rows and bad == len(rows):
+        findings.add(STOP, f"none of the {bad} FCS files can be used")
+    if input_scale == "scaled" and headers:
+        findings.add(WARN, "the values are scaled to about 0-1, not counts: what lies above the noise cannot be told")
+    for name, n in sorted(zero.items()):
+        findings.add(WARN, f"{name} is zero in all events looked at, in {n} of {len(rows)} files")
+    if unused:
+        findings.add(NOTE, f"{len(unused)} channels are not used: {', '.join(sorted(unused)[:12])}"
+                           + (" …" if len(unused) > 12 else ""))  # fmt: skip
+    return headers
+
+
+def _some(header: FcsHeader) -> np.ndarray:
+    """Up to 5,000 events spread over the file."""
+    small = header
+    if header.n_events > 50 * SHOWN_EVENTS:  # of a big file its beginning, not all of it
+        small = replace(header, layout=replace(header.layout, n_events=50 * SHOWN_EVENTS))
+    events = read_events(small)
+    return np.asarray(events[:: max(1, len(events) // SHOWN_EVENTS)], dtype=np.float32)
+
+
+def look_at_rna(rows: Sequence[Mapping[str, Any]], genes: Sequence[str], findings: Findings) -> None:
+    """Cells, molecules and marker genes of each sample of single-cell RNA."""
+    table, bad = [], 0
+    for row in rows:
+        sample, path = str(row["sample"]), Path(str(row["path"]))
+        size = sum(f.stat().st_size for f in path.rglob("*") if f.is_file()) if path.is_dir() else path.stat().st_size
+        if size > LARGEST_RNA:
+            findings.add(NOTE, f"{sample}: {size / 1e6:,.0f} MB of counts are not opened by this check")
+            continue
+        try:
+            counts = read_counts(path)
+        except UserError as error:
+            findings.add(WARN, f"{sample} would be left out: {str(error).splitlines()[0]}")
+            bad += 1
+            continue
+        per_cell = np.asarray(counts.matrix.sum(axis=1)).ravel()
+        have = len(set(genes) & set(map(str, counts.genes)))
+        if have < len(genes) / 2:
+            findings.add(WARN, f"{sample} has {have} of the {len(genes)} genes the definitions look for")
+        table.append({"sample": sample, "cells": len(per_cell), "genes": counts.matrix.shape[1],
+                      "molecules per cell": float(np.median(per_cell)) if len(per_cell) else np.nan,
+                      "marker genes": f"{have} of {len(genes)}", "notes": "; ".join(counts.notes)})  # fmt: skip
+    if table:
+        findings.tables["Single-cell RNA"] = pd.DataFrame(table)
+    if rows and bad == len(rows):
+        findings.add(STOP, f"none of the {bad} RNA samples can be used")

@@ -1,0 +1,103 @@
+"""What a panel can tell: which gates it feeds, and which populations it can name."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cimlnk.common.errors import UserError
+from cimlnk.cytof.cells import gate_sample, read_sample
+from cimlnk.populations.definitions import load_definitions
+
+from .collect import FALLBACK, of_gates
+from .findings import STOP, WARN, Findings
+
+LINEAGES = ("CD3", "CD19", "CD20", "CD14", "CD33", "CD4", "CD8a", "TCRab", "TCRgd", "CD15", "CD66b")
+MOST_EVENTS = 20_000
+
+
+def populations_of_panel(definitions: Path, measured: set[str], findings: Findings, title: str) -> None:
+    """Which populations can be named, and what the others need: ``adaptive needs NKG2C``."""
+    known = load_definitions(definitions)
+    by_name = {d.name: d for d in known.populations}
+
+    def lacking(name: str) -> list[str]:
+        """Fewest features that are needed and not measured, over the alternatives of a definition and its parents."""
+        definition = by_name[name]
+        required: Any = definition.requires  # one mapping, or alternatives of which any suffices
+        options = [required] if isinstance(required, Mapping) else list(required) or [{}]
+        short = min(
+            ([f for f in option if not measured & set(known.groups.get(f, (f,)))] for option in options), key=len
+        )
+        parents = [p for p in getattr(definition, "parents", ()) if p in by_name]
+        above = min((lacking(p) for p in parents), key=len) if parents else []
+        return list(dict.fromkeys([*short, *above]))
+
+    rows = []
+    for definition in known.populations:
+        short = lacking(definition.name)
+        more = [
+            f for f in [*definition.positive, *definition.negative] if not measured & set(known.groups.get(f, (f,)))
+        ]
+        rows.append({"population": definition.name, "can be named": "no" if short else "yes",
+                     "needs": ", ".join(short), "surer with": ", ".join(dict.fromkeys(more))})  # fmt: skip
+    table = pd.DataFrame(rows)
+    findings.tables[title] = table
+    if (table["can be named"] == "no").all():
+        findings.add(WARN, f"{title}: the panel can name no population; all NK cells would be unassigned")
+
+
+def lineage_markers(panel: pd.DataFrame, identity: str, findings: Findings) -> None:
+    """Whether the panel can tell NK cells from other lineages at all."""
+    markers = set(panel.loc[panel["role"] != "ignore", "marker"])
+    if not markers & set(LINEAGES):
+        findings.add(STOP, "the panel has no lineage marker (CD3, CD19, CD14 …): NK cells cannot be told from others")
+    elif "CD3" not in markers and not markers & {"TCRab", "CD4", "CD8a"}:
+        findings.add(WARN, "the panel has no CD3: T cells cannot be told from NK cells by it")
+    if "CD56" not in markers:
+        findings.add(WARN, f"the panel has no CD56: NK cells are found by {identity}, and no CD56 name can be given")
+
+
+def try_gates(
+    samples: Sequence[Mapping[str, Any]], panel: Path, gates: Path, settings: Mapping[str, Any], seed: int,
+    findings: Findings,
+) -> None:  # fmt: skip
+    """Gate a few files (20,000 events of each) and tell each gate on, fallback or off; each file stands alone.
+
+    A run judges a file together with its batch, so that its cuts can be better than these, never worse.
+    """
+    rows = []
+    for row in samples:
+        try:
+            data = read_sample(row["path"], panel, settings)
+            if len(data.events) > MOST_EVENTS:
+                keep = np.linspace(0, len(data.events) - 1, MOST_EVENTS).astype(int)
+                data.events, data.scaled = data.events[keep], data.scaled[keep]
+            gated, _ = gate_sample(data, str(row["sample"]), str(row["batch"]), gates, None, settings, seed)
+        except UserError as error:
+            findings.add(WARN, f"{row['sample']} could not be gated: {str(error).splitlines()[0]}")
+            continue
+        rows.append(gated.rows)
+        n, nk = len(data.events), int(gated.nodes[gated.final].sum())
+        if not nk:
+            findings.add(WARN, f"{row['sample']}: no NK cell among {n:,} events looked at")
+    if not rows:
+        return
+    table = pd.concat(rows, ignore_index=True)
+    for told in of_gates("cytof", table):
+        if told["severity"] == "serious":
+            findings.add(WARN, f"{told['sample']}: {told['text']}")
+    lines = []
+    for gate, part in table.groupby("gate", sort=False):
+        state = np.where(part["method"] == "skipped", "off", np.where(part["method"].isin(FALLBACK), "fallback", "on"))
+        kept = 100 * part["n_out"] / part["n_in"].clip(lower=1)
+        reason = part.loc[state != "on", "reason"].dropna()
+        line: dict[str, object] = {"gate": gate, "marker": part["marker"].iloc[0]}
+        line |= {name: int((state == name).sum()) for name in ("on", "fallback", "off")}
+        line |= {"kept %": f"{kept.min():.3g}-{kept.max():.3g}", "why": reason.iloc[0] if len(reason) else ""}
+        lines.append(line)
+    findings.tables["Gates tried on a few files"] = pd.DataFrame(lines)
