@@ -14,6 +14,7 @@ from cimlnk.simulate.kinetics import kinetics_table
 from cimlnk.simulate.sheets import sheets
 
 UNCERTAINTY = {"count_cv": 0.15, "fraction_overdispersion": 0.0005, "label_correlation": 0.01}
+FEW_CELLS = {"min_nk": 20, "min_lymphocytes": 50, "min_baseline": 5}
 SETTINGS = {"min_days": 4, "censor_events": ["boost"], "pooling": True, "draws": 1000}
 
 
@@ -42,7 +43,7 @@ def inputs(size: str, seed: int):
 def demo():
     populations, summaries, tables = inputs("demo", 1)
     counts, patients = tables["counts"], tables["patients"]
-    abundance = make_abundance(populations, summaries, tables["samples"], counts, patients, UNCERTAINTY)
+    abundance = make_abundance(populations, summaries, tables["samples"], counts, patients, UNCERTAINTY, FEW_CELLS)
     return abundance, make_folds(abundance, "pre"), tables
 
 
@@ -79,7 +80,7 @@ def test_kinetics_find_the_planted_curves_of_several_cohorts():
         populations, summaries, tables = inputs("demo", seed)
         own = {m: p for m, p in populations.items() if m == "cytof"}
         counts, patients = tables["counts"], tables["patients"]
-        abundance = make_abundance(own, summaries, tables["samples"], counts, patients, UNCERTAINTY)
+        abundance = make_abundance(own, summaries, tables["samples"], counts, patients, UNCERTAINTY, FEW_CELLS)
         nk = abundance[abundance["population"] == "NK"]
         fitted, _ = make_kinetics(nk, make_folds(nk, "pre"), counts, "pre", SETTINGS, seed)
         both = fitted.merge(kinetics_table("demo", seed), on="patient", suffixes=("", "_true"))

@@ -30,6 +30,7 @@ rule dynamics_abundance:
         modalities=MODALITIES,
         baseline_timepoint=CFG["dynamics"]["baseline_timepoint"],
         uncertainty=CFG["dynamics"]["uncertainty"],
+        few_cells=CFG["dynamics"]["few_cells"],
         code=code("dynamics_abundance"),
     script:
         "../scripts/dynamics_abundance.py"

@@ -13,6 +13,7 @@ with job(snakemake) as record:
         snakemake.input.patients,
         snakemake.params.baseline_timepoint,
         snakemake.params.uncertainty,
+        snakemake.params.few_cells,
         abundance=snakemake.output.abundance,
         folds=snakemake.output.folds,
         provenance=record,

@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 
 UNCERTAINTY = {"count_cv": 0.15, "fraction_overdispersion": 0.0005, "label_correlation": 0.01}
+FEW_CELLS = {"min_nk": 20, "min_lymphocytes": 50, "min_baseline": 5}
 
 
 def cells_of(sample: str, cells: dict[str, int], confidence: float = 1.0) -> pd.DataFrame:
@@ -75,4 +76,5 @@ def cohort():
         "counts": counts,
         "patients": patients,
         "uncertainty": UNCERTAINTY,
+        "few_cells": FEW_CELLS,
     }

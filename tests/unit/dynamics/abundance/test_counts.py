@@ -4,6 +4,16 @@ import pytest
 
 from cimlnk.dynamics.abundance.counts import gate_log_sd, nk_per_ul, population_counts
 
+UNCERTAINTY = {"count_cv": 0.15, "fraction_overdispersion": 0.0005}
+
+
+def derived(cohort, n_nk, n_lymphocytes, count_cv=0.15, min_lymphocytes=50, **limits):
+    """The row of B at baseline (60 lymphocytes/uL), its file with these events."""
+    summary = cohort["summaries"]["cytof"].assign(n_nk=n_nk, n_lymphocytes=float(n_lymphocytes), **limits)
+    uncertainty = UNCERTAINTY | {"count_cv": count_cv}
+    table = nk_per_ul(cohort["counts"], cohort["samples"], summary, uncertainty, min_lymphocytes=min_lymphocytes)
+    return table.set_index(["patient", "day"]).loc[("B", -6)]
+
 
 def test_every_sample_has_a_row_for_every_population_even_without_cells(cohort):
     table = population_counts(cohort["populations"]["cytof"])
@@ -14,24 +24,32 @@ def test_every_sample_has_a_row_for_every_population_even_without_cells(cohort):
 
 def test_given_counts_win_and_missing_ones_come_from_lymphocytes_of_the_same_day(cohort):
     summary = cohort["summaries"]["cytof"].assign(n_nk=500, n_lymphocytes=2000.0)
-    table = nk_per_ul(cohort["counts"], cohort["samples"], summary, count_cv=0.15).set_index(["patient", "day"])
+    table = nk_per_ul(cohort["counts"], cohort["samples"], summary, UNCERTAINTY, min_lymphocytes=50).set_index(
+        ["patient", "day"]
+    )
     assert table.loc[("A", 7), ["nk_per_ul", "source"]].tolist() == [400.0, "counts"]
     # 60 lymphocytes/uL x 500 / 2000; never 500 / 5000 events
     assert table.at[("B", -6), "nk_per_ul"] == pytest.approx(15.0)
     assert "B_pre" in table.at[("B", -6), "source"]
-    assert table.at[("B", -6), "log_sd"] > table.at[("A", 7), "log_sd"]
+    given, derived = table.loc[("A", 7)], table.loc[("B", -6)]
+    assert derived["nk_per_ul_high"] / derived["nk_per_ul"] > given["nk_per_ul_high"] / given["nk_per_ul"]
+    assert derived["nk_per_ul"] / derived["nk_per_ul_low"] > given["nk_per_ul"] / given["nk_per_ul_low"]
     assert np.isnan(table.at[("B", 30), "nk_per_ul"]) and "no mass cytometry file" in table.at[("B", 30), "reason"]
 
 
 def test_without_mass_cytometry_lymphocytes_are_not_turned_into_nk(cohort):
-    table = nk_per_ul(cohort["counts"], cohort["samples"], None, count_cv=0.15).set_index(["patient", "day"])
+    table = nk_per_ul(cohort["counts"], cohort["samples"], None, UNCERTAINTY, min_lymphocytes=50).set_index(
+        ["patient", "day"]
+    )
     assert np.isnan(table.at[("B", -6), "nk_per_ul"])
 
 
 def test_left_out_files_and_files_without_a_lymphocyte_gate_are_not_used(cohort):
     for change in ({"left_out": True}, {"n_lymphocytes": np.nan}):
         summary = cohort["summaries"]["cytof"].assign(**change)
-        table = nk_per_ul(cohort["counts"], cohort["samples"], summary, count_cv=0.15).set_index(["patient", "day"])
+        table = nk_per_ul(cohort["counts"], cohort["samples"], summary, UNCERTAINTY, min_lymphocytes=50).set_index(
+            ["patient", "day"]
+        )
         assert np.isnan(table.at[("B", -6), "nk_per_ul"])
 
 
@@ -39,3 +57,43 @@ def test_gate_limits_are_read_as_a_95_percent_interval():
     summary = pd.DataFrame({"sample": ["a", "b"], "n_nk_low": [900.0, np.nan], "n_nk_high": [1100.0, np.nan]})
     sd = gate_log_sd(summary)
     assert sd["a"] == pytest.approx(np.log(1100 / 900) / 3.92, rel=1e-3) and sd["b"] == 0.0
+
+
+def test_a_handful_of_events_gives_no_nk_per_ul(cohort):
+    row = derived(cohort, 5, 6)
+    assert np.isnan(row[["nk_per_ul", "nk_per_ul_low", "nk_per_ul_high"]].astype(float)).all()
+    assert row["source"] is None and "5 NK cells of 6 lymphocytes in B_pre" in row["reason"]
+    assert derived(cohort, 42, 50)["nk_per_ul"] == pytest.approx(60 * 42 / 50)
+
+
+@pytest.mark.parametrize(("n_nk", "n_lymphocytes"), [(5, 6), (45, 50), (50, 50), (950, 1000)])
+def test_never_more_nk_than_lymphocytes_counted_give(cohort, n_nk, n_lymphocytes):
+    """Without an error of the blood count the upper limit stays at the count; with one, within that error of it."""
+    certain = derived(cohort, n_nk, n_lymphocytes, count_cv=0.0, min_lymphocytes=1)
+    share, rounding = n_nk / n_lymphocytes, 1 + 1e-9
+    assert certain["nk_per_ul_low"] < 60 * share <= certain["nk_per_ul_high"] * rounding
+    assert certain["nk_per_ul_high"] <= 60.0 * rounding
+    gated = {"n_nk_low": 0.5 * n_nk, "n_nk_high": 2.0 * n_nk}
+    assert derived(cohort, n_nk, n_lymphocytes, 0.0, 1, **gated)["nk_per_ul_high"] <= 60.0 * (1 + 1e-9)
+    counted = derived(cohort, n_nk, n_lymphocytes, min_lymphocytes=1)
+    assert counted["nk_per_ul_high"] <= 60.0 * np.exp(1.96 * 0.1492) * (1 + 1e-4)
+
+
+def test_no_nk_among_many_lymphocytes_has_an_upper_limit(cohort):
+    row = derived(cohort, 0, 500)
+    assert row["nk_per_ul"] == 0 and row["nk_per_ul_low"] == 0
+    # Jeffreys' upper limit of 0 of 500 is 0.5 %; 60 lymphocytes/uL
+    assert 0.2 < row["nk_per_ul_high"] < 0.6
+
+
+def test_limits_of_a_derived_count_hold_as_often_as_they_say(cohort):
+    """Also where nearly all lymphocytes are NK cells: there a cap at the day's own count would cut the error of it."""
+    random = np.random.default_rng(3)
+    for share in (0.05, 0.9):
+        held = []
+        for _ in range(300):
+            lymphocytes = 60.0 / random.lognormal(0.0, 0.1492)  # the true ones of a day on which 60 were counted
+            row = derived(cohort, random.binomial(200, share), 200)
+            held.append(row["nk_per_ul_low"] <= share * lymphocytes <= row["nk_per_ul_high"])
+        # binomial error of 300: 3.5 points at two sd
+        assert np.mean(held) > 0.915, share

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 
 from cimlnk.dynamics.abundance.folds import make_folds
@@ -54,3 +55,45 @@ def test_no_baseline_is_told_for_each_row(cohort):
     table = make_folds(make_abundance(**cohort), "pre")
     assert table["fold_change"].isna().all()
     assert table["reason"].str.contains("baseline not measured").any()
+
+
+def test_a_handful_at_baseline_gives_a_lower_limit_and_no_fold(cohort):
+    cells = cohort["populations"]["cytof"]
+    few = (cells["sample"] == "A_pre") & (cells["population"] == "bright")
+    cohort["populations"]["cytof"] = pd.concat([cells[~few], cells[few].head(4)])
+    table = make_folds(make_abundance(**cohort), "pre").set_index(["patient", "population", "day"])
+    bright = table.loc[("A", "bright", 7)]
+    assert np.isnan(bright["fold_change"]) and np.isnan(bright["fold_high"])
+    assert bright["reason"].startswith("4 cells of the population at baseline are too few for a fold")
+    # 0.4 of 400 against 4 / 904 of 20: 1,808-fold
+    assert 100 < bright["fold_low"] < 1808
+    assert np.isfinite(table.at[("A", "NK", 7), "fold_change"])  # the sheet's own count rests on no cell of the file
+    assert (
+        np.isfinite(make_folds(make_abundance(**cohort), "pre", min_baseline=4)["fold_change"]).sum()
+        > np.isfinite(table["fold_change"]).sum()
+    )
+
+
+def test_a_file_with_a_handful_of_cells_gives_no_cells_per_ul_and_no_fold(cohort):
+    cells = cohort["populations"]["cytof"]
+    of_day = cells["sample"] == "A_d7"
+    cohort["populations"]["cytof"] = pd.concat([cells[~of_day], cells[of_day].sample(12, random_state=1)])
+    abundance = make_abundance(**cohort)
+    day = abundance[(abundance["sample"] == "A_d7") & (abundance["population"] != "NK")]
+    assert day["fraction"].notna().all() and day["cells_per_ul"].isna().all()
+    assert day["reason"].str.startswith("12 NK cells in the file are too few").all()
+    table = make_folds(abundance, "pre").set_index(["patient", "population", "day"])
+    assert np.isnan(table.at[("A", "bright", 7), "fold_change"])
+    assert "12 NK cells" in table.at[("A", "bright", 7), "reason"]
+    assert table.at[("A", "NK", 7), "fold_change"] == pytest.approx(20.0)
+
+
+def test_twelve_events_decide_nothing(cohort):
+    """5 NK cells of 6 lymphocytes once gave 1,071 NK/uL and a 17.7-fold rise."""
+    cohort["counts"].loc[cohort["counts"]["patient"] == "A", ["nk_per_ul", "lymphocytes_per_ul"]] = [np.nan, 1286.0]
+    summary = cohort["summaries"]["cytof"]
+    summary.loc[summary["sample"] == "A_d7", ["n_nk", "n_lymphocytes"]] = [5, 6.0]
+    table = make_folds(make_abundance(**cohort), "pre").set_index(["patient", "population", "day"])
+    row = table.loc[("A", "NK", 7)]
+    assert np.isnan(row["fold_change"]) and "5 NK cells of 6 lymphocytes" in row["reason"]
+    assert table.at[("A", "NK", 28), "fold_change"] == pytest.approx(1.0)

@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import numpy as np
 import pandas as pd
 
+from cimlnk.stats.intervals import log_limits, product_limits, share_interval
+
 _Z = 1.959963984540054
 KEY = ["patient", "day"]
-_TYPES = {"patient": object, "day": "int64", "sample": object, "share": float, "share_log_sd": float}
+_SHARE = ["share", "share_low", "share_high"]
+_TYPES = {"patient": object, "day": "int64", "sample": object, "n_nk": float, "n_lymphocytes": float}
 _SUMS = ("n_cells", "moved", "doubt", "root_doubt")
 
 
@@ -50,13 +55,20 @@ def gate_log_sd(summary: pd.DataFrame) -> pd.Series:
 
 
 def nk_per_ul(
-    counts: pd.DataFrame, samples: pd.DataFrame, cytof_summary: pd.DataFrame | None, *, count_cv: float
+    counts: pd.DataFrame,
+    samples: pd.DataFrame,
+    cytof_summary: pd.DataFrame | None,
+    uncertainty: Mapping[str, float],
+    *,
+    min_lymphocytes: int,
 ) -> pd.DataFrame:
     """NK cells per microlitre of blood for every patient-day of the counts sheet.
 
     The sheet's own NK count comes first. Where it is missing, the lymphocyte count times NK / lymphocytes of the mass
     cytometry file of the same patient's blood on the same day stands in. NK / all events is never used: beads, debris
-    and erythrocytes left over from lysis would be in the denominator.
+    and erythrocytes left over from lysis would be in the denominator. A share of fewer than `min_lymphocytes` is not
+    taken. The limits of the share are those of a proportion, so that a small file never gives more NK cells than the
+    lymphocytes it counted; what lies above the day's lymphocyte count is the error of that count alone.
 
     Parameters
     ----------
@@ -64,23 +76,32 @@ def nk_per_ul(
         COUNTS and SAMPLES.
     cytof_summary
         SUMMARY of the mass cytometry files, or None if the cohort has none.
-    count_cv
-        Coefficient of variation of a clinical cell count.
+    uncertainty
+        Config `dynamics.uncertainty`: `count_cv`, the coefficient of variation of a clinical cell count, and
+        `fraction_overdispersion`.
+    min_lymphocytes
+        Fewest lymphocytes in the file (config `dynamics.few_cells`).
 
     Returns
     -------
     DataFrame
-        patient, day, nk_per_ul, log_sd (of its error), source (str or None), event (str or None), reason (str or None).
+        patient, day, nk_per_ul, nk_per_ul_low, nk_per_ul_high, source (str or None), event (str or None), reason (str
+        or None).
     """
     table = counts[[*KEY, "nk_per_ul", "lymphocytes_per_ul", "event"]].copy()
     table["nk_per_ul"] = table["nk_per_ul"].astype(float)
-    table = table.merge(_nk_of_lymphocytes(samples, cytof_summary), on=KEY, how="left", validate="one_to_one")
+    shares = _nk_of_lymphocytes(samples, cytof_summary, uncertainty["fraction_overdispersion"])
+    table = table.merge(shares, on=KEY, how="left", validate="one_to_one")
     given = table["nk_per_ul"].notna()
-    ratio = table["lymphocytes_per_ul"] * table["share"]
-    derived = ~given & ratio.notna()
-    table.loc[derived, "nk_per_ul"] = ratio[derived]
-    count_sd = np.sqrt(np.log1p(count_cv**2))
-    table["log_sd"] = np.where(derived, np.hypot(count_sd, table["share_log_sd"].fillna(0.0)), count_sd)
+    few = ~given & (table["n_lymphocytes"] < min_lymphocytes)
+    derived = ~given & ~few & table["lymphocytes_per_ul"].notna() & table["share"].notna()
+    sd = np.full(len(table), np.sqrt(np.log1p(uncertainty["count_cv"] ** 2)))
+    lymphocytes = table["lymphocytes_per_ul"].to_numpy(float)
+    by_share = product_limits((lymphocytes, *log_limits(lymphocytes, sd)), [table[c] for c in _SHARE])
+    table["nk_per_ul_low"], table["nk_per_ul_high"] = log_limits(table["nk_per_ul"], sd)
+    table.loc[derived, "nk_per_ul"] = (table["lymphocytes_per_ul"] * table["share"])[derived]
+    table.loc[derived, "nk_per_ul_low"] = by_share[0][derived]
+    table.loc[derived, "nk_per_ul_high"] = by_share[1][derived]
     table["source"] = None
     table.loc[given, "source"] = "counts"
     table.loc[derived, "source"] = "lymphocytes_per_ul x NK/lymphocytes of cytof sample " + table["sample"].astype(str)
@@ -90,14 +111,21 @@ def nk_per_ul(
     table.loc[~given & ~derived & ~no_lymphocytes, "reason"] = (
         "no NK count, and no mass cytometry file of that day with a lymphocyte gate"
     )
-    return table[[*KEY, "nk_per_ul", "log_sd", "source", "event", "reason"]]
+    for i in table.index[few & ~no_lymphocytes]:
+        row = table.loc[i]
+        table.at[i, "reason"] = (
+            f"no NK count, and {row['n_nk']:.0f} NK cells of {row['n_lymphocytes']:.0f} lymphocytes in {row['sample']} "
+            f"are too few for a share (dynamics.few_cells.min_lymphocytes = {min_lymphocytes})"
+        )
+    return table[[*KEY, "nk_per_ul", "nk_per_ul_low", "nk_per_ul_high", "source", "event", "reason"]]
 
 
-def _nk_of_lymphocytes(samples: pd.DataFrame, summary: pd.DataFrame | None) -> pd.DataFrame:
-    """NK / lymphocytes of each patient-day's blood in mass cytometry; files of one day are pooled."""
-    columns = [*KEY, "sample", "share", "share_log_sd"]
+def _nk_of_lymphocytes(samples: pd.DataFrame, summary: pd.DataFrame | None, overdispersion: float) -> pd.DataFrame:
+    """NK / lymphocytes of each patient-day's blood in mass cytometry, with limits; files of one day are pooled."""
+    columns = [*_TYPES, *_SHARE]
+    types = {**_TYPES, **dict.fromkeys(_SHARE, float)}
     if summary is None:
-        return pd.DataFrame(columns=columns).astype(_TYPES)
+        return pd.DataFrame(columns=columns).astype(types)
     usable = summary.loc[~summary["left_out"] & (summary["n_lymphocytes"] > 0)].copy()
     usable["gate_sd"] = gate_log_sd(usable).to_numpy()
     blood = samples.loc[samples["tissue_or_product"].eq("blood"), ["sample", *KEY]]
@@ -105,7 +133,7 @@ def _nk_of_lymphocytes(samples: pd.DataFrame, summary: pd.DataFrame | None) -> p
     rows = []
     for (patient, day), group in joined.groupby(KEY, sort=True):
         nk, lymphocytes = group["n_nk"].sum(), group["n_lymphocytes"].sum()
-        counting = np.sqrt(max(1.0 / max(nk, 1.0) - 1.0 / lymphocytes, 0.0))
         gate = float(np.average(group["gate_sd"], weights=np.maximum(group["n_nk"], 1.0)))
-        rows.append((patient, day, ", ".join(sorted(group["sample"])), nk / lymphocytes, np.hypot(counting, gate)))
-    return pd.DataFrame(rows, columns=columns).astype(_TYPES)
+        limits = share_interval(nk, lymphocytes, overdispersion=overdispersion, variance=(nk * gate) ** 2)
+        rows.append((patient, day, ", ".join(sorted(group["sample"])), nk, lymphocytes, *map(float, limits)))
+    return pd.DataFrame(rows, columns=columns).astype(types)

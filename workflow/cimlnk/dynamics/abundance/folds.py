@@ -7,16 +7,18 @@ from collections.abc import Collection
 import numpy as np
 import pandas as pd
 
+from cimlnk.common.vocabulary import NK
 from cimlnk.stats.intervals import product_limits
 
 from .tables import FOLDS
 
 SERIES = ["modality", "patient", "arm", "population"]
+MIN_BASELINE = 5  # as the default of dynamics.few_cells.min_baseline
 _LIMITS = ["cells_per_ul", "cells_per_ul_low", "cells_per_ul_high"]
 
 
 def daily(abundance: pd.DataFrame) -> pd.DataFrame:
-    """One row per series and blood day (columns of SERIES, day, timepoint, cells_per_ul and limits, n_cells, reason).
+    """One row per series and blood day (SERIES, day, timepoint, cells_per_ul and limits, n_cells, n_counted, reason).
 
     Replicate files of a day are averaged, their limits too: the error of the common blood count does not average out.
     """
@@ -24,6 +26,9 @@ def daily(abundance: pd.DataFrame) -> pd.DataFrame:
     grouped = blood.groupby([*SERIES, "day"], sort=True)
     table = grouped[_LIMITS].mean()
     table["n_cells"] = grouped["n_cells"].sum(min_count=1)
+    # the cells that cells/uL rest on: an NK count of the sheet rests on none of the file's
+    resting = blood["n_cells"].where((blood["population"] != NK) | (blood["nk_per_ul_source"] != "counts"))
+    table["n_counted"] = resting.groupby([blood[c] for c in (*SERIES, "day")], sort=True).sum(min_count=1)
     table["timepoint"] = grouped["timepoint"].first()
     table["reason"] = grouped["reason"].first()
     return table.reset_index()
@@ -50,7 +55,7 @@ def baseline_row(
     return measured.sort_values("day").iloc[-1], None
 
 
-def make_folds(abundance: pd.DataFrame, baseline_timepoint: str) -> pd.DataFrame:
+def make_folds(abundance: pd.DataFrame, baseline_timepoint: str, *, min_baseline: int = MIN_BASELINE) -> pd.DataFrame:
     """Fold change of every population's cells/µL against the baseline, blood only.
 
     Parameters
@@ -59,20 +64,24 @@ def make_folds(abundance: pd.DataFrame, baseline_timepoint: str) -> pd.DataFrame
         ABUNDANCE.
     baseline_timepoint
         Name of the pre-infusion time point. Product and donor samples are never a denominator.
+    min_baseline
+        Fewest cells at the baseline that a fold is taken over (config `dynamics.few_cells`). They are the population's
+        cells in the file; NK cells for NK/µL from their share of the lymphocytes; an NK count of the sheet has none to
+        be counted.
 
     Returns
     -------
     DataFrame
         FOLDS: every series × blood day; on the baseline day the fold is 1 without an interval of its own. Limits
-        combine those of both days (MOVER on the log scale). No cells at baseline: fold NaN with the reason, `fold_low`
-        still stated from the baseline's upper limit.
+        combine those of both days (MOVER on the log scale). Too few cells at baseline, or none: fold and `fold_high`
+        NaN with the reason, `fold_low` still stated.
     """
     parts = []
     days = daily(abundance)
     known = set(days["timepoint"])
     for _, series in days.groupby(SERIES, sort=True):
         base, reason = baseline_row(series, baseline_timepoint, known)
-        parts.append(_unknown(series, reason or "") if base is None else _over(series, base))
+        parts.append(_unknown(series, reason or "") if base is None else _over(series, base, min_baseline))
     if not parts:
         return FOLDS.empty()
     return FOLDS.check(pd.concat(parts, ignore_index=True))
@@ -85,7 +94,7 @@ def _unknown(series: pd.DataFrame, reason: str) -> pd.DataFrame:
     return table
 
 
-def _over(series: pd.DataFrame, base: pd.Series) -> pd.DataFrame:
+def _over(series: pd.DataFrame, base: pd.Series, min_baseline: int) -> pd.DataFrame:
     table = series[[*SERIES, "day"]].copy()
     table["baseline_day"] = float(base["day"])
     value, low, high = (series[c].to_numpy(float) for c in _LIMITS)
@@ -101,6 +110,13 @@ def _over(series: pd.DataFrame, base: pd.Series) -> pd.DataFrame:
         with np.errstate(divide="ignore", invalid="ignore"):
             fold_low = np.where(value > 0, low / denominator[2], 0.0)
         fold_low[~measured] = np.nan
+    elif base["n_counted"] < min_baseline:
+        measured = np.isfinite(value)
+        fold[:], fold_high = np.nan, np.full(len(series), np.nan)
+        reason[measured] = (
+            f"{base['n_counted']:.0f} cells of the population at baseline are too few for a fold "
+            f"(dynamics.few_cells.min_baseline = {min_baseline})"
+        )
     else:
         same = series["day"].to_numpy() == base["day"]
         fold[same] = fold_low[same] = fold_high[same] = 1.0

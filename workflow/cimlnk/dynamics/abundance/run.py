@@ -31,6 +31,7 @@ def write_abundance(
     patients: PathLike,
     baseline_timepoint: str,
     uncertainty: Mapping[str, float],
+    few_cells: Mapping[str, int],
     abundance: PathLike,
     folds: PathLike,
     provenance: Mapping[str, Any],
@@ -43,6 +44,8 @@ def write_abundance(
         read_table(counts),
         read_table(patients),
         uncertainty,
+        few_cells,
     )
     write_table(table, abundance, ABUNDANCE, provenance)
-    write_table(make_folds(table, baseline_timepoint), folds, FOLDS, provenance)
+    made = make_folds(table, baseline_timepoint, min_baseline=few_cells["min_baseline"])
+    write_table(made, folds, FOLDS, provenance)

@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.common.vocabulary import NK, SAMPLE_KEYS
-from cimlnk.stats.intervals import label_variance, log_limits, product_limits, share_interval
+from cimlnk.stats.intervals import label_variance, product_limits, share_interval
 
 from .counts import KEY, gate_log_sd, nk_per_ul, population_counts
 from .tables import ABUNDANCE
@@ -23,11 +23,13 @@ def make_abundance(
     counts: pd.DataFrame,
     patients: pd.DataFrame,
     uncertainty: Mapping[str, float],
+    few_cells: Mapping[str, int],
 ) -> pd.DataFrame:
     """Fractions, NK/µL and cells/µL of every named subset in every sample of every modality.
 
     A day with a blood count but no file of the modality has its `NK` row only. Product and donor samples have fractions
-    but no cells/µL: they are not the patient's blood.
+    but no cells/µL: they are not the patient's blood. A share of fewer NK cells than `few_cells` asks for keeps its
+    interval, but gives no cells/µL and so no fold.
 
     Parameters
     ----------
@@ -37,13 +39,17 @@ def make_abundance(
         SAMPLES, COUNTS and PATIENTS of the cohort.
     uncertainty
         Config `dynamics.uncertainty`: `count_cv`, `fraction_overdispersion`, `label_correlation`.
+    few_cells
+        Config `dynamics.few_cells`: `min_nk`, the fewest NK cells in a file for cells/µL of its populations, and
+        `min_lymphocytes`, the fewest lymphocytes for NK/µL from their share.
 
     Returns
     -------
     DataFrame
         ABUNDANCE, sorted by modality, patient, tissue, day, sample and population.
     """
-    blood_counts = nk_per_ul(counts, samples, summaries.get("cytof"), count_cv=uncertainty["count_cv"])
+    least = few_cells["min_lymphocytes"]
+    blood_counts = nk_per_ul(counts, samples, summaries.get("cytof"), uncertainty, min_lymphocytes=least)
     parts = []
     for modality in sorted(populations):
         own = samples[samples["modality"] == modality]
@@ -53,7 +59,7 @@ def make_abundance(
         parts.append(table)
     table = pd.concat(parts, ignore_index=True)
     _name_days(table, samples, patients)
-    return ABUNDANCE.check(_per_ul(table, blood_counts)).sort_values(ORDER, ignore_index=True)
+    return ABUNDANCE.check(_per_ul(table, blood_counts, few_cells["min_nk"])).sort_values(ORDER, ignore_index=True)
 
 
 def _shares(populations: pd.DataFrame, summary: pd.DataFrame, uncertainty: Mapping[str, float]) -> pd.DataFrame:
@@ -124,7 +130,7 @@ def _name_days(table: pd.DataFrame, samples: pd.DataFrame, patients: pd.DataFram
         table.at[i, "arm"] = arm[patient]
 
 
-def _per_ul(table: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
+def _per_ul(table: pd.DataFrame, counts: pd.DataFrame, min_nk: int) -> pd.DataFrame:
     """Join NK/µL to the blood rows and multiply it with the fractions, limits by MOVER."""
     joined = table.merge(
         counts.rename(columns={"source": "nk_per_ul_source", "reason": "count_reason"}), on=KEY, how="left"
@@ -132,12 +138,17 @@ def _per_ul(table: pd.DataFrame, counts: pd.DataFrame) -> pd.DataFrame:
     blood = (joined["tissue_or_product"] == "blood").to_numpy()
     joined.loc[~blood, "nk_per_ul"] = np.nan
     joined.loc[~blood, "nk_per_ul_source"] = None
-    nk = joined["nk_per_ul"].to_numpy(float)
-    low, high = log_limits(nk, joined["log_sd"].to_numpy(float))
+    few = blood & (joined["population"] != NK).to_numpy() & (joined["n_nk"] < min_nk).to_numpy()
+    nk, low, high = (np.where(few, np.nan, joined[f"nk_per_ul{end}"].to_numpy(float)) for end in ("", "_low", "_high"))
     share = tuple(np.where(joined["population"] == NK, 1.0, joined[c].to_numpy(float)) for c in _FRACTION)
     joined["cells_per_ul"] = nk * share[0]
     joined["cells_per_ul_low"], joined["cells_per_ul_high"] = product_limits((nk, low, high), share)
-    no_count = joined["count_reason"].fillna("no blood count that day").to_numpy()
+    no_count = joined["count_reason"].fillna("no blood count that day").to_numpy(object)
+    file_few = [
+        f"{n:.0f} NK cells in the file are too few for cells per uL (dynamics.few_cells.min_nk = {min_nk})"
+        for n in joined.loc[few, "n_nk"]
+    ]
+    no_count[few] = file_few
     missing = np.where(blood, no_count, joined["tissue_or_product"].to_numpy() + " is not blood: no cells per uL")
     empty = joined["cells_per_ul"].isna() & joined["reason"].isna()
     joined.loc[empty, "reason"] = missing[empty.to_numpy()]
