@@ -62,7 +62,7 @@ def test_gate_limits_are_read_as_a_95_percent_interval():
 def test_a_handful_of_events_gives_no_nk_per_ul(cohort):
     row = derived(cohort, 5, 6)
     assert np.isnan(row[["nk_per_ul", "nk_per_ul_low", "nk_per_ul_high"]].astype(float)).all()
-    assert row["source"] is None and "5 NK cells of 6 lymphocytes in B_pre" in row["reason"]
+    assert row["source"] is None and "in B_pre for a share of them: 5 NK cells of 6 lymphocytes" in row["reason"]
     assert derived(cohort, 42, 50)["nk_per_ul"] == pytest.approx(60 * 42 / 50)
 
 

@@ -114,8 +114,9 @@ def nk_per_ul(
     for i in table.index[few & ~no_lymphocytes]:
         row = table.loc[i]
         table.at[i, "reason"] = (
-            f"no NK count, and {row['n_nk']:.0f} NK cells of {row['n_lymphocytes']:.0f} lymphocytes in {row['sample']} "
-            f"are too few for a share (dynamics.few_cells.min_lymphocytes = {min_lymphocytes})"
+            f"no NK count, and too few lymphocytes in {row['sample']} for a share of them: {row['n_nk']:.0f} NK "
+            f"cells of {row['n_lymphocytes']:.0f} lymphocytes, fewer than dynamics.few_cells.min_lymphocytes = "
+            f"{min_lymphocytes}"
         )
     return table[[*KEY, "nk_per_ul", "nk_per_ul_low", "nk_per_ul_high", "source", "event", "reason"]]
 

@@ -114,8 +114,8 @@ def _over(series: pd.DataFrame, base: pd.Series, min_baseline: int) -> pd.DataFr
         measured = np.isfinite(value)
         fold[:], fold_high = np.nan, np.full(len(series), np.nan)
         reason[measured] = (
-            f"{base['n_counted']:.0f} cells of the population at baseline are too few for a fold "
-            f"(dynamics.few_cells.min_baseline = {min_baseline})"
+            f"too few cells of the population at baseline for a fold: {base['n_counted']:.0f}, "
+            f"fewer than dynamics.few_cells.min_baseline = {min_baseline}"
         )
     else:
         same = series["day"].to_numpy() == base["day"]

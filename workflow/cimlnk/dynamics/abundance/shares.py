@@ -145,7 +145,7 @@ def _per_ul(table: pd.DataFrame, counts: pd.DataFrame, min_nk: int) -> pd.DataFr
     joined["cells_per_ul_low"], joined["cells_per_ul_high"] = product_limits((nk, low, high), share)
     no_count = joined["count_reason"].fillna("no blood count that day").to_numpy(object)
     file_few = [
-        f"{n:.0f} NK cells in the file are too few for cells per uL (dynamics.few_cells.min_nk = {min_nk})"
+        f"too few NK cells in the file for cells per uL: {n:.0f}, fewer than dynamics.few_cells.min_nk = {min_nk}"
         for n in joined.loc[few, "n_nk"]
     ]
     no_count[few] = file_few
