@@ -1,11 +1,20 @@
+from cimlnk.cohort.overrides import excluded_samples
 from cimlnk.cohort.save import sheet_settings
+
+LEAVES_OUT = bool(excluded_samples(COHORT.overrides))
 
 
 rule cohort_tables:
     input:
         sheets=[
             resource(CFG["cohort"][sheet])
-            for sheet in ("samples", "counts", "patients", "panel")
+            for sheet in (
+                "samples",
+                "counts",
+                "patients",
+                "panel",
+                *["overrides"] * LEAVES_OUT,
+            )
             if CFG["cohort"][sheet] is not None
         ],
     output:
@@ -24,7 +33,7 @@ rule cohort_tables:
         mem_mb=1000,
         runtime=30,
     params:
-        settings=sheet_settings(CFG),
+        settings=sheet_settings(CFG, LEAVES_OUT),
         code=code("cohort_tables"),
     script:
         "../scripts/cohort_tables.py"

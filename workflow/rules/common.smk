@@ -16,6 +16,7 @@ os.environ.update(
 )
 
 from cimlnk.cohort.config import resolve
+from cimlnk.cohort.overrides import names_of, thresholds_of
 from cimlnk.cohort.sheets import load_cohort
 from cimlnk.common.errors import UserError
 from cimlnk.common.imports import code_hash
@@ -141,7 +142,11 @@ def sample_files(wildcards):
 
 
 def population_settings(wildcards):
-    return CFG["populations"][wildcards.modality]
+    return CFG["populations"][wildcards.modality] | {
+        "overrides": names_of(COHORT.overrides, wildcards.modality)
+        + (thresholds_of(COHORT.overrides) if wildcards.modality == "cytof" else []),
+        "override_sheet": CFG["cohort"]["overrides"],
+    }
 
 
 def definitions_file(wildcards):
@@ -261,7 +266,7 @@ def report_tables(wildcards):
         )
     ]
     per_modality = (
-        "summary.parquet cells.parquet populations.parquet annotation.parquet profiles.parquet umap.parquet "
+        "summary.parquet cells.parquet populations.parquet overridden.parquet annotation.parquet profiles.parquet umap.parquet "
         "resolutions.parquet resolutions.svg cluster_support.parquet clustering.json graph.json features.json"
     ).split()
     for modality in MODALITIES:

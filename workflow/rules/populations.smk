@@ -12,6 +12,7 @@ rule populations_name:
         populations=out("{modality}/populations.parquet"),
         profiles=out("{modality}/profiles.parquet"),
         thresholds=out("{modality}/thresholds.parquet"),
+        overridden=out("{modality}/overridden.parquet"),
     log:
         out("logs/populations_name/{modality}.log"),
     benchmark:

@@ -8,7 +8,7 @@ def quality_tables(wildcards):
     for modality in MODALITIES:
         files += [
             out(f"{modality}/{name}.parquet")
-            for name in "summary populations annotation thresholds".split()
+            for name in "summary populations overridden annotation thresholds".split()
         ]
         for sample in samples_of(modality):
             files += [

@@ -16,6 +16,7 @@ with job(snakemake) as record:
         populations=snakemake.output.populations,
         profiles=snakemake.output.profiles,
         thresholds=snakemake.output.thresholds,
+        overridden=snakemake.output.overridden,
         seed=snakemake.params.seed,
         threads=snakemake.threads,
         provenance=record,

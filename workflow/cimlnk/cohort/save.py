@@ -18,11 +18,15 @@ from .sheets import load_cohort
 from .tables import COUNTS, PATIENTS, SAMPLES
 
 
-def sheet_settings(cfg: Mapping[str, Any]) -> dict[str, Any]:
-    """The part of a config the sheets are checked with: a change of anything else leaves the tables as they are."""
+def sheet_settings(cfg: Mapping[str, Any], leaves_out: bool = False) -> dict[str, Any]:
+    """The part of a config the sheets are checked with: a change of anything else leaves the tables as they are.
+
+    The override sheet is a part of it only where it leaves out samples (`leaves_out`): names change no sheet.
+    """
     about = ("title", "download_timeout", "download_retries")
     return {
-        "cohort": {key: value for key, value in cfg["cohort"].items() if key not in about},
+        "cohort": {key: value for key, value in cfg["cohort"].items() if key not in about}
+        | {"overrides": cfg["cohort"]["overrides"] if leaves_out else None},
         "simulate": None if cfg["simulate"] is None else {},
         "cytof": {
             "nk_identity": cfg["cytof"]["nk_identity"],

@@ -13,6 +13,7 @@ from cimlnk.common.errors import Problems
 from cimlnk.common.home import locate
 
 from .checks import check_baselines, check_counts, check_patients, check_samples
+from .overrides import Override, excluded_samples, read_overrides
 from .panel import check_panel, rename_markers
 from .places import Download, place_files
 from .rows import read_rows
@@ -41,6 +42,8 @@ class Cohort:
         File name below ``data/<cohort id>/download/`` -> what is fetched there.
     warnings
         What is allowed but costs something, one sentence each: samples without counts, patients without baseline.
+    overrides
+        Rows of the override sheet, in its order; samples it excludes are in none of the tables.
     """
 
     samples: pd.DataFrame
@@ -51,6 +54,7 @@ class Cohort:
     given: frozenset[str]
     downloads: dict[str, Download]
     warnings: list[str] = field(default_factory=list)
+    overrides: list[Override] = field(default_factory=list)
 
 
 def load_cohort(cfg: Mapping[str, Any], base: str | Path) -> Cohort:
@@ -80,6 +84,9 @@ def load_cohort(cfg: Mapping[str, Any], base: str | Path) -> Cohort:
         for kind in ("samples", "counts", "patients", "panel")
     }
     samples, counts, patients, panel = read["samples"], read["counts"], read["patients"], read["panel"]
+    overrides = read_overrides(cfg, base, problems)
+    if samples is not None:
+        samples = _without(samples, overrides, settings["overrides"], problems)
     places: dict[str, str] = {}
     given: frozenset[str] = frozenset()
     downloads: dict[str, Download] = {}
@@ -107,7 +114,17 @@ def load_cohort(cfg: Mapping[str, Any], base: str | Path) -> Cohort:
         given=given,
         downloads=downloads,
         warnings=warnings,
+        overrides=overrides,
     )
+
+
+def _without(samples: pd.DataFrame, overrides: list[Override], file: str, problems: Problems) -> pd.DataFrame:
+    """The sample sheet without the samples that the override sheet takes out."""
+    known = [s for s in samples["sample"] if s is not None]
+    for o in overrides:
+        if o["what"] == "sample" and o["key"] not in known:
+            problems.add(file, f"row {o['row']}, column key", o["key"], "a sample of the sample sheet", known)
+    return samples[~samples["sample"].isin(excluded_samples(overrides))].reset_index(drop=True)
 
 
 def _table(rows: pd.DataFrame | None, schema: Any) -> pd.DataFrame:

@@ -147,6 +147,19 @@ def of_populations(modality: str, populations: pd.DataFrame, annotation: pd.Data
     return rows
 
 
+def of_overrides(modality: str, overridden: pd.DataFrame, thresholds: pd.DataFrame) -> list[dict[str, Any]]:
+    """What the override sheet changed: names row by row, and thresholds."""
+    rows = []
+    for row in overridden.to_dict("records"):
+        why = f" ({row['why']})" if isinstance(row["why"], str) else ""
+        text = f"row {row['row']}: {row['n_cells']:,} cells are {row['population']}, not {row['would_be']}{why}"
+        rows.append(warning(modality, "populations", "overridden", "note", text, None, f"{row['what']} {row['key']}"))
+    for row in thresholds[thresholds["method"] == "override"].to_dict("records"):
+        text = f"{row['feature']} is positive above {row['threshold']:.3g} by {row['reason']}"
+        rows.append(warning(modality, "populations", "overridden", "note", text, None, str(row["feature"])))
+    return rows
+
+
 def of_thresholds(modality: str, thresholds: pd.DataFrame) -> list[dict[str, Any]]:
     """Markers without a trustworthy threshold of positivity."""
     rows = []

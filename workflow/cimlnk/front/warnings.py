@@ -49,6 +49,9 @@ def collect_warnings(*, root: str | Path, files: Iterable[str | Path], baseline:
             rows += collect.of_populations(modality, table(f"{modality}/populations.parquet"), annotation)
         if f"{modality}/thresholds.parquet" in have:
             rows += collect.of_thresholds(modality, table(f"{modality}/thresholds.parquet"))
+            if f"{modality}/overridden.parquet" in have:
+                changed = table(f"{modality}/overridden.parquet")
+                rows += collect.of_overrides(modality, changed, table(f"{modality}/thresholds.parquet"))
         h5ad = [n for n in have if n.startswith(f"{modality}/samples/")]
         rows += collect.of_hashes(modality, _hashes(samples, {Path(n).stem: have[n] for n in h5ad}))
     if "cytof/lineages.parquet" in have:

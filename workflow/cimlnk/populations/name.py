@@ -16,7 +16,8 @@ from .definitions import Definitions, load_definitions
 from .load import common_features, gather
 from .naming import name_clusters
 from .neighbours import name_agreement
-from .tables import ANNOTATION, POPULATIONS, PROFILES, THRESHOLDS
+from .override import annotation_by_hand, rename_cells, set_thresholds
+from .tables import ANNOTATION, OVERRIDDEN, POPULATIONS, PROFILES, THRESHOLDS
 from .thresholds import gene_thresholds, protein_thresholds
 
 CERTAIN_MARGIN = 0.1  # a name this far ahead of the runner-up is certain; below, certainty falls linearly to one half
@@ -77,6 +78,7 @@ def write_populations(
     populations: str,
     profiles: str,
     thresholds: str,
+    overridden: str,
     seed: int,
     threads: int,
     provenance: Mapping[str, Any],
@@ -92,7 +94,8 @@ def write_populations(
     graph, matrix
         ``graph.npz``, and ``features.npy`` it was made from.
     settings
-        ``min_range`` and ``min_score`` of :func:`~cimlnk.populations.naming.name_clusters`.
+        ``min_range`` and ``min_score`` of :func:`~cimlnk.populations.naming.name_clusters`; ``overrides``, rows of the
+        override sheet about thresholds and names, and ``override_sheet``, its name.
     """
     defs = load_definitions(definitions)
     cell_table = read_table(cells)
@@ -104,6 +107,8 @@ def write_populations(
     values = gather(samples, features, cell_table["cell"].to_numpy())
     codes = pd.factorize(cell_table["sample"], sort=True)[0]
     cuts = protein_thresholds(values, features, codes) if modality == "cytof" else gene_thresholds(features)
+    overrides, sheet_name = settings["overrides"], str(settings["override_sheet"])
+    cuts = set_thresholds(cuts, overrides, sheet_name)
     cut = cuts.set_index("feature")["threshold"]
 
     by_cluster = profile(values, features, cluster, cut, "cluster")
@@ -121,7 +126,12 @@ def write_populations(
         support=supported.reindex(named.index).to_numpy(),
     )
 
-    population = named["population"].reindex(cluster).to_numpy(dtype=object)
+    by_pipeline = named["population"].reindex(cluster).to_numpy(dtype=object)
+    by_hand = [o for o in overrides if o["what"] != "threshold"]
+    columns = dict(zip(features, values.T, strict=True))
+    ids = cell_table["cell"].to_numpy(dtype=object)
+    population, changes = rename_cells(by_pipeline, cluster, ids, columns, by_hand, base=".", file=sheet_name)
+    table = annotation_by_hand(table, changes)
     certainty = (0.5 + 0.5 * (named["margin"].fillna(0.0) / CERTAIN_MARGIN)).clip(0.5, 1.0)
     names = pd.factorize(population, sort=True)[0]
     agreement = name_agreement(graph, matrix, names, cell_table["sample"].to_numpy(), seed=seed, threads=threads)
@@ -134,8 +144,10 @@ def write_populations(
             "confidence": agreement * certainty.reindex(cluster).to_numpy(dtype=np.float32),
         }
     )
+    result.loc[population != by_pipeline, "confidence"] = np.float32(1.0)  # named by a person
     by_population = profile(values, features, population, cut, "population")
     write_table(table, annotation, ANNOTATION, provenance)
     write_table(result, populations, POPULATIONS, provenance)
     write_table(pd.concat([by_cluster, by_population], ignore_index=True), profiles, PROFILES, provenance)
     write_table(cuts, thresholds, THRESHOLDS, provenance)
+    write_table(changes, overridden, OVERRIDDEN, provenance)

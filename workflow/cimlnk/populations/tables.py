@@ -52,6 +52,21 @@ STATE = Schema(
         "fraction_positive": ("float", "share of cells above the feature's threshold"),
     },
 )
+OVERRIDDEN = Schema(
+    "overridden",
+    {
+        "row": ("int", "line of the override sheet"),
+        "what": ("str", "cluster, population or cells"),
+        "key": ("str", "which one"),
+        "action": ("str", "rename, merge, split or exclude"),
+        "marker": ("str?", "marker of a split"),
+        "value": ("float", "threshold of a split; NaN for others"),
+        "n_cells": ("int", "cells it changed"),
+        "would_be": ("str", "their names without it, with the number of cells of each"),
+        "population": ("str", "their name with it"),
+        "why": ("str?", "reason given in the sheet"),
+    },
+)
 THRESHOLDS = Schema(
     "thresholds",
     {

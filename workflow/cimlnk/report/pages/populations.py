@@ -66,6 +66,14 @@ def _clustering(run: Run, modality: str, site: Site) -> Section:
             columns,
         )  # fmt: skip
     )
+    changed = run.table(f"{modality}/overridden.parquet")
+    if len(changed):
+        columns = {
+            "row": "row", "what": "what", "key": "which", "action": "action", "n_cells": "cells",
+            "would_be": "would have been", "population": "is now", "why": "why",
+        }  # fmt: skip
+        caption = "Names given by the override sheet, row by row, and what the pipeline called these cells."
+        section.blocks.append(site.table(f"overridden_{modality}", changed, caption, columns))
     return section
 
 

@@ -1,0 +1,57 @@
+"""The override sheet: every wrong row is told, every right one is a decision in plain data."""
+
+import json
+
+import pytest
+
+from cimlnk.cohort.overrides import excluded_samples, names_of, read_overrides, thresholds_of
+from cimlnk.common.errors import Problems
+
+HEAD = "what\tkey\tmarker\tvalue\taction\twhy\n"
+
+
+def read(tmp_path, *rows):
+    (tmp_path / "o.tsv").write_text(HEAD + "".join("\t".join(r) + "\n" for r in rows))
+    problems = Problems()
+    return read_overrides({"cohort": {"overrides": "o.tsv"}}, tmp_path, problems), [str(e) for e in problems.errors]
+
+
+def test_all_kinds_are_read(tmp_path):
+    (tmp_path / "cells.txt").write_text("s1:4\n")
+    rows, problems = read(
+        tmp_path,
+        ("cluster", "cytof:3", "", "my_cells", "rename", "dim for CD16"),
+        ("population", "CD56dim_KIR", "", "CD56dim", "merge", ""),
+        ("cluster", "7", "CD57", "2.5 CD56dim_CD57", "split", ""),
+        ("cells", "cells.txt", "", "", "exclude", "doublets"),
+        ("threshold", "run1", "CD159a", "1.8", "set", ""),
+        ("sample", "s9", "", "", "exclude", "clotted"),
+    )
+    assert problems == [] and len(rows) == 6 and json.loads(json.dumps(rows)) == rows
+    assert [r["row"] for r in names_of(rows, "cytof")] == [2, 3, 4, 5]
+    assert [r["row"] for r in names_of(rows, "rna")] == [3, 4, 5]
+    assert rows[2]["number"] == 2.5 and rows[2]["name"] == "CD56dim_CD57" and len(rows[3]["sha256"]) == 64
+    assert [(t["marker"], t["number"], t["key"]) for t in thresholds_of(rows)] == [("NKG2A", 1.8, "run1")]
+    assert excluded_samples(rows) == ["s9"]
+
+
+@pytest.mark.parametrize(
+    ("row", "words"),
+    [
+        (("cluster", "x", "", "n", "rename", ""), "the number of a cluster"),
+        (("cluster", "3", "", "", "rename", ""), "a name of letters"),
+        (("cluster", "3", "", "b", "set", ""), "rename or merge or split or exclude"),
+        (("cluster", "3", "CD57", "high", "split", ""), "a number and a name"),
+        (("cluster", "3", "", "2 x", "split", ""), "the marker"),
+        (("threshold", "run1", "CD57", "two", "set", ""), "a number on the analysis scale"),
+        (("cells", "none.txt", "", "x", "rename", ""), "no such file"),
+        (("clutser", "3", "", "x", "rename", ""), "did you mean 'cluster'"),
+    ],
+)
+def test_each_mistake_is_one_message_with_its_row(tmp_path, row, words):
+    rows, problems = read(tmp_path, row)
+    assert rows == [] and len(problems) == 1 and words in problems[0] and "row 2, column" in problems[0]
+
+
+def test_a_cohort_without_the_sheet_has_none(tmp_path):
+    assert read_overrides({"cohort": {"overrides": None}}, tmp_path, Problems()) == []
