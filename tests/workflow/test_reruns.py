@@ -130,18 +130,3 @@ def test_settings_of_gating_gate_again_and_those_of_samples_pool_nothing_again(r
     gated = {"cytof_cells": PER_SAMPLE, "cytof_gates_figure": 1}
     after = {"cytof_align_fit": 1, "cytof_align": PER_SAMPLE, "cytof_align_distances": 1}
     assert changed(ran, tmp_path, acquisition_qc={"tolerance": 7}) == {**gated, **after}
-
-
-@pytest.mark.slow
-def test_an_override_of_a_name_runs_no_clustering_again(ran, tmp_path):
-    checkout, lab = ran
-    config = lab.base / "lab.yaml"
-    before = config.read_text()
-    sheet = tmp_path / "overrides.tsv"
-    sheet.write_text("what\tkey\tmarker\tvalue\taction\twhy\ncluster\tcytof:0\t\tmine\trename\tby eye\n")
-    lab.configure(cohort={"overrides": str(sheet)})
-    try:
-        jobs = planned(checkout, lab)
-    finally:
-        config.write_text(before)
-    assert jobs["populations_name"] == 1 and not [j for j in jobs if j.startswith(("graph", "cytof", "rna", "cohort"))]

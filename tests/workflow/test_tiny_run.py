@@ -78,3 +78,17 @@ def test_snakemake_report_is_made_offline(tiny_run, tmp_path):
     done = snakemake(tiny_run, "--configfile", "config/tiny.yaml", "--report", str(target))
     assert done.returncode == 0, done.stderr[-3000:]
     assert target.stat().st_size > 100_000
+
+
+def test_an_override_of_a_name_runs_no_clustering_again(tiny_run):
+    sheet, config = tiny_run / "config/overrides.tsv", tiny_run / "config/tiny_override.yaml"
+    sheet.write_text("what\tkey\tmarker\tvalue\taction\twhy\ncluster\tcytof:0\t\tmine\trename\tby eye\n")
+    tiny = (tiny_run / "config/tiny.yaml").read_text()
+    config.write_text(tiny.replace("cohort:\n", "cohort:\n  overrides: config/overrides.tsv\n", 1))
+    dry = snakemake(tiny_run, "--cores", "1", "--configfile", str(config), "-n", "--quiet", "rules")
+    assert dry.returncode == 0, dry.stderr
+    rows = [line.split() for line in (dry.stdout + dry.stderr).splitlines()]
+    counts = {row[0]: int(row[1]) for row in rows if len(row) == 2 and row[1].isdigit()}
+    assert counts["populations_name"] == 1
+    upstream = ("cohort", "simulate_cytof", "simulate_rna", "cytof_", "rna_", "graph_")
+    assert [rule for rule in counts if rule.startswith(upstream)] == []
