@@ -10,6 +10,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 CYTOF = ("P1_pre_cytof", "P1_D7_cytof", "P2_pre_cytof", "P2_D7_cytof")
 RNA = ("P1_pre_rna", "P1_D28_rna")
+TENX = ("matrix.mtx.gz", "barcodes.tsv.gz", "features.tsv.gz")
 
 
 class Lab:
@@ -76,4 +77,25 @@ def make_lab(base: Path) -> Lab:
     sheets = {sheet: str(base / f"{sheet}.tsv") for sheet in ("samples", "counts", "patients", "panel")}
     config = {"cohort": {"id": "lab", "data_root": str(base / "raw"), **sheets}}
     (base / "lab.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    return lab
+
+
+def make_hollow_lab(base: Path) -> Lab:
+    """The lab's sheets, with files that hold no data: a dry run looks at their names, stamps and bytes only."""
+    lab = Lab(base)
+    lab.folder.mkdir(parents=True)
+    for file in (*(lab.folder / name for name in TENX), lab.h5, *map(lab.fcs, CYTOF)):
+        file.write_text(file.name)
+    for sheet in ("samples", "counts", "patients"):
+        header, *rows = (ROOT / f"config/{sheet}/tiny.tsv").read_text().splitlines()
+        kept = [r for r in rows if r.split("\t")[0] in (*CYTOF, *RNA, *(("P1", "P2") if sheet != "samples" else ()))]
+        text = "\n".join([header, *kept]) + "\n"
+        (base / f"{sheet}.tsv").write_text(text.replace("data/tiny/cytof/", "").replace("data/tiny/rna/", ""))
+    shutil.copy(ROOT / "resources/panels/synthetic.tsv", base / "panel.tsv")
+    sheets = {sheet: str(base / f"{sheet}.tsv") for sheet in ("samples", "counts", "patients", "panel")}
+    config = {
+        "cohort": {"id": "lab", "data_root": str(base / "raw"), **sheets},
+        "cytof": {"alignment": {"enabled": True, "keep": ["timepoint"]}},
+    }
+    (base / "lab.yaml").write_text(yaml.safe_dump(config))
     return lab

@@ -4,19 +4,16 @@ from __future__ import annotations
 
 import os
 import re
-import shutil
 from collections import Counter
 from pathlib import Path
 
 import pytest
-import yaml
 
 from checkout import copy_checkout, snakemake
-from lab import CYTOF, RNA, Lab
+from lab import CYTOF, RNA, Lab, make_hollow_lab
 
 ROOT = Path(__file__).resolve().parents[2]
 PER_SAMPLE = len(CYTOF)
-TENX = ("matrix.mtx.gz", "barcodes.tsv.gz", "features.tsv.gz")
 MADE = (
     *(f"rna/{file}" for s in RNA for file in (f"samples/{s}.h5ad", f"gates/{s}.parquet")),
     *(f"cytof/{file}" for s in CYTOF for file in (f"samples/{s}.h5ad", f"gated/{s}.h5ad", f"gates/{s}.parquet")),
@@ -38,27 +35,6 @@ def call(checkout: Path, lab: Lab, *options: str) -> str:
     done = snakemake(checkout, *options, "--cores", "1", "--configfile", str(lab.base / "lab.yaml"), "--", *TARGETS)
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
     return done.stdout + done.stderr
-
-
-def make_hollow_lab(base: Path) -> Lab:
-    """The lab's sheets, with files that hold no data: a dry run looks at their names, stamps and bytes only."""
-    lab = Lab(base)
-    lab.folder.mkdir(parents=True)
-    for file in (*(lab.folder / name for name in TENX), lab.h5, *map(lab.fcs, CYTOF)):
-        file.write_text(file.name)
-    for sheet in ("samples", "counts", "patients"):
-        header, *rows = (ROOT / f"config/{sheet}/tiny.tsv").read_text().splitlines()
-        kept = [r for r in rows if r.split("\t")[0] in (*CYTOF, *RNA, *(("P1", "P2") if sheet != "samples" else ()))]
-        text = "\n".join([header, *kept]) + "\n"
-        (base / f"{sheet}.tsv").write_text(text.replace("data/tiny/cytof/", "").replace("data/tiny/rna/", ""))
-    shutil.copy(ROOT / "resources/panels/synthetic.tsv", base / "panel.tsv")
-    sheets = {sheet: str(base / f"{sheet}.tsv") for sheet in ("samples", "counts", "patients", "panel")}
-    config = {
-        "cohort": {"id": "lab", "data_root": str(base / "raw"), **sheets},
-        "cytof": {"alignment": {"enabled": True, "keep": ["timepoint"]}},
-    }
-    (base / "lab.yaml").write_text(yaml.safe_dump(config))
-    return lab
 
 
 @pytest.fixture(scope="module")

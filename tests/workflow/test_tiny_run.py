@@ -33,7 +33,7 @@ def test_second_run_has_nothing_to_do(tiny_run):
 def test_editing_the_library_reruns_just_the_rules_that_use_it(tiny_run):
     module = tiny_run / "workflow/cimlnk/claims/compare.py"
     before = module.read_text()
-    module.write_text(before + "\n# an edit\n")
+    module.write_text(before + "\nedited = 1\n")
     try:
         dry = snakemake(tiny_run, "--cores", "1", "--configfile", "config/tiny.yaml", "-n", "--quiet", "rules")
     finally:

@@ -11,9 +11,7 @@ import pandas as pd
 from cimlnk.common.errors import Plain, Problems, UserError
 
 from .prepare import acquisitions
-
-# The steps on files, in their order, and the folder a step writes to; alignment works on cells and comes later.
-FILE_STEPS = {"bead_normalisation": "normalised", "debarcoding": "debarcoded", "spillover": "compensated"}
+from .steps import FILE_STEPS
 
 
 @dataclass(frozen=True)

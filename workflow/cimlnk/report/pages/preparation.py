@@ -6,7 +6,7 @@ from typing import Any
 
 import pandas as pd
 
-from cimlnk.cytof.plan import FILE_STEPS
+from cimlnk.cytof.steps import FILE_STEPS
 from cimlnk.report.blocks import MAX_CSV_ROWS, Figure, Page, Section, Site, Table, Text
 from cimlnk.report.run import Run
 
