@@ -167,7 +167,7 @@ def spill() -> np.ndarray:
     at = {marker: mass(channel) for channel, marker in _CHANNELS}
     masses = np.array([at[m] for m in MARKERS])
     gap = masses[None, :] - masses[:, None]
-    return np.select([gap == 1, gap == -1, gap == 16], [0.006, 0.003, 0.008], 0.0)
+    return np.select([gap == 1, gap == -1, gap == 16], [0.006, 0.003, 0.003], 0.0)
 
 
 def mass(channel: str) -> int:
