@@ -280,10 +280,21 @@ def report_tables(wildcards):
     files += [out(f"dynamics/{name}.parquet") for name in DYNAMICS_TABLES]
     files.append(out("claims/claims.parquet"))
     files.append(out("quality/warnings.parquet"))
+    files.append(out("export/explorer.html"))
     if CFG["simulate"] is not None:
         files += [
             out(f"truth/{name}.parquet") for name in ("recovery", "cases", "difficulty")
         ]
+    return files
+
+
+def explorer_files(wildcards):
+    """What the explorer reads of every modality."""
+    files = {}
+    for m in MODALITIES:
+        files[f"{m}_files"] = [out(f"{m}/samples/{s}.h5ad") for s in samples_of(m)]
+        for name in ("cells", "populations", "umap", "profiles"):
+            files[f"{m}_{name}"] = out(f"{m}/{name}.parquet")
     return files
 
 
@@ -298,7 +309,7 @@ def workbook_tables(wildcards):
     ]
     if CFG["export"]["pharmacology"]:
         files += [out(f"export/{name}.parquet") for name in ("exposure", "outcomes")]
-    return [*files, out("claims/claims.parquet")]
+    return [*files, out("claims/claims.parquet"), out("quality/warnings.parquet")]
 
 
 def exports(wildcards):

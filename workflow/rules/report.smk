@@ -1,3 +1,32 @@
+rule report_explorer:
+    input:
+        unpack(explorer_files),
+        sheet=out("cohort/samples.parquet"),
+        abundance=out("dynamics/abundance.parquet"),
+    output:
+        page=out("export/explorer.html"),
+    log:
+        out("logs/report_explorer.log"),
+    benchmark:
+        out("benchmarks/report_explorer.tsv")
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=lambda wildcards, input, attempt: attempt * int(1500 + input.size_mb),
+        runtime=20,
+    params:
+        modalities=MODALITIES,
+        title=CFG["cohort"]["title"] or CFG["cohort"]["id"],
+        code=code("report_explorer"),
+        template=[
+            file_digest(f"workflow/cimlnk/report/explorer/{name}")
+            for name in ("page.html", "explorer.js")
+        ],
+    script:
+        "../scripts/report_explorer.py"
+
+
 rule report_site:
     input:
         report_tables,

@@ -27,6 +27,7 @@ from .pages import (
 from .run import Run
 
 GROUPS = {"study": "Study", "data": "Data", "patients": "Patients", "record": "Record"}
+EXPLORER = "export/explorer.html"
 log = logging.getLogger(__name__)
 
 
@@ -80,14 +81,18 @@ def write_site(*, root: str | Path, files: Sequence[str | Path], config: Mapping
     output.mkdir(parents=True)
     run = Run(root, files, config)
     site = Site(output, str(config["cohort"].get("title") or config["cohort"]["id"]))
-    render(site, build_pages(run, site))
+    explorer = []
+    if run.has(EXPLORER):
+        site.copy(run.files[EXPLORER], "explorer.html")
+        explorer = [Page("explorer.html", "Explorer: look at the cells", "", group="data", menu="Explorer")]
+    render(site, build_pages(run, site), explorer)
 
 
-def render(site: Site, pages: Sequence[Page]) -> None:
-    """Write the HTML of `pages` below the site's folder, each with the menu of all."""
+def render(site: Site, pages: Sequence[Page], made: Sequence[Page] = ()) -> None:
+    """Write the HTML of `pages` below the site's folder, each with the menu of all and of those `made` elsewhere."""
     from jinja2 import Environment, FileSystemLoader
 
-    menu = [(title, [p for p in pages if p.group == group]) for group, title in GROUPS.items()]
+    menu = [(title, [p for p in [*pages, *made] if p.group == group]) for group, title in GROUPS.items()]
     menu = [(title, members) for title, members in menu if members]
     templates = Path(__file__).parent / "templates"
     environment = Environment(loader=FileSystemLoader(templates), trim_blocks=True, lstrip_blocks=True)
