@@ -279,7 +279,7 @@ def report_tables(wildcards):
         files += [out(f"cytof/gates/{sample}.png") for sample in samples_of("cytof")]
     files += [out(f"dynamics/{name}.parquet") for name in DYNAMICS_TABLES]
     files.append(out("claims/claims.parquet"))
-    files.append(out("quality/warnings.parquet"))
+    files += [out("quality/warnings.parquet"), out("quality/availability.parquet")]
     files.append(out("export/explorer.html"))
     if CFG["simulate"] is not None:
         files += [

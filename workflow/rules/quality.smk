@@ -23,6 +23,7 @@ rule quality_warnings:
         quality_tables,
     output:
         warnings=out("quality/warnings.parquet"),
+        availability=out("quality/availability.parquet"),
     log:
         out("logs/quality_warnings.log"),
     benchmark:

@@ -9,5 +9,6 @@ with job(snakemake) as record:
         files=snakemake.input,
         baseline=snakemake.params.baseline,
         output=snakemake.output.warnings,
+        availability=snakemake.output.availability,
         provenance=record,
     )

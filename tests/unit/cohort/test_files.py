@@ -83,3 +83,14 @@ def test_a_pool_of_barcoded_samples_is_one_file_checked_once(files):
     seen = []
     assert check_files(files.load(), lambda path, panel: seen.append(path.name)).errors == []
     assert seen == ["a_pre.fcs"]
+
+
+def test_a_marker_that_decides_nothing_may_be_missing_in_some_files_but_not_in_all(files):
+    files.write("panel", files.text("panel") + "Gd155Di\tCD57\tmaturation\t\t\n")
+    told = [str(p) for p in check_files(files.load(), look_up).errors]
+    assert told == [
+        "panel sheet: panel channel Gd155Di (CD57): found in none of the 4 files, expected a channel of the files"
+    ]
+    put(files, "a_pre", [*CHANNELS, "Gd155Di"])
+    assert check_files(files.load(), look_up).errors == []
+    assert look_up(files.base / "fcs/b_d7.fcs", files.load().panel).absent == (("Gd155Di", "CD57"),)

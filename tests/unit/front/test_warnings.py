@@ -126,3 +126,11 @@ def test_the_table_is_sorted_closed_and_said_in_few_lines():
         collect.warning("cytof", "cytof", "something", "note", "x")
     assert all(KINDS.values())
     assert len(collect.table_of([])) == 0
+
+
+def test_markers_of_some_files_only_are_told_once_each():
+    table = pd.DataFrame(
+        {"sample": ["a", "a", "b", "b"], "marker": ["CD57", "CD16"] * 2, "measured": [True, True, False, True]}
+    )
+    (row,) = collect.of_availability(table)
+    assert row["subject"] == "CD57" and "not measured in 1 of 2 files (b)" in row["text"]

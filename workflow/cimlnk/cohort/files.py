@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 
@@ -24,15 +25,19 @@ def check_files(cohort: Cohort, check_fcs: Callable[[Path, pd.DataFrame], object
         From :func:`cimlnk.cohort.sheets.load_cohort`.
     check_fcs
         Reads the header of a file and looks up the panel (PANEL) in it; raises :class:`UserError` for what does not
-        fit. Handed in because this stage stands before the one that reads FCS files.
+        fit. Handed in because this stage stands before the one that reads FCS files. What it returns may name in
+        ``absent`` (channel and marker) what the file did not measure.
 
     Returns
     -------
     Problems
-        Those of the headers, and one entry per file whose checksum is not the one in the sheet.
+        Those of the headers, one entry per file whose checksum is not the one in the sheet, and one per marker of the
+        panel that no file has.
     """
     problems = Problems()
     done: set[str] = set()
+    absent: Counter[tuple[str, str]] = Counter()
+    n_checked = 0
     for row in cohort.samples.to_dict("records"):
         if row["sample"] not in cohort.given or row["path"] in done:
             continue
@@ -44,7 +49,14 @@ def check_files(cohort: Cohort, check_fcs: Callable[[Path, pd.DataFrame], object
             continue
         if row["modality"] == "cytof":
             try:
-                check_fcs(path, cohort.panel)
+                matched = check_fcs(path, cohort.panel)
             except UserError as error:
                 problems.extend(error)
+                continue
+            n_checked += 1
+            absent.update(getattr(matched, "absent", ()))
+    for (channel, marker), n in absent.items():
+        if n == n_checked:  # a panel that changed has a marker in some files; in none it is a slip
+            found = Plain(f"in none of the {n} files")
+            problems.add("panel sheet", f"panel channel {channel} ({marker})", found, "a channel of the files")
     return problems

@@ -17,6 +17,7 @@ from cimlnk.common.errors import Plain, Problems
 from .fcs.header import FcsHeader
 
 TECHNICAL = ("bead", "dna", "viability", "time", "event_length", "gaussian", "barcode", "ignore")
+DECIDING = ("lineage", "identity")  # markers that tell NK cells from others; every file needs them
 LINEAR = ("time", "event_length", "gaussian")  # no ion counts: gated on the scale of the instrument
 METAL = re.compile(r"(?:^|[(\s_])(?:(\d{2,3})([A-Z][a-z]?)|([A-Z][a-z]?)-?(\d{2,3}))(?:\)?D[id])?(?:$|[)\s_])")
 
@@ -35,10 +36,14 @@ class Channel:
 
 @dataclass(frozen=True)
 class Matched:
-    """The panel's channels in a file (in the panel's order), and notes on those under another name."""
+    """The panel's channels in a file (in the panel's order), and notes on those under another name.
+
+    `absent` holds channel and marker of what this file did not measure, though the panel has it.
+    """
 
     channels: tuple[Channel, ...]
     notes: tuple[str, ...]
+    absent: tuple[tuple[str, str], ...] = ()
 
     def of_role(self, role: str) -> list[Channel]:
         return [c for c in self.channels if c.role == role]
@@ -66,7 +71,9 @@ def match_panel(header: FcsHeader, panel: pd.DataFrame) -> Matched:
     """Find every channel of the panel in a file.
 
     A row is looked up by $PnN, then by its metal ("Nd145Di", "(Nd145)Dd" and "145Nd" are one), then by its marker in
-    $PnS. Only the first way is silent. Rows of role `ignore` may be absent.
+    $PnS. Only the first way is silent. Rows of role `ignore` may be absent. So may markers that do not decide which
+    events are NK cells (any role but lineage, identity and the technical ones): panels change, and such a marker is
+    then not measured in this file.
 
     Raises
     ------
@@ -78,6 +85,7 @@ def match_panel(header: FcsHeader, panel: pd.DataFrame) -> Matched:
     notes: list[str] = []
     found: list[Channel] = []
     taken: dict[int, str] = {}
+    absent: list[tuple[str, str]] = []
     names = list(header.channels)
     keys = {_key(m): m for m, r in zip(panel["marker"], panel["role"], strict=True) if r not in TECHNICAL}
     for row in panel.to_dict("records"):
@@ -86,6 +94,10 @@ def match_panel(header: FcsHeader, panel: pd.DataFrame) -> Matched:
         columns, how = _lookup(header, wanted, marker)
         if len(columns) != 1:
             if role == "ignore":
+                continue
+            if not columns and role not in (*TECHNICAL, *DECIDING):
+                absent.append((wanted, marker))
+                notes.append(f"{marker}: not measured, the file has no channel {wanted}")
                 continue
             seen = Plain("no such channel" if not columns else "channels " + ", ".join(names[c] for c in columns))
             error_names = [*names, *(m for m in header.markers if m)]
@@ -110,7 +122,7 @@ def match_panel(header: FcsHeader, panel: pd.DataFrame) -> Matched:
         cluster = str(row["cluster"]) == "yes"
         found.append(Channel(column, names[column], marker, role, float(row["cofactor"]), cluster))
     problems.raise_if_any()
-    return Matched(tuple(found), tuple(notes))
+    return Matched(tuple(found), tuple(notes), tuple(absent))
 
 
 def _lookup(header: FcsHeader, wanted: str, marker: str) -> tuple[list[int], str]:

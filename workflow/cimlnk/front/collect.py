@@ -218,6 +218,19 @@ def of_hashes(modality: str, hashes: Mapping[str, str]) -> list[dict[str, Any]]:
     return rows
 
 
+def of_availability(availability: pd.DataFrame) -> list[dict[str, Any]]:
+    """Markers that were measured in some files only."""
+    rows = []
+    for marker, part in availability.groupby("marker", sort=True):
+        without = list(part.loc[~part["measured"], "sample"])
+        if without:
+            names = ", ".join(without[:5]) + (" …" if len(without) > 5 else "")
+            text = f"{marker} was not measured in {len(without)} of {len(part)} files ({names}): not used for clusters "
+            text += "and names, and compared only where it was measured"
+            rows.append(warning("cytof", "cytof", "marker not in every file", "caution", text, None, str(marker)))
+    return rows
+
+
 def of_values(values: np.ndarray, markers: list[str], batches: list[str], batch: np.ndarray) -> list[dict[str, Any]]:
     """Markers that are exactly zero in every event of a batch."""
     rows = []

@@ -32,6 +32,14 @@ KINDS = {
     "unlike the reference": "Do not read these cells by the frozen clustering: cluster the cohort anew.",
 }
 
+AVAILABILITY = Schema(
+    "availability",
+    {
+        "sample": ("str", "sample id of a sample with cells"),
+        "marker": ("str", "marker that some file of the cohort measured"),
+        "measured": ("bool", "whether this file did"),
+    },
+)
 WARNINGS = Schema(
     "warnings",
     {

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +11,12 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.common.tables import read_table, write_table
+from cimlnk.populations.load import cell_names, feature_names
 
 from . import collect
-from .tables import WARNINGS
+from .tables import AVAILABILITY, WARNINGS
+
+CYTOF = "cytof/samples/"
 
 
 def collect_warnings(*, root: str | Path, files: Iterable[str | Path], baseline: str) -> pd.DataFrame:
@@ -54,6 +57,7 @@ def collect_warnings(*, root: str | Path, files: Iterable[str | Path], baseline:
                 rows += collect.of_overrides(modality, changed, table(f"{modality}/thresholds.parquet"))
         h5ad = [n for n in have if n.startswith(f"{modality}/samples/")]
         rows += collect.of_hashes(modality, _hashes(samples, {Path(n).stem: have[n] for n in h5ad}))
+    rows += collect.of_availability(markers_of({Path(n).stem: p for n, p in have.items() if n.startswith(CYTOF)}))
     if "cytof/lineages.parquet" in have:
         rows += collect.of_lineages(table("cytof/lineages.parquet"), samples)
     if "cytof/lineages.npz" in have:
@@ -64,10 +68,26 @@ def collect_warnings(*, root: str | Path, files: Iterable[str | Path], baseline:
 
 
 def write_warnings(
-    *, root: str | Path, files: Iterable[str | Path], baseline: str, output: str | Path, provenance: Mapping[str, Any]
+    *,
+    root: str | Path,
+    files: Sequence[str | Path],
+    baseline: str,
+    output: str | Path,
+    availability: str | Path,
+    provenance: Mapping[str, Any],
 ) -> None:
-    """Write :func:`collect_warnings` as Parquet."""
+    """Write :func:`collect_warnings` (WARNINGS), and which file measured which marker (AVAILABILITY)."""
     write_table(collect_warnings(root=root, files=files, baseline=baseline), output, WARNINGS, provenance)
+    cells = {Path(f).stem: Path(f) for f in files if str(Path(f).relative_to(root)).startswith(CYTOF)}
+    write_table(markers_of(cells), availability, AVAILABILITY, provenance)
+
+
+def markers_of(files: Mapping[str, Path]) -> pd.DataFrame:
+    """AVAILABILITY from the samples' h5ad files; samples without cells are left out."""
+    have = {sample: list(map(str, feature_names(path))) for sample, path in files.items() if len(cell_names(path))}
+    union = list(dict.fromkeys(m for markers in have.values() for m in markers))
+    rows = [(sample, m, m in set(markers)) for sample, markers in have.items() for m in union]
+    return AVAILABILITY.check(pd.DataFrame(rows, columns=list(AVAILABILITY.columns)))
 
 
 def _hashes(samples: pd.DataFrame, files: Mapping[str, Path]) -> dict[str, str]:

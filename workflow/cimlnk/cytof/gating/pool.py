@@ -56,7 +56,7 @@ def make_pool(
     sheet, nodes = load_panel(panel), load_gates(gates)
     result: dict[str, dict[str, Any]] = {}
     for batch in sorted(set(batches.values())):
-        parts, template = [], None
+        parts: list[tuple[np.ndarray, Matched]] = []
         for sample in [s for s in files if batches[s] == batch]:
             try:
                 part, matched = _draw(files[sample], sheet, settings, seeds.rng(seed, "cytof pool", sample))
@@ -65,12 +65,12 @@ def make_pool(
                     raise
                 log.warning("%s is not in the pool of its batch: %s", sample, error)
                 continue
-            parts.append(part)
-            template = matched
-        if template is None:
+            parts.append((part, matched))
+        if not parts:
             result[batch] = {}
             continue
-        gated = gate_events(np.vstack(parts), template, nodes, settings, f"batch {batch}", seed)
+        events, template = _together(parts)
+        gated = gate_events(events, template, nodes, settings, f"batch {batch}", seed)
         result[batch] = {gate: asdict(t) for gate, t in gated.thresholds.items()}
     content = {"batches": result, "provenance": dict(provenance or {})}
     Path(output).parent.mkdir(parents=True, exist_ok=True)
@@ -96,8 +96,15 @@ def _draw(
     return gating_scale(events, matched, settings["input_scale"]), matched
 
 
+def _together(parts: Sequence[tuple[np.ndarray, Matched]]) -> tuple[np.ndarray, Matched]:
+    """The events of a batch's files one below the other, and their channels: those that every file has."""
+    shared = [c.marker for c in parts[0][1].channels if all(m.of_marker(c.marker) for _, m in parts)]
+    rows = [part[:, [c.column for s in shared if (c := m.of_marker(s)) is not None]] for part, m in parts]
+    return np.vstack(rows), compact(Matched(tuple(c for c in parts[0][1].channels if c.marker in shared), ()))
+
+
 def compact(matched: Matched) -> Matched:
     """The same channels with columns 0, 1, … in the panel's order, as if only they were read; `ignore` is dropped."""
     used: Sequence[Channel] = [c for c in matched.channels if c.role != "ignore"]
     renumbered = tuple(Channel(i, c.channel, c.marker, c.role, c.cofactor, c.cluster) for i, c in enumerate(used))
-    return Matched(renumbered, matched.notes)
+    return Matched(renumbered, matched.notes, matched.absent)

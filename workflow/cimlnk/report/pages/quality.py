@@ -47,6 +47,16 @@ def page(run: Run, site: Site) -> Page:
     if len(told):
         caption = "Everything the stages had to tell, the serious first: what happened, and what to do about it."
         result.sections.insert(0, Section("warnings", "Warnings", [site.table("warnings", told, caption)]))
+    measured = run.table("quality/availability.parquet")
+    if len(measured) and not measured["measured"].all():
+        wide = measured.pivot(index="marker", columns="sample", values="measured")
+        wide = wide[~wide.all(axis=1)].replace({True: "yes", False: ""}).reset_index()
+        caption = (
+            "Markers that not every file measured. They are used neither for clusters nor for names, and compared only "
+            "between files that have them."
+        )
+        table = site.table("availability", wide, caption)
+        result.sections.append(Section("availability", "Markers measured in some files only", [table]))
     design = _design(run)
     if design:
         result.sections.append(Section("design", "Can batch and time be told apart?", list(design)))
