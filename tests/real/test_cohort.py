@@ -9,6 +9,7 @@ import pytest
 import yaml
 
 from cimlnk.cohort.config import resolve
+from cimlnk.cohort.download import download
 from cimlnk.cohort.files import check_files
 from cimlnk.cohort.read import read_sheet
 from cimlnk.cohort.sheets import load_cohort
@@ -22,14 +23,25 @@ pytestmark = pytest.mark.real
 
 
 @pytest.mark.parametrize(
-    ("name", "folder", "n"), [("bcrxl", "cytof_bcrxl", 16), ("pbmc3k", "scrna_pbmc3k_labelled", 1)]
+    ("name", "folder", "n", "by_url"),
+    [
+        ("bcrxl", "cytof_bcrxl", 16, True),
+        ("imubac", "cytof_imubac_2batches", 26, True),
+        ("cytonorm", "cytof_batch_cytonorm", 6, True),
+        ("pbmc3k", "scrna_pbmc3k_labelled", 1, False),
+    ],
 )
-def test_a_real_cohort_has_no_problem(name, folder, n, monkeypatch):
+def test_a_real_cohort_has_no_problem(name, folder, n, by_url, monkeypatch, tmp_path):
     if not (DATA / folder).is_dir():
         pytest.skip(f"no {folder} under CIMLNK_TEST_DATA ({DATA})")
     monkeypatch.setenv("CIMLNK_TEST_DATA", str(DATA))
     cohort = load_cohort(resolve(yaml.safe_load((ROOT / f"config/{name}.yaml").read_text()), ROOT), ROOT)
-    assert len(cohort.samples) == len(cohort.given) == n
+    assert len(cohort.samples) == n and len(cohort.given) == (0 if by_url else n)
+    assert len(cohort.downloads) == (n if by_url else 0)
+    monkeypatch.setenv("CIMLNK_OFFLINE", str(DATA / folder))
+    for place, what in cohort.downloads.items():
+        download(what.url, tmp_path / place, what.sha256)  # by its checksum, from the folder: no network
+        match_panel(read_header(tmp_path / place), cohort.panel)
     assert check_files(cohort, lambda path, panel: match_panel(read_header(path), panel)).errors == []
     assert cohort.counts.empty and cohort.warnings == []
 

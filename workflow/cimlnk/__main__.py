@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import importlib
+import os
 import sys
 from collections.abc import Callable, Sequence
+from pathlib import Path
 
 import cimlnk
 
@@ -32,14 +34,20 @@ VERBS: dict[str, tuple[str, str, str]] = {
 def run(arguments: Sequence[str]) -> int:
     """Run the workflow in the working directory.
 
-    All arguments are Snakemake's; ``--cores all`` and the shipped ``profiles/default`` stand in where none are given.
+    All arguments are Snakemake's, but for ``--offline DIR`` at the beginning (files named by URL come from a folder);
+    ``--cores all`` and the shipped ``profiles/default`` stand in where none are given.
     """
     import subprocess
 
     from .cohort.command_line import check_config_files
 
-    check_config_files(arguments)
     words = list(arguments)
+    if words[:1] == ["--offline"]:
+        if len(words) < 2 or not Path(words[1]).is_dir():
+            raise UserError("command line", "--offline", " ".join(words[1:2]), "a folder with the cohort's files")
+        os.environ["CIMLNK_OFFLINE"] = str(Path(words[1]).resolve())
+        words = words[2:]
+    check_config_files(words)
     if not any(word.split("=")[0] in ("--cores", "-c", "--jobs", "-j", "--executor", "-e") for word in words):
         words = ["--cores", "all", *words]
     if "--workflow-profile" not in words and not any(word.startswith("--workflow-profile=") for word in words):

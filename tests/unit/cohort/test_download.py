@@ -173,3 +173,27 @@ def test_a_wrong_checksum_removes_the_file_so_that_the_next_run_can_succeed(serv
     assert list(tmp_path.iterdir()) == []
     server.content = DATA
     fetch(server, tmp_path / "a.fcs")
+
+
+def test_a_file_that_is_in_the_store_is_taken_by_its_checksum_and_nothing_is_fetched(server, tmp_path, monkeypatch):
+    store = tmp_path / "store"
+    (store / "deep").mkdir(parents=True)
+    (store / "a.fcs").write_bytes(b"the same name, other bytes")
+    (store / "deep/other_name.fcs").write_bytes(DATA)
+    for variable in ("CIMLNK_TEST_DATA", "CIMLNK_OFFLINE"):
+        monkeypatch.setenv(variable, str(store))
+        target = tmp_path / variable / "x.fcs"
+        fetch(server, target)
+        assert target.read_bytes() == DATA and server.requests == []
+        monkeypatch.delenv(variable)
+
+
+def test_offline_asks_no_network_and_a_store_without_the_file_does(server, tmp_path, monkeypatch):
+    (tmp_path / "store").mkdir()
+    monkeypatch.setenv("CIMLNK_TEST_DATA", str(tmp_path / "store"))
+    fetch(server, tmp_path / "x.fcs")
+    assert len(server.requests) == 1
+    monkeypatch.setenv("CIMLNK_OFFLINE", str(tmp_path / "store"))
+    with pytest.raises(UserError, match=f"a file with sha256 {SHA} below"):
+        fetch(server, tmp_path / "y.fcs")
+    assert len(server.requests) == 1

@@ -44,7 +44,8 @@ def check_baselines(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: Pro
     for row in baseline[baseline["day"] > 0].to_dict("records"):
         problems.add(file, f"row {row['row']}, column day", int(row["day"]), f"at most 0, as {label!r} is the baseline")
     for (patient, modality), rows in blood.groupby(["patient", "modality"], sort=True):
-        if not ((rows["timepoint"] == label).any()):
+        followed = len(labels) > 1  # a cohort of one time point has nothing to be compared with a baseline
+        if followed and not (rows["timepoint"] == label).any():
             warnings.append(
                 f"patient {patient} has no {modality} blood sample at {label}: folds only from the counts sheet"
             )

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import http.client
 import logging
+import os
 import shutil
 import time
 import urllib.error
+import urllib.parse
 import urllib.request
 from pathlib import Path
 
@@ -15,6 +17,8 @@ from cimlnk.common.provenance import sha256 as sha256_of
 
 log = logging.getLogger(__name__)
 BLOCK = 1 << 20
+# Folders with files that were fetched before, by whatever way. With OFFLINE nothing else is asked, and no network.
+OFFLINE, STORE = "CIMLNK_OFFLINE", "CIMLNK_TEST_DATA"
 # Answers after which asking again may help; every other 4xx is final.
 PASSING = {408, 425, 429, 500, 502, 503, 504}
 
@@ -41,7 +45,8 @@ def download(
     target
         File to write; its folder is made. If it exists with the right checksum nothing is fetched.
     sha256
-        64 hexadecimal digits.
+        64 hexadecimal digits. A file that has it below the folder CIMLNK_OFFLINE or CIMLNK_TEST_DATA names is copied
+        instead of fetched; with CIMLNK_OFFLINE nothing is ever fetched.
     file, where
         Where the address stands, for messages.
     timeout
@@ -61,6 +66,14 @@ def download(
     if target.exists() and sha256_of(target) == wanted:
         return
     target.parent.mkdir(parents=True, exist_ok=True)
+    for variable in (OFFLINE, STORE):
+        folder = os.environ.get(variable)
+        if folder and (found_here := stored(folder, url, wanted)) is not None:
+            log.info("%s: taken from %s by its checksum", url, found_here)
+            shutil.copyfile(found_here, target)
+            return
+        if folder and variable == OFFLINE:
+            raise UserError(file, where, url, f"a file with sha256 {wanted} below {folder}, as {OFFLINE} is set")
     # Named after the checksum too, so that what is left of another file under the same name is never gone on with.
     part = target.with_name(f"{target.name}.{wanted[:8]}.part")
     resumed = part.exists()
@@ -75,6 +88,17 @@ def download(
         part.unlink()
         raise UserError(file, where, Plain(f"sha256 {found} ({size} bytes) at {url}"), f"sha256 {wanted}")
     part.replace(target)
+
+
+def stored(folder: str | Path, url: str, sha256: str) -> Path | None:
+    """The file below `folder` that has the checksum, None if there is none; files of the URL's own name come first."""
+    name = urllib.parse.unquote(urllib.parse.urlsplit(url).path).rsplit("/", 1)[-1]
+    suffix = Path(name).suffix.lower()
+    files = [p for p in sorted(Path(folder).rglob("*")) if p.suffix.lower() == suffix and p.is_file()]
+    for path in sorted(files, key=lambda p: p.name != name):
+        if sha256_of(path) == sha256:
+            return path
+    return None
 
 
 def _fetch_patiently(url: str, part: Path, file: str, where: str, timeout: float, retries: int, pause: float) -> None:
