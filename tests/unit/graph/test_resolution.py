@@ -117,14 +117,30 @@ def test_rare_populations_get_clusters_of_their_own():
     assert np.bincount(fine).min() >= 0.001 * len(X)
 
 
-def test_few_cells_are_not_split_into_crumbs():
+def test_few_cells_are_not_split_into_crumbs(monkeypatch):
     """150 cells of one kind: at the fine resolution alone there would be more than a dozen parts of ten cells."""
     X = np.random.default_rng(6).normal(size=(150, 8)).astype(np.float32)
     W = weights(knn(X, 15))
     one = np.zeros(150, np.int32)
-    assert subcluster(W, one, min_cells=1).max() + 1 > 12
     fine = subcluster(W, one)
     assert np.bincount(fine).min() >= 20
+    monkeypatch.setattr("cimlnk.graph.rare.FEW", 0)
+    assert subcluster(W, one, min_cells=1).max() + 1 > 12
+
+
+@pytest.mark.parametrize("n", [200, 500, 1000, 2000, 5000])
+def test_the_number_of_parts_goes_with_the_root_of_the_number_of_cells(n):
+    """A continuum without borders (2,000 cells at the resolution alone: 60 parts). A small kind apart stays whole."""
+    rng = np.random.default_rng(n)
+    cloud = rng.normal(size=(n - 25, 12)) * np.linspace(3, 0.5, 12)
+    apart = rng.normal(size=(25, 12)) * 0.5
+    apart[:, 11] += 7
+    X = np.vstack([cloud, apart]).astype(np.float32)
+    lists = knn(X, 15)
+    fine = subcluster(weights(lists), np.zeros(n, np.int32), order=lists.order)
+    assert fine.max() + 1 <= 0.5 * np.sqrt(n) + 2
+    own = np.bincount(fine[-25:]).argmax()
+    assert (fine[-25:] == own).mean() > 0.9 and (np.flatnonzero(fine == own) >= n - 25).mean() > 0.9
 
 
 def test_a_choice_at_the_end_of_the_sweep_says_so():
