@@ -2,6 +2,7 @@ import numpy as np
 import pytest
 from scipy import stats
 
+from cimlnk.stats.exact import relabel, sign_flip
 from cimlnk.stats.signed_rank import signed_rank
 
 
@@ -41,3 +42,12 @@ def test_ties_and_zeros_keep_p_exact():
 def test_too_few_patients_give_a_reason():
     result = signed_rank(np.array([[1.0, np.nan, 2.0]]))
     assert np.isnan(result.p[0]) and "2 patients" in result.reason[0]
+
+
+def test_zeros_and_ties_raise_the_floor():
+    d = np.array([[0.0, 0.0, 0.0, 1.0, 2.0, 3.0]])
+    for test in (signed_rank, sign_flip):
+        assert test(d).p[0] == pytest.approx(0.25) and test(d).p_floor[0] == pytest.approx(0.25)
+    # two arms of three whose values are tied in pairs: two dealings of twenty reach each extreme, not one
+    apart = relabel(np.array([[1.0, 1.0, 0.0]]), np.array([[0.0, 0.0, 0.0]]))
+    assert apart.p[0] == pytest.approx(apart.p_floor[0]) and apart.p_floor[0] > 2 / 20

@@ -35,7 +35,8 @@ def _signs(n: int, seed: int) -> tuple[NDArray[np.floating], bool]:
 def sign_flip(diff: Floats, level: float = 0.95, seed: int = 0, least: int = 3) -> Tested:
     """Exact sign-flip test of a zero difference (Fisher's randomisation test for pairs) and its interval.
 
-    All ``2^n`` sign patterns are enumerated up to 16 patients, sampled above. The least two-sided p is ``2 / 2^n``.
+    All ``2^n`` sign patterns are enumerated up to 16 patients, sampled above. The least two-sided p is ``2 / 2^m`` for
+    m patients whose difference is not zero.
     The interval is made from the ordered means of all non-empty subsets of patients (Hartigan 1969, JASA 64:1303),
     which has exact coverage for symmetric differences; it does not exist if ``2 / 2^n > 1 - level``.
     """
@@ -49,7 +50,8 @@ def sign_flip(diff: Floats, level: float = 0.95, seed: int = 0, least: int = 3) 
         effect[rows] = block.mean(axis=1)
         observed = np.abs(block.sum(axis=1))
         slack = 1e-9 * np.abs(block).sum(axis=1)
-        floor[rows] = 2.0 / 2**size if exact else 1.0 / SAMPLED
+        moved = (block != 0).sum(axis=1)  # a difference of zero has no sign: flipping it makes no further pattern
+        floor[rows] = np.minimum(1.0, 2.0 / 2.0**moved) if exact else 1.0 / SAMPLED
         subsets = (signs < 0).astype(float)
         sizes = subsets.sum(axis=1)
         subsets, sizes = subsets[sizes > 0], sizes[sizes > 0]
@@ -88,7 +90,9 @@ def relabel(first: Floats, second: Floats, seed: int = 0, least: int = 3) -> Tes
         null = np.abs(both @ weights.T)
         slack = 1e-9 * np.abs(both).sum(axis=1)
         p[rows] = (null >= (np.abs(effect[rows]) - slack)[:, None]).mean(axis=1)
-        floor[rows] = (2.0 if a == b else 1.0) / len(weights) if exact else 1.0 / len(weights)
+        # The most extreme dealing may be reached in several ways: by mirroring equal arms, or by exchanging ties.
+        extreme = null.max(axis=1) - slack
+        floor[rows] = (null >= extreme[:, None]).mean(axis=1) if exact else 1.0 / len(weights)
     return Tested(n1 + n2, effect, blank, blank, blank, blank, p, floor, reason)
 
 

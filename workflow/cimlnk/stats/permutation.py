@@ -85,8 +85,9 @@ def permanova(
     """PERMANOVA (Anderson 2001, Austral Ecol 26:32) with permutation within blocks.
 
     The statistic is pseudo-F of the labels after the blocks: to ask for a time effect give time points as labels and
-    patients as blocks, and the other way round for a donor effect. ``effect`` is R^2, the labels' share of the total
-    squared distance, beyond the blocks.
+    patients as blocks; to ask for a donor effect give donors as labels and whatever else differs between donors (arm,
+    time point, batch) as blocks. ``effect`` is the partial R^2: the labels' share of the squared distance that is left
+    within the blocks.
     """
     n = len(distance)
     centred = -0.5 * distance**2
@@ -94,6 +95,7 @@ def permanova(
     block_design = _dummies(np.asarray(blocks, dtype=object).astype(str))
     reduced = _hat(block_design)
     total = float(np.trace(centred))
+    within = total - float(np.einsum("ij,ji->", reduced, centred))
 
     def statistic(order: NDArray) -> tuple[float, float]:
         design = np.hstack([block_design, _dummies(order.astype(str))])
@@ -104,10 +106,10 @@ def permanova(
         df_left = n - round(float(np.trace(full)))
         if df_gained < 1 or df_left < 1 or left <= 0:
             return np.nan, np.nan
-        return (gained / df_gained) / (left / df_left), gained / total
+        return (gained / df_gained) / (left / df_left), gained / within
 
-    if total <= 0:
-        return Permuted(np.nan, np.nan, np.nan, np.nan, 0, "all samples are the same")
+    if within <= 1e-12 * max(total, 1e-300) or total <= 0:
+        return Permuted(np.nan, np.nan, np.nan, np.nan, 0, "all samples of a block are the same")
     observed = statistic(np.asarray(labels, dtype=object))
     if not np.isfinite(observed[0]):
         return Permuted(np.nan, np.nan, np.nan, np.nan, 0, "labels and blocks leave no degree of freedom")
@@ -129,23 +131,37 @@ def donor_identity(
     donor: Sequence[object] | NDArray,
     blocks: Sequence[object] | NDArray,
     *,
+    among: Sequence[object] | NDArray | None = None,
     permutations: int = 999,
     seed: int = 0,
 ) -> Permuted:
     """Is the nearest other sample of the same donor? Accuracy of this 1-nearest-neighbour guess over all samples.
 
-    Donors with one sample cannot be recognised and are left out. p: donors exchanged within `blocks` (time points),
-    so a time effect shared by all donors cannot make donors look alike. ``effect`` is mean between-donor minus mean
-    within-donor distance.
+    Donors with one sample cannot be recognised and are left out. p: donors exchanged within `blocks` (arm, time point
+    and batch), so that an effect shared by all donors of a block cannot make donors look alike. ``effect`` is mean
+    between-donor minus mean within-donor distance.
+
+    Parameters
+    ----------
+    distance : (samples, samples)
+    donor, blocks
+        Of every sample.
+    among
+        Group of every sample (its batch) in which its nearest neighbour is looked for. Where all samples of a donor
+        lie in one batch, a neighbour in another batch is foreign whoever the donor is, and the guess would be right
+        for the batch's sake. None: all samples.
+    permutations, seed
+        See :func:`permute`.
     """
     donor_ = np.asarray(donor, dtype=object).astype(str)
-    names, counts = np.unique(donor_, return_counts=True)
-    keep = np.isin(donor_, names[counts > 1])
+    group = np.zeros(len(donor_), dtype=object) if among is None else np.asarray(among, dtype=object).astype(str)
+    own = [f"{g}\t{d}" for g, d in zip(group, donor_, strict=True)]
+    _, code, counts = np.unique(own, return_inverse=True, return_counts=True)
+    keep = counts[code.ravel()] > 1
     if len(np.unique(donor_[keep])) < 2:
         return Permuted(np.nan, np.nan, np.nan, np.nan, 0, "fewer than two donors have two samples")
-    d = distance[np.ix_(keep, keep)].copy()
-    off = ~np.eye(len(d), dtype=bool)
-    np.fill_diagonal(d, np.inf)
+    off = (group[keep][:, None] == group[keep][None]) & ~np.eye(int(keep.sum()), dtype=bool)
+    d = np.where(off, distance[np.ix_(keep, keep)], np.inf)
     nearest = d.argmin(axis=1)
     values = np.where(off, d, 0)
 

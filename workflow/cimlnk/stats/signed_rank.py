@@ -18,7 +18,8 @@ def signed_rank(diff: Floats, level: float = 0.95, least: int = 3) -> Tested:
 
     Zeros are ranked and then dropped from the statistic (Pratt 1959, JASA 54:655), ties get mid-ranks; the null
     distribution is that of the ranks at hand over all 2^n signs, so p is exact with ties too. The least two-sided p is
-    2 / 2^n: 0.031 for six patients, 0.0625 for five. The interval is made from Walsh averages (Hodges & Lehmann 1963,
+    2 / 2^n: 0.031 for six patients, 0.0625 for five; differences of zero have no sign, so that only the other m
+    patients count: 2 / 2^m. The interval is made from Walsh averages (Hodges & Lehmann 1963,
     Ann Math Stat 34:598) and does not exist where 2 / 2^n > 1 - `level`.
 
     Parameters
@@ -44,9 +45,9 @@ def signed_rank(diff: Floats, level: float = 0.95, least: int = 3) -> Tested:
             reason[i] = f"{len(d)} patients have both time points, {least} are needed"
             continue
         effect[i], low[i], high[i], p[i] = _one(d, level)
-        floor[i] = 2.0 / 2 ** len(d)
+        floor[i] = min(1.0, 2.0 / 2 ** int((d != 0).sum()))
         if np.isnan(low[i]):
-            reason[i] = f"no {level:.0%} interval from {len(d)} patients: the least p is {floor[i]:.3g}"
+            reason[i] = f"no {level:.0%} interval from {len(d)} patients: the least p is {2.0 / 2 ** len(d):.3g}"
     blank = np.full(len(n), np.nan)
     return Tested(n, effect, blank, blank, low, high, p, floor, reason)
 

@@ -140,3 +140,28 @@ def test_a_cohort_with_one_modality_gets_empty_tables(tmp_path):
     )
     assert len(read_table(tmp_path / "out.parquet", AGREEMENT)) == 0
     assert len(read_table(tmp_path / "pairs.parquet", AGREEMENT_PAIRS)) == 0
+
+
+def test_a_common_time_course_is_no_agreement():
+    """Unrelated patients that share nothing but how everybody changes over time."""
+    calls = []
+    for seed in range(40):
+        rng = np.random.default_rng(seed)
+        course = {0: 0.1, 7: 0.4, 14: 0.6, 28: 0.3}
+        rows = [
+            ("fraction", "adaptive", f"P{i}", day, "blood", *(100 * level + rng.normal(0, 8, 2)))
+            for i in range(5)
+            for day, level in course.items()
+        ]
+        names = ["measure", "population", "patient", "day", "tissue_or_product", "cytof", "rna"]
+        pairs = pd.DataFrame(rows, columns=names).assign(feature_cytof=None, feature_rna=None)
+        judged = agreement(pairs, shuffles=199, seed=seed)
+        calls += (judged.loc[judged["population"] == "adaptive", "verdict"] == "reliable").tolist()
+    assert len(calls) == 40 and sum(calls) <= 6  # at 5 % more than 6 of 40 in 0.3 % of the trials
+
+
+def test_patients_alone_at_their_time_points_cannot_be_exchanged():
+    table = shares(noise=0.01)
+    table["day"] = table["day"] + 100 * table["patient"].str[1:].astype(int)
+    judged = agreement(matched(table, folds_of(table).head(0)), shuffles=99)
+    assert (judged["verdict"] == "unreliable").all() and judged["reason"].str.contains("ways to exchange").all()

@@ -148,3 +148,62 @@ def test_thinning_gives_all_samples_one_depth():
     counts = pd.DataFrame([[300, 100], [30, 10], [3, 1]], index=["a", "b", "c"])
     small = thinned(counts, 20, seed=0)
     assert small.sum(axis=1).to_dict() == {"a": 40, "b": 40}
+
+
+def cohort(n: int, times: int, *, donor: float, arm: float, batch: float, seed: int) -> tuple[np.ndarray, pd.DataFrame]:
+    """Two arms, patients nested in two batches that hold patients of both arms."""
+    rng = np.random.default_rng(seed)
+    rows = [
+        {"patient": f"P{i}", "timepoint": f"T{t}", "arm": "AB"[i % 2], "batch": f"b{i // 2 % 2}"}
+        for i in range(n)
+        for t in range(times)
+    ]
+    samples = pd.DataFrame(rows)
+    samples["sample"] = samples["patient"] + samples["timepoint"]
+    at = rng.normal(0, donor, (n, 4))[samples["patient"].str[1:].astype(int)] if donor else np.zeros((len(samples), 4))
+    at = (
+        at
+        + np.where(samples["arm"] == "A", arm, 0.0)[:, None]
+        + np.where(samples["batch"] == "b0", batch, 0.0)[:, None]
+    )
+    at = at + rng.normal(0, 1, at.shape)
+    return np.sqrt(((at[:, None] - at[None]) ** 2).sum(-1)), samples
+
+
+@pytest.mark.parametrize(("arm", "batch"), [(4.0, 0.0), (0.0, 1.0)])
+def test_neither_arm_nor_batch_passes_for_a_patient(arm, batch):
+    wrong: dict[str, list[bool]] = {"permanova_patient": [], "donor_identity": []}
+    for seed in range(100):
+        d, samples = cohort(12, 4, donor=0.0, arm=arm, batch=batch, seed=seed)
+        found = distance_tests(d, samples, modality="cytof", what="receptors", permutations=99, seed=seed)
+        for test, p in found.set_index("test")["p"].items():
+            if test in wrong:
+                wrong[test].append(p <= 0.05)
+    for test, rejected in wrong.items():
+        assert len(rejected) == 100 and sum(rejected) <= 11, test  # more than 11 of 100 at 5 % in 0.4 % of the trials
+
+
+def test_a_donor_is_still_known_within_its_batch():
+    d, samples = cohort(12, 4, donor=5.0, arm=0.0, batch=1.0, seed=1)
+    found = distance_tests(d, samples, modality="cytof", what="receptors", permutations=199).set_index("test")
+    row = found.loc["donor_identity"]
+    assert row["p"] <= 0.01 and row["effect"] > 0.9 and row["effect_unit"] == "1-NN accuracy within batches"
+    # twelve patients are twelve trials, however many samples they gave
+    assert row["effect_high"] - row["effect_low"] > 0.2
+
+
+def test_one_patient_a_batch_and_batches_of_time_are_not_estimable():
+    d, samples = points(4, 3, donor=5, time=5, seed=1)
+    alone = distance_tests(d, samples.assign(batch=samples["patient"]), modality="cytof", what="receptors")
+    alone = alone.set_index("test")
+    for test in ("permanova_patient", "donor_identity"):
+        assert np.isnan(alone.loc[test, "p"]) and "and a batch" in alone.loc[test, "reason"]
+    aliased = distance_tests(d, samples.assign(batch=samples["timepoint"]), modality="cytof", what="receptors")
+    row = aliased.set_index("test").loc["permanova_time"]
+    assert np.isnan(row["p"]) and "batches of their own" in row["reason"]
+
+
+def test_time_explaining_what_varies_within_patients_is_reported_as_that():
+    d, samples = points(6, 4, donor=50, time=10, seed=2)
+    found = distance_tests(d, samples, modality="cytof", what="receptors", permutations=99).set_index("test")
+    assert found.loc["permanova_time", "effect"] > 0.9

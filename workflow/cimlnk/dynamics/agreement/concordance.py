@@ -109,13 +109,15 @@ def agreement(
     min_concordance: float = 0.5,
     shuffles: int = 999,
     seed: int = 0,
+    samples: pd.DataFrame | None = None,
 ) -> pd.DataFrame:
     """Agreement of every subset and measure with a verdict.
 
     ``reliable`` asks for three things: at least `min_pairs` matched pairs; a coefficient (concordance for fractions
     and folds, rank correlation for protein and RNA) of at least `min_concordance`; and more than 95 % of shuffles
-    reach. A shuffle gives every patient-day the scRNA-seq of another one (protein and RNA: the subsets of a
-    patient-day are exchanged), so agreement that would come out for anybody does not count.
+    reach. A shuffle gives every patient-day the scRNA-seq of another patient of the same arm at the same time point
+    (protein and RNA: the subsets of a patient-day are exchanged), so agreement that would come out for anybody does
+    not count, and neither does one that consists in the time course alone.
 
     Parameters
     ----------
@@ -123,6 +125,8 @@ def agreement(
         AGREEMENT_PAIRS.
     populations
         Modality -> named subsets it has; one that only one modality has gets a row that says so.
+    samples
+        SAMPLES, for the arm and time point of a patient-day; None: patients of the same day are exchanged.
 
     Returns
     -------
@@ -130,6 +134,7 @@ def agreement(
         AGREEMENT: per measure and subset, and ``all`` subsets together.
     """
     options = {"min_pairs": min_pairs, "min_concordance": min_concordance, "shuffles": shuffles, "seed": seed}
+    pairs = _visits(pairs, samples)
     rows = []
     for measure in ("fraction", "log2_fold"):
         own = pairs[pairs["measure"] == measure]
@@ -142,6 +147,18 @@ def agreement(
     for (protein, gene), group in proteins.groupby(["feature_cytof", "feature_rna"], sort=True):
         rows.append(_judge(group, "protein_rna", ALL, str(protein), str(gene), options))
     return AGREEMENT.check(pd.DataFrame(rows, columns=list(AGREEMENT.columns)))
+
+
+def _visits(pairs: pd.DataFrame, samples: pd.DataFrame | None) -> pd.DataFrame:
+    """`pairs` with a column ``visit``: arm, time point and tissue, within which patients are exchanged."""
+    plain = pairs["day"].astype(str) + "\t" + pairs["tissue_or_product"].astype(str)
+    if samples is None:
+        return pairs.assign(visit=plain)
+    known = samples.drop_duplicates(DAY).set_index(DAY)
+    label = known["arm"].astype(str) + "\t" + known["timepoint"].astype(str)
+    keys = pd.MultiIndex.from_frame(pairs[DAY])
+    found = pd.Series(label.reindex(keys).to_numpy(), index=pairs.index, dtype=object)
+    return pairs.assign(visit=(found + "\t" + pairs["tissue_or_product"].astype(str)).fillna(plain))
 
 
 def _one_sided(populations: Mapping[str, list[str]] | None, seen: set[str]) -> list[tuple[str, str]]:
@@ -181,12 +198,16 @@ def _judge(
     if not np.isfinite(observed):
         row["reason"] = "one of the modalities does not vary"
         return row
+    patterns = _patterns(group, measure)
+    if patterns < 20:  # 1 in 20 is the level of the verdict
+        row["reason"] = f"{patterns:.0f} ways to exchange patients at the same time point, 20 are needed"
+        return row
     name = f"agreement/{measure}/{population}/{protein}"
     null = np.array([coefficient(x, y[o]) for o in _shuffles(group, measure, options, name)])
     null = null[np.isfinite(null)]
     slack = 1e-12
     p = (1 + int((null >= observed - slack).sum())) / (len(null) + 1)
-    floor = max(1 / (len(null) + 1), 1 / _patterns(group, measure))
+    floor = max(1 / (len(null) + 1), 1 / patterns)
     high = float(np.quantile(null, 0.95)) if len(null) else np.nan
     row.update(shuffled_median=float(np.median(null)), shuffled_high=high, p=max(p, floor), p_floor=floor)
     if observed < options["min_concordance"]:
@@ -201,12 +222,14 @@ def _judge(
 def _patterns(group: pd.DataFrame, measure: str) -> float:
     """How many different shuffles there are."""
     sizes = group.groupby(DAY).size().to_numpy()
-    exchanged = sizes if measure == "protein_rna" else np.array([len(sizes)])
+    days = group.drop_duplicates(DAY).groupby("visit").size().to_numpy()
+    exchanged = sizes if measure == "protein_rna" else days
     return float(np.exp(min(special.gammaln(exchanged + 1).sum(), 700.0)))
 
 
 def _shuffles(group: pd.DataFrame, measure: str, options: dict[str, Any], name: str) -> list[NDArray[np.int64]]:
-    """Row orders: whole patient-days change places (subset by subset kept), or subsets within a patient-day."""
+    """Row orders: patients of an arm and time point change places (subset by subset kept), or subsets within a
+    patient-day."""
     generator = rng(options["seed"], name)
     table = group.reset_index(drop=True)
     days = table.groupby(DAY, sort=True).ngroup().to_numpy()
@@ -221,8 +244,12 @@ def _shuffles(group: pd.DataFrame, measure: str, options: dict[str, Any], name: 
         return orders
     keys = list(zip(days, table["population"], strict=True))
     place = {key: i for i, key in enumerate(keys)}
+    visit = table.assign(code=days).drop_duplicates("code").sort_values("code")["visit"].to_numpy()
+    same = [np.flatnonzero(visit == v) for v in sorted(set(visit))]
     for _ in range(options["shuffles"]):
-        to = generator.permutation(days.max() + 1)
+        to = np.arange(days.max() + 1)
+        for m in same:
+            to[m] = generator.permutation(m)
         # a subset without a value on the other day keeps its own: only subsets new to one day are concerned
         orders.append(np.array([place.get((to[d], p), i) for i, (d, p) in enumerate(keys)]))
     return orders

@@ -56,6 +56,7 @@ def write_agreement(
         min_concordance=settings["min_concordance"],
         shuffles=settings["shuffles"],
         seed=seed,
+        samples=read_table(samples),
     )
     write_table(judged, table, AGREEMENT, provenance)
     write_table(both, pairs, AGREEMENT_PAIRS, provenance)

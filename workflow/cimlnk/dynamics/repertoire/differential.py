@@ -37,52 +37,71 @@ def distance_tests(
 ) -> pd.DataFrame:
     """Ask a distance matrix for a time effect (per arm), a donor effect and donor identity.
 
+    Samples are exchanged only with samples that differ in nothing but what is asked for: time points within a patient
+    and batch; patients within an arm, time point and batch. So neither an effect of the arm nor one of the batch can
+    pass for one of the patient, and where a design leaves nothing to exchange (one patient a batch, time points in
+    batches of their own) the row has no p and says so. If patients are nested in batches, a sample's nearest neighbour
+    is looked for in its own batch.
+
     Parameters
     ----------
     distance
         Samples x samples.
     samples
-        SAMPLES rows in the order of `distance`.
+        SAMPLES rows in the order of `distance`; without a column ``batch`` all are of one.
     what
         Written in the column ``feature``: ``receptors``, ``donor_receptors`` or ``composition``.
 
     Returns
     -------
     DataFrame
-        TESTS. ``permanova_time`` exchanges time points within patients (one row per arm), ``permanova_patient`` and
-        ``donor_identity`` exchange patients within time points (all arms together).
+        TESTS: ``permanova_time`` (one row per arm), ``permanova_patient`` and ``donor_identity`` (all arms together).
     """
     rows = []
+    batch = samples["batch"].astype(str) if "batch" in samples else pd.Series("one", index=samples.index)
     for arm in sorted(set(samples["arm"])):
         own = np.flatnonzero((samples["arm"] == arm).to_numpy())
-        part = samples.iloc[own]
+        part, of_batch = samples.iloc[own], batch.iloc[own]
         test = permanova(
             distance[np.ix_(own, own)],
             part["timepoint"].to_numpy(),
-            part["patient"].to_numpy(),
+            _joint(part["patient"], of_batch),
             permutations=permutations,
             seed=seed,
             name=f"time/{modality}/{what}/{arm}",
         )
-        patients = part["patient"].value_counts()
-        rows.append(
-            _row(
-                "permanova_time", modality, what, f"{arm}: time", int((patients > 1).sum()), test, "R2 within patients"
-            )
-        )
-    common = {"permutations": permutations, "seed": seed}
-    patient, timepoint = samples["patient"].to_numpy(), samples["timepoint"].to_numpy()
-    repeated = int((samples["patient"].value_counts() > 1).sum())
-    test = permanova(distance, patient, timepoint, name=f"patient/{modality}/{what}", **common)
-    rows.append(_row("permanova_patient", modality, what, "all arms: patient", repeated, test, "R2 within time points"))
-    test = donor_identity(distance, patient, timepoint, **common)
-    row = _row("donor_identity", modality, what, "all arms: patient", repeated, test, "1-NN accuracy")
-    if np.isfinite(test.statistic):
-        n = int(samples["patient"].isin(samples["patient"].value_counts().loc[lambda c: c > 1].index).sum())
-        row["effect"] = test.statistic
-        row["effect_low"], row["effect_high"] = wilson(test.statistic, n)
+        mixed = (part.groupby(["patient", of_batch.rename("_batch")])["timepoint"].nunique() > 1).any()
+        if not np.isfinite(test.p) and not mixed and (part.groupby("patient")["timepoint"].nunique() > 1).any():
+            test = test._replace(reason="not estimable: a patient's time points lie in batches of their own")
+        n = int((part["patient"].value_counts() > 1).sum())
+        rows.append(_row("permanova_time", modality, what, f"{arm}: time", n, test, "R2 within patients"))
+    patient, timepoint, arms = samples["patient"], samples["timepoint"], samples["arm"]
+    blocks = _joint(arms, timepoint, batch)
+    alone = pd.Series(patient.to_numpy()).groupby(blocks).nunique().max() < 2
+    nested = batch.nunique() > 1 and bool((batch.groupby(patient.to_numpy()).nunique() == 1).all())
+    repeated = patient.value_counts().loc[lambda c: c > 1]
+    said = "not estimable: no two patients of an arm share a time point" + (" and a batch" if nested else "")
+    test = permanova(
+        distance, patient.to_numpy(), blocks, name=f"patient/{modality}/{what}", permutations=permutations, seed=seed
+    )
+    test = test._replace(reason=said) if alone else test
+    unit = "R2 within arms, time points and batches" if batch.nunique() > 1 else "R2 within arms and time points"
+    rows.append(_row("permanova_patient", modality, what, "all arms: patient", len(repeated), test, unit))
+    among = batch.to_numpy() if nested else None
+    test = donor_identity(distance, patient.to_numpy(), blocks, among=among, permutations=permutations, seed=seed)
+    test = test._replace(reason=said) if alone else test
+    unit = "1-NN accuracy within batches" if nested else "1-NN accuracy"
+    row = _row("donor_identity", modality, what, "all arms: patient", len(repeated), test, unit)
+    row["effect"] = test.statistic
+    if np.isfinite(test.statistic):  # samples of a patient are no units: as many trials as patients
+        row["effect_low"], row["effect_high"] = wilson(test.statistic, len(repeated))
     rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _joint(*columns: pd.Series) -> np.ndarray:
+    """One label a row from several columns."""
+    return np.array(["\t".join(map(str, row)) for row in zip(*columns, strict=True)], dtype=object)
 
 
 def _row(test: str, modality: str, what: str, contrast: str, n: int, result: Permuted, unit: str) -> dict[str, Any]:
