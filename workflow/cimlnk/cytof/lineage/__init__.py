@@ -1,4 +1,4 @@
-"""Lineages of live single events, called by clusters in all lineage markers at once; gates are fitted to them afterwards.
+"""Lineages of live single events, called by clusters in all lineage markers at once.
 
 Arrays, marker names and cofactors in, probabilities out: flow cytometry and antibody-derived tags can use it alike.
 

@@ -14,7 +14,7 @@ from cimlnk.graph import knn, leiden, weights
 
 from .evidence import UNCOMPARED, Cuts, Levels, carried, first_cuts, levels_of, reference_cuts
 from .markers import EXCLUDING, INCLUDING, LINEAGES, OWN, lineage_markers
-from .rules import Evidence, lineage_probabilities, limits
+from .rules import Evidence, limits, lineage_probabilities
 
 RESOLUTIONS = (1.0, 3.0, 8.0)
 SEEDS = 2
@@ -23,7 +23,7 @@ RECALL = 0.8  # of the neighbours: communities of cells do not need them all
 ROUNDS = 3  # lineages, their cuts, and again
 LEAST_CLUSTER = 15  # events of a cluster that may show how bright a marker gets
 DIM = 0.1  # the level of a marker that nine tenths of the lineage carrying it reach
-APART = 0.5  # least distance assumed between NK cells and the other lineage's level
+APART = 0.5  # least distance between NK cells' edge and the other lineage's level for a single event to be judged
 FULL = 0.4  # of the way to the other lineage's level: full contradiction
 DIM_FROM, DIM_TO = 0.2, 0.5  # height of a cluster between the lowest and the brightest: spill up to, full evidence from
 SMALLEST = 20  # events of a batch below which nothing is clustered
@@ -108,7 +108,7 @@ def call_lineages(
 
     Examples
     --------
-    >>> called = call_lineages(np.arcsinh(counts / 5), ["CD3", "CD19", "CD14", "CD56", "CD7"], [5] * 5)  # doctest: +SKIP
+    >>> called = call_lineages(np.arcsinh(counts / 5), ["CD3", "CD19", "CD56", "CD7"], [5] * 4)  # doctest: +SKIP
     >>> (called.lineage == LINEAGES.index("NK")).sum()  # doctest: +SKIP
     """
     use = lineage_markers(markers)
@@ -126,7 +126,9 @@ def call_lineages(
 
         def without(j: int, evidence: Floats = evidence, telling: NDArray[np.bool_] = telling) -> Floats:
             rest = np.arange(len(names)) != j
-            return lineage_probabilities(Evidence(evidence[:, rest], [n for n, r in zip(names, rest, strict=True) if r], telling[rest]))
+            return lineage_probabilities(
+                Evidence(evidence[:, rest], [n for n, r in zip(names, rest, strict=True) if r], telling[rest])
+            )
 
         cuts = reference_cuts(X, finest.labels, finest.medians, without, levels, cuts)
     probability = np.zeros((len(X), len(LINEAGES)), np.float32)
@@ -238,9 +240,9 @@ def contradictions(
 ) -> Contradiction:
     """What single events may carry of another lineage and still be NK cells.
 
-    Nothing is held against a value that a quarter of the NK cells reach, or within the noise; a value two fifths of
-    the way from there to what nine tenths of the other lineage's positive cells reach is full contradiction. Markers
-    whose lineage is absent contradict nothing.
+    Nothing is held against a value within the noise or, where NK cells are stained, within their own spread; a value
+    two fifths of the way from there to what nine tenths of the other lineage's positive cells reach is full
+    contradiction. Markers whose lineage is absent, or hardly brighter than the NK cells, contradict nothing.
     """
     start, full = np.full(len(names), np.nan), np.full(len(names), np.nan)
     best = probability.argmax(axis=1)
@@ -251,8 +253,12 @@ def contradictions(
         mine = X[(best == LINEAGES.index(OWN[name])) & (X[:, j] > cuts.value[j]), j]
         if len(mine) < LEAST_CLUSTER:
             continue
-        start[j] = min(max(float(np.quantile(X[nk, j], 0.75)), float(noise[j])), float(cuts.high[j]))
-        full[j] = start[j] + FULL * max(float(np.quantile(mine, DIM)) - start[j], APART)
+        middle, upper = np.quantile(X[nk, j], (0.5, 0.75))
+        # cells that are dark but for noise are held to the noise, stained ones to their own spread
+        edge = float(noise[j]) if upper <= noise[j] else float(middle + 2.5 * (upper - middle))
+        level = float(np.quantile(mine, DIM))
+        if level - edge >= APART:
+            start[j], full[j] = edge, edge + FULL * (level - edge)
     return Contradiction(start, full)
 
 

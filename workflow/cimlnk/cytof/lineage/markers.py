@@ -1,7 +1,7 @@
 """What the lineages of blood carry: the markers that tell them apart, and the lineages that show what negative is.
 
-Marker names are the canonical ones. The definitions follow the consensus panels of human immunophenotyping (Maecker 2012,
-doi:10.1038/nri3158; Spits 2013, doi:10.1038/nri3365 for NK cells and other innate lymphocytes).
+Marker names are the canonical ones. The definitions follow the consensus panels of human immunophenotyping (Maecker
+2012, doi:10.1038/nri3158; Spits 2013, doi:10.1038/nri3365 for NK cells and other innate lymphocytes).
 """
 
 from __future__ import annotations
@@ -63,7 +63,11 @@ NEGATIVE: dict[str, tuple[str, ...]] = {
 }
 # A bright value of these in a single event speaks of another lineage, or of two cells measured as one. Granulocyte
 # markers are left to the clusters: they stick to other cells too often.
-OWN: dict[str, str] = {**dict.fromkeys(("CD3", "TCRab"), "T"), **dict.fromkeys(("CD19", "CD20"), "B"), "CD14": "monocyte"}
+OWN: dict[str, str] = {
+    **dict.fromkeys(("CD3", "TCRab"), "T"),
+    **dict.fromkeys(("CD19", "CD20"), "B"),
+    "CD14": "monocyte",
+}
 # Where these are dim beside their brightest cluster, it is spill or background rather than a lineage.
 EXCLUDING = (*OWN, "CD22", "CD79a", "CD79b", "CD15", "CD66", "CD66b", "CD66ace")
 # Absence of these is no knowledge where they are bright nowhere.

@@ -77,8 +77,8 @@ def lineage_probabilities(e: Evidence) -> Floats:
     """Clusters x LINEAGES; every row sums to one.
 
     What no rule claims goes to "unsure". NK cells may carry HLA-DR (activation) and CD11c; a DC carries HLA-DR with
-    CD11c, CD1c, CD141, CD123 or CD303 and neither CD7, CD94, CD56 nor CD16. CD16 without a marker of NK cells makes a monocyte
-    with HLA-DR and a myeloid antigen, a granulocyte without HLA-DR.
+    CD11c, CD1c, CD141, CD123 or CD303 and neither CD7, CD94, CD56 nor CD16. CD16 without a marker of NK cells makes a
+    monocyte with HLA-DR and a myeloid antigen, a granulocyte without HLA-DR.
     """
 
     def no(read: str) -> Floats:
@@ -96,7 +96,7 @@ def lineage_probabilities(e: Evidence) -> Floats:
     nonclassical = e("CD16") * e("HLA-DR") * either(e("CD11c"), e("CD33"), e("CD64")) * (1 - nk_like) * no("CD56")
     tissue = either(e("CD64"), e("CD11b")) if "CD64" in e or "CD11b" in e else np.full(e.n, UNSEEN)
     plain = e("CD33") * e("HLA-DR") * tissue * (1 - e("CD123")) * (1 - nk_like) * no("CD56")
-    mono = either(classical, nonclassical, plain)
+    mono = either(classical, nonclassical) if "CD14" in e.measured else either(classical, nonclassical, plain)
     gran = e("granulocyte")
     support_told = any(r in e for r in ("CD7", "NK receptor", "NK support"))
     if support_told:
@@ -112,7 +112,9 @@ def lineage_probabilities(e: Evidence) -> Floats:
     odd = either(e("CD34") * rest, e("erythroid") * (1 - t) * (1 - b) * (1 - mono) * (1 - positive))
     other = either(basophil, odd, (1 - e("CD45", 1.0)) * rest)
     nk_sure = e("CD56") * nk_like
-    double = np.maximum.reduce([t * b, t * classical, b * classical, t * gran, b_sure * gran, nk_sure * classical, nk_sure * b])
+    double = np.maximum.reduce(
+        [t * b, t * classical, b * classical, t * gran, b_sure * gran, nk_sure * classical, nk_sure * b]
+    )
     single = {
         "T": t * (1 - b) * (1 - mono) * (1 - gran),
         "B": b * (1 - t) * (1 - mono) * (1 - gran),
