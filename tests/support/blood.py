@@ -24,7 +24,7 @@ CELLS: dict[str, tuple[str, dict[str, float]]] = {
     "pDC": ("DC", {"CD45": 150, "HLA-DR": 300, "CD123": 250, "CD4": 30}),
     "NKdim": ("NK", {"CD45": 200, "CD56": 30, "CD16": 70, "CD7": 140, "CD94": 30, "CD161": 25, "T-bet": 40}),
     "NKbright": ("NK", {"CD45": 210, "CD56": 250, "CD16": 4, "CD7": 160, "CD94": 120, "CD161": 30, "T-bet": 20}),
-    "CIML": ("NK", {"CD45": 230, "CD56": 320, "CD16": 9, "CD7": 220, "CD94": 90, "T-bet": 60, "HLA-DR": 60, "CD38": 90}),
+    "CIML": ("NK", {"CD45": 230, "CD56": 320, "CD16": 9, "CD7": 220, "CD94": 90, "T-bet": 60, "HLA-DR": 60}),
     "basophil": ("other", {"CD45": 100, "CD123": 200, "CD33": 30}),
 }  # fmt: skip
 BLOOD = {"T4": 0.3, "T8": 0.17, "NKT": 0.02, "B": 0.08, "mono": 0.12, "mono16": 0.02, "neutrophil": 0.15, "cDC": 0.01}
