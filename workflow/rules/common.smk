@@ -144,7 +144,12 @@ def sample_files(wildcards):
 def population_settings(wildcards):
     return CFG["populations"][wildcards.modality] | {
         "overrides": names_of(COHORT.overrides, wildcards.modality)
-        + (thresholds_of(COHORT.overrides) if wildcards.modality == "cytof" else []),
+        + [
+            o
+            for o in thresholds_of(COHORT.overrides)
+            # one whose key is a sample is about that sample's gates
+            if wildcards.modality == "cytof" and o["key"] not in SAMPLES.index
+        ],
         "override_sheet": CFG["cohort"]["overrides"],
     }
 

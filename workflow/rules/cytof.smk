@@ -21,8 +21,23 @@ if "cytof" in MODALITIES:
     }
     CYTOF_GATING = {
         key: CFG["cytof"][key]
-        for key in "input_scale nk_identity minimum_events bootstraps acquisition_qc manual_gates".split()
+        for key in "input_scale nk_identity target_lineage minimum_events bootstraps acquisition_qc manual_gates".split()
     }
+    # Gates drawn by hand, and a target of null (the hierarchy alone decides), need no lineages.
+    CYTOF_LINEAGES = (
+        []
+        if CYTOF_MANUAL or CFG["cytof"]["target_lineage"] is None
+        else out("cytof/lineages.npz")
+    )
+    CYTOF_CALLING = CYTOF_GATING | {"lineages": CFG["cytof"]["lineages"]}
+
+    def gates_by_hand(wildcards):
+        """Thresholds that the override sheet sets for one sample's gates: marker and value."""
+        return {
+            o["marker"]: o["number"]
+            for o in thresholds_of(COHORT.overrides)
+            if o["key"] == wildcards.sample
+        }
 
     rule cytof_pool:
         input:
@@ -46,10 +61,39 @@ if "cytof" in MODALITIES:
             samples=samples_of("cytof"),
             batches=list(SAMPLES.loc[samples_of("cytof"), "batch"]),
             settings=CYTOF_POOLING,
+            until="live" if CYTOF_LINEAGES else None,
             seed=CFG["seed"],
             code=code("cytof_pool"),
         script:
             "../scripts/cytof_pool.py"
+
+    rule cytof_lineages:
+        input:
+            fcs=CYTOF_FILES,
+            pool=out("cytof/pool.json"),
+            panel=CYTOF_PANEL,
+            gates=CYTOF_GATES,
+        output:
+            lineages=out("cytof/lineages.npz"),
+        log:
+            out("logs/cytof_lineages.log"),
+        benchmark:
+            out("benchmarks/cytof_lineages.tsv")
+        conda:
+            ENVIRONMENT
+        threads: 2
+        resources:
+            mem_mb=lambda wildcards, input, attempt: attempt
+            * int(2000 + input.size_mb / 2),
+            runtime=60,
+        params:
+            samples=samples_of("cytof"),
+            batches=list(SAMPLES.loc[samples_of("cytof"), "batch"]),
+            settings=CYTOF_CALLING,
+            seed=CFG["seed"],
+            code=code("cytof_lineages"),
+        script:
+            "../scripts/cytof_lineages.py"
 
     rule cytof_cells:
         input:
@@ -58,6 +102,7 @@ if "cytof" in MODALITIES:
             panel=CYTOF_PANEL,
             gates=CYTOF_GATES,
             manual=CYTOF_MANUAL or [],
+            lineages=CYTOF_LINEAGES,
         output:
             cells=CYTOF_GATED,
             gates=out("cytof/gates/{sample}.parquet"),
@@ -76,6 +121,7 @@ if "cytof" in MODALITIES:
         params:
             batch=lambda wildcards: SAMPLES.at[wildcards.sample, "batch"],
             settings=CYTOF_GATING,
+            by_hand=gates_by_hand,
             seed=CFG["seed"],
             code=code("cytof_cells"),
         script:
@@ -88,6 +134,7 @@ if "cytof" in MODALITIES:
             panel=CYTOF_PANEL,
             gates=CYTOF_GATES,
             manual=CYTOF_MANUAL or [],
+            lineages=CYTOF_LINEAGES,
         output:
             figure=report(
                 out("cytof/gates/{sample}.png"),
@@ -110,6 +157,7 @@ if "cytof" in MODALITIES:
         params:
             batch=lambda wildcards: SAMPLES.at[wildcards.sample, "batch"],
             settings=CYTOF_GATING,
+            by_hand=gates_by_hand,
             seed=CFG["seed"],
             code=code("cytof_gates_figure"),
         script:
@@ -123,6 +171,7 @@ if "cytof" in MODALITIES:
             cells=out("cytof/cells.parquet"),
             features=out("cytof/features.npy"),
             report=out("cytof/features.json"),
+            lineages=out("cytof/lineages.parquet"),
         log:
             out("logs/cytof_features.log"),
         benchmark:

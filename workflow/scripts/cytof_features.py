@@ -10,5 +10,6 @@ with job(snakemake) as record:
         cell_table=snakemake.output.cells,
         features=snakemake.output.features,
         report=snakemake.output.report,
+        lineages=snakemake.output.lineages,
         provenance=record,
     )

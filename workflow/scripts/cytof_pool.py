@@ -10,5 +10,6 @@ with job(snakemake) as record:
         output=snakemake.output.pool,
         settings=snakemake.params.settings,
         seed=snakemake.params.seed,
+        until=snakemake.params.until,
         provenance=record,
     )

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 import pandas as pd
@@ -18,7 +18,7 @@ from cimlnk.common.vocabulary import cell_id
 
 from .acquisition import Acquisition, channel_flags, check_acquisition
 from .fcs.header import FcsHeader, read_events, read_header
-from .gating.gate import Gated, gate_events, gating_scale
+from .gating.gate import LIVE, Gated, gate_events, gating_scale, lay_out
 from .gating.gatingml import write_empty, write_gatingml
 from .gating.manual import gate_manually
 from .gating.pool import compact, load_pool
@@ -27,6 +27,9 @@ from .h5ad import write_h5ad
 from .panel import Matched, load_panel, match_panel
 from .tables import GATES
 from .transform import check_scale
+
+if TYPE_CHECKING:
+    from .gating.fit import ByHand, LineageFit
 
 log = logging.getLogger("cimlnk.cytof")
 
@@ -82,6 +85,67 @@ def judge_acquisition(data: Sample, settings: Mapping[str, Any]) -> Acquisition:
     )
 
 
+def live_events(
+    data: Sample,
+    sample: str,
+    batch: str,
+    gates: str | Path,
+    pool: str | Path | None,
+    settings: Mapping[str, Any],
+    seed: int,
+) -> NDArray[np.bool_]:
+    """Live single events of good acquisition: what the gates up to the node `live` keep, or those drawn by hand."""
+    course = judge_acquisition(data, settings)
+    manual = settings.get("manual_gates")
+    if manual and manual["file"]:
+        return gate_manually(data.header, data.matched, manual, sample, course.good).nodes[LIVE]
+    nodes = load_gates(gates)
+    nodes = nodes[: [n.node for n in nodes].index(LIVE) + 1]
+    pooled = load_pool(pool, batch) if pool is not None else None
+    return gate_events(data.scaled, data.matched, nodes, settings, sample, seed, pooled, start=course.good).nodes[LIVE]
+
+
+def lineage_fit(
+    data: Sample,
+    batch: str,
+    gates: str | Path,
+    lineages: str | Path | None,
+    settings: Mapping[str, Any],
+    seed: int,
+    by_hand: Mapping[str, float] | None = None,
+) -> LineageFit | ByHand | None:
+    """What fits the gates of a sample to the lineages of its batch; without these, only what the user sets, or None."""
+    target = settings.get("target_lineage")
+    _check_by_hand(data, gates, by_hand or {}, settings)
+    if lineages is None or target is None:
+        return _by_hand(by_hand)
+    from .gating.fit import LineageFit
+    from .lineage.files import load_batch
+
+    found, reason = load_batch(lineages, batch)
+    if found is None:
+        data.notes.append(str(reason))
+        return _by_hand(by_hand)
+    column = {c.marker: c.column for c in data.matched.markers}
+    return LineageFit(found, [column[m] for m in found.markers], load_gates(gates), target, by_hand, seed)
+
+
+def _by_hand(values: Mapping[str, float] | None) -> ByHand | None:
+    from .gating.fit import ByHand
+
+    return ByHand(values) if values else None
+
+
+def _check_by_hand(data: Sample, gates: str | Path, values: Mapping[str, float], settings: Mapping[str, Any]) -> None:
+    """A threshold set by hand must be of a gate."""
+    cuts, _ = lay_out(load_gates(gates), data.matched, str(settings["nk_identity"]))
+    known = sorted({c.marker for cut in cuts for c in cut.channels if cut.spec.role is None})
+    for marker in values:
+        if marker not in known:
+            expected = f"a marker of the gates ({', '.join(known)})"
+            raise UserError("override sheet", "threshold of a sample, column marker", marker, expected, known)
+
+
 def gate_sample(
     data: Sample,
     sample: str,
@@ -91,11 +155,16 @@ def gate_sample(
     settings: Mapping[str, Any],
     seed: int,
     gatingml: str | Path | None = None,
+    *,
+    lineages: str | Path | None = None,
+    by_hand: Mapping[str, float] | None = None,
 ) -> tuple[Gated, Acquisition]:
     """Gate a sample, beginning with the events of good acquisition; the time gate is the first row.
 
-    The thresholds are found in the data, or, with `cytof.manual_gates.file`, all gates are those drawn by hand. With
-    `gatingml` the gates are written there.
+    The thresholds are fitted to the lineages (`lineages`, of :func:`.lineage.files.make_lineages`), or found in the
+    data without them, or, with `cytof.manual_gates.file`, all gates are those drawn by hand. With `gatingml` the gates
+    are written there. `by_hand` are thresholds the user sets for this sample (marker -> value on the gating scale):
+    its cells are then those that pass the gates.
     """
     course = judge_acquisition(data, settings)
     manual = settings.get("manual_gates")
@@ -103,9 +172,8 @@ def gate_sample(
         gated = gate_manually(data.header, data.matched, manual, sample, course.good, gatingml)
     else:
         thresholds = load_pool(pool, batch) if pool is not None else None
-        gated = gate_events(
-            data.scaled, data.matched, load_gates(gates), settings, sample, seed, thresholds, start=course.good
-        )
+        nodes, fit = load_gates(gates), lineage_fit(data, batch, gates, lineages, settings, seed, by_hand)
+        gated = gate_events(data.scaled, data.matched, nodes, settings, sample, seed, thresholds, course.good, fit)
         if gatingml is not None:
             transformed = settings["input_scale"] in ("arcsinh", "scaled")
             write_gatingml(gatingml, gated, course, data.header, data.events, data.scaled, transformed)
@@ -134,6 +202,8 @@ def make_cells(
     output: str | Path,
     gates: str | Path,
     gatingml: str | Path | None = None,
+    lineages: str | Path | None = None,
+    by_hand: Mapping[str, float] | None = None,
     provenance: Mapping[str, Any],
 ) -> None:
     """Write the live single NK cells of one sample and its gate table.
@@ -152,6 +222,9 @@ def make_cells(
         Panel sheet and gating hierarchy.
     pool
         Thresholds of the batches from :func:`cimlnk.cytof.gating.pool.make_pool`, or None.
+    lineages, by_hand
+        Lineages of the batches, which then decide what an NK cell is (``obs["lineage_confidence"]`` says how surely),
+        and thresholds set by the user; see :func:`gate_sample`.
     settings
         The config's section `cytof`.
     seed
@@ -164,16 +237,16 @@ def make_cells(
         `cytof.acquisition_qc.minimum_score`.
     """
     data = read_sample(fcs, panel, settings)
-    gated, course = gate_sample(data, sample, batch, gate_file, pool, settings, seed, gatingml)
-    nk = gated.nodes[gated.final]
+    gated, course = gate_sample(
+        data, sample, batch, gate_file, pool, settings, seed, gatingml, lineages=lineages, by_hand=by_hand
+    )
+    nk = gated.chosen
     least = float(settings["acquisition_qc"]["minimum_score"])
     if course.score < least:
         found = Plain(f"{course.score:.0%} of events in good stretches of the acquisition")
         raise UserError(fcs, "acquisition", found, f"at least {least:.0%} (cytof.acquisition_qc.minimum_score)")
     if int(nk.sum()) < LEAST_NK:
-        last = gated.rows[gated.rows["n_out"] == 0].iloc[0]
-        found = Plain(f"no NK cells among {len(nk)} events (none passes gate {last['gate']})")
-        raise UserError(fcs, "gating", found, "NK cells; see the gate table, cytof.nk_identity and cytof.gates")
+        raise UserError(fcs, *_no_cells(gated))
     markers = data.matched.markers
     columns = [c.column for c in markers]
     rows = np.flatnonzero(nk)
@@ -182,6 +255,8 @@ def make_cells(
     for c in data.matched.channels:
         if c.role in OBS_ROLES:
             obs[c.marker.lower()] = data.scaled[rows, c.column]
+    if gated.fit is not None:
+        obs["lineage_confidence"] = gated.fit.confidence[rows]
     var = pd.DataFrame(
         {
             "channel": [c.channel for c in markers],
@@ -200,6 +275,7 @@ def make_cells(
         "flags": channel_flags(data.events[:, columns], [c.marker for c in markers]),
         "drift": course.drift,
         "lymphocytes": describe_denominator(gated),
+        "lineages": gated.fit.record(gated.n_gates) if gated.fit is not None else None,
     }
     index = pd.Index([cell_id(sample, i) for i in rows], dtype=object)
     write_h5ad(
@@ -210,16 +286,33 @@ def make_cells(
     log.info("%s: %d NK cells of %d events", sample, len(rows), len(nk))
 
 
+def _no_cells(gated: Gated) -> tuple[str, Plain, str]:
+    """Where, found and expected of a file without NK cells."""
+    n = len(gated.chosen)
+    if gated.by_lineage:
+        counts = gated.fit.record(gated.n_gates)["counts"]
+        seen = ", ".join(f"{v:,} {k}" for k, v in counts.items() if v) or "none"
+        found = Plain(f"no {gated.fit.target} cells among {n} events (live single events by lineage: {seen})")
+        return "lineages", found, f"{gated.fit.target} cells; see cytof.target_lineage and the panel's lineage markers"
+    last = gated.rows[gated.rows["n_out"] == 0].iloc[0]
+    found = Plain(f"no NK cells among {n} events (none passes gate {last['gate']})")
+    return "gating", found, "NK cells; see the gate table, cytof.nk_identity and cytof.gates"
+
+
 def summarise(gated: Gated, course: Acquisition) -> dict[str, Any]:
     """The sample's row of SUMMARY without `sample`, `left_out` and `reason`."""
     told = "lymphocytes" not in gated.skipped
+    n = int(gated.chosen.sum())
+    low, high = gated.fit.interval(n, gated.n_gates) if gated.by_lineage else (gated.n_low, gated.n_high)
     return {
         "n_events": len(gated.nodes[gated.final]),
         "n_live_singlets": int(gated.nodes["live"].sum()),
-        "n_lymphocytes": float(gated.nodes["lymphocytes"].sum()) if told else float("nan"),
-        "n_nk": int(gated.nodes[gated.final].sum()),
-        "n_nk_low": round(gated.n_low, 3),
-        "n_nk_high": round(gated.n_high, 3),
+        "n_lymphocytes": float(gated.lymphocytes.sum()) if told else float("nan"),
+        "n_nk": n,
+        "n_nk_low": round(low, 3),
+        "n_nk_high": round(high, 3),
+        "n_nk_lineage": float(gated.fit.members.sum()) if gated.fit is not None else float("nan"),
+        "n_nk_gates": gated.n_gates,
         "qc_score": round(course.score, 6),
     }
 
@@ -228,6 +321,8 @@ def describe_denominator(gated: Gated) -> str:
     """What counts as a lymphocyte here, in words: the cuts that lead to the node `lymphocytes`."""
     if "lymphocytes" in gated.skipped:
         return f"not countable: {gated.skipped['lymphocytes']}"
+    if gated.by_lineage:
+        return "live single events whose lineage is T, B or NK"
     if not gated.cuts:
         return str(gated.rows.set_index("gate").loc["lymphocytes", "reason"])
     order = list(gated.nodes)

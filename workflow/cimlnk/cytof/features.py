@@ -16,7 +16,8 @@ from cimlnk.common.errors import Plain, UserError
 from cimlnk.common.tables import write_table
 
 from .h5ad import iterate_x, read_names, read_record
-from .tables import CELLS, SUMMARY
+from .lineage.markers import LINEAGES
+from .tables import CELLS, LINEAGE_COUNTS, SUMMARY
 
 log = logging.getLogger("cimlnk.cytof")
 
@@ -32,13 +33,15 @@ def make_features(
     cell_table: str | Path,
     features: str | Path,
     report: str | Path,
+    lineages: str | Path | None = None,
     provenance: Mapping[str, Any],
 ) -> None:
     """Write the features of all NK cells, and what they are.
 
     Writes `summary` (SUMMARY, one row per sample in the order given, left-out samples included), `cell_table` (CELLS;
-    row i describes row i of the features), `features` (float32 cells × markers ``.npy``) and `report` (JSON: markers,
-    winsor limits, scaling, alignment, provenance). Every sample is read twice in blocks; memory stays at one block.
+    row i describes row i of the features), `features` (float32 cells × markers ``.npy``), `report` (JSON: markers,
+    winsor limits, scaling, alignment, provenance) and `lineages` (LINEAGE_COUNTS). Every sample is read twice in
+    blocks; memory stays at one block.
 
     Parameters
     ----------
@@ -83,6 +86,8 @@ def make_features(
     del matrix
     write_table(pd.DataFrame({"cell": names, "sample": owner}), cell_table, CELLS, provenance)
     write_table(summary_table(sample_names, records), summary, SUMMARY, provenance)
+    if lineages is not None:
+        write_table(lineage_table(sample_names, records), lineages, LINEAGE_COUNTS, provenance)
     content = {
         "features": markers,
         "n_cells": len(names),
@@ -110,11 +115,32 @@ def summary_table(sample_names: Sequence[str], records: Sequence[Mapping[str, An
         row = {"sample": sample, "left_out": bool(record.get("left_out", True)), "reason": record.get("reason")}
         for column in ("n_events", "n_live_singlets", "n_nk"):
             row[column] = int(counts[column])
-        for column in ("n_lymphocytes", "n_nk_low", "n_nk_high", "qc_score"):
+        for column in ("n_lymphocytes", "n_nk_low", "n_nk_high", "n_nk_lineage", "n_nk_gates", "qc_score"):
             value = counts.get(column)
             row[column] = float("nan") if value is None else float(value)
         rows.append(row)
     return SUMMARY.check(pd.DataFrame(rows))
+
+
+def lineage_table(sample_names: Sequence[str], records: Sequence[Mapping[str, Any]]) -> pd.DataFrame:
+    """LINEAGE_COUNTS from the records inside the sample files; samples without lineages have no rows."""
+    rows = []
+    for sample, record in zip(sample_names, records, strict=True):
+        said = record.get("lineages") or {}
+        for name in LINEAGES if said else ():
+            gates, sure = said["n_gates"], said["confidence"][name]
+            rows.append(
+                {
+                    "sample": sample,
+                    "lineage": name,
+                    "n_cells": int(said["counts"][name]),
+                    "confidence": float("nan") if sure is None else float(sure),
+                    "n_nk_lineage": float(said["n_lineage"]),
+                    "n_nk_gates": float("nan") if gates is None else float(gates),
+                    "reason": "; ".join(said["limits"]) or None,
+                }
+            )
+    return LINEAGE_COUNTS.check(pd.DataFrame(rows)) if rows else LINEAGE_COUNTS.empty()
 
 
 def integration(records: Sequence[Mapping[str, Any]]) -> dict[str, Any]:

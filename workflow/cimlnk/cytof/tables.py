@@ -21,7 +21,10 @@ GATES = Schema(
         "threshold": ("float", "on the gating scale: arcsinh for metals, raw for length and Gaussian parameters"),
         "threshold_low": ("float", "lower end of the threshold's uncertainty"),
         "threshold_high": ("float", "upper end"),
-        "method": ("str", "how the threshold was found: valley, doublet mixture, edge, pool, manual, time, skipped"),
+        "method": (
+            "str",
+            "how found: lineage, valley, doublet mixture, edge, pool, override, manual, time, skipped",
+        ),
         "reason": ("str?", "why not by the sample's own valley, or why skipped"),
     },
 )
@@ -35,9 +38,23 @@ SUMMARY = Schema(
         "n_nk": ("int", "NK cells"),
         "n_nk_low": ("float", "NK cells, lower end of the gates' uncertainty"),
         "n_nk_high": ("float", "NK cells, upper end of the gates' uncertainty"),
+        "n_nk_lineage": ("float", "NK cells by lineage; NaN where the gates alone decide"),
+        "n_nk_gates": ("float", "events of the last gate; NaN where the panel has no channel for it"),
         "qc_score": ("float", "share of events in good stretches of the acquisition"),
         "left_out": ("bool", "whether the sample is not analysed"),
         "reason": ("str?", "why left out"),
+    },
+)
+LINEAGE_COUNTS = Schema(
+    "lineages",
+    {
+        "sample": ("str", "sample id"),
+        "lineage": ("str", "lineage of blood, doublet or unsure"),
+        "n_cells": ("int", "live single events of it"),
+        "confidence": ("float", "mean probability of their lineage; NaN without events"),
+        "n_nk_lineage": ("float", "NK cells (or the target lineage) by lineage"),
+        "n_nk_gates": ("float", "events of the last gate; NaN where the panel has no channel for it"),
+        "reason": ("str?", "what could not be told for want of a marker"),
     },
 )
 CELLS = Schema("cells", {"cell": ("str", "cell id, sample:event"), "sample": ("str", "sample id")})

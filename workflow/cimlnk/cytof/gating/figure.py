@@ -12,12 +12,18 @@ from numpy.typing import NDArray
 from cimlnk.cytof.acquisition import Acquisition
 from cimlnk.cytof.cells import Sample, gate_sample, read_sample
 from cimlnk.cytof.figures import AFTER, BEFORE, MARK, QUIET, figure
-from cimlnk.cytof.panel import LINEAR
+from cimlnk.cytof.lineage.markers import LINEAGES
+from cimlnk.cytof.panel import LINEAR, Channel
 
 from .density import GRID, STEP, Threshold, bandwidth_for, histogram, smooth
 from .gate import Cut, Gated, passes, signal
 
 COLUMNS = 5
+MOST_DOTS = 6000  # of live events in a two-dimensional plot
+PLANES = (("CD3", "CD56"), ("CD56", "CD16"), ("CD14", "CD19"))
+# colours of Okabe and Ito, distinct for all kinds of colour vision
+_SHADES = ("#56B4E9", "#009E73", "#E69F00", "#F0E442", "#CC79A7", "#D55E00", "#8c6d31", "#000000", "#bbbbbb")
+COLOURS = dict(zip(LINEAGES, _SHADES, strict=True))
 
 
 def draw_gates(
@@ -31,12 +37,16 @@ def draw_gates(
     settings: Mapping[str, Any],
     seed: int,
     path: str | Path,
+    lineages: str | Path | None = None,
+    by_hand: Mapping[str, float] | None = None,
 ) -> None:
     """Gate a sample as :func:`cimlnk.cytof.cells.make_cells` does and draw it.
 
     One panel per channel of a gate: density (square-root scale, so that small populations show) of the events the
     threshold was looked for in, the threshold, its interval shaded, the side kept in colour; then the events kept from
-    gate to gate, and flow rate and signal over the acquisition with masked stretches. Arguments as of `make_cells`;
+    gate to gate, and flow rate and signal over the acquisition with masked stretches. With
+    lineages, also the usual two-dimensional plots (CD3 x CD56, CD56 x CD16, CD14 x CD19), every live event in the
+    colour of its lineage. Arguments as of `make_cells`;
     `path` ends in .svg or .png.
 
     Raises
@@ -45,15 +55,20 @@ def draw_gates(
         As `make_cells`.
     """
     data = read_sample(fcs, panel, settings)
-    gated, course = gate_sample(data, sample, batch, gate_file, pool, settings, seed)
+    gated, course = gate_sample(
+        data, sample, batch, gate_file, pool, settings, seed, lineages=lineages, by_hand=by_hand
+    )
     panels = _panels(gated)
-    n = len(panels) + 2
+    pairs = _pairs(data) if gated.fit is not None else []
+    n = len(panels) + len(pairs) + 2
     rows = -(-n // COLUMNS)
     with figure(path, 2.3 * COLUMNS, 1.75 * rows, dpi=80) as fig:  # one per sample: small
         axes = np.atleast_1d(fig.subplots(rows, COLUMNS)).ravel()
         for ax in axes[n:]:
             ax.set_axis_off()
         alive = course.good.copy()
+        for ax, (x, y) in zip(axes[len(panels) :], pairs, strict=False):
+            _plane(ax, data, gated, x, y)
         for ax, cuts in zip(axes, panels, strict=False):
             spec = cuts[0][0].spec
             looked = gated.nodes[spec.look_at] if spec.look_at else alive
@@ -65,7 +80,7 @@ def draw_gates(
                 alive = alive & passes(signal(data.scaled, cut), cut, threshold.value)
         _yields(axes[n - 2], gated)
         _course(axes[n - 1], course)
-        fig.suptitle(f"{sample}: {int(gated.nodes[gated.final].sum()):,} NK cells of {len(data.events):,} events")
+        fig.suptitle(f"{sample}: {int(gated.chosen.sum()):,} {_target(gated)} cells of {len(data.events):,} events")
 
 
 def draw_left_out(path: str | Path, reason: str) -> None:
@@ -124,6 +139,39 @@ def _histogram(values: NDArray[np.floating], ends: list[float]) -> tuple[NDArray
     whole = bool((values == np.round(values)).all()) and high - low < 400
     edges = np.arange(np.floor(low) - 0.5, np.ceil(high) + 1) if whole else np.linspace(low, high, 81)
     return (edges[1:] + edges[:-1]) / 2, np.histogram(values, edges)[0].astype(float)
+
+
+def _target(gated: Gated) -> str:
+    return "NK" if gated.fit is None else str(gated.fit.target)
+
+
+def _pairs(data: Sample) -> list[tuple[Channel, Channel]]:
+    found = [(data.matched.of_marker(a), data.matched.of_marker(b)) for a, b in PLANES]
+    return [(a, b) for a, b in found if a is not None and b is not None]
+
+
+def _plane(ax: Any, data: Sample, gated: Gated, x: Channel, y: Channel) -> None:
+    """Live events in two markers, coloured by lineage, with the gates' cuts in either."""
+    live = np.flatnonzero(gated.fit.lineage >= 0)
+    live = live[:: max(1, len(live) // MOST_DOTS)]
+    for code, name in enumerate(LINEAGES):
+        own = live[gated.fit.lineage[live] == code]
+        order = 2 if name == gated.fit.target else 1  # what is looked for lies on top
+        ax.scatter(
+            data.scaled[own, x.column], data.scaled[own, y.column], s=0.7, color=COLOURS[name], linewidths=0,
+            rasterized=True, label=name if len(own) else None, zorder=order,
+        )  # fmt: skip
+    for cut, threshold in gated.cuts:
+        if len(cut.channels) == 1 and np.isfinite(threshold.value):
+            if cut.channels[0].marker == x.marker:
+                ax.axvline(threshold.value, color=BEFORE, linewidth=0.8)
+            elif cut.channels[0].marker == y.marker:
+                ax.axhline(threshold.value, color=BEFORE, linewidth=0.8)
+    ax.set_xlabel(x.marker, fontsize=6)
+    ax.set_ylabel(y.marker, fontsize=6, labelpad=1)
+    ax.set_title("live single events by lineage", fontsize=6)
+    ax.tick_params(labelsize=6)
+    ax.legend(fontsize=4, markerscale=5, loc="upper right", handletextpad=0.1, borderpad=0.2, labelspacing=0.2)
 
 
 def _words(ax: Any, title: str, text: str | None) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import logging
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import numpy as np
 import pandas as pd
@@ -23,6 +23,7 @@ from .spec import IDENTITY, Node
 log = logging.getLogger("cimlnk.cytof")
 
 AGREE = 1.0  # a sample's own valley further than this from its batch's (arcsinh units) is another valley
+LIVE = "live"  # node behind which only live single events are left
 TOO_FEW = 20  # events below which not even an edge is estimated
 NAN = float("nan")
 
@@ -41,9 +42,22 @@ class Cut:
     part: str = ""  # low or high of a two-sided gate
 
 
+class Fit(Protocol):
+    """Cuts that follow something known of the events, such as their lineages (:class:`.fit.LineageFit`)."""
+
+    calls: bool
+
+    def place(self, scaled: NDArray[np.floating], live: Bools) -> None: ...
+
+    def threshold(self, scaled: NDArray[np.floating], cut: Cut) -> Threshold | None: ...
+
+
 @dataclass
 class Gated:
-    """Result for one sample: GATES rows, events passing each node, each cut, and the range of the final count."""
+    """Result for one sample: GATES rows, events passing each node, each cut, and the range of the final count.
+
+    `chosen` is what goes on as the sample's cells: the events of the last node, unless lineages decide.
+    """
 
     rows: pd.DataFrame
     nodes: dict[str, Bools]
@@ -54,6 +68,28 @@ class Gated:
     n_high: float = NAN
     thresholds: dict[str, Threshold] = field(default_factory=dict)
     channels: tuple[Channel, ...] = ()
+    fit: Any = None
+
+    @property
+    def n_gates(self) -> float:
+        """Events of the last node; NaN where the panel has no channel for it."""
+        return NAN if self.final in self.skipped else float(self.nodes[self.final].sum())
+
+    @property
+    def by_lineage(self) -> bool:
+        """Whether lineages decide which events go on."""
+        return self.fit is not None and not self.fit.by_hand
+
+    @property
+    def chosen(self) -> Bools:
+        members: Bools = self.fit.members if self.by_lineage else self.nodes[self.final]
+        return members
+
+    @property
+    def lymphocytes(self) -> Bools:
+        """The denominator of NK fractions, counted in the same way as the NK cells."""
+        cells: Bools = self.fit.lymphocytes if self.by_lineage else self.nodes["lymphocytes"]
+        return cells
 
 
 def lay_out(nodes: Sequence[Node], matched: Matched, identity: str) -> tuple[list[Cut], dict[str, str]]:
@@ -103,6 +139,7 @@ def gate_events(
     seed: int,
     pool: Mapping[str, Threshold] | None = None,
     start: Bools | None = None,
+    fit: Fit | None = None,
 ) -> Gated:
     """Gate one sample.
 
@@ -122,6 +159,9 @@ def gate_events(
         Thresholds of the sample's batch by gate name, used where the sample has too few events or lacks a peak.
     start
         Events to begin with (those of good acquisition), all by default.
+    fit
+        Asked for the cuts of markers behind the node `live`, once that is reached; where it has no answer, and without
+        it, a cut is found by the density of its channel.
 
     Returns
     -------
@@ -132,12 +172,12 @@ def gate_events(
     Raises
     ------
     UserError
-        If the panel has no channel for the last node.
+        If the panel has no channel for the last node, and no lineages are there to do without.
     """
     n = len(scaled)
     identity = str(settings["nk_identity"])
     cuts, skipped = lay_out(nodes, matched, identity)
-    if nodes[-1].node in skipped:
+    if nodes[-1].node in skipped and (fit is None or not fit.calls) and nodes[-1].node != LIVE:
         # without its last gate the hierarchy would call every lymphocyte an NK cell
         names = [c.marker for c in matched.markers]
         wanted = " or ".join(nodes[-1].markers).replace(IDENTITY, identity) or str(nodes[-1].role)
@@ -162,6 +202,10 @@ def gate_events(
         for cut in by_node.get(node.node, []):
             looked = reached[node.look_at] if node.look_at else entering
             key = (cut.node, tuple(c.column for c in cut.channels))
+            if key not in memory and fit is not None and LIVE in reached and node.role is None:
+                fitted = fit.threshold(scaled, cut)
+                if fitted is not None:
+                    memory[key] = fitted, fitted
             if key not in memory:
                 memory[key] = _find(
                     signal(scaled, cut, looked), cut, settings, seeds.rng(seed, "cytof gate", sample, cut.gate), pool
@@ -179,6 +223,8 @@ def gate_events(
             passed.append(keep)
             parent = cut.gate
         reached[node.node] = alive.copy()
+        if node.node == LIVE and fit is not None:
+            fit.place(scaled, alive)
     final = nodes[-1].node
     begin = reached.pop("")
     low, high = _range(scaled, begin, done, passed, int(alive.sum()))
@@ -186,7 +232,9 @@ def gate_events(
     table.insert(0, "sample", sample)
     table.insert(1, "step", np.arange(len(table)))
     thresholds = {cut.gate: t for cut, t in done}
-    return Gated(GATES.check(table), reached, done, skipped, final, low, high, thresholds, matched.channels)
+    gated = Gated(GATES.check(table), reached, done, skipped, final, low, high, thresholds, matched.channels)
+    gated.fit = fit if fit is not None and fit.calls else None
+    return gated
 
 
 def _find(

@@ -34,6 +34,7 @@ def make_pool(
     settings: Mapping[str, Any],
     seed: int,
     provenance: Mapping[str, Any] | None = None,
+    until: str | None = None,
 ) -> None:
     """Gate the pooled events of each batch and write its thresholds (JSON: batch -> gate -> threshold).
 
@@ -48,12 +49,17 @@ def make_pool(
     settings
         The config's section `cytof`; each sample gives `pool_events` events, drawn without replacement.
 
+    until
+        Last node looked at; ``live`` where the gates behind it follow the lineages. Default all.
+
     Raises
     ------
     UserError
         If a file cannot be read. With ``--keep-going`` it is passed over here: its own job tells and leaves it out.
     """
     sheet, nodes = load_panel(panel), load_gates(gates)
+    if until is not None:
+        nodes = nodes[: [n.node for n in nodes].index(until) + 1]
     result: dict[str, dict[str, Any]] = {}
     for batch in sorted(set(batches.values())):
         parts: list[tuple[np.ndarray, Matched]] = []

@@ -72,6 +72,21 @@ OWN: dict[str, str] = {
 EXCLUDING = (*OWN, "CD22", "CD79a", "CD79b", "CD15", "CD66", "CD66b", "CD66ace")
 # Absence of these is no knowledge where they are bright nowhere.
 INCLUDING = ("CD56", "CD16", "CD7", "CD94", "NKp46", "NKp80", "CD161", "T-bet", "HLA-DR")
+# Lineages that carry a marker, for gates fitted to lineages.
+CARRIED: dict[str, tuple[str, ...]] = {
+    "CD45": ("T", "B", "monocyte", "granulocyte", "DC", "NK"),
+    **dict.fromkeys(("CD3", "TCRab"), ("T",)),
+    **dict.fromkeys(("CD19", "CD20", "CD22", "CD79a", "CD79b"), ("B",)),
+    "CD14": ("monocyte",),
+    "CD33": ("monocyte", "DC", "granulocyte"),
+    **dict.fromkeys(("CD15", "CD66", "CD66b"), ("granulocyte",)),
+    "HLA-DR": ("B", "monocyte", "DC"),
+    "CD11c": ("monocyte", "DC"),
+    "CD123": ("DC",),
+    **dict.fromkeys(("CD56", "CD94", "NKp46", "NKp80"), ("NK",)),
+    "CD7": ("NK", "T"),
+    "CD16": ("NK", "granulocyte"),
+}
 NK_POSITIVE = ("CD56", "CD16", "CD7", "NK receptor", "NK support")
 
 
