@@ -22,6 +22,7 @@ MADE = (
     *(f"cytof/alignment/{file}" for file in ("model.npz", "distances.parquet", "distances.json", "distances.svg")),
     f"cytof/gates/{CYTOF[0]}.png",
     "cytof/pool.json",
+    "cytof/lineages.npz",
 )
 TARGETS = (
     *(f"results/lab/rna/samples/{sample}.h5ad" for sample in RNA),
