@@ -5,7 +5,7 @@ import hashlib
 import numpy as np
 import pytest
 
-from cimlnk.cohort.files import check_files
+from cimlnk.cohort.files import check_files, same_files
 from cimlnk.cytof.fcs.header import read_header
 from cimlnk.cytof.fcs.write import write_fcs
 from cimlnk.cytof.panel import match_panel
@@ -94,3 +94,26 @@ def test_a_marker_that_decides_nothing_may_be_missing_in_some_files_but_not_in_a
     put(files, "a_pre", [*CHANNELS, "Gd155Di"])
     assert check_files(files.load(), look_up).errors == []
     assert look_up(files.base / "fcs/b_d7.fcs", files.load().panel).absent == (("Gd155Di", "CD57"),)
+
+
+def test_copies_of_a_file_are_told(tmp_path):
+    for name, content in {"a": b"one", "b": b"one", "c": b"two", "d": b"longer", "e": b""}.items():
+        (tmp_path / f"{name}.fcs").write_bytes(content)
+    paths = {name: tmp_path / f"{name}.fcs" for name in "abcdef"} | {"pool": tmp_path / "a.fcs"}
+    told = same_files(paths)
+    assert len(told) == 1 and told[0].startswith("the file of sample b is that of sample a, byte for byte")
+    for name, genes in {"x": b"counts", "y": b"counts", "z": b"others"}.items():
+        (tmp_path / name).mkdir()
+        (tmp_path / name / "matrix.mtx").write_bytes(genes)
+    told = same_files({name: tmp_path / name for name in "xyz"})
+    assert len(told) == 1 and told[0].startswith("the file of sample y is that of sample x")
+
+
+def test_files_of_different_size_are_not_read(tmp_path, monkeypatch):
+    def fail(path):
+        raise AssertionError(f"{path} was read")
+
+    monkeypatch.setattr("cimlnk.cohort.files.sha256", fail)
+    for name in "ab":
+        (tmp_path / name).write_bytes(name.encode() * (1 + ord(name)))
+    assert same_files({name: tmp_path / name for name in "ab"}) == []

@@ -64,3 +64,12 @@ def test_a_title_does_not_touch_the_tables_settings(folder):
     folder.config["cohort"]["title"] = "Another"
     folder.config["graph"] = {"k": 30}
     assert sheet_settings(resolve(folder.config, folder.base)) == before
+
+
+def test_a_copy_of_a_file_is_told_in_the_design_and_to_the_user(folder, tmp_path):
+    for name in ("a_pre", "a_d7"):
+        (folder.base / f"fcs/{name}.fcs").write_bytes(b"the same")
+    _, notes = save(folder, tmp_path / "out")
+    design = json.loads((tmp_path / "out/design.json").read_text())
+    assert design["warnings"] == notes
+    assert notes[-1].startswith("the file of sample a_d7 is that of sample a_pre, byte for byte")

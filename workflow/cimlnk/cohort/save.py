@@ -13,7 +13,7 @@ from cimlnk.common.job import keep_going
 from cimlnk.common.tables import write_table
 
 from .design import confounding
-from .files import check_files
+from .files import check_files, same_files
 from .sheets import load_cohort
 from .tables import COUNTS, PATIENTS, SAMPLES
 
@@ -80,6 +80,8 @@ def save_cohort(
     write_table(table, samples, SAMPLES, provenance)
     write_table(cohort.counts, counts, COUNTS, provenance)
     write_table(cohort.patients, patients, PATIENTS, provenance)
-    record = {"modalities": confounding(cohort.samples), "warnings": cohort.warnings}
+    given = cohort.samples[cohort.samples["sample"].isin(cohort.given)]
+    warnings = [*cohort.warnings, *same_files(dict(zip(given["sample"], given["path"], strict=True)))]
+    record = {"modalities": confounding(cohort.samples), "warnings": warnings}
     Path(design).write_text(json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
-    return [*cohort.warnings, *map(str, problems.errors)]
+    return [*warnings, *map(str, problems.errors)]

@@ -13,6 +13,7 @@ import pandas as pd
 import yaml
 
 from cimlnk.cohort.config import resolve
+from cimlnk.cohort.files import same_files
 from cimlnk.cohort.panel import rename_markers
 from cimlnk.cohort.places import expand
 from cimlnk.cohort.rows import read_rows
@@ -61,6 +62,8 @@ def check_config(config: str | Path, base: str | Path = ".") -> tuple[str, Findi
         findings.add(NOTE, f"{absent} files are not there yet (simulated or downloaded by the run): not looked at")
     fcs = there[there["modality"] == "cytof"].to_dict("records")
     rna = there[there["modality"] == "rna"].to_dict("records")
+    for text in same_files(dict(zip(there["sample"], there["path"], strict=True))):
+        findings.add(WARN, text)
     headers = look_at_fcs(fcs, panel, cfg["cytof"]["input_scale"], findings)
     definitions = {m: locate(cfg["populations"][m]["definitions"], base) for m in ("cytof", "rna")}
     if rna:
