@@ -13,6 +13,7 @@ rule cohort_tables:
                 "counts",
                 "patients",
                 "panel",
+                "functional",
                 *["overrides"] * LEAVES_OUT,
             )
             if CFG["cohort"][sheet] is not None
@@ -22,6 +23,7 @@ rule cohort_tables:
         counts=out("cohort/counts.parquet"),
         patients=out("cohort/patients.parquet"),
         design=out("cohort/design.json"),
+        functional=out("cohort/functional.parquet"),
     log:
         out("logs/cohort_tables/all.log"),
     benchmark:

@@ -248,6 +248,8 @@ def claims_tables(wildcards):
     tables |= {f"state_{m}": out(f"{m}/state.parquet") for m in MODALITIES}
     for number, name in enumerate(["tests", "state", "repertoire_tests"], start=1):
         tables[f"tests_{number}"] = out(f"dynamics/{name}.parquet")
+    if "cytof" in MODALITIES:
+        tables["release"] = out("dynamics/release.parquet")
     if CFG["simulate"] is not None:
         tables["recovery"] = out("truth/recovery.parquet")
     return tables
@@ -282,6 +284,7 @@ def report_tables(wildcards):
     files += [out(name) for name in PREPARATION.shown()]
     if "cytof" in MODALITIES:
         files += [out(f"cytof/gates/{sample}.png") for sample in samples_of("cytof")]
+        files += [out("dynamics/release.parquet"), out("cohort/functional.parquet")]
     files += [out(f"dynamics/{name}.parquet") for name in DYNAMICS_TABLES]
     files.append(out("claims/claims.parquet"))
     files += [out("quality/warnings.parquet"), out("quality/availability.parquet")]

@@ -11,6 +11,7 @@ with job(snakemake) as record:
         counts=snakemake.output.counts,
         patients=snakemake.output.patients,
         design=snakemake.output.design,
+        functional=snakemake.output.functional,
         check_fcs=lambda path, panel: match_panel(read_header(path), panel),
         provenance=record,
     )

@@ -121,7 +121,7 @@ def story():
     return build()
 
 
-NEEDS_MORE = {"C16", "C17", "C21", "C23"}  # function, outcome or another trial's arm: not in this design
+NEEDS_MORE = {"C16", "C17", "C21", "C23", "C28"}  # function, outcome or another trial's arm: not in this design
 
 
 def test_all_claims_of_the_story_are_supported(story):
@@ -135,9 +135,38 @@ def test_every_verdict_says_how_it_came_about(story):
     assert (table["why"].str.len() > 10).all()
 
 
-def test_an_empty_run_claims_nothing_but_arithmetic():
-    table = verdicts({})
-    assert set(table.index[table["verdict"] != "not evaluable"]) == {"C28"}
+def test_an_empty_run_claims_nothing():
+    assert (verdicts({})["verdict"] == "not evaluable").all()
+
+
+def lymphoma(purity, patients=8, dose=1e7, il2=0, responses=("CR",) * 7 + ("SD",)):
+    ids = [f"L{i + 1}" for i in range(patients)]
+    sheet = pd.DataFrame(
+        {
+            "patient": ids,
+            "arm": "no_cytokine",
+            "dose_per_kg": dose,
+            "il2_received": il2,
+            "response": responses[:patients],
+        }
+    )
+    release = pd.DataFrame(
+        {"sample": ids, "arm": "no_cytokine", "purity": purity, "purity_low": np.array(purity) - 0.02,
+         "purity_high": np.array(purity) + 0.02, "decision": "released", "reason": None}
+    )  # fmt: skip
+    return {"patients": sheet, "release": release}
+
+
+def test_the_lymphoma_design_is_read_from_sheets_and_products():
+    pure = np.random.default_rng(1).uniform(0.84, 0.97, 8)
+    assert verdicts(lymphoma(pure)).loc["C28", "verdict"] == "supported"
+    row = verdicts(lymphoma(np.append(pure[:7], 0.71))).loc["C28"]
+    assert row["verdict"] == "not supported" and "7 of 8 products" in row["why"] and row["value"] == 0.71
+    for change in ({"patients": 7}, {"dose": 5e6}, {"il2": 2}, {"responses": ("CR",) * 6 + ("SD",) * 2}):
+        assert verdicts(lymphoma(pure[: change.get("patients", 8)], **change)).loc["C28", "verdict"] == "not supported"
+    without = lymphoma(pure)
+    del without["release"]
+    assert verdicts(without).loc["C28", "verdict"] == "not evaluable"
 
 
 def changed(**kwargs):

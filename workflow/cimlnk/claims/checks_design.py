@@ -1,4 +1,4 @@
-"""Claims about the design: patients, dose, IL-2 (C02–C04), and the arithmetic of the lymphoma trial (C28)."""
+"""Claims about the design: patients, dose, IL-2 (C02–C04), and the design of the lymphoma trial (C28)."""
 
 from __future__ import annotations
 
@@ -75,13 +75,40 @@ def il2(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
 
 
 def lymphoma_design(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
-    """C28: 7 of 8 is 87.5 % and 1 of 8 is 12.5 %; the product rule is applied where the cohort has products."""
-    complete, stable, total = bounds["complete"], bounds["stable"], bounds["patients"]
-    ok = complete + stable == total and complete / total == 0.875 and stable / total == 0.125
+    """C28: one infusion of the dose without cytokine, products that may be released, and the responses seen."""
+    arm = evidence.arms.no_cytokine
+    table = evidence.get("patients")
+    treated = table[table["arm"] == arm] if len(table) else table
+    if not len(treated):
+        return not_evaluable(f"no patients of arm {arm} in the patients sheet")
+    release = evidence.get("release")
+    products = release[release["arm"] == arm] if len(release) else release
+    if not len(products):
+        return not_evaluable(f"no product file of arm {arm}")
+    if (products["decision"] == "not decided").all():
+        return not_evaluable(f"no purity of any product: {products['reason'].iloc[0]}")
+    pure = int((products["purity"] >= bounds["purity"]).sum())
+    dosed = int((treated["dose_per_kg"] == bounds["dose"]).sum())
+    alone = int((treated["il2_received"].fillna(0) == 0).sum())
+    parts = [
+        (len(treated) == bounds["patients"], f"{len(treated)} patients"),
+        (dosed == len(treated), f"{dosed} with {bounds['dose']:.0e} cells/kg"),
+        (alone == len(treated), f"{alone} without IL-2"),
+        (pure == len(products), f"{pure} of {len(products)} products with {bounds['purity']:.0%} NK cells or more"),
+    ]
+    if "response" in treated and treated["response"].notna().any():
+        seen = treated["response"].value_counts()
+        complete, stable = int(seen.get("CR", 0)), int(seen.get("SD", 0))
+        parts.append((complete == bounds["complete"] and stable == bounds["stable"], f"{complete} CR and {stable} SD"))
+    else:
+        parts.append((True, "responses not given"))
     return judged(
-        ok,
-        f"arithmetic of the source only: {complete} + {stable} = {total}; no lymphoma cohort is part of this run",
-        value=complete / total,
-        bound=f"87.5 % and 12.5 % of {total}; dose {bounds['dose']:.0e}/kg; purity >= {bounds['purity']:.0%}",
-        n=total,
+        all(ok for ok, _ in parts),
+        "; ".join(words for _, words in parts),
+        value=float(products["purity"].min()),
+        low=float(products["purity_low"].min()),
+        high=float(products["purity_high"].max()),
+        bound=f"{bounds['patients']} patients, {bounds['dose']:.0e}/kg, no IL-2, purity >= {bounds['purity']:.0%}, "
+        f"{bounds['complete']} CR and {bounds['stable']} SD",
+        n=len(treated),
     )

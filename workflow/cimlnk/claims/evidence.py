@@ -52,7 +52,8 @@ class Evidence:
     """Tables by name; a table the run did not make is absent from `tables`.
 
     Names: ``samples``, ``counts``, ``patients``, ``abundance``, ``folds``, ``kinetics``, ``tests``, ``diversity``,
-    ``recovery``, ``state_cytof``, ``state_rna``. Claims about patients in common need at least `min_patients`.
+    ``recovery``, ``release``, ``state_cytof``, ``state_rna``. Claims about patients in common need at least
+    `min_patients`.
     """
 
     tables: Mapping[str, pd.DataFrame]

@@ -79,6 +79,18 @@ def check_patients(
         warnings.append(f"patient {patient} of {file} has no sample")
 
 
+def check_functional(
+    functional: pd.DataFrame, samples: pd.DataFrame | None, cfg: Mapping[str, Any], problems: Problems
+) -> None:
+    """Every reading is of a product of the sample sheet."""
+    if samples is None:
+        return
+    products = sorted(samples.loc[samples["tissue_or_product"] == "product", "sample"].dropna())
+    for row in functional[~functional["sample"].isin(products)].dropna(subset=["sample"]).to_dict("records"):
+        where, expected = f"row {row['row']}, column sample", f"a product of {cfg['cohort']['samples']}"
+        problems.add(cfg["cohort"]["functional"], where, row["sample"], expected, products)
+
+
 def check_counts(
     counts: pd.DataFrame,
     samples: pd.DataFrame | None,

@@ -25,6 +25,7 @@ FILES = (
     "cohort.counts",
     "cohort.patients",
     "cohort.panel",
+    "cohort.functional",
     "cohort.overrides",
     "cytof.gates",
     "cytof.manual_gates.file",

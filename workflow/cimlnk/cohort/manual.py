@@ -18,7 +18,7 @@ from typing import Any
 from .describe import expectation, types
 from .schemas import SECTIONS, config_schema, load_schema
 
-SHEETS = ("samples", "counts", "patients", "panel", "overrides")
+SHEETS = ("samples", "counts", "patients", "panel", "functional", "overrides")
 BLOCK = re.compile(r"<!-- begin ([\w/-]+) -->\n.*?<!-- end \1 -->", re.DOTALL)
 
 

@@ -15,7 +15,7 @@ from cimlnk.common.tables import write_table
 from .design import confounding
 from .files import check_files, same_files
 from .sheets import load_cohort
-from .tables import COUNTS, PATIENTS, SAMPLES
+from .tables import COUNTS, FUNCTIONAL, PATIENTS, SAMPLES
 
 
 def sheet_settings(cfg: Mapping[str, Any], leaves_out: bool = False) -> dict[str, Any]:
@@ -43,10 +43,11 @@ def save_cohort(
     counts: str | Path,
     patients: str | Path,
     design: str | Path,
+    functional: str | Path,
     check_fcs: Callable[[Path, pd.DataFrame], object],
     provenance: Mapping[str, Any] | None = None,
 ) -> list[str]:
-    """Write SAMPLES, COUNTS, PATIENTS (Parquet) and the design (JSON) of a cohort.
+    """Write SAMPLES, COUNTS, PATIENTS, FUNCTIONAL (Parquet) and the design (JSON) of a cohort.
 
     Parameters
     ----------
@@ -54,7 +55,7 @@ def save_cohort(
         A config from :func:`cimlnk.cohort.config.resolve`, or its part from :func:`sheet_settings`.
     base
         Folder to which the sheets' paths refer.
-    samples, counts, patients, design
+    samples, counts, patients, design, functional
         Files to write. `path` in SAMPLES is as in the sheet, so that the table does not depend on where the data lie.
     check_fcs
         Looks up a panel in an FCS file, see :func:`cimlnk.cohort.files.check_files`.
@@ -80,6 +81,7 @@ def save_cohort(
     write_table(table, samples, SAMPLES, provenance)
     write_table(cohort.counts, counts, COUNTS, provenance)
     write_table(cohort.patients, patients, PATIENTS, provenance)
+    write_table(cohort.functional, functional, FUNCTIONAL, provenance)
     given = cohort.samples[cohort.samples["sample"].isin(cohort.given)]
     warnings = [*cohort.warnings, *same_files(dict(zip(given["sample"], given["path"], strict=True)))]
     record = {"modalities": confounding(cohort.samples), "warnings": warnings}

@@ -12,12 +12,12 @@ import pandas as pd
 from cimlnk.common.errors import Problems
 from cimlnk.common.home import locate
 
-from .checks import check_baselines, check_counts, check_patients, check_samples
+from .checks import check_baselines, check_counts, check_functional, check_patients, check_samples
 from .overrides import Override, excluded_samples, read_overrides
 from .panel import check_panel, rename_markers
 from .places import Download, place_files
 from .rows import read_rows
-from .tables import COUNTS, PANEL, PATIENTS, SAMPLES
+from .tables import COUNTS, FUNCTIONAL, PANEL, PATIENTS, SAMPLES
 
 
 @dataclass
@@ -55,6 +55,7 @@ class Cohort:
     downloads: dict[str, Download]
     warnings: list[str] = field(default_factory=list)
     overrides: list[Override] = field(default_factory=list)
+    functional: pd.DataFrame = field(default_factory=FUNCTIONAL.empty)
 
 
 def load_cohort(cfg: Mapping[str, Any], base: str | Path) -> Cohort:
@@ -81,7 +82,7 @@ def load_cohort(cfg: Mapping[str, Any], base: str | Path) -> Cohort:
         kind: None
         if settings[kind] is None
         else read_rows(locate(settings[kind], base), kind, settings[kind], problems)
-        for kind in ("samples", "counts", "patients", "panel")
+        for kind in ("samples", "counts", "patients", "panel", "functional")
     }
     samples, counts, patients, panel = read["samples"], read["counts"], read["patients"], read["panel"]
     overrides = read_overrides(cfg, base, problems)
@@ -99,6 +100,8 @@ def load_cohort(cfg: Mapping[str, Any], base: str | Path) -> Cohort:
     if counts is not None:
         check_counts(counts, samples, patients, cfg, problems, warnings)
     check_panel(panel, samples, cfg, problems)
+    if read["functional"] is not None:
+        check_functional(read["functional"], samples, cfg, problems)
     problems.raise_if_any()
     assert samples is not None
     sources = dict(zip(samples["sample"], samples["path"], strict=True))
@@ -110,6 +113,7 @@ def load_cohort(cfg: Mapping[str, Any], base: str | Path) -> Cohort:
             "patient", ignore_index=True
         ),
         panel=rename_markers(_table(panel, PANEL)),
+        functional=_table(read["functional"], FUNCTIONAL),
         sources=sources,
         given=given,
         downloads=downloads,

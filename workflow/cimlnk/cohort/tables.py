@@ -44,6 +44,17 @@ PATIENTS = Schema(
     },
     extra=True,
 )
+FUNCTIONAL = Schema(
+    "functional",
+    {
+        "sample": ("str", "the product"),
+        "readout": ("str", "what was read: killing, IFN-g, TNF-a, …"),
+        "target": ("str?", "target cells; `none` for NK cells alone"),
+        "effector_target": ("float", "NK cells per target cell; NaN where none applies"),
+        "value": ("float", "the reading"),
+        "unit": ("str", "its unit"),
+    },
+)
 PANEL = Schema(
     "panel",
     {

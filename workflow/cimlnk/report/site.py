@@ -21,6 +21,7 @@ from .pages import (
     preparation,
     provenance,
     quality,
+    release,
     state,
     truth,
 )
@@ -43,6 +44,7 @@ def build_pages(run: Run, site: Site) -> list[Page]:
         lambda: dynamics.page(run, site),
         lambda: state.page(run, site),
         lambda: identity.page(run, site),
+        lambda: release.page(run, site),
     ]
     for patient in sorted(run.samples["patient"].unique()):
         makers.append(lambda patient=patient: patients.page(run, site, patient))  # type: ignore[misc]

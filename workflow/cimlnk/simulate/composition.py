@@ -8,7 +8,7 @@ import numpy as np
 
 from cimlnk.common.seeds import rng
 
-from .design import CIML, IL2_ONLY, NONPERSISTER, SIZES, Patient, Sample
+from .design import CIML, IL2_ONLY, INFUSED, NO_CYTOKINE, NONPERSISTER, SIZES, Patient, Sample
 from .kinetics import kinetics
 from .latent import POPULATIONS, Setting
 from .proteins import KINDS
@@ -43,9 +43,14 @@ SHARES: dict[str, dict[str, tuple[float, ...]]] = {
         "D28": (0.18, 0.37, 0.18, 0.13, 0.06, 0.00, 0.04, 0.04),
         "D60": _PRE,
     },
+    NO_CYTOKINE: {
+        "pre": _PRE,
+        "product": (0.04, 0.06, 0.04, 0.03, 0.01, 0.55, 0.26, 0.01),
+        "D7": (0.18, 0.33, 0.16, 0.10, 0.04, 0.02, 0.12, 0.05),
+        "D28": (0.16, 0.37, 0.18, 0.13, 0.05, 0.00, 0.05, 0.06),
+    },
 }
 PRODUCT_PURITY = 0.93  # NK cells among the product's lymphocytes
-INFUSED = (CIML, NONPERSISTER)
 RNA_PURITY = 0.90  # NK cells among the lymphocytes of the NK-enriched suspension given to the 10x instrument
 
 
@@ -95,7 +100,9 @@ def latent_nk_fraction(size: str, seed: int, sample: Sample) -> float:
 
 
 def product_purity(seed: int, patient: Patient) -> float:
-    """NK cells among the lymphocytes of the product."""
+    """NK cells among the lymphocytes of the product; the magnetic selection of the lymphoma trial gave over 80 %."""
+    if patient.arm == NO_CYTOKINE:
+        return float(rng(seed, "purity", patient.id).uniform(0.87, 0.97))
     return PRODUCT_PURITY
 
 

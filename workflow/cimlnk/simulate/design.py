@@ -11,9 +11,11 @@ COUNT_DAYS = (-7, 3, 7, 10, 14, 21, 28, 60, 100, 180)
 BOOST_DAYS = (35, 42)
 IL2_DAYS = (1, 3, 5, 7, 9, 11, 13)  # seven doses, every other day, over twelve days
 
-CIML, IL2_ONLY, NONPERSISTER = "CIML", "IL2_only", "nonpersister"
+CIML, IL2_ONLY, NONPERSISTER, NO_CYTOKINE = "CIML", "IL2_only", "nonpersister", "no_cytokine"
 # Names of random streams: an arm called otherwise since keeps its first name here, so that its files stay the same.
-STREAMS = {CIML: "CIML", IL2_ONLY: "IL2_only", NONPERSISTER: "NK_rejected"}
+STREAMS = {CIML: "CIML", IL2_ONLY: "IL2_only", NONPERSISTER: "NK_rejected", NO_CYTOKINE: "no_cytokine"}
+INFUSED = (CIML, NONPERSISTER, NO_CYTOKINE)
+LYMPHOMAS = ("Hodgkin lymphoma", "non-Hodgkin lymphoma")
 DISEASES = ("AML", "AML", "AML", "MDS", "BPDCN", "CML blast crisis")
 
 
@@ -37,6 +39,7 @@ class Size:
 
 FULL = ("donor", "product", "pre", "D7", "D14", "D28", "D60", "D100")
 CONTROL = ("pre", "D7", "D28", "D60")
+NO_DONOR = ("product", "pre", "D7", "D28")
 RNA_SHORT = ("donor", "product", "pre", "D7", "D28")
 
 SIZES: dict[str, Size] = {
@@ -64,6 +67,16 @@ SIZES: dict[str, Size] = {
     "controls": Size(
         patients={CIML: 4, IL2_ONLY: 4, NONPERSISTER: 4},
         cytof={CIML: [CONTROL] * 4, IL2_ONLY: [CONTROL] * 4, NONPERSISTER: [CONTROL] * 4},
+        rna={},
+        nk_target=420,
+        lymphocytes=(480, 1600),
+        rna_cells=250,
+        batches=2,
+    ),
+    # Allogeneic NK cells after autologous transplantation, no cytokine (Tavakoli et al. 2025): eight patients.
+    "lymphoma": Size(
+        patients={NO_CYTOKINE: 8},
+        cytof={NO_CYTOKINE: [NO_DONOR] * 8},
         rna={},
         nk_target=420,
         lymphocytes=(480, 1600),
@@ -98,6 +111,7 @@ class Patient:
     batch: int
     counts_given: str  # "nk" or "lymphocytes": what the patient's counts sheet holds
     events: dict[int, str] = field(default_factory=dict)
+    response: str = ""  # best response, where the design has one
 
 
 @dataclass(frozen=True)
@@ -137,10 +151,11 @@ def patients(size: str, seed: int) -> list[Patient]:
     """
     plan = SIZES[size]
     result = []
-    for arm, prefix in ((CIML, "P"), (IL2_ONLY, "C"), (NONPERSISTER, "M")):
+    for arm, prefix in ((CIML, "P"), (IL2_ONLY, "C"), (NONPERSISTER, "M"), (NO_CYTOKINE, "L")):
         for i in range(plan.patients.get(arm, 0)):
             random = rng(seed, "patient", STREAMS[arm], i)
-            infused = arm != IL2_ONLY
+            infused = arm in INFUSED
+            alone = arm == NO_CYTOKINE
             dose = float(round(random.uniform(5e6, 1e7), -5)) if infused else float("nan")
             events: dict[int, str] = {}
             if arm == CIML and i in (0, 4):
@@ -148,13 +163,17 @@ def patients(size: str, seed: int) -> list[Patient]:
             if arm == CIML and i == 1:
                 events[7] = "tocilizumab"
             viremia = i % 2 == 1 if arm == CIML else i % 3 == 1
-            planned = 7 if infused else 84
+            planned = 0 if alone else 7 if infused else 84
+            if (
+                alone
+            ):  # one infusion of ten million per kg, no cytokine; seven complete responses and one stable disease
+                dose, viremia = 1e7, False
             result.append(
                 Patient(
                     id=f"{prefix}{i + 1}",
                     arm=arm,
                     number=i + 1,
-                    disease=DISEASES[i % len(DISEASES)],
+                    disease=(LYMPHOMAS if alone else DISEASES)[i % (2 if alone else len(DISEASES))],
                     dose_per_kg=dose,
                     il2_planned=planned,
                     il2_received=2 if arm == CIML and i == 5 else planned,
@@ -163,6 +182,7 @@ def patients(size: str, seed: int) -> list[Patient]:
                     batch=i % plan.batches,
                     counts_given="nk" if i % 3 == 2 else "lymphocytes",
                     events=events,
+                    response=("SD" if i == 5 else "CR") if alone else "",
                 )
             )
     return result

@@ -9,7 +9,7 @@ import pandas as pd
 
 from cimlnk.common.seeds import rng
 
-from .design import BOOST_DAYS, CIML, IL2_ONLY, NONPERSISTER, STREAMS, Patient, patients
+from .design import BOOST_DAYS, CIML, IL2_ONLY, NO_CYTOKINE, NONPERSISTER, STREAMS, Patient, patients
 
 MEASUREMENT_CV = 0.15
 
@@ -64,7 +64,7 @@ def kinetics(size: str, seed: int) -> dict[str, Kinetics]:
     """
     result = {}
     everyone = patients(size, seed)
-    for arm in (CIML, IL2_ONLY, NONPERSISTER):
+    for arm in (CIML, IL2_ONLY, NONPERSISTER, NO_CYTOKINE):
         members = [p for p in everyone if p.arm == arm]
         strata = rng(seed, "kinetics strata", STREAMS[arm]).permutation(len(members))
         for patient, stratum in zip(members, strata, strict=True):
@@ -83,6 +83,11 @@ def kinetics(size: str, seed: int) -> dict[str, Kinetics]:
                 result[patient.id] = Kinetics(
                     baseline, 1.0, random.uniform(1.5, 3.0), random.uniform(24, 34), random.uniform(25, 40),
                     random.uniform(1.1, 1.5), boost, other,
+                )  # fmt: skip
+            elif arm == NO_CYTOKINE:  # without cytokine the infused cells do not expand
+                result[patient.id] = Kinetics(
+                    baseline, 0.6, random.uniform(1.3, 2.5), random.uniform(5, 9), random.uniform(6, 12),
+                    random.uniform(0.9, 1.3), boost, other,
                 )  # fmt: skip
             else:
                 result[patient.id] = Kinetics(

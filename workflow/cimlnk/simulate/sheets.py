@@ -13,11 +13,14 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.common.errors import UserError
+from cimlnk.common.seeds import rng
 
-from .design import COUNT_DAYS, IL2_DAYS, IL2_ONLY, SIZES, Patient, patients, samples
+from .design import COUNT_DAYS, IL2_DAYS, IL2_ONLY, NO_CYTOKINE, SIZES, Patient, patients, samples
 from .kinetics import kinetics, measured
 
 DEFAULT_SEED = 1
+KILLING = {0.5: 18.0, 1.0: 27.0, 2.5: 39.0, 5.0: 52.0, 10.0: 66.0}  # ratio of NK cells to K562 -> percent
+CYTOKINES = {"IFN-g": (6.0, 29.33), "TNF-a": (14.0, 78.5)}  # alone, with K562
 
 
 def raw_folder(cohort: str) -> str:
@@ -29,7 +32,7 @@ def _il2_dose(patient: Patient, day: int) -> float:
     """Million IU per square metre given on that day; NaN before the infusion and after the schedule."""
     if patient.arm == IL2_ONLY:
         return 1.0 if 0 < day < 84 else np.nan
-    if not 0 < day <= IL2_DAYS[-1]:
+    if patient.arm == NO_CYTOKINE or not 0 < day <= IL2_DAYS[-1]:
         return np.nan
     return 1.0 if day in IL2_DAYS[: patient.il2_received] else 0.0
 
@@ -71,7 +74,7 @@ def sheets(size: str, seed: int, cohort: str | None = None) -> dict[str, pd.Data
     Parameters
     ----------
     size
-        ``tiny``, ``demo``, ``controls`` or ``large``.
+        ``tiny``, ``demo``, ``controls``, ``lymphoma`` or ``large``.
     cohort
         Id of the cohort, in the paths of the raw files; the size's name by default.
     """
@@ -103,11 +106,37 @@ def sheets(size: str, seed: int, cohort: str | None = None) -> dict[str, pd.Data
         }
         for p in patients(size, seed)
     ]
-    return {
+    result = {
         "samples": pd.DataFrame(sample_rows),
         "counts": counts_table(size, seed),
         "patients": pd.DataFrame(patient_rows),
     }
+    if any(p.response for p in patients(size, seed)):
+        result["patients"]["response"] = [p.response for p in patients(size, seed)]
+        result["functional"] = functional_table(size, seed)
+    return result
+
+
+def functional_table(size: str, seed: int) -> pd.DataFrame:
+    """What a laboratory read of every product: killing of K562 at five ratios, two cytokines with and without it.
+
+    Means as published for day-21 activated cells (best killing at 10:1, IFN-gamma 29.3 and TNF-alpha 78.5 pg/mL with
+    K562, three readings each); the height of the killing curve and the spread are of our choice.
+    """
+    rows: list[tuple[str, str, str, float, float, str]] = []
+    for s in samples(size, seed):
+        if s.tissue != "product" or s.modality != "cytof":
+            continue
+        random = rng(seed, "functional", s.patient.id)
+        donor = float(np.exp(random.normal(0, 0.15)))
+        for ratio, mean in KILLING.items():
+            for value in np.clip(mean * donor + random.normal(0, 3, 3), 0, 100):
+                rows.append((s.id, "killing", "K562", ratio, round(float(value), 1), "percent"))
+        for readout, (alone, mixed) in CYTOKINES.items():
+            for target, mean in (("none", alone), ("K562", mixed)):
+                for value in mean * donor * np.exp(random.normal(0, 0.12, 3)):
+                    rows.append((s.id, readout, target, np.nan, round(float(value), 1), "pg/mL"))
+    return pd.DataFrame(rows, columns=["sample", "readout", "target", "effector_target", "value", "unit"])
 
 
 def as_text(table: pd.DataFrame) -> str:
@@ -119,7 +148,7 @@ def as_text(table: pd.DataFrame) -> str:
 
 
 def write_sheets(size: str, seed: int, folder: Path, cohort: str | None = None) -> list[Path]:
-    """Write ``{folder}/{samples,counts,patients}/{cohort}.tsv`` and return the paths."""
+    """Write ``{folder}/{samples,counts,patients}/{cohort}.tsv`` (and functional/) and return the paths."""
     written = []
     for name, table in sheets(size, seed, cohort).items():
         path = folder / name / f"{cohort or size}.tsv"
@@ -129,7 +158,9 @@ def write_sheets(size: str, seed: int, folder: Path, cohort: str | None = None) 
     return written
 
 
-def check_sheets(size: str, seed: int, cohort: str, samples: Path, counts: Path, patients: Path) -> None:
+def check_sheets(
+    size: str, seed: int, cohort: str, samples: Path, counts: Path, patients: Path, functional: Path | None = None
+) -> None:
     """Refuse sheets that do not belong to the size and seed of the config.
 
     Raises
@@ -138,7 +169,10 @@ def check_sheets(size: str, seed: int, cohort: str, samples: Path, counts: Path,
         If a sheet differs from what the generator writes for this size, seed and cohort id.
     """
     expected = sheets(size, seed, cohort)
-    for name, path in {"samples": samples, "counts": counts, "patients": patients}.items():
+    given = {"samples": samples, "counts": counts, "patients": patients}
+    if functional is not None:
+        given["functional"] = functional
+    for name, path in given.items():
         want = as_text(expected[name]).splitlines()
         have = path.read_text(encoding="utf-8-sig").splitlines()
         if want != have:

@@ -1,0 +1,46 @@
+"""Products: may they be given, and what their cells do in the dish."""
+
+from __future__ import annotations
+
+from cimlnk.report.blocks import Figure, Page, Section, Site, Table, Text
+from cimlnk.report.run import Run
+
+DECISION = {
+    "sample": "product", "patient": "patient", "decision": "decision", "purity": "NK cells of live events",
+    "purity_low": "low", "purity_high": "high", "bound": "asked", "n_live": "live events", "reason": "reason",
+}  # fmt: skip
+READINGS = {
+    "sample": "product", "best_killing": "best killing, %", "best_ratio": "at NK cells per target",
+    "n_killing": "readings", "ifn_g_alone": "IFN-g alone, pg/mL", "ifn_g": "with targets",
+    "tnf_a_alone": "TNF-a alone, pg/mL", "tnf_a": "with targets ",
+}  # fmt: skip
+
+
+def page(run: Run, site: Site) -> Page | None:
+    """Build the page; None for a cohort without products."""
+    table = run.table("dynamics/release.parquet")
+    if not len(table):
+        return None
+    result = Page(
+        "release.html",
+        "Products",
+        "Whether each infusion product is pure enough to be given, from its own file, and what its cells do.",
+        group="data",
+    )
+    caption = (
+        "NK cells (CD56+ CD3-) among the live single events of the product's file. The limits join the counting error "
+        "with the range of the gates; a product is borderline where they hold the share that is asked."
+    )
+    result.sections.append(Section("decision", "Release", [site.table("release", table, caption, DECISION)]))
+    given = run.table("cohort/functional.parquet")
+    if len(given):
+        caption = (
+            "Means of the readings of every product, which decide nothing: no bound for them was published. The file "
+            "below has every reading."
+        )
+        blocks: list[Text | Figure | Table] = [
+            site.table("release_readings", table, caption, READINGS),
+            site.table("functional", given, "Every reading of the functional sheet."),
+        ]
+        result.sections.append(Section("functional", "Functional readings", blocks))
+    return result
