@@ -146,6 +146,7 @@ def lymphoma(purity, patients=8, dose=1e7, il2=0, responses=("CR",) * 7 + ("SD",
             "patient": ids,
             "arm": "no_cytokine",
             "dose_per_kg": dose,
+            "il2_planned": il2,
             "il2_received": il2,
             "response": responses[:patients],
         }
