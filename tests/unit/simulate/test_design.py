@@ -32,7 +32,9 @@ def test_no_batch_holds_a_single_arm_or_time_point(size):
         [(s.modality, s.batch, s.patient.arm, s.timepoint) for s in samples(size, 1) if s.modality == "cytof"],
         columns=["modality", "batch", "arm", "timepoint"],
     )
-    assert (table.groupby("batch")["arm"].nunique() >= 2).all()
+    # the lymphoma cohort has one arm: there is nothing to tell apart from the batch
+    arms = min(table["arm"].nunique(), 2)
+    assert (table.groupby("batch")["arm"].nunique() >= arms).all()
     assert (table.groupby("batch")["timepoint"].nunique() >= 3).all()
 
 
