@@ -26,6 +26,11 @@ VERBS: dict[str, tuple[str, str, str]] = {
         "sheets and a config from a folder of files: cimlnk draft FOLDER [--id NAME]",
     ),
     "check": ("cimlnk.front.check", "main", "what a run would use and could tell: cimlnk check CONFIG"),
+    "add": (
+        "cimlnk.front.add",
+        "main",
+        "later samples placed on a finished clustering: cimlnk add SHEET --config CONFIG",
+    ),
     "truth": ("cimlnk.simulate.recovery", "main", "marks on a synthetic cohort: cimlnk truth [--config FILE]"),
     "home": ("cimlnk.__main__", "home", "print the folder of the workflow's own files (configs, panels, definitions)"),
 }

@@ -55,3 +55,13 @@ def test_each_mistake_is_one_message_with_its_row(tmp_path, row, words):
 
 def test_a_cohort_without_the_sheet_has_none(tmp_path):
     assert read_overrides({"cohort": {"overrides": None}}, tmp_path, Problems()) == []
+
+
+def test_a_selection_saved_by_the_explorer_is_one_decision(tmp_path):
+    from cimlnk.cohort.overrides import cell_ids
+
+    picked = [("cells", f"s1:{i}", "", "mine", "rename", "odd") for i in range(5)]
+    rows, problems = read(tmp_path, *picked, ("cells", "s1:9", "", "", "exclude", ""))
+    assert problems == [] and [(r["lines"], r["action"]) for r in rows] == [([2, 6], "rename"), ([7, 7], "exclude")]
+    assert rows[0]["key"] == "s1:0 and 4 more" and rows[0]["modality"] is None
+    assert cell_ids(rows[0], tmp_path, "o.tsv") == [f"s1:{i}" for i in range(5)]

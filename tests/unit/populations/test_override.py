@@ -15,7 +15,7 @@ CD57 = np.array([0.0, 3.0, 0.0, 3.0, 0.0, 3.0])
 
 def row(what, key, action, name=None, **more):
     return {"row": 2, "what": what, "key": key, "action": action, "name": name, "number": None, "marker": None,
-            "why": None} | more  # fmt: skip
+            "why": None, "lines": None} | more  # fmt: skip
 
 
 def apply(*rows, base="."):

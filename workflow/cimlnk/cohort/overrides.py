@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import re
 from collections.abc import Mapping
 from pathlib import Path
@@ -12,6 +13,7 @@ from cimlnk.common.home import locate
 from cimlnk.common.markers import canonical
 from cimlnk.common.provenance import sha256
 
+from .read import read_sheet
 from .rows import read_rows
 
 GROUPS = ("cluster", "population", "cells")
@@ -34,8 +36,8 @@ def read_overrides(cfg: Mapping[str, Any], base: str | Path, problems: Problems)
     -------
     list of dict
         what, key, action, why (or None), row (line of the sheet), and by kind ``modality`` (str or None), ``marker``
-        (its usual name), ``number`` (float), ``name`` (str), ``sha256`` of a file of cell ids. JSON-ready, so that
-        rules can have them as parameters.
+        (its usual name), ``number`` (float), ``name`` (str), ``sha256`` of a file of cell ids, ``lines`` (first and
+        last row of a selection of single cells), ``sha256_of_ids``. JSON-ready, so that rules can have it as parameter.
     """
     file = cfg["cohort"].get("overrides")
     if file is None:
@@ -48,7 +50,38 @@ def read_overrides(cfg: Mapping[str, Any], base: str | Path, problems: Problems)
         override = _override(row, file, Path(base), problems)
         if override is not None:
             found.append(override)
-    return found
+    return _gathered(found)
+
+
+def _gathered(overrides: list[Override]) -> list[Override]:
+    """Rows that name single cells, as the explorer saves a selection, one below the other: one decision each."""
+    result: list[Override] = []
+    ids: list[str] = []
+    alike = ("what", "action", "name", "why")
+    for o in overrides:
+        single = o["what"] == "cells" and o["sha256"] is None
+        last = result[-1] if result else None
+        if single and last is not None and last["lines"] and all(o[k] == last[k] for k in alike):
+            ids.append(o["key"])
+            last["lines"][1] = o["row"]
+        else:
+            ids = [o["key"]]
+            result.append(o | {"lines": [o["row"], o["row"]] if single else None})
+        if single:
+            one = result[-1]
+            one["sha256_of_ids"] = hashlib.sha256("\n".join(ids).encode()).hexdigest()
+            one["key"] = ids[0] if len(ids) == 1 else f"{ids[0]} and {len(ids) - 1} more"
+    return result
+
+
+def cell_ids(override: Override, base: str | Path, file: str) -> list[str]:
+    """The ids a row about cells is about: of its own text file, or of the sheet's rows that name single cells."""
+    if override["lines"] is None:
+        text = (Path(base) / override["key"]).read_text(encoding="utf-8")
+        return [line.strip() for line in text.splitlines() if line.strip()]
+    first, last = override["lines"]
+    sheet = read_sheet(locate(file, base), ["what", "key", "action"], ["marker", "value", "why"], file, closed=True)
+    return [cells["key"] for row, cells in sheet.rows if first <= row <= last]
 
 
 def excluded_samples(overrides: list[Override]) -> list[str]:
@@ -75,7 +108,7 @@ def _override(row: Mapping[str, Any], file: str, base: Path, problems: Problems)
         return None
     modality, key = _key(str(row["key"])) if what in GROUPS else (None, str(row["key"]))
     result: Override = {"what": what, "key": key, "action": action, "why": row["why"], "row": int(row["row"]),
-                        "modality": modality, "marker": None, "number": None, "name": None}  # fmt: skip
+                        "modality": modality, "marker": None, "number": None, "name": None, "sha256": None}  # fmt: skip
     if what == "cluster" and not key.isdigit():
         problems.add(file, f"{where}, column key", row["key"], "the number of a cluster, such as 3 or cytof:3")
     if what in ("threshold",) or action == "split":
@@ -106,8 +139,9 @@ def _override(row: Mapping[str, Any], file: str, base: Path, problems: Problems)
         path = base / key
         if path.is_file():
             result["sha256"] = sha256(path)
-        else:
-            problems.add(file, f"{where}, column key", key, "a text file of cell ids, but there is no such file")
+        elif re.fullmatch(r"[^/\\]+:[^:/\\]+", key) is None:
+            expected = "the id of a cell (sample:event), or a text file of ids, but there is no such file"
+            problems.add(file, f"{where}, column key", key, expected)
     return result if len(problems.errors) == before else None
 
 

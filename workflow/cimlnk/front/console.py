@@ -129,7 +129,7 @@ class Console:
 
     def _error(self, record: Mapping[str, Any]) -> None:
         text = str(record["msg"])
-        if "At least one job did not complete successfully" not in text:
+        if "At least one job did not complete successfully" not in text and "CalledProcessError" not in text:
             self._say(text)
 
     def _message(self, record: Mapping[str, Any]) -> None:

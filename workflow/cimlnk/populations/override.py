@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cimlnk.cohort.overrides import cell_ids
 from cimlnk.common.errors import UserError
 from cimlnk.common.vocabulary import UNASSIGNED
 
@@ -127,9 +128,9 @@ def _rows(
         if not rows.any():
             raise UserError(file, where, o["key"], "a population of the run", sorted(set(population)))
         return rows
-    wanted = [line.strip() for line in (base / o["key"]).read_text(encoding="utf-8").splitlines() if line.strip()]
+    wanted = cell_ids(dict(o), base, file)
     rows = np.isin(cells.astype(str), wanted)
     if rows.sum() < len(set(wanted)):
         stranger = next(c for c in wanted if c not in set(cells[rows].astype(str)))
-        raise UserError(file, f"{where}, file {o['key']}", stranger, "the id of an NK cell of the run (sample:event)")
+        raise UserError(file, where, stranger, "the id of an NK cell of the run (sample:event)")
     return rows

@@ -1,0 +1,119 @@
+"""Adding samples: old rows stay as they are, new cells find their population, strangers are called strange."""
+
+import json
+from types import SimpleNamespace
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cimlnk.cohort.config import resolve
+from cimlnk.cohort.tables import COUNTS, PATIENTS, SAMPLES
+from cimlnk.common.errors import UserError
+from cimlnk.common.tables import read_table, write_table
+from cimlnk.cytof.h5ad import write_h5ad
+from cimlnk.cytof.tables import CELLS, SUMMARY
+from cimlnk.front.add import NEEDED, add, widened
+from cimlnk.front.place import place
+from cimlnk.graph.tables import CLUSTERS
+from cimlnk.populations.tables import POPULATIONS
+
+CENTRES = np.array([[0, 0, 0], [4, 0, 0], [0, 4, 4]], np.float32)
+NAMES = ["CD56bright", "CD56dim", "adaptive"]
+MARKERS = ["CD56", "CD16", "NKG2C"]
+
+
+def blobs(rng, n, centres=CENTRES):
+    which = np.repeat(np.arange(len(centres)), n)
+    return which, (centres[which] + rng.normal(0, 0.3, (len(which), 3))).astype(np.float32)
+
+
+def sheets(samples):
+    rows = [{"sample": s, "patient": "p1", "day": d, "timepoint": f"D{d}", "arm": "CIML", "tissue_or_product": "blood",
+             "modality": "cytof", "path": s, "batch": "b", "sha256": None} for d, s in enumerate(samples)]  # fmt: skip
+    patient = {c: ("p1" if c == "patient" else "CIML" if c == "arm" else None) for c in PATIENTS.columns}
+    numbers = {c: float("nan") for c, (kind, _) in PATIENTS.columns.items() if kind == "float"}
+    return SimpleNamespace(samples=SAMPLES.check(pd.DataFrame(rows)), counts=COUNTS.empty(),
+                           patients=PATIENTS.check(pd.DataFrame([patient | numbers])))  # fmt: skip
+
+
+@pytest.fixture
+def earlier(tmp_path):
+    """A finished run of one sample, 300 cells of three populations."""
+    folder = tmp_path / "results/early"
+    which, x = blobs(np.random.default_rng(1), 100)
+    (folder / "cytof").mkdir(parents=True)
+    np.save(folder / "cytof/features.npy", x)
+    about = {"features": MARKERS, "low": [-9] * 3, "high": [9] * 3, "centre": [0] * 3, "spread": [1] * 3}
+    (folder / "cytof/features.json").write_text(json.dumps(about))
+    cells = pd.DataFrame({"cell": [f"s0:{i}" for i in range(300)], "sample": "s0", "cluster": which,
+                          "confidence": np.float32(1), "population": np.array(NAMES, object)[which]})  # fmt: skip
+    counts = {"n_events": 900, "n_live_singlets": 800, "n_lymphocytes": 600.0, "n_nk": 300, "n_nk_low": 290.0}
+    summary = [counts | {"sample": "s0", "n_nk_high": 310.0, "qc_score": 1.0, "left_out": False, "reason": None}]
+    for name, schema, table in (
+        ("cells", CELLS, cells), ("clusters", CLUSTERS, cells), ("populations", POPULATIONS, cells),
+        ("summary", SUMMARY, pd.DataFrame(summary)),
+    ):  # fmt: skip
+        write_table(table[list(schema.columns)], folder / f"cytof/{name}.parquet", schema, {})
+    return folder
+
+
+def new_sample(path, x, markers=MARKERS):
+    obs = pd.DataFrame({"bead": np.zeros(len(x))}, index=[f"{path.stem}:{i}" for i in range(len(x))])
+    var = pd.DataFrame({"channel": markers, "role": "identity", "cofactor": 5.0, "cluster": True}, index=markers)
+    counts = {"n_events": 900, "n_live_singlets": 800, "n_lymphocytes": 600, "n_nk": len(x), "n_nk_low": len(x),
+              "n_nk_high": len(x), "qc_score": 1.0}  # fmt: skip
+    write_h5ad(path, x, x, obs, var, {"left_out": False, "reason": None, "summary": counts})
+    return path
+
+
+def put(earlier, tmp_path, x, markers=MARKERS):
+    cfg = resolve({"cohort": {"id": "early", "samples": str(tmp_path / "s.tsv")}}, tmp_path)
+    file = new_sample(tmp_path / "s1.h5ad", x, markers)
+    return place(earlier, {"s1": file}, sheets(["s0", "s1"]), cfg, tmp_path / "results/new", 1)
+
+
+@pytest.fixture(autouse=True)
+def _sheet(tmp_path):
+    (tmp_path / "s.tsv").write_text("sample\n")
+
+
+def test_new_cells_find_their_population_and_old_rows_are_as_they_were(earlier, tmp_path):
+    before = {p: p.read_bytes() for p in sorted(earlier.rglob("*")) if p.is_file()}
+    which, x = blobs(np.random.default_rng(2), 40)
+    table = put(earlier, tmp_path, x)
+    both = read_table(tmp_path / "results/new/cytof/populations.parquet")
+    pd.testing.assert_frame_equal(both.head(300), read_table(earlier / "cytof/populations.parquet"))
+    assert (both["population"].to_numpy()[300:] == np.array(NAMES, object)[which]).mean() > 0.99
+    assert table["strange"].max() < 0.06 and table["n_cells"].sum() == 120 and table["confidence"].min() > 0.9
+    assert {p: p.read_bytes() for p in before} == before
+    shares = read_table(tmp_path / "results/new/dynamics/abundance.parquet")
+    assert set(shares["sample"]) == {"s0", "s1"} and shares["fraction"].notna().any()
+
+
+def test_cells_of_another_kind_are_strange(earlier, tmp_path):
+    _, x = blobs(np.random.default_rng(3), 40, np.array([[8, 8, -4]], np.float32))
+    assert put(earlier, tmp_path, x)["strange"].iloc[0] > 0.95
+
+
+def test_a_sample_without_a_marker_of_the_clustering_is_refused(earlier, tmp_path):
+    with pytest.raises(UserError, match="no NKG2C"):
+        put(earlier, tmp_path, np.zeros((5, 3), np.float32), ["CD56", "CD16", "CD57"])
+
+
+def test_the_widened_sheet_has_all_samples_once(tmp_path):
+    (tmp_path / "s.tsv").write_text("# mine\nsample\tday\tage\na\t1\t40\n")
+    (tmp_path / "n.csv").write_text("sample,day\nb,2\n")
+    config, text, new = widened({"cohort": {"id": "x", "samples": "s.tsv"}}, tmp_path / "n.csv", "y", tmp_path)
+    assert text == "sample\tday\tage\na\t1\t40\nb\t2\t\n" and new == ["b"]
+    assert config["cohort"] == {"id": "y", "samples": "config/samples/y.tsv"}
+    (tmp_path / "n.csv").write_text("sample,day\na,2\n")
+    with pytest.raises(UserError, match="found 'a'"):
+        widened({"cohort": {"id": "x", "samples": "s.tsv"}}, tmp_path / "n.csv", "y", tmp_path)
+
+
+def test_without_a_finished_run_there_is_nothing_to_add_to(tmp_path):
+    (tmp_path / "c.yaml").write_text("cohort: {id: none, samples: s.tsv}\n")
+    with pytest.raises(UserError, match="a finished run"):
+        add(tmp_path / "s.tsv", tmp_path / "c.yaml", base=tmp_path)
+    assert "cytof/features.npy" in NEEDED

@@ -1,0 +1,153 @@
+"""``add SHEET``: later samples placed on a finished clustering, each with its strangeness; nothing old changes."""
+
+from __future__ import annotations
+
+import argparse
+import copy
+import io
+import subprocess
+import sys
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import pandas as pd
+import yaml
+
+from cimlnk.cohort.config import resolve
+from cimlnk.cohort.read import decode
+from cimlnk.cohort.sheets import Cohort, load_cohort
+from cimlnk.common.errors import Plain, Problems, UserError
+from cimlnk.common.home import HOME, locate
+from cimlnk.common.tables import read_table
+
+from .place import STRANGE_SHARE, place
+
+NEEDED = ("cytof/features.npy", "cytof/features.json", "cytof/clusters.parquet", "cytof/populations.parquet",
+          "cytof/cells.parquet", "cytof/summary.parquet")  # fmt: skip
+
+
+def widened(config: Mapping[str, Any], sheet: Path, name: str, base: Path) -> tuple[dict[str, Any], str, list[str]]:
+    """The config and the sample sheet (as text) of the earlier samples and the new ones, and the new samples' names.
+
+    Raises
+    ------
+    UserError
+        If a new sample bears the name of an earlier one, or the sheet cannot be read.
+    """
+    old_sheet = config["cohort"]["samples"]
+    old, new = _read(locate(old_sheet, base), old_sheet), _read(sheet, str(sheet))
+    if "sample" not in new:
+        raise UserError(sheet, "row 1", Plain("no column sample"), f"the columns of {old_sheet}", list(old.columns))
+    twice = sorted(set(old["sample"]) & set(new["sample"]))
+    if twice:
+        raise UserError(sheet, "column sample", twice[0], f"samples that are not in {old_sheet} already")
+    both = pd.concat([old, new], ignore_index=True).fillna("")
+    result = copy.deepcopy(dict(config))
+    result["cohort"] = dict(result["cohort"]) | {"id": name, "samples": f"config/samples/{name}.tsv"}
+    stream = io.StringIO()
+    both.to_csv(stream, sep="\t", index=False, lineterminator="\n")
+    return result, stream.getvalue(), list(new["sample"])
+
+
+def add(
+    sheet: str | Path, config: str | Path, *, name: str | None = None, base: str | Path = ".", cores: int = 1
+) -> tuple[Path, pd.DataFrame]:
+    """Gate the samples of `sheet` and place their cells on the clustering of a finished run of `config`.
+
+    Writes ``config/<name>.yaml``, its sample sheet, and ``results/<name>/``; the folder of the earlier run is only
+    read. Single-cell RNA is left alone: its features come from a decomposition of all samples together.
+
+    Returns
+    -------
+    The new folder, and ADDED.
+
+    Raises
+    ------
+    UserError
+        If the earlier run is not there or not finished, for mistakes in the sheet, or if the gating fails.
+    """
+    base, given = Path(base), yaml.safe_load(Path(config).read_text(encoding="utf-8"))
+    earlier_cfg = resolve(given, base, str(config))
+    earlier = base / "results" / earlier_cfg["cohort"]["id"]
+    lacking = [n for n in NEEDED if not (earlier / n).is_file()]
+    if lacking:
+        raise UserError(config, "earlier run", Plain(f"no {earlier / lacking[0]}"), "a finished run: ./run it first")
+    name = name or f"{earlier_cfg['cohort']['id']}_{Path(sheet).stem}"
+    wide, text, samples = widened(given, Path(sheet), name, base)
+    places = {base / f"config/{name}.yaml": yaml.safe_dump(wide, sort_keys=False, allow_unicode=True)}
+    places[base / wide["cohort"]["samples"]] = text
+    _write_once(places)
+    cohort = load_cohort(resolve(wide, base, f"config/{name}.yaml"), base)
+    new = cohort.samples[cohort.samples["sample"].isin(samples)]
+    if (new["modality"] != "cytof").any():
+        raise UserError(sheet, "column modality", "rna", "cytof: RNA samples need a run of the whole cohort")
+    targets = [f"results/{name}/cytof/samples/{s}.h5ad" for s in samples]
+    _gate(f"config/{name}.yaml", targets, base, cores)
+    _check_unchanged(earlier, cohort)
+    seed = int(earlier_cfg["seed"])
+    files = {s: base / t for s, t in zip(samples, targets, strict=True)}
+    table = place(earlier, files, cohort, earlier_cfg, base / "results" / name, seed)
+    return base / "results" / name, table
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The command line of ``add``; 0 if all samples were placed, 1 for an error, 3 if many cells are strange."""
+    parser = argparse.ArgumentParser("add", description="Place later samples on the clustering of a finished run.")
+    parser.add_argument("sheet", help="sample sheet of the new samples only")
+    parser.add_argument("--config", required=True, help="config of the finished run")
+    parser.add_argument("--id", help="name of the new result folder")
+    parser.add_argument("--cores", type=int, default=1)
+    given = parser.parse_args(arguments)
+    try:
+        folder, table = add(given.sheet, given.config, name=given.id, cores=given.cores)
+    except UserError as error:
+        print(f"cimlnk: error: {error}", file=sys.stderr)
+        return 1
+    per_sample = table.drop_duplicates("sample")
+    for row in per_sample.to_dict("records"):
+        mine = table[table["sample"] == row["sample"]].sort_values("n_cells", ascending=False).head(4)
+        parts = ", ".join(f"{p} {f:.0%}" for p, f in zip(mine["population"], mine["fraction"], strict=True))
+        print(f"  {row['sample']}: {row['n_nk']:,} NK cells · {parts} · {row['strange']:.1%} strange")
+    strange = list(per_sample.loc[per_sample["strange"] > STRANGE_SHARE, "sample"])
+    if strange:
+        print(f"cimlnk: warning: {', '.join(strange)}: more than {STRANGE_SHARE:.0%} of the cells lie far from every "
+              f"known one; do not read them by the old clusters, run config/{folder.name}.yaml anew")  # fmt: skip
+    print(f"cimlnk: placed {len(per_sample)} samples; tables are in {folder}")
+    return 3 if strange else 0
+
+
+def _read(path: Path, name: str) -> pd.DataFrame:
+    if not path.is_file():
+        raise UserError(name, "file", Plain("no such file"), "a sample sheet")
+    text = "\n".join(line for line in decode(path.read_bytes(), name).split("\n") if not line.startswith("#"))
+    return pd.read_csv(io.StringIO(text), sep=None, engine="python", dtype=str, keep_default_na=False)
+
+
+def _write_once(texts: Mapping[Path, str]) -> None:
+    """Write files that are not there yet; one that holds something else is a mistake."""
+    problems = Problems()
+    for path, text in texts.items():
+        if path.exists() and path.read_text(encoding="utf-8") != text:
+            problems.add(path, "file", Plain("it is there already and differs"), "no such file: give another --id")
+    problems.raise_if_any()
+    for path, text in texts.items():
+        path.parent.mkdir(parents=True, exist_ok=True)
+        path.write_text(text, encoding="utf-8")
+
+
+def _gate(config: str, targets: Sequence[str], base: Path, cores: int) -> None:
+    """Make the new samples' cells by the workflow's own rules."""
+    command = [sys.executable, "-m", "snakemake", "--snakefile", str(HOME / "Snakefile"), "--cores", str(cores)]
+    command += ["--workflow-profile", str(HOME / "profiles/default"), "--logger", "cimlnk", "--configfile", config]
+    done = subprocess.run([*command, "--", *targets], cwd=base, check=False)
+    if done.returncode:
+        raise UserError(config, "gating of the new samples", Plain("it failed"), "see the messages above")
+
+
+def _check_unchanged(earlier: Path, cohort: Cohort) -> None:
+    """The earlier run's samples are all in the sheet: a run of fewer is not what these were clustered with."""
+    known = set(read_table(earlier / "cytof/summary.parquet")["sample"])
+    gone = sorted(known - set(cohort.samples["sample"]))
+    if gone:
+        raise UserError(earlier, "samples", gone[0], "samples of the sheet: it lacks one of the earlier run")
