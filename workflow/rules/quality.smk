@@ -15,6 +15,9 @@ def quality_tables(wildcards):
                 out(f"{modality}/gates/{sample}.parquet"),
                 out(f"{modality}/samples/{sample}.h5ad"),
             ]
+    if "cytof" in MODALITIES:
+        files.append(out("cytof/lineages.parquet"))
+        files += [CYTOF_LINEAGES] if CYTOF_LINEAGES else []
     return files
 
 

@@ -49,6 +49,7 @@ def earlier(tmp_path):
     cells = pd.DataFrame({"cell": [f"s0:{i}" for i in range(300)], "sample": "s0", "cluster": which,
                           "confidence": np.float32(1), "population": np.array(NAMES, object)[which]})  # fmt: skip
     counts = {"n_events": 900, "n_live_singlets": 800, "n_lymphocytes": 600.0, "n_nk": 300, "n_nk_low": 290.0}
+    counts |= {"n_nk_lineage": 300.0, "n_nk_gates": 295.0}
     summary = [counts | {"sample": "s0", "n_nk_high": 310.0, "qc_score": 1.0, "left_out": False, "reason": None}]
     for name, schema, table in (
         ("cells", CELLS, cells), ("clusters", CLUSTERS, cells), ("populations", POPULATIONS, cells),

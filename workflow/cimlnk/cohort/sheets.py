@@ -128,6 +128,11 @@ def _without(samples: pd.DataFrame, overrides: list[Override], file: str, proble
     for o in overrides:
         if o["what"] == "sample" and o["key"] not in known:
             problems.add(file, f"row {o['row']}, column key", o["key"], "a sample of the sample sheet", known)
+    batches = [b for b in samples["batch"].unique() if b is not None]
+    for o in overrides:
+        if o["what"] == "threshold" and o["key"] not in {"all", *known, *batches}:
+            expected = "all, a batch or a sample of the sample sheet"
+            problems.add(file, f"row {o['row']}, column key", o["key"], expected, [*batches, *known])
     return samples[~samples["sample"].isin(excluded_samples(overrides))].reset_index(drop=True)
 
 
