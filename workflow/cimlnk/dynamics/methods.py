@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
+from cimlnk.dynamics.results import from_tested
 from cimlnk.stats.exact import relabel, sign_flip
+from cimlnk.stats.intervals import t_interval
 from cimlnk.stats.linear_mixed import MixedFit, random_intercept
 from cimlnk.stats.paired import Tested, moderated_paired, welch
 
@@ -53,7 +53,11 @@ def _contrast(
     seed: int,
 ) -> list[pd.DataFrame]:
     def told(result: Tested, method: str) -> pd.DataFrame:
-        return _table(wide.index, contrast, test, unit, modality, method, result)
+        populations, features = (wide.index.get_level_values(level) for level in (0, 1))
+        return from_tested(
+            test, unit, populations, contrast.name, method, result,
+            features=features, modality=modality, primary=method in ("paired_moderated_t", "welch_t"),
+        )  # fmt: skip
 
     parts = [
         differences(wide, samples, arm, contrast.timepoint, contrast.baseline).to_numpy(float) for arm in contrast.arms
@@ -65,7 +69,7 @@ def _contrast(
         ]
     return [
         told(moderated_paired(parts[0], level, min_patients), "paired_moderated_t"),
-        told(mixed_model(fits[contrast.arm], contrast, level, min_patients), "mixed_model"),
+        told(mixed_model(fits[contrast.arm], contrast, level, min_patients), "linear_mixed"),
         told(sign_flip(parts[0], level, seed, min_patients), "sign_flip"),
     ]
 
@@ -118,40 +122,5 @@ def mixed_model(fits: ArmFits, contrast: Contrast, level: float = 0.95, least: i
             continue
         weight = np.array([0.0, *[float(t == contrast.timepoint) - float(t == contrast.baseline) for t in times[1:]]])
         effect[i], se[i], df[i] = weight @ fit.beta, np.sqrt(weight @ fit.cov @ weight), fit.df
-    half = stats.t.ppf(0.5 + level / 2, df) * se
-    low, high = effect - half, effect + half
-    p = 2 * stats.t.sf(np.abs(effect) / se, df)
+    low, high, p = t_interval(effect, se, df, level)
     return Tested(counts, effect, se, df, low, high, p, np.where(np.isfinite(p), 0.0, np.nan), reason)
-
-
-def _table(
-    index: pd.MultiIndex | pd.Index,
-    contrast: Contrast,
-    test: str,
-    unit: str,
-    modality: str,
-    method: str,
-    result: Tested,
-) -> pd.DataFrame:
-    fixed: dict[str, Any] = {"test": test, "modality": modality, "contrast": contrast.name}
-    return pd.DataFrame(
-        {
-            **fixed,
-            "population": index.get_level_values(0),
-            "feature": index.get_level_values(1),
-            "n_patients": result.n,
-            "effect": result.effect,
-            "effect_low": result.low,
-            "effect_high": result.high,
-            "effect_unit": unit,
-            "se": result.se,
-            "df": result.df,
-            "p": result.p,
-            "p_floor": result.p_floor,
-            "fdr": np.nan,
-            "converged": np.isfinite(result.p),
-            "separated": False,
-            "method": method,
-            "reason": result.reason,
-        }
-    )

@@ -1,4 +1,4 @@
-"""Rows of TESTS: blank, from an estimate with its error, from an exact test, and without numbers where none are due."""
+"""The only maker of TESTS rows: blank, from an estimate with its error, from a test; and FDR over named families."""
 
 from __future__ import annotations
 
@@ -6,33 +6,71 @@ from collections.abc import Sequence
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
-from scipy import stats
+from numpy.typing import ArrayLike, NDArray
 
 from cimlnk.stats.fdr import fdr
+from cimlnk.stats.intervals import t_interval
 from cimlnk.stats.paired import Tested
 
-from .contrasts import Contrast
-from .tables import TESTS
+from .tables import METHODS, TESTS
 
 Floats = NDArray[np.float64]
 NUMBERS = ["effect", "effect_low", "effect_high", "se", "df", "p", "p_floor"]
+#: What a reader reads first; the others ask the same of the same numbers under other assumptions.
+PRIMARY = frozenset(METHODS) - {"sign_flip", "signed_rank", "relabelling", "none"}
 
 
-def blank_rows(test: str, unit: str, names: list[str], contrast: Contrast, method: str) -> pd.DataFrame:
-    table = pd.DataFrame({"population": names})
-    table["test"], table["contrast"], table["effect_unit"], table["method"] = test, contrast.name, unit, method
-    table["feature"] = None
+def blank_rows(
+    test: str,
+    unit: str,
+    names: ArrayLike,
+    contrast: str,
+    method: str,
+    *,
+    features: ArrayLike | Sequence[str | None] | None = None,
+    modality: str | None = None,
+    n_patients: int = 0,
+    reason: str | None = None,
+    primary: bool | None = None,
+) -> pd.DataFrame:
+    """Rows of TESTS without numbers, one a population (and feature).
+
+    Parameters
+    ----------
+    test, unit, contrast, method
+        As in TESTS; `method` is a key of METHODS.
+    names, features
+        Populations, and what is tested of each (None: the population itself).
+    modality
+        ``cytof`` or ``rna``; None if the caller adds it.
+    n_patients, reason
+        The same in all rows.
+    primary
+        Whether these are the rows to read; by default as `method` says.
+
+    Raises
+    ------
+    ValueError
+        If `method` is not on the closed list: a fault in the calling code.
+    """
+    if method not in METHODS:
+        raise ValueError(f"method {method!r} is not on the closed list: {', '.join(METHODS)}")
+    table = pd.DataFrame({"population": pd.Series(np.asarray(names, dtype=object), dtype=object)})
+    table["feature"] = np.array([None] * len(table) if features is None else features, dtype=object)
+    table["test"], table["contrast"], table["effect_unit"], table["method"] = test, contrast, unit, method
     table[[*NUMBERS, "fdr"]] = np.nan
-    table["converged"], table["separated"], table["n_patients"], table["reason"] = False, False, 0, None
+    table["n_patients"], table["converged"], table["separated"], table["reason"] = n_patients, False, False, reason
+    table["primary"] = method in PRIMARY if primary is None else primary
+    if modality is not None:
+        table["modality"] = modality
     return table
 
 
-def wald(table: pd.DataFrame, effect: Floats, se: Floats, df: int, level: float = 0.95) -> None:
-    half = stats.t.ppf(0.5 + level / 2, df) * se
-    table["effect"], table["effect_low"], table["effect_high"] = effect, effect - half, effect + half
-    table["se"], table["df"], table["p_floor"] = se, float(df), 0.0
-    table["p"] = 2 * stats.t.sf(np.abs(effect) / se, df)
+def wald(table: pd.DataFrame, effect: Floats, se: Floats, df: float, level: float = 0.95) -> None:
+    """Put an estimate with its error into `table`: t interval and p, floor 0."""
+    low, high, p = t_interval(effect, se, df, level)
+    table["effect"], table["effect_low"], table["effect_high"] = effect, low, high
+    table["se"], table["df"], table["p_floor"], table["p"] = se, float(df), 0.0, p
 
 
 def blank_separated(result: pd.DataFrame, separated: Sequence[bool]) -> pd.Series:
@@ -44,8 +82,20 @@ def blank_separated(result: pd.DataFrame, separated: Sequence[bool]) -> pd.Serie
     return lost
 
 
-def from_tested(test: str, unit: str, names: list[str], contrast: Contrast, method: str, found: Tested) -> pd.DataFrame:
-    table = blank_rows(test, unit, names, contrast, method)
+def from_tested(
+    test: str,
+    unit: str,
+    names: ArrayLike,
+    contrast: str,
+    method: str,
+    found: Tested,
+    *,
+    features: ArrayLike | None = None,
+    modality: str | None = None,
+    primary: bool | None = None,
+) -> pd.DataFrame:
+    """Rows of TESTS from a test of many rows at once."""
+    table = blank_rows(test, unit, names, contrast, method, features=features, modality=modality, primary=primary)
     table["n_patients"], table["effect"] = found.n, found.effect
     table["effect_low"], table["effect_high"] = found.low, found.high
     table["se"], table["df"], table["p"], table["p_floor"] = found.se, found.df, found.p, found.p_floor
@@ -53,11 +103,22 @@ def from_tested(test: str, unit: str, names: list[str], contrast: Contrast, meth
     return table
 
 
-def with_fdr(tables: Sequence[pd.DataFrame]) -> pd.DataFrame:
-    """Join tables of tests and adjust p within each test x method x contrast."""
+def with_fdr(tables: Sequence[pd.DataFrame], family: Sequence[str] = ("test", "method", "contrast")) -> pd.DataFrame:
+    """Join rows, name their families and adjust p within each (Benjamini & Hochberg 1995).
+
+    Parameters
+    ----------
+    tables
+        Rows with `modality`.
+    family
+        Columns that, with the modality, tell one family from another: the default takes together the populations and
+        features of one test by one method in one contrast. Empty: all rows together, modalities too.
+    """
     kept = [t for t in tables if len(t)]
     if not kept:
         return TESTS.empty()
     joined = pd.concat(kept, ignore_index=True)
-    family = joined.groupby(["modality", "test", "method", "contrast"], sort=False)["p"]
-    return TESTS.check(joined.assign(fdr=family.transform(lambda p: fdr(p.to_numpy()))))
+    columns = ["modality", *family] if family else []
+    joined["fdr_family"] = joined[columns].agg(", ".join, axis=1) if columns else "all rows of the table"
+    adjusted = joined.groupby("fdr_family", sort=False)["p"].transform(lambda p: fdr(p.to_numpy(float)))
+    return TESTS.check(joined.assign(fdr=adjusted))

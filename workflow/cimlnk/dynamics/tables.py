@@ -21,10 +21,28 @@ SAMPLE = {
     "tissue_or_product": ("str", "`blood`, `product` or `donor`"),
 }
 
+# The closed list of methods: what stands in TESTS, and what a reader is told. No p value goes without one of them.
+METHODS = {
+    "beta_binomial_mixed": "beta-binomial mixed model",
+    "linear_mixed": "linear mixed model",
+    "paired_moderated_t": "paired t, moderated variances",
+    "welch_t": "Welch t of paired differences",
+    "sign_flip": "exact sign flips",
+    "signed_rank": "exact signed-rank",
+    "relabelling": "exact relabelling of arms",
+    "negative_binomial_wald": "negative binomial Wald test (PyDESeq2)",
+    "quasi_likelihood_f": "quasi-likelihood F test",
+    "block_permutation": "permutation within blocks",
+    "none": "not tested",
+}
+
 TESTS = Schema(
     "TESTS",
     {
-        "test": ("str", "`abundance`, `absolute`, `clr`, `signflip`, `signedrank`, `state`, `expression`, ..."),
+        "test": (
+            "str",
+            "what is tested: `abundance`, `absolute`, `clr`, `state_median`, `expression`, ...",
+        ),
         "modality": ("str", "`cytof` or `rna`"),
         "population": ("str", "named subset"),
         "feature": ("str?", "marker, gene or score; missing for abundance"),
@@ -37,11 +55,16 @@ TESTS = Schema(
         "se": ("float", "standard error of the effect"),
         "df": ("float", "degrees of freedom of its t distribution"),
         "p": ("float", "two-sided p"),
-        "p_floor": ("float", "smallest p this test can give at this n (0 for model-based tests)"),
-        "fdr": ("float", "Benjamini-Hochberg over the rows of one test, modality and contrast"),
+        "p_floor": (
+            "float",
+            "smallest p these numbers allow the test, ties and zeros counted (0 for models)",
+        ),
+        "fdr": ("float", "Benjamini-Hochberg over the rows of one `fdr_family`"),
+        "fdr_family": ("str", "the rows among which `fdr` is taken, in words"),
+        "primary": ("bool", "the row to read; others are the same effect by further methods"),
         "converged": ("bool", "the fit found its optimum"),
         "separated": ("bool", "the effect is infinite because one side has no cells"),
-        "method": ("str", "the method in words"),
+        "method": ("str", "one of METHODS, for example `paired_moderated_t`, `sign_flip`"),
         "reason": ("str?", "why a number is NaN"),
     },
 )

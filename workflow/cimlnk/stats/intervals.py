@@ -125,3 +125,29 @@ def wilson(share: float, n: int, z: float = 1.959963984540054) -> tuple[float, f
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
     return float(centre - half), float(centre + half)
+
+
+def t_interval(effect: ArrayLike, se: ArrayLike, df: ArrayLike, level: float = 0.95) -> tuple[Array, Array, Array]:
+    """Limits and two-sided p of an estimate that is t distributed about the truth.
+
+    Parameters
+    ----------
+    effect, se, df
+        Estimate, its standard error and degrees of freedom; they broadcast, NaN stays NaN.
+    level
+        Coverage of the interval.
+
+    Returns
+    -------
+    tuple of Array
+        low, high, p of a zero effect.
+
+    Examples
+    --------
+    >>> low, high, p = t_interval(1.0, 0.5, 5)
+    >>> print(f"{low:.3f} {high:.3f} {p:.3f}")
+    -0.285 2.285 0.102
+    """
+    effect, se = np.asarray(effect, float), np.asarray(se, float)
+    half = stats.t.ppf(0.5 + level / 2, df) * se
+    return effect - half, effect + half, 2 * stats.t.sf(np.abs(effect) / se, df)

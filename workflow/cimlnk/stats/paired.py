@@ -1,4 +1,4 @@
-"""Paired tests for a handful of patients, many features at once: moderated t, exact sign flips, exact relabelling."""
+"""Paired tests for a handful of patients, many features at once: t with moderated variances, Welch between arms."""
 
 from __future__ import annotations
 

@@ -129,4 +129,4 @@ def test_paired_differences_agree_with_the_model_where_noise_is_even():
     tests = run(abundance({"a": 2.0}, per_ul=1.0))
     model, paired = (pick(tests, t, "a") for t in ("abundance", "abundance_paired"))
     assert paired["effect"] == pytest.approx(model["effect"], abs=0.15) and paired["p"] < 0.05
-    assert paired["method"] == "moderated paired t"
+    assert paired["method"] == "paired_moderated_t" and model["primary"] and not paired["primary"]

@@ -31,8 +31,8 @@ def test_two_patients_worth_of_freedom_still_solves():
 def test_table_speaks_of_noise_only_and_gives_reasons():
     row = dict.fromkeys(TESTS.columns, np.nan) | {
         "test": "abundance", "modality": "cytof", "population": "a", "feature": None, "contrast": "x", "n_patients": 6,
-        "effect_unit": "log2 odds ratio", "se": 0.3, "df": 15.0, "converged": True, "separated": False, "method": "m",
-        "reason": None,
+        "effect_unit": "log2 odds ratio", "se": 0.3, "df": 15.0, "converged": True, "separated": False,
+        "method": "linear_mixed", "fdr_family": "f", "primary": True, "reason": None,
     }  # fmt: skip
     bad = {**row, "population": "b", "se": np.nan, "reason": "separated"}
     tests = TESTS.check(pd.DataFrame([row, {**row, "effect": 9.0}, bad]))

@@ -10,6 +10,7 @@ from scipy.spatial.distance import jensenshannon
 from cimlnk.dynamics.repertoire.differential import distance_tests, thinned
 from cimlnk.dynamics.repertoire.diversity import diversity, inverse_simpson, shannon
 from cimlnk.dynamics.repertoire.phenotypes import count_phenotypes, long_counts, phenotype_codes, phenotype_name
+from cimlnk.dynamics.results import with_fdr
 from cimlnk.dynamics.tables import TESTS
 from cimlnk.stats.composition import aitchison, jensen_shannon
 from cimlnk.stats.permutation import donor_identity, permanova
@@ -120,7 +121,7 @@ def test_time_and_donor_effects_are_found_apart_from_each_other():
     assert table.loc["permanova_patient", "p"] <= 0.01 and table.loc["permanova_time", "p"] > 0.05
     d, samples = points(6, 4, donor=0, time=3, seed=6)
     table = distance_tests(d, samples, modality="cytof", what="receptors", permutations=199)
-    TESTS.check(table)
+    TESTS.check(with_fdr([table], ()))
     table = table.set_index("test")
     assert table.loc["permanova_time", "p"] <= 0.01 and table.loc["donor_identity", "p"] > 0.05
 

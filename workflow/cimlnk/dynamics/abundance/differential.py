@@ -12,11 +12,9 @@ from numpy.typing import NDArray
 from cimlnk.common.vocabulary import NK, UNASSIGNED
 from cimlnk.dynamics.contrasts import differences
 from cimlnk.dynamics.designs import Design, covariates, make_design
-from cimlnk.dynamics.results import NUMBERS, blank_rows, blank_separated, from_tested, wald
-from cimlnk.dynamics.tables import TESTS
+from cimlnk.dynamics.results import NUMBERS, blank_rows, blank_separated, from_tested, wald, with_fdr
 from cimlnk.stats.beta_binomial import fit_counts
 from cimlnk.stats.exact import relabel, sign_flip
-from cimlnk.stats.fdr import fdr
 from cimlnk.stats.linear_mixed import random_intercept
 from cimlnk.stats.paired import moderated_paired, welch
 from cimlnk.stats.separation import is_separated
@@ -68,7 +66,8 @@ def abundance_tests(
     Returns
     -------
     DataFrame
-        TESTS. FDR is taken over the populations of one test, modality and contrast.
+        TESTS. FDR is taken over the populations of one test, method, modality and contrast; `primary` are the three
+        models of the first three points.
     """
     parts = []
     blood = abundance[abundance["tissue_or_product"] == "blood"]
@@ -82,13 +81,7 @@ def abundance_tests(
         }
         parts.append(_named(rows, facts, settings, min_nk_cells, seed).assign(modality=modality))
         parts.append(_all_nk(rows, patients, settings, seed).assign(modality=modality))
-    parts = [p for p in parts if len(p)]
-    if not parts:
-        return TESTS.empty()
-    table = pd.concat(parts, ignore_index=True).reindex(columns=list(TESTS.columns))
-    family = table.groupby(["modality", "test", "contrast"], sort=False)["p"]
-    table["fdr"] = family.transform(lambda p: fdr(p.to_numpy()))
-    return TESTS.check(table)
+    return with_fdr(parts)
 
 
 def _named(
@@ -111,8 +104,7 @@ def _named(
     closed = np.log2(cells.to_numpy(float) + 0.5)
     ratios = (closed - closed.mean(axis=1, keepdims=True)).T
     ratios = ratios[[list(cells.columns).index(name) for name in names]]
-    method = "linear mixed model of CLR"
-    parts.append(_linear_model("clr", "log2 ratio to the mean", ratios, names, design, method, (counts, total)))
+    parts.append(_linear_model("clr", "log2 ratio to the mean", ratios, names, design, (counts, total)))
 
     nk = rows[rows["sample"].notna() & (rows["population"] == NK)].set_index("sample")["nk_per_ul"]
     per_ul = nk.reindex(cells.index).to_numpy(float)
@@ -142,7 +134,7 @@ def _all_nk(rows: pd.DataFrame, patients: pd.DataFrame, settings: Mapping[str, A
 def _absolute(
     value: Floats, names: list[str], observed: pd.DataFrame, design: Design, seed: int, cells: Cells | None
 ) -> list[pd.DataFrame]:
-    model = _linear_model("absolute", "log2 fold", value, names, design, "linear mixed model of log2 cells/uL", cells)
+    model = _linear_model("absolute", "log2 fold", value, names, design, cells)
     return [model, _by_patient("absolute", "log2 fold", _frame(value, names, observed), observed, design, seed, cells)]
 
 
@@ -151,12 +143,12 @@ def _frame(values: Floats, names: list[str], observed: pd.DataFrame) -> pd.DataF
 
 
 def _counts_model(counts: Floats, total: Floats, names: list[str], design: Design) -> pd.DataFrame:
-    method = "beta-binomial mixed model"
+    method = "beta_binomial_mixed"
     asked = any(q.weights is not None for q in design.questions)
     fit = fit_counts(counts, total, design.matrix, design.group) if asked else None
     parts = []
     for question in design.questions:
-        result = blank_rows("abundance", "log2 odds ratio", names, question.contrast, method)
+        result = blank_rows("abundance", "log2 odds ratio", names, question.contrast.name, method)
         result["n_patients"], result["reason"] = question.n_patients, question.reason
         if question.weights is not None and fit is not None:
             w = question.weights
@@ -171,13 +163,13 @@ def _counts_model(counts: Floats, total: Floats, names: list[str], design: Desig
 
 
 def _linear_model(
-    test: str, unit: str, values: Floats, names: list[str], design: Design, method: str, cells: Cells | None
+    test: str, unit: str, values: Floats, names: list[str], design: Design, cells: Cells | None
 ) -> pd.DataFrame:
     """Linear mixed model of every row of `values`; `cells` (counts, totals) tells where they rest on pseudo-counts."""
     fits = [random_intercept(v, design.matrix, design.group) for v in values]
     parts = []
     for question in design.questions:
-        result = blank_rows(test, unit, names, question.contrast, method)
+        result = blank_rows(test, unit, names, question.contrast.name, "linear_mixed")
         result["n_patients"], result["reason"] = question.n_patients, question.reason
         if question.weights is not None:
             w = question.weights
@@ -204,17 +196,17 @@ def _by_patient(
         sides = [differences(values, observed, arm, c.timepoint, c.baseline).to_numpy(float) for arm in c.arms]
         if len(sides) == 1:
             tested = {
-                "paired": ("moderated paired t", moderated_paired(sides[0])),
-                "signflip": ("exact sign flips", sign_flip(sides[0], seed=seed)),
-                "signedrank": ("exact signed-rank", signed_rank(sides[0])),
+                "paired": ("paired_moderated_t", moderated_paired(sides[0])),
+                "signflip": ("sign_flip", sign_flip(sides[0], seed=seed)),
+                "signedrank": ("signed_rank", signed_rank(sides[0])),
             }
         else:
             tested = {
-                "paired": ("Welch t of paired differences", welch(sides[0], sides[1])),
-                "relabelling": ("exact relabelling", relabel(sides[0], sides[1], seed=seed)),
+                "paired": ("welch_t", welch(sides[0], sides[1])),
+                "relabelling": ("relabelling", relabel(sides[0], sides[1], seed=seed)),
             }
         for suffix, (method, found) in tested.items():
-            result = from_tested(f"{test}_{suffix}", unit, names, c, method, found)
+            result = from_tested(f"{test}_{suffix}", unit, names, c.name, method, found, primary=False)
             if suffix == "paired" and cells is not None and question.weights is not None:
                 w = question.weights
                 blank_separated(result, [is_separated(y, cells[1], design.matrix, w) for y in cells[0]])

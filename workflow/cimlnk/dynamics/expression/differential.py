@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cimlnk.dynamics.contrasts import Contrast, contrasts
 from cimlnk.dynamics.designs import contrast_design
-from cimlnk.dynamics.tables import TESTS
+from cimlnk.dynamics.results import blank_rows
 from cimlnk.stats.count_glm import common_dispersion, ql_test
 
 Floats = NDArray[np.float64]
@@ -93,7 +93,7 @@ def expression_tests(
     Returns
     -------
     DataFrame
-        TESTS with effects as log2 fold and Wald intervals; ``fdr`` is left NaN for the caller, who knows the family.
+        Rows of TESTS with effects as log2 fold and Wald intervals, without FDR: the caller knows the family.
         A contrast with fewer than `min_patients` pairs has one row (feature missing) that says so.
     """
     todo = contrasts(samples, baselines, reference_arm)
@@ -117,7 +117,7 @@ def expression_tests(
         parts += [_quasi(genes, samples, population, c, design.patients[c]) for c in enough]
     elif enough:
         parts += _pydeseq2(genes, population, design, enough, threads)
-    return pd.concat(parts, ignore_index=True) if parts else TESTS.empty()
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def _pydeseq2(
@@ -154,7 +154,7 @@ def _pydeseq2(
         )
         stats.summary()
         found = stats.results_df
-        table = _rows(population, contrast, design.patients[contrast], list(found.index), "PyDESeq2 Wald")
+        table = _rows(population, contrast, design.patients[contrast], list(found.index), "negative_binomial_wald")
         effect, se = found["log2FoldChange"].to_numpy(float), found["lfcSE"].to_numpy(float)
         p = found["pvalue"].to_numpy(float)
         table = table.assign(effect=effect, se=se, effect_low=effect - 1.96 * se, effect_high=effect + 1.96 * se, p=p)
@@ -174,7 +174,7 @@ def _quasi(
     y = used.to_numpy(float)
     offset = np.log(size_factors(y))
     result = ql_test(y, design, offset, tested, dispersion=common_dispersion(y, design, offset))
-    table = _rows(population, contrast, patients, list(used.index), "quasi-likelihood F")
+    table = _rows(population, contrast, patients, list(used.index), "quasi_likelihood_f")
     return table.assign(
         effect=result.effect,
         effect_low=result.low,
@@ -201,20 +201,9 @@ def size_factors(counts: Floats) -> Floats:
 def _rows(
     population: str, contrast: Contrast, patients: int, features: Sequence[str | None], method: str
 ) -> pd.DataFrame:
-    table = pd.DataFrame({"feature": pd.Series(features, dtype=object)})
-    for column in ("effect", "effect_low", "effect_high", "se", "df", "p", "p_floor", "fdr"):
-        table[column] = np.nan
-    return table.assign(
-        test="expression",
-        modality="rna",
-        population=population,
-        contrast=contrast.name,
-        n_patients=patients,
-        effect_unit="log2 fold",
-        converged=False,
-        separated=False,
-        method=method,
-        reason=None,
+    names = [population] * len(features)
+    return blank_rows(
+        "expression", "log2 fold", names, contrast.name, method, features=features, modality="rna", n_patients=patients
     )
 
 

@@ -16,7 +16,6 @@ from cimlnk.dynamics.methods import tests_of
 from cimlnk.dynamics.results import with_fdr
 from cimlnk.dynamics.tables import TESTS
 from cimlnk.populations.pseudobulk import read_pseudobulk
-from cimlnk.stats.fdr import fdr
 
 from .differential import expression_tests
 from .signatures import read_gene_sets, scores
@@ -84,9 +83,6 @@ def write_expression(
             wide.index = pd.MultiIndex.from_product([[population], wide.index])
             todo = contrasts(of, **common)
             tested += tests_of(wide, of, todo, "signature", "mean z", "rna", state_settings["min_patients"], seed=seed)
-    table = pd.concat(genes, ignore_index=True) if genes else TESTS.empty()
-    if len(table):
-        table["fdr"] = table.groupby("contrast")["p"].transform(lambda p: fdr(p.to_numpy(float)))
-    write_table(table, expression, TESTS, provenance)
+    write_table(with_fdr(genes, ("test", "contrast")), expression, TESTS, provenance)
     write_table(with_fdr(tested), programmes, TESTS, provenance)
     write_table(pd.concat(scored) if scored else SCORES.empty(), score_table, SCORES, provenance)

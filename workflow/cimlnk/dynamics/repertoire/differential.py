@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
 from cimlnk.common.seeds import rng
+from cimlnk.common.vocabulary import NK
+from cimlnk.dynamics.results import blank_rows
 from cimlnk.stats.intervals import wilson
 from cimlnk.stats.permutation import Permuted, donor_identity, permanova
 
@@ -96,7 +96,7 @@ def distance_tests(
     if np.isfinite(test.statistic):  # samples of a patient are no units: as many trials as patients
         row["effect_low"], row["effect_high"] = wilson(test.statistic, len(repeated))
     rows.append(row)
-    return pd.DataFrame(rows)
+    return pd.concat(rows, ignore_index=True)
 
 
 def _joint(*columns: pd.Series) -> np.ndarray:
@@ -104,25 +104,9 @@ def _joint(*columns: pd.Series) -> np.ndarray:
     return np.array(["\t".join(map(str, row)) for row in zip(*columns, strict=True)], dtype=object)
 
 
-def _row(test: str, modality: str, what: str, contrast: str, n: int, result: Permuted, unit: str) -> dict[str, Any]:
-    return {
-        "test": test,
-        "modality": modality,
-        "population": "NK",
-        "feature": what,
-        "contrast": contrast,
-        "n_patients": n,
-        "effect": result.effect,
-        "effect_low": np.nan,
-        "effect_high": np.nan,
-        "effect_unit": unit,
-        "se": np.nan,
-        "df": np.nan,
-        "p": result.p,
-        "p_floor": result.p_floor,
-        "fdr": np.nan,
-        "converged": np.isfinite(result.p),
-        "separated": False,
-        "method": f"permutation within blocks ({result.permutations})",
-        "reason": result.reason,
-    }
+def _row(test: str, modality: str, what: str, contrast: str, n: int, result: Permuted, unit: str) -> pd.DataFrame:
+    row = blank_rows(
+        test, unit, [NK], contrast, "block_permutation",
+        features=[what], modality=modality, n_patients=n, reason=result.reason,
+    )  # fmt: skip
+    return row.assign(effect=result.effect, p=result.p, p_floor=result.p_floor, converged=bool(np.isfinite(result.p)))

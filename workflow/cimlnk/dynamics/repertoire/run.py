@@ -12,10 +12,10 @@ from numpy.typing import NDArray
 
 from cimlnk.common.tables import read_table, write_table
 from cimlnk.common.vocabulary import NK, SAMPLE_KEYS, sample_of
+from cimlnk.dynamics.results import with_fdr
 from cimlnk.dynamics.tables import DIVERSITY, TESTS
 from cimlnk.populations.load import cell_names, columns, feature_names
 from cimlnk.stats.composition import aitchison, jensen_shannon
-from cimlnk.stats.fdr import fdr
 
 from .differential import distance_tests, thinned
 from .distances import distance_table
@@ -88,9 +88,7 @@ def write_repertoire(
     write_table(_joined(frames["repertoire"], list(REPERTOIRE.columns)), repertoire, REPERTOIRE, provenance)
     write_table(_joined(frames["diversity"], list(DIVERSITY.columns)), diversities, DIVERSITY, provenance)
     write_table(_joined(frames["distances"], list(DISTANCES.columns)), distances, DISTANCES, provenance)
-    tested = _joined(frames["tests"], list(TESTS.columns))
-    tested["fdr"] = fdr(tested["p"].to_numpy(float))
-    write_table(tested, tests, TESTS, provenance)
+    write_table(with_fdr(frames["tests"], ()), tests, TESTS, provenance)
 
 
 def composition(abundance: pd.DataFrame) -> dict[str, pd.DataFrame]:

@@ -36,7 +36,7 @@ def state_tests(
     Each is told by up to three methods, one row each, never mixed in one p value:
 
     - ``paired_moderated_t`` (the default to read): per-patient differences, variance moderated across features;
-    - ``mixed_model``: all time points of the arm in one linear model with a random intercept per patient (more
+    - ``linear_mixed``: all time points of the arm in one linear model with a random intercept per patient (more
       degrees of freedom, but assumes that all time points vary alike);
     - ``sign_flip``: exact, with the least p reachable in ``p_floor``.
 

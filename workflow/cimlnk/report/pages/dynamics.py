@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from cimlnk.dynamics.tables import METHODS
 from cimlnk.report.blocks import Page, Section, Site, esc
 from cimlnk.report.figures.course import composition, subsets_absolute
 from cimlnk.report.figures.effects import agreement, diversity, forest
@@ -85,18 +86,23 @@ def _tests(run: Run, site: Site) -> list[Section]:
                     site.figure(f"forest_{test}_{modality}_{number}", forest(part, unit), caption, part)
                 )
             same = tests[tests["test"].str.startswith(test) & (tests["modality"] == modality)]
+            same = same.assign(method=same["method"].map(METHODS))
             columns = {
                 "contrast": "contrast", "population": "subset", "test": "test", "method": "method",
                 "n_patients": "n", "effect": "effect", "effect_low": "low", "effect_high": "high", "p": "p",
                 "p_floor": "least p", "fdr": "FDR", "reason": "remark",
             }  # fmt: skip
             ranked = same.assign(
+                further=~same["primary"],
                 told=same["effect"].isna(),
                 place=same["contrast"].map(by_number),
                 first=~same["contrast"].isin(drawable.loc[arm == treated, "contrast"]),
-            ).sort_values(["told", "first", "place", "population", "test"], kind="stable")
+            ).sort_values(["further", "told", "first", "place", "population", "test"], kind="stable")
             ranked = ranked[same.columns]  # what could be estimated first, the treated arm's before the others
-            caption = "All tests of this change; an empty number has its reason in the last column."
+            caption = (
+                "The model of the figure first, then paired and exact tests of the same change. A least p of 0 is that "
+                "of a model; an empty number has its reason in the last column."
+            )
             section.blocks.append(site.table(f"tests_{test}_{modality}", ranked, caption, columns))
             sections.append(section)
     return sections

@@ -8,7 +8,7 @@ from cimlnk.report.figures.maps import thin
 from cimlnk.report.run import Run
 
 from .cohort import MODALITY
-from .state import contrasts_of
+from .state import contrasts_of, primary
 
 
 def page(run: Run, site: Site) -> Page:
@@ -117,8 +117,11 @@ def _repertoire(run: Run, site: Site) -> list[Section]:
             section.blocks.append(site.figure(f"distances_{what}", distance_map(rows, run.samples), caption, rows))
     if len(tests):
         columns = {
-            "test": "test", "feature": "receptors", "contrast": "what", "n_patients": "n", "effect": "effect",
+            "test": "test", "feature": "receptors", "contrast": "what", "method": "method", "n_patients": "n",
+            "effect": "effect",
             "effect_unit": "unit", "p": "p", "p_floor": "least p", "reason": "remark",
         }  # fmt: skip
-        section.blocks.append(site.table("repertoire_tests", tests, "Permutation tests within blocks.", columns))
+        section.blocks.append(
+            site.table("repertoire_tests", primary(tests), "Permutation tests within blocks.", columns)
+        )
     return [section]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from cimlnk.dynamics.tables import METHODS
 from cimlnk.report.blocks import Page, Section, Site, Text, esc
 from cimlnk.report.figures.deep import effect_map
 from cimlnk.report.run import Run
@@ -20,6 +21,12 @@ def contrasts_of(run: Run, rows: pd.DataFrame) -> list[str]:
     return sorted(found, key=lambda c: not c.startswith(f"{treated}:"))
 
 
+def primary(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows of TESTS to read (and those that say why there is none), methods in words."""
+    kept = rows[rows["primary"] | (rows["method"] == "none")] if len(rows) else rows
+    return kept.assign(method=kept["method"].map(METHODS))
+
+
 def page(run: Run, site: Site) -> Page:
     """Build the page."""
     result = Page(
@@ -31,8 +38,8 @@ def page(run: Run, site: Site) -> Page:
     table = run.table("dynamics/state.parquet")
     for modality in run.modalities:
         rows = table[table["modality"] == modality] if len(table) else table
-        # the default test; mixed models and sign flips of the same effects stand beside it in the results
-        rows = rows[rows["method"] == "paired_moderated_t"] if len(rows) else rows
+        # mixed models and sign flips of the same effects stand beside them in the results
+        rows = primary(rows)
         tests = [t for t in ("state_median", "state_mean", "state") if len(rows) and (rows["test"] == t).any()]
         tests = tests or (sorted(rows["test"].unique())[:1] if len(rows) else [])
         if not tests or rows["effect"].notna().sum() == 0:
@@ -53,11 +60,18 @@ def page(run: Run, site: Site) -> Page:
             section.blocks.append(site.figure(f"state_{modality}_{number}", drawn, caption, behind))
         columns = {
             "contrast": "contrast", "population": "population", "feature": "feature", "test": "measure",
-            "n_patients": "n", "effect": "effect", "effect_low": "low", "effect_high": "high", "p": "p",
-            "p_floor": "least p", "fdr": "FDR", "reason": "remark",
+            "method": "method", "n_patients": "n", "effect": "effect", "effect_low": "low", "effect_high": "high",
+            "p": "p", "p_floor": "least p", "fdr": "FDR", "reason": "remark",
         }  # fmt: skip
         ranked = rows.sort_values(["fdr", "p"], kind="stable")
-        section.blocks.append(site.table(f"state_{modality}", ranked, "Sorted by FDR; intervals are 95 %.", columns))
+        section.blocks.append(
+            site.table(
+                f"state_{modality}",
+                ranked,
+                "Sorted by FDR; intervals are 95 %. A least p of 0 is that of a model.",
+                columns,
+            )
+        )
         result.sections.append(section)
     for name, title, caption in (
         ("expression", "Expression (pseudobulk)", "Genes tested on counts summed per sample and population."),
@@ -66,11 +80,11 @@ def page(run: Run, site: Site) -> Page:
         rows = run.table(f"dynamics/{name}.parquet")
         if len(rows) and {"contrast", "population", "feature", "effect", "p"} <= set(rows.columns):
             columns = {
-                "contrast": "contrast", "population": "population", "feature": "feature", "n_patients": "n",
-                "effect": "effect", "effect_low": "low", "effect_high": "high", "p": "p", "fdr": "FDR",
-                "reason": "remark",
+                "contrast": "contrast", "population": "population", "feature": "feature", "method": "method",
+                "n_patients": "n", "effect": "effect", "effect_low": "low", "effect_high": "high", "p": "p",
+                "p_floor": "least p", "fdr": "FDR", "reason": "remark",
             }  # fmt: skip
-            ranked = rows.sort_values(["fdr", "p"], kind="stable")
+            ranked = primary(rows).sort_values(["fdr", "p"], kind="stable")
             result.sections.append(Section(name, title, [site.table(name, ranked, caption, columns)]))
     if not result.sections:
         result.sections.append(
