@@ -37,13 +37,15 @@ def test_sketched_cells_are_named_as_on_the_whole_graph(tiny_run, sketched):
     whole, some = (pd.read_parquet(c / RESULTS / "cytof/populations.parquet") for c in (tiny_run, sketched))
     with np.load(sketched / RESULTS / "cytof/graph.npz") as saved:
         assert len(saved["rows"]) == 1000 < int(saved["n_cells"]) == len(some)
-        outside = np.setdiff1d(np.arange(len(some)), saved["rows"])
+        inside = np.isin(np.arange(len(some)), saved["rows"])
     assert (whole["cell"] == some["cell"]).all()
     same = (whole["population"] == some["population"]).to_numpy()
-    # 1,000 cells hold about ten of the rarest population; borders between neighbouring ones move
-    assert same[outside].mean() > 0.9
+    # a fifth of the cells moves the borders of a continuum; but no more for the cells that were only placed
+    assert same.mean() > 0.6 and same[inside].mean() - same[~inside].mean() < 0.05
     assert some["confidence"].between(0, 1).all()
-    assert some["confidence"][same].mean() > 0.1 + some["confidence"][~same].mean()
+    by_place = some["confidence"].groupby(inside).mean()
+    assert abs(by_place[True] - by_place[False]) < 0.05
+    assert some["confidence"][same].mean() > some["confidence"][~same].mean()
 
 
 def test_neighbourhoods_and_exports_say_which_cells_they_are_about(sketched):
