@@ -10,9 +10,10 @@ from typing import Any
 
 import pandas as pd
 
-from .style import save
+from .style import label, save
 
 MAX_CSV_ROWS = 5_000  # the site stays small enough to send; the results folder holds every table whole
+NAMED = ("population", "runner_up", "founder", "from_population", "to_population")  # shown as figures call them
 MAX_ROWS = 400  # a longer table is cut on the page, with a word; the CSV beside it is whole
 
 
@@ -158,10 +159,21 @@ class Site:
         if len(table) > MAX_CSV_ROWS:
             caption += f" The file holds the first {MAX_CSV_ROWS:,} of {len(table):,} rows; all are in the results."
         chosen = table if columns is None else table[list(columns)]
-        head = list(chosen.columns) if columns is None else list(columns.values())
+        if len(chosen):  # a column without any value tells nothing on a page; the file keeps it
+            chosen = chosen[_filled(chosen)]
+        head = list(chosen.columns) if columns is None else [columns[c] for c in chosen]
         shown = chosen.head(MAX_ROWS)
+        for column in [c for c in NAMED if c in shown]:
+            shown = shown.assign(**{column: [label(v) if isinstance(v, str) else v for v in shown[column]]})
         rows = [[plain(v) for v in row] for row in shown.astype(object).itertuples(index=False, name=None)]
         return Table(slug(name), [str(h) for h in head], rows, caption, file, max(0, len(chosen) - len(shown)))
+
+
+def _filled(table: pd.DataFrame) -> list[str]:
+    """Columns with a value somewhere; and those whose range, in the next column, has one: the heading is theirs."""
+    filled = [bool((table[c].notna() & (table[c] != "")).any()) for c in table]
+    after = [*(bool(f) and str(c).endswith("_range") for c, f in zip(table, filled, strict=True)), False][1:]
+    return [c for c, f, a in zip(table, filled, after, strict=True) if f or a]
 
 
 def slug(name: str) -> str:

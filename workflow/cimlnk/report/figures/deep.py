@@ -42,6 +42,46 @@ def effect_map(tests: pd.DataFrame, unit: str, most: int = 45) -> Any:
     return figure
 
 
+def volcano(tests: pd.DataFrame, unit: str, named: int = 14) -> Any:
+    """Effects against -log10 p, coloured by population; the smallest p are named, no two names over each other.
+
+    Parameters
+    ----------
+    tests
+        TESTS rows of one method, smallest p first.
+    named
+        Most rows that are named.
+    """
+    plt = pyplot()
+    rows = tests.dropna(subset=["effect", "p"])
+    figure, axis = plt.subplots(figsize=(7.6, 4.4))
+    height = -np.log10(rows["p"].clip(lower=1e-30))
+    names = ["NK", *order(set(rows["population"]) - {"NK"})]
+    colour = colours(names)
+    sure = (rows["fdr"] < 0.1).to_numpy()
+    for name in names:
+        mine = (rows["population"] == name).to_numpy()
+        for keep, alpha in ((mine & ~sure, 0.15), (mine & sure, 0.75)):
+            what = label(name) if alpha > 0.5 else None
+            part, place = rows["effect"][keep], height[keep]
+            axis.scatter(part, place, s=7, color=colour[name], alpha=alpha, linewidths=0, rasterized=True, label=what)
+    axis.axvline(0, color="#999999", linewidth=0.8)
+    axis.set_xlabel(unit)
+    axis.set_ylabel("-log10 p")
+    taken: list[tuple[float, float]] = []
+    wide = float(rows["effect"].abs().max() or 1.0) if len(rows) else 1.0
+    tall = float(height.max() or 1.0) if len(rows) else 1.0
+    for row, y in zip(rows.itertuples(), height, strict=True):
+        if len(taken) >= named or row.fdr >= 0.1:
+            break
+        if any(abs(row.effect - a) < 0.16 * wide and abs(y - b) < 0.045 * tall for a, b in taken):
+            continue
+        taken.append((float(row.effect), float(y)))
+        axis.annotate(str(row.feature), (row.effect, y), fontsize=6.5, xytext=(3, 1), textcoords="offset points")
+    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), title="FDR below 0.1", markerscale=1.6)
+    return figure
+
+
 def neighbourhood_map(cells: pd.DataFrame, tests: pd.DataFrame, contrasts: list[str]) -> Any:
     """Neighbourhoods on the map, coloured by the log2 change of their share; grey cells behind, faint if unsure."""
     plt = pyplot()

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cimlnk.report.style import OTHERS, colours, label, order, pyplot
+from cimlnk.report.style import colours, label, order, pyplot
 
 MAX_POINTS = 30_000  # more points only make the picture slower, not clearer
 
@@ -32,49 +32,65 @@ def _points(axis: Any, cells: pd.DataFrame, colour: Any, size: float, **kwargs: 
 
 
 def overview(cells: pd.DataFrame) -> Any:
-    """The same map four times: by population, by day, by patient, by confidence of the name.
+    """The same map by population, day and confidence of the name, and by patient, arm and batch where there are two.
 
     Parameters
     ----------
     cells
-        One row per cell: umap1, umap2, population, day, patient, confidence.
+        One row per cell: umap1, umap2, population, confidence; day, patient, arm, batch where known.
     """
     plt = pyplot()
     cells = thin(cells)
     # Drawn in an order that hides no group behind another: a fixed shuffle by position in the table.
     cells = cells.iloc[np.random.default_rng(0).permutation(len(cells))]
     size = float(np.clip(40_000 / max(len(cells), 1), 1.0, 12.0))
-    figure, axes = plt.subplots(2, 2, figsize=(10.2, 8.2))
-    names = order(cells["population"])
-    colour = colours(names)
-    axis = axes[0, 0]
-    _points(axis, cells, cells["population"].map(colour), size)
+    panels = ["population", "day", "confidence", "patient", "arm", "batch"]
+    panels = [p for p in panels if p in ("population", "confidence") or (p in cells and cells[p].nunique() > 1)]
+    columns = 2
+    height = 4.1 * -(-len(panels) // columns)
+    figure, axes = plt.subplots(-(-len(panels) // columns), columns, figsize=(10.2, height), squeeze=False)
+    for axis, what in zip(axes.flat, panels, strict=False):
+        axis.set_title("named population" if what == "population" else what)
+        if what == "confidence":
+            axis.set_title("confidence of the name")
+            drawn = _points(axis, cells, cells["confidence"], size, cmap="magma_r", vmin=0, vmax=1)
+            figure.colorbar(drawn, ax=axis, shrink=0.6)
+            continue
+        names: list[Any] = order(cells[what]) if what == "population" else sorted(cells[what].unique())
+        if what == "day":
+            shades = plt.get_cmap("viridis")(np.linspace(0, 0.95, len(names)))
+            tone = {_day(d): c for d, c in zip(names, shades, strict=True)}
+            _points(axis, cells, [tone[_day(d)] for d in cells["day"]], size)
+        else:
+            tone = colours(map(str, names))
+            _points(axis, cells, cells[what].astype(str).map(tone), size)
+        if what == "population":
+            _names(axis, cells, names)
+        else:
+            _legend(axis, tone)
+    for axis in axes.flat[len(panels) :]:
+        axis.set_visible(False)
+    return figure
+
+
+def _names(axis: Any, cells: pd.DataFrame, names: list[str]) -> None:
+    """Names at the middle of their cells, moved down where two would lie over each other."""
+    low, high = axis.get_ylim()
+    left, right = axis.get_xlim()
+    line, letter = (high - low) / 22, (right - left) / 62  # about a line's height and a letter's width of the panel
+    placed: list[tuple[float, float, float]] = []
     for name in names:
-        members = cells[cells["population"] == name]
-        centre = members[["umap1", "umap2"]].median()
+        x, y = cells.loc[cells["population"] == name, ["umap1", "umap2"]].median()
+        half = letter * len(label(name)) / 2
+        for _ in range(25):
+            if not any(abs(x - a) < half + w and abs(y - b) < line for a, b, w in placed):
+                break
+            y -= line / 2
+        placed.append((x, y, half))
         axis.annotate(
-            label(name), centre, fontsize=7.5, ha="center", weight="bold",
+            label(name), (x, y), fontsize=7.5, ha="center", va="center", weight="bold",
             bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.75},
         )  # fmt: skip
-    axis.set_title("named population")
-    axis = axes[0, 1]
-    days = sorted(cells["day"].unique())
-    scale = plt.get_cmap("viridis")(np.linspace(0, 0.95, len(days)))
-    shade = dict(zip(days, scale, strict=True))
-    _points(axis, cells, [shade[d] for d in cells["day"]], size)
-    axis.set_title("day")
-    _legend(axis, {_day(d): shade[d] for d in days})
-    axis = axes[1, 0]
-    patients = sorted(cells["patient"].unique())
-    tone = dict(zip(patients, (OTHERS * 10)[: len(patients)], strict=True))
-    _points(axis, cells, cells["patient"].map(tone), size)
-    axis.set_title("patient")
-    _legend(axis, tone)
-    axis = axes[1, 1]
-    drawn = _points(axis, cells, cells["confidence"], size, cmap="magma_r", vmin=0, vmax=1)
-    axis.set_title("confidence of the name")
-    figure.colorbar(drawn, ax=axis, shrink=0.6)
-    return figure
 
 
 def _day(day: int) -> str:
@@ -89,7 +105,10 @@ def _legend(axis: Any, shades: dict[Any, Any]) -> None:
 
 
 def heat_map(profiles: pd.DataFrame, value: str, unit: str) -> Any:
-    """Profile of every population: colour is the value scaled per feature, features ordered by where they peak.
+    """Profile of every population on one absolute scale, features ordered by where they peak.
+
+    A feature that is low everywhere is pale everywhere: colour is the value, not its rank among the populations, so
+    that few or like populations do not look opposite.
 
     Parameters
     ----------
@@ -102,14 +121,14 @@ def heat_map(profiles: pd.DataFrame, value: str, unit: str) -> Any:
     wide = profiles.pivot(index="group", columns="feature", values=value)
     wide = wide.loc[order(wide.index)]
     spread = wide.max() - wide.min()
-    scaled = (wide - wide.min()) / spread.where(spread > 1e-9)
-    peaks = scaled.fillna(0).to_numpy().argmax(axis=0)
+    peaks = wide.fillna(0).to_numpy().argmax(axis=0)
     columns = [c for _, _, c in sorted(zip(peaks, -spread.fillna(0), wide.columns, strict=True))]
     n = profiles.drop_duplicates("group").set_index("group")["n_cells"]
+    top = float(np.nanquantile(wide.to_numpy(dtype=float), 0.99)) if wide.notna().to_numpy().any() else 1.0
     figure, axis = plt.subplots(figsize=(0.21 * len(columns) + 3.4, 0.34 * len(wide) + 1.9))
-    drawn = axis.imshow(scaled[columns], aspect="auto", cmap="magma_r", vmin=0, vmax=1)
+    drawn = axis.imshow(wide[columns].astype(float), aspect="auto", cmap="magma_r", vmin=0, vmax=max(top, 1e-6))
     axis.set_xticks(range(len(columns)), columns, rotation=90, fontsize=7)
     axis.set_yticks(range(len(wide)), [f"{label(g)}  ({n[g]:,})" for g in wide.index], fontsize=8)
     axis.grid(False)
-    figure.colorbar(drawn, ax=axis, shrink=0.7, label=f"{unit}, scaled per column")
+    figure.colorbar(drawn, ax=axis, shrink=0.7, label=unit, extend="max")
     return figure

@@ -8,7 +8,8 @@ from cimlnk.report.blocks import Page, Section, Site, Text, esc, plain
 from cimlnk.report.figures.course import folds_by_arm, nk_by_patient
 from cimlnk.report.run import Run
 
-MODALITY = {"cytof": "mass cytometry", "rna": "single-cell RNA sequencing"}
+from . import baseline
+from .names import MODALITY
 
 
 def first_modality(table: pd.DataFrame) -> pd.DataFrame:
@@ -45,7 +46,7 @@ def headline(run: Run) -> list[tuple[str, str]]:
             items.append(
                 (f"median peak fold, {treated} (range {mine.min():.1f}–{mine.max():.1f})", f"{mine.median():.1f}×")
             )
-    if len(claims):
+    if len(claims) and baseline.treated_arm(run):
         verdicts = claims["verdict"].value_counts()
         items.append(("claims supported", f"{verdicts.get('supported', 0)} of {len(claims)}"))
     return items
@@ -115,6 +116,9 @@ def page(run: Run, site: Site) -> Page:
         )
     result.sections.append(overview)
 
+    treated = baseline.treated_arm(run)
+    if not treated:
+        result.sections += baseline.sections(run, site)
     nk = blood_nk(run)
     counted = nk.dropna(subset=["cells_per_ul"]) if len(nk) else nk
     bounds = run.config["claims"]["bounds"].get("C01", {})
@@ -168,7 +172,16 @@ def page(run: Run, site: Site) -> Page:
         )
 
     claims = run.table("claims/claims.parquet")
-    if len(claims):
+    if len(claims) and not treated:
+        verdicts = claims["verdict"].value_counts()
+        arm = esc(run.config["claims"]["arms"]["treated"])
+        words = (
+            f"<details><summary>The study's claims are about patients of an arm “{arm}”, which this cohort does not "
+            f"have.</summary><p>{verdicts.get('not evaluable', 0)} of {len(claims)} are not evaluable; the "
+            "others are on the page <a href='claims.html'>Claims</a>.</p></details>"
+        )
+        result.sections.append(Section("claims", "The study's claims", [Text(words, "html")]))
+    elif len(claims):
         short = claims.assign(number=[plain(v) for v in claims["value"]])
         columns = {"claim": "id", "title": "claim", "verdict": "verdict", "number": "value", "bound": "bound", "n": "n"}
         result.sections.append(

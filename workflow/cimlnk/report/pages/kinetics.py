@@ -8,7 +8,7 @@ from cimlnk.dynamics.abundance.folds import daily
 from cimlnk.report.blocks import MAX_CSV_ROWS, Figure, Section, Site, Table, Text, esc, plain
 from cimlnk.report.figures.kinetics import fitted_courses
 from cimlnk.report.run import Run
-from cimlnk.report.style import ARMS, OTHERS, POPULATIONS, colours, order
+from cimlnk.report.style import ARMS, POPULATIONS, colours, order
 
 from .cohort import MODALITY
 
@@ -69,7 +69,7 @@ def fitted_figure(
     measured = measured.assign(rank=measured["population"].map(ranks), place=measured["arm"].map(arms))
     measured = measured.sort_values(["rank", "place", "patient", "day"], kind="stable")
     values = list(dict.fromkeys(measured[colour_by]))
-    known = {"population": POPULATIONS, "arm": ARMS}.get(colour_by, dict(zip(sorted(values), OTHERS, strict=False)))
+    known = {"population": POPULATIONS, "arm": ARMS}.get(colour_by, colours(sorted(values), {}))
     drawn = fitted_courses(measured, curves, fits, panel, colour_by, colours(values, known))
     return site.figure(name, drawn, f"{lead} {MARKS} {MODEL} {WHERE}", _both(measured, curves))
 

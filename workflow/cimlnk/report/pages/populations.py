@@ -94,20 +94,17 @@ def page(run: Run, site: Site) -> Page:
             continue
         caption = (
             f"UMAP of {len(cells):,} NK cells from the same neighbour graph that was clustered, coloured by named "
-            "population, day, patient and by how many of a cell's neighbours carry its name. Distances between "
-            "islands mean little; neighbourhood does."
+            "population, day, patient, arm, batch and by how many of a cell's neighbours carry its name. Distances "
+            "between islands mean little; neighbourhood does."
         )
-        shown = thin(cells)[["cell", "umap1", "umap2", "population", "day", "patient", "confidence"]]
+        shown = thin(cells)[["cell", "umap1", "umap2", "population", "day", "patient", "arm", "batch", "confidence"]]
         section.blocks.append(
             site.figure(f"umap_{modality}", overview(cells), caption, shown, f"umap_{modality}", png=True)
         )
         profiles = run.table(f"{modality}/profiles.parquet")
         rows = profiles[profiles["level"] == "population"]
         value, unit = ("median", "median arcsinh") if modality == "cytof" else ("mean", "mean log1p")
-        caption = (
-            f"Profile of each named population ({unit}), scaled per column from the lowest to the highest "
-            "population; cells in brackets."
-        )
+        caption = f"Profile of each named population ({unit}) on one scale for all features; cells in brackets."
         section.blocks.append(site.figure(f"profiles_{modality}", heat_map(rows, value, unit), caption, rows))
         result.sections += [section, _clustering(run, modality, site)]
     return result

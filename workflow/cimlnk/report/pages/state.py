@@ -5,12 +5,14 @@ from __future__ import annotations
 import pandas as pd
 
 from cimlnk.dynamics.tables import METHODS
-from cimlnk.report.blocks import Page, Section, Site, Text, esc
-from cimlnk.report.figures.deep import effect_map
+from cimlnk.report.blocks import MAX_CSV_ROWS, Page, Section, Site, Text, esc
+from cimlnk.report.figures.deep import effect_map, volcano
 from cimlnk.report.run import Run
 
 from .cohort import MODALITY
 
+SORTED = "Sorted by FDR; intervals are 95 %."
+BESIDE = "One method a change; the others of the same change stand beside it in the results."
 MOST_CONTRASTS = 6  # shown as figures; every contrast is in the table
 
 
@@ -64,14 +66,15 @@ def page(run: Run, site: Site) -> Page:
             "p": "p", "p_floor": "least p", "fdr": "FDR", "reason": "remark",
         }  # fmt: skip
         ranked = rows.sort_values(["fdr", "p"], kind="stable")
-        section.blocks.append(
-            site.table(
-                f"state_{modality}",
-                ranked,
-                "Sorted by FDR; intervals are 95 %. A least p of 0 is that of a model.",
-                columns,
-            )
+        drawn = volcano(ranked[ranked["test"] == tests[0]], str(main["effect_unit"].iloc[0]))
+        caption = (
+            f"<b>Effect against certainty</b> of every marker, population and contrast ({esc(tests[0])}). The smallest "
+            "p are named."
         )
+        behind = ranked[ranked["test"] == tests[0]][["contrast", "population", "feature", "effect", "p", "fdr"]]
+        section.blocks.append(site.figure(f"volcano_{modality}", drawn, caption, behind.head(MAX_CSV_ROWS), png=True))
+        words = f"{SORTED} A least p of 0 is that of a model. {BESIDE}"
+        section.blocks.append(site.table(f"state_{modality}", ranked, words, columns))
         result.sections.append(section)
     for name, title, caption in (
         ("expression", "Expression (pseudobulk)", "Genes tested on counts summed per sample and population."),
@@ -85,7 +88,8 @@ def page(run: Run, site: Site) -> Page:
                 "p_floor": "least p", "fdr": "FDR", "reason": "remark",
             }  # fmt: skip
             ranked = primary(rows).sort_values(["fdr", "p"], kind="stable")
-            result.sections.append(Section(name, title, [site.table(name, ranked, caption, columns)]))
+            shown = site.table(name, ranked, f"{caption} {SORTED} {BESIDE}", columns)
+            result.sections.append(Section(name, title, [shown]))
     if not result.sections:
         result.sections.append(
             Section("none", "No state test", [Text("No population was seen at two time points of enough patients.")])

@@ -1,0 +1,104 @@
+"""Pages as readers meet them: absolute scales, names apart, cohorts without treatment."""
+
+from __future__ import annotations
+
+from itertools import combinations
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cimlnk.common.palette import colours, distinct
+from cimlnk.report.blocks import Site
+from cimlnk.report.figures.deep import volcano
+from cimlnk.report.figures.maps import heat_map, overview
+from cimlnk.report.pages.baseline import compare_arms, rank_sum
+from cimlnk.report.style import pyplot
+
+
+def test_no_two_patients_have_one_colour():
+    names = [f"P{i}" for i in range(40)]
+    shades = colours(names, {})
+    assert len(set(shades.values())) == 40 and len(set(distinct(80))) == 80
+    mixed = colours(["CIML", *names])
+    assert len(set(mixed.values())) == 41, "nor that of an arm"
+    rgb = np.array([[int(c[i : i + 2], 16) for i in (1, 3, 5)] for c in distinct(24)])
+    assert min(np.abs(a - b).sum() for a, b in combinations(rgb, 2)) > 12
+
+
+def test_heat_maps_show_values_and_not_ranks():
+    table = pd.DataFrame(
+        {"group": ["a", "a", "b", "b"], "feature": ["x", "y"] * 2, "median": [3.0, 0.1, 3.1, 0.0], "n_cells": 5}
+    )
+    figure = heat_map(table, "median", "arcsinh")
+    shown = figure.axes[0].images[0]
+    assert np.ptp(shown.get_array(), axis=0).max() == pytest.approx(0.1), "two like rows stay alike"
+    assert shown.norm.vmin == 0 and shown.norm.vmax > 3
+    pyplot().close(figure)
+
+
+def test_names_on_the_map_do_not_touch_and_arms_and_batches_have_a_panel():
+    rng = np.random.default_rng(0)
+    names = ["CD56bright", "CD56dim_NKG2A", "CD56dim_KIR", "CD56dim_CD57", "adaptive"]
+    cells = pd.DataFrame(
+        {
+            "umap1": rng.normal(size=500), "umap2": rng.normal(size=500), "population": names * 100, "confidence": 0.9,
+            "day": [0, 7] * 250, "patient": ["P1", "P2"] * 250, "arm": ["a", "b"] * 250, "batch": "one",
+        }
+    )  # fmt: skip
+    figure = overview(cells)
+    figure.canvas.draw()
+    boxes = [t.get_window_extent() for t in figure.axes[0].texts]
+    assert len(boxes) == 5 and not any(a.overlaps(b) for a, b in combinations(boxes, 2))
+    titles = [a.get_title(loc="left") or a.get_title() for a in figure.axes]
+    assert "arm" in titles and "patient" in titles and "batch" not in titles, "one batch needs no panel"
+    pyplot().close(figure)
+
+
+def test_volcano_names_only_what_is_shown():
+    rows = pd.DataFrame(
+        {
+            "population": ["NK", "adaptive", "NK"], "feature": ["A", "B", "C"], "effect": [2.0, -2.0, 0.1],
+            "p": [0.0, 0.001, 0.9], "fdr": [0.0, 0.01, 0.9],
+        }
+    )  # fmt: skip
+    figure = volcano(rows, "log2")
+    assert {t.get_text() for t in figure.axes[0].texts} == {"A", "B"}
+    pyplot().close(figure)
+
+
+def test_empty_columns_stay_in_the_file_and_populations_have_one_name(tmp_path):
+    site = Site(tmp_path, "t")
+    table = pd.DataFrame({"population": ["CD56dim_KIR", None], "a": [1.0, 2.0], "none": [np.nan, np.nan]})
+    block = site.table("t", table, "Caption.")
+    assert block.head == ["population", "a"] and block.rows[0][0] == "CD56dim KIR+"
+    assert list(pd.read_csv(tmp_path / block.file)) == ["population", "a", "none"]
+
+
+def test_arms_are_compared_by_patients_and_exactly():
+    from scipy.stats import mannwhitneyu
+
+    rng = np.random.default_rng(1)
+    a, b = rng.random(5), rng.random(4)
+    p, floor, reason = rank_sum(a, b)
+    assert p == pytest.approx(mannwhitneyu(a, b, method="exact").pvalue) and floor == pytest.approx(2 / 126)
+    assert reason is None and np.isnan(rank_sum(a, b[:1])[0])
+    rows = [
+        {
+            "modality": "cytof", "arm": arm, "patient": p, "population": q, "day": d, "tissue_or_product": "blood",
+            "fraction": f,
+        }
+        for arm, people, f in (("healthy", "ABC", 0.1), ("severe", "DEF", 0.4))
+        for p in people
+        for d in (0, 7)
+        for q in ("adaptive", "NK")
+    ]  # fmt: skip
+    found = compare_arms(pd.DataFrame(rows))
+    assert len(found) == 1 and found.loc[0, ["n", "n_other"]].tolist() == [3, 3], "a patient with two days counts once"
+    assert found.loc[0, "p"] == pytest.approx(0.1) == found.loc[0, "p_floor"]
+
+
+def test_null_arms_rarely_differ():
+    rng = np.random.default_rng(2)
+    p = np.array([rank_sum(rng.random(4), rng.random(5))[0] for _ in range(400)])
+    assert (p <= 0.05).mean() <= 0.083  # attainable level below .05; three standard errors above it
