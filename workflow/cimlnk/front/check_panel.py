@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -11,6 +12,8 @@ import pandas as pd
 
 from cimlnk.common.errors import UserError
 from cimlnk.cytof.cells import gate_sample, read_sample
+from cimlnk.cytof.gating.pool import make_pool
+from cimlnk.cytof.lineage.files import make_lineages
 from cimlnk.populations.definitions import load_definitions
 
 from .collect import FALLBACK, of_gates
@@ -66,10 +69,41 @@ def try_gates(
     samples: Sequence[Mapping[str, Any]], panel: Path, gates: Path, settings: Mapping[str, Any], seed: int,
     findings: Findings,
 ) -> None:  # fmt: skip
-    """Gate a few files (20,000 events of each) and tell each gate on, fallback or off; each file stands alone.
+    """Gate a few files as a run does (20,000 events of each) and tell each gate on, fallback or off.
 
-    A run judges a file together with its batch, so that its cuts can be better than these, never worse.
+    A run knows all files of a batch, so that its cuts can be better than these, never worse.
     """
+    with TemporaryDirectory() as folder:
+        pool, lineages = _batches(samples, panel, gates, settings, seed, Path(folder), findings)
+        _try(samples, panel, gates, settings, seed, pool, lineages, findings)
+
+
+def _batches(
+    samples: Sequence[Mapping[str, Any]], panel: Path, gates: Path, settings: Mapping[str, Any], seed: int,
+    folder: Path, findings: Findings,
+) -> tuple[Path | None, Path | None]:  # fmt: skip
+    """What gating takes from the batches, made of these files alone; None where it cannot be made, or is not used."""
+    files = {str(r["sample"]): r["path"] for r in samples}
+    batches = {str(r["sample"]): str(r["batch"]) for r in samples}
+    if settings["manual_gates"]["file"] or settings["target_lineage"] is None:
+        return None, None
+    pool, lineages = folder / "pool.json", folder / "lineages.npz"
+    try:
+        make_pool(files, batches, panel, gates, pool, settings, seed, until="live")
+        make_lineages(
+            files=files, batches=batches, panel=panel, gate_file=gates, pool=pool, output=lineages, settings=settings,
+            seed=seed,
+        )  # fmt: skip
+    except UserError as error:
+        findings.add(WARN, f"lineages could not be told: {str(error).splitlines()[0]}")
+        return None, None
+    return pool, lineages
+
+
+def _try(
+    samples: Sequence[Mapping[str, Any]], panel: Path, gates: Path, settings: Mapping[str, Any], seed: int,
+    pool: Path | None, lineages: Path | None, findings: Findings,
+) -> None:  # fmt: skip
     rows = []
     for row in samples:
         try:
@@ -77,7 +111,9 @@ def try_gates(
             if len(data.events) > MOST_EVENTS:
                 keep = np.linspace(0, len(data.events) - 1, MOST_EVENTS).astype(int)
                 data.events, data.scaled = data.events[keep], data.scaled[keep]
-            gated, _ = gate_sample(data, str(row["sample"]), str(row["batch"]), gates, None, settings, seed)
+            gated, _ = gate_sample(
+                data, str(row["sample"]), str(row["batch"]), gates, pool, settings, seed, lineages=lineages
+            )
         except UserError as error:
             findings.add(WARN, f"{row['sample']} could not be gated: {str(error).splitlines()[0]}")
             continue
