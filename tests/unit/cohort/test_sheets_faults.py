@@ -182,8 +182,57 @@ def test_the_baseline_must_be_a_time_point_and_not_after_infusion(folder):
     assert "column day: found 7, expected at most 0, as 'D7' is the baseline" in folder.told()[0]
 
 
-def test_errors_come_as_one_exception_with_one_line_each(folder):
+def test_errors_come_as_one_exception_with_one_line_for_each_kind(folder):
     folder.replace("samples", "cytof", "cyotf")
+    folder.replace("samples", "a_d7\ta", "a d7\ta")
     with pytest.raises(UserErrors) as caught:
         folder.load()
-    assert len(caught.value.errors) == len(str(caught.value).splitlines()) == 4
+    assert len(caught.value.errors) == len(str(caught.value).splitlines()) == 2
+    assert "rows 2, 3, 4, 5, column modality: found 'cyotf', expected one of" in str(caught.value)
+
+
+@pytest.mark.parametrize("cell", ["#REF!", "#1", "# 1"])
+def test_a_row_that_begins_with_a_hash_does_not_vanish(folder, cell):
+    """Comments stand above the header; below it, a formula that broke or a running number must not lose a sample."""
+    header, *rows = folder.text("samples").splitlines()
+    cells = [cell, *(f"T{i}" for i in range(2, len(rows) + 1))]
+    rows = [f"{first}\t{row}" for first, row in zip(cells, rows, strict=True)]
+    folder.write("samples", "# from the freezer list\n" + "\n".join([f"tube\t{header}", *rows]) + "\n")
+    if cell == "#REF!":
+        assert folder.told() == [
+            "samples.tsv: row 3, column tube: found '#REF!', expected a value: a formula broke in the spreadsheet"
+        ]
+    else:
+        assert list(folder.load().samples["sample"]) == [row.split("\t")[1] for row in rows]
+
+
+def test_a_header_may_begin_with_a_hash(folder):
+    folder.write("samples", "#" + folder.text("samples"))
+    assert len(folder.load().samples) == 5
+
+
+@pytest.mark.parametrize("odd", ["54,5", ">90", "54 y", "n.d."])
+def test_a_covariate_that_is_numbers_but_for_a_cell_is_told(folder, odd):
+    """It would be one category a value, and change what it explains."""
+    folder.write("patients", f"patient\tarm\tage\na\tCIML\t61.2\nb\tIL2_only\t{odd}\n")
+    assert len(folder.told()) == 1
+    assert f"patients.tsv: row 3, column age: found {odd!r}, expected numbers in the whole column" in folder.told()[0]
+
+
+def test_a_covariate_of_decimal_commas_is_told_but_where_semicolons_separate_it_is_numbers(folder):
+    text = "patient\tarm\tage\na\tCIML\t61,2\nb\tIL2_only\t54,5\n"
+    folder.write("patients", text)
+    assert "rows 2, 3, column age: found '61,2', '54,5', expected numbers" in folder.told()[0]
+    folder.write("patients", text.replace("\t", ";"))
+    assert list(folder.load().patients["age"]) == [61.2, 54.5]
+
+
+@pytest.mark.parametrize("words", [["A", "B"], ["001", "2b"], ["2a", "3b"], ["D7", "D14"]])
+def test_a_covariate_of_words_stays_words(folder, words):
+    folder.write("patients", "patient\tarm\tkind\na\tCIML\t{}\nb\tIL2_only\t{}\n".format(*words))
+    assert list(folder.load().patients["kind"]) == words
+
+
+def test_a_covariate_called_row_is_kept(folder):
+    folder.write("patients", "patient\tarm\trow\na\tCIML\tx\nb\tIL2_only\ty\n")
+    assert list(folder.load().patients["row"]) == ["x", "y"]

@@ -283,3 +283,32 @@ def test_anndata_gets_names_and_record():
     assert right[truth >= 0].mean() >= 0.95
     assert adata.uns["debarcoding"]["scheme"] == "doublet-filtering"
     assert sum(adata.uns["debarcoding"]["yields"].values()) == adata.obs["barcode_sample"].notna().sum()
+
+
+KEY = [["s", "102", "104", "105"], ["A", "1", "1", "0"], ["B", "1", "0", "1"]]
+KEYS_SAVED = {
+    "floats": [[c + ".0" if c in "01" else c for c in row] for row in KEY],
+    "logicals": [[{"1": "TRUE", "0": "FALSE"}.get(c, c) for c in row] for row in KEY],
+    "signs": [[{"1": "+", "0": "-"}.get(c, c) for c in row] for row in KEY],
+    "empty for zero": [[c if c != "0" else "" for c in row] for row in KEY],
+    "R's names": [["", "X102", "X104", "X105"], *KEY[1:]],
+    "empty columns": [[*row, "", ""] for row in KEY],
+    "empty rows": [*KEY, ["", "", "", ""]],
+    "transposed": [list(column) for column in zip(*KEY, strict=True)],
+    "a comment": [["# run 3"], *KEY],
+}
+
+
+@pytest.mark.parametrize("way", KEYS_SAVED)
+def test_a_key_is_the_same_however_it_was_saved(tmp_path, way):
+    path = tmp_path / "key.csv"
+    path.write_text("\n".join(",".join(row) for row in KEYS_SAVED[way]))
+    key = read_key(path)
+    assert (key.samples, key.masses) == (("A", "B"), (102, 104, 105))
+    assert key.code.tolist() == [[True, True, False], [True, False, True]]
+
+
+def test_an_empty_cell_beside_zeros_is_told(tmp_path):
+    (tmp_path / "key.csv").write_text("s,102,104,105\nA,1,1,\nB,1,0,1\n")
+    with pytest.raises(UserError, match="row 2, column 105: found '', expected 0 or 1"):
+        read_key(tmp_path / "key.csv")

@@ -281,3 +281,26 @@ def test_anndata_gets_a_layer():
     compensate_adata(adata, truth)
     want, _ = compensate(events, CHANNELS, truth)
     assert np.array_equal(adata.layers["compensated"], want) and np.array_equal(adata.X, events)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        ";Nd142Di;Nd143Di\nNd142Di;1,0;0,02\nNd143Di;0,01;1,0\n",
+        "\tNd142Di\tNd143Di\nNd142Di\t1,0\t0,02\nNd143Di\t0,01\t1,0\n",
+        ",Nd142Di,Nd143Di\nNd142Di,100,2\nNd143Di,1,100\n",
+        ",Nd142Di,Nd143Di\nNd142Di,100%,2 %\nNd143Di,1%,100%\n",
+        '"","Nd142Di","Nd143Di",\r\n"Nd142Di","1.0","0.02",\r\n"Nd143Di","0.01","1.0",',
+    ],
+)
+def test_a_matrix_is_the_same_however_it_was_saved(tmp_path, text):
+    for encoding in ("utf-8-sig", "utf-16"):
+        (tmp_path / "m.csv").write_bytes(text.encode(encoding))
+        np.testing.assert_allclose(read_matrix(tmp_path / "m.csv").to_numpy(), [[1, 0.02], [0.01, 1]])
+
+
+def test_unmeasured_entries_are_told_by_column(tmp_path):
+    (tmp_path / "m.csv").write_text(",Nd142Di,Nd143Di\nNd142Di,1,NA\nNd143Di,NA,1\n")
+    with pytest.raises(UserError) as caught:
+        read_matrix(tmp_path / "m.csv")
+    assert len(str(caught.value).splitlines()) == 2

@@ -9,6 +9,8 @@ import pandas as pd
 
 from cimlnk.common.errors import Plain, Problems
 
+from .read import LINE
+
 
 def check_samples(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: Problems) -> None:
     """Ids unique (also where case does not count), one arm per patient, labels that follow the days."""
@@ -20,8 +22,8 @@ def check_samples(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: Probl
     for patient, rows in known.dropna(subset=["patient"]).groupby("patient", sort=True):
         first = rows.iloc[0]
         for row in rows[rows["arm"] != first["arm"]].to_dict("records"):
-            expected = f"{first['arm']!r} as in row {first['row']}, since patient {patient} has one arm"
-            problems.add(file, f"row {row['row']}, column arm", row["arm"], expected)
+            expected = f"{first['arm']!r} as in row {first[LINE]}, since patient {patient} has one arm"
+            problems.add(file, f"row {row[LINE]}, column arm", row["arm"], expected)
     _check_timepoints(samples, cfg, problems)
 
 
@@ -38,11 +40,11 @@ def check_baselines(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: Pro
         return
     for (patient, modality), rows in baseline.groupby(["patient", "modality"], sort=True):
         for row in rows.iloc[1:].to_dict("records"):
-            first = f"row {rows.iloc[0]['row']} is the {modality} baseline of {patient}"
+            first = f"row {rows.iloc[0][LINE]} is the {modality} baseline of {patient}"
             expected = f"one baseline per patient and modality, but {first}"
-            problems.add(file, f"row {row['row']}, column timepoint", label, expected)
+            problems.add(file, f"row {row[LINE]}, column timepoint", label, expected)
     for row in baseline[baseline["day"] > 0].to_dict("records"):
-        problems.add(file, f"row {row['row']}, column day", int(row["day"]), f"at most 0, as {label!r} is the baseline")
+        problems.add(file, f"row {row[LINE]}, column day", int(row["day"]), f"at most 0, as {label!r} is the baseline")
     for (patient, modality), rows in blood.groupby(["patient", "modality"], sort=True):
         followed = len(labels) > 1  # a cohort of one time point has nothing to be compared with a baseline
         if followed and not (rows["timepoint"] == label).any():
@@ -64,17 +66,17 @@ def check_patients(
     _check_arms(patients, file, cfg, problems)
     for row in patients[patients["il2_received"] > patients["il2_planned"]].to_dict("records"):
         expected = f"at most the {row['il2_planned']:g} doses planned"
-        problems.add(file, f"row {row['row']}, column il2_received", row["il2_received"], expected)
+        problems.add(file, f"row {row[LINE]}, column il2_received", row["il2_received"], expected)
     if samples is None:
         return
     arms = dict(zip(patients["patient"], patients["arm"], strict=True))
     for row in samples.dropna(subset=["patient"]).drop_duplicates("patient").to_dict("records"):
         if row["patient"] not in arms:
-            where, known = f"row {row['row']}, column patient", sorted(map(str, arms))
+            where, known = f"row {row[LINE]}, column patient", sorted(map(str, arms))
             problems.add(sample_file, where, row["patient"], f"a patient of {file}", known)
         elif {row["arm"], arms[row["patient"]]} <= {*cfg["cohort"]["arms"]} and arms[row["patient"]] != row["arm"]:
             expected = f"{arms[row['patient']]!r} as {file} says of patient {row['patient']}"
-            problems.add(sample_file, f"row {row['row']}, column arm", row["arm"], expected)
+            problems.add(sample_file, f"row {row[LINE]}, column arm", row["arm"], expected)
     for patient in sorted(set(patients["patient"].dropna()) - set(samples["patient"])):
         warnings.append(f"patient {patient} of {file} has no sample")
 
@@ -106,19 +108,19 @@ def check_counts(
     for row in counts.dropna(subset=["patient"]).to_dict("records"):
         if known and row["patient"] not in known:
             expected = f"a patient of {cfg['cohort']['samples']}"
-            problems.add(file, f"row {row['row']}, column patient", row["patient"], expected, sorted(known))
+            problems.add(file, f"row {row[LINE]}, column patient", row["patient"], expected, sorted(known))
     for (patient, day), rows in counts.dropna(subset=["patient", "day"]).groupby(["patient", "day"], sort=True):
         for row in rows.iloc[1:].to_dict("records"):
-            expected = f"one row per patient and day, but row {rows.iloc[0]['row']} is {patient}, day {day:g}, too"
-            problems.add(file, f"row {row['row']}, column day", int(day), expected)
+            expected = f"one row per patient and day, but row {rows.iloc[0][LINE]} is {patient}, day {day:g}, too"
+            problems.add(file, f"row {row[LINE]}, column day", int(day), expected)
     for row in counts[counts["nk_per_ul"] > counts["lymphocytes_per_ul"]].to_dict("records"):
         expected = f"at most the {row['lymphocytes_per_ul']:g} lymphocytes per microlitre of that day"
-        problems.add(file, f"row {row['row']}, column nk_per_ul", row["nk_per_ul"], expected)
+        problems.add(file, f"row {row[LINE]}, column nk_per_ul", row["nk_per_ul"], expected)
     nothing = counts[["nk_per_ul", "lymphocytes_per_ul", "il2_dose"]].isna().all(axis=1) & counts["event"].isna()
     for row in counts[nothing].to_dict("records"):
         # A wrong cell has been told already; only rows that are truly empty are told here.
-        if not any(e.where.startswith(f"row {row['row']},") and e.file == file for e in problems.errors):
-            problems.add(file, f"row {row['row']}", Plain("no count, no dose and no event"), "at least one of them")
+        if not any(e.where.startswith(f"row {row[LINE]},") and e.file == file for e in problems.errors):
+            problems.add(file, f"row {row[LINE]}", Plain("no count, no dose and no event"), "at least one of them")
     if samples is not None:
         counted = set(zip(counts["patient"], counts["day"], strict=True))
         blood = samples[samples["tissue_or_product"] == "blood"].drop_duplicates(["patient", "day"])
@@ -132,7 +134,7 @@ def check_counts(
 def _unique_ids(table: pd.DataFrame, column: str, file: str, problems: Problems) -> None:
     """Every id once, and not twice where upper and lower case are the same file (macOS, Windows)."""
     seen: dict[str, tuple[str, int]] = {}
-    for name, row in zip(table[column], table["row"], strict=True):
+    for name, row in zip(table[column], table[LINE], strict=True):
         if name is None:
             continue
         if len(name.encode()) > 150:  # with prefixes and suffixes a file name must stay below 255 bytes
@@ -146,7 +148,7 @@ def _unique_ids(table: pd.DataFrame, column: str, file: str, problems: Problems)
 def _check_spelling(table: pd.DataFrame, column: str, file: str, problems: Problems) -> None:
     """One name in two spellings of case (P1 and p1) is a slip, and would be one page in the report."""
     seen: dict[str, tuple[str, int]] = {}
-    for name, row in zip(table[column], table["row"], strict=True):
+    for name, row in zip(table[column], table[LINE], strict=True):
         if name is not None:
             other, line = seen.setdefault(name.casefold(), (name, row))
             if other != name:
@@ -157,7 +159,7 @@ def _check_arms(table: pd.DataFrame, file: str, cfg: Mapping[str, Any], problems
     arms = cfg["cohort"]["arms"]
     for row in table[table["arm"].notna() & ~table["arm"].isin(arms)].to_dict("records"):
         expected = f"one of cohort.arms in the config ({', '.join(arms)})"
-        problems.add(file, f"row {row['row']}, column arm", row["arm"], expected, arms)
+        problems.add(file, f"row {row[LINE]}, column arm", row["arm"], expected, arms)
 
 
 def _check_timepoints(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: Problems) -> None:
@@ -171,12 +173,12 @@ def _check_timepoints(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: P
             expected = (
                 f"day {common:g}{near}, as the other {tissue} samples of time point {label!r} (cohort.timepoint_window)"
             )
-            problems.add(file, f"row {row['row']}, column day", int(row["day"]), expected)
+            problems.add(file, f"row {row[LINE]}, column day", int(row["day"]), expected)
     for (arm, tissue, day), rows in known.dropna(subset=["arm"]).groupby(
         ["arm", "tissue_or_product", "day"], sort=True
     ):
         common = rows["timepoint"].mode().min()
         first = rows[rows["timepoint"] == common].iloc[0]
         for row in rows[rows["timepoint"] != common].to_dict("records"):
-            expected = f"{common!r} as in row {first['row']}: {tissue} of arm {arm} on day {day:g} has one label"
-            problems.add(file, f"row {row['row']}, column timepoint", row["timepoint"], expected)
+            expected = f"{common!r} as in row {first[LINE]}: {tissue} of arm {arm} on day {day:g} has one label"
+            problems.add(file, f"row {row[LINE]}, column timepoint", row["timepoint"], expected)

@@ -13,7 +13,7 @@ from cimlnk.common.home import locate
 from cimlnk.common.markers import canonical
 from cimlnk.common.provenance import sha256
 
-from .read import read_sheet
+from .read import LINE, read_sheet
 from .rows import read_rows
 
 GROUPS = ("cluster", "population", "cells")
@@ -100,14 +100,14 @@ def thresholds_of(overrides: list[Override]) -> list[Override]:
 
 
 def _override(row: Mapping[str, Any], file: str, base: Path, problems: Problems) -> Override | None:
-    where, before = f"row {row['row']}", len(problems.errors)
+    where, before = f"row {row[LINE]}", len(problems.errors)
     what, action, value = str(row["what"]), str(row["action"]), row["value"]
     if action not in ACTIONS[what]:
         expected = f"{' or '.join(ACTIONS[what])}, as it is about a {what}"
         problems.add(file, f"{where}, column action", action, expected, ACTIONS[what])
         return None
     modality, key = _key(str(row["key"])) if what in GROUPS else (None, str(row["key"]))
-    result: Override = {"what": what, "key": key, "action": action, "why": row["why"], "row": int(row["row"]),
+    result: Override = {"what": what, "key": key, "action": action, "why": row["why"], "row": int(row[LINE]),
                         "modality": modality, "marker": None, "number": None, "name": None, "sha256": None}  # fmt: skip
     if what == "cluster" and not key.isdigit():
         problems.add(file, f"{where}, column key", row["key"], "the number of a cluster, such as 3 or cytof:3")

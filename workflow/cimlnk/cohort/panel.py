@@ -10,6 +10,8 @@ import pandas as pd
 from cimlnk.common.errors import Plain, Problems
 from cimlnk.common.markers import canonical
 
+from .read import LINE
+
 TECHNICAL = ("bead", "dna", "viability", "time", "event_length", "gaussian", "barcode", "ignore")
 ONCE = ("time", "event_length", "viability")
 
@@ -31,12 +33,12 @@ def check_panel(
     for row in panel.to_dict("records"):
         if row["cluster"] == "yes" and row["role"] in TECHNICAL:
             expected = f"no, as the role is {row['role']}"
-            problems.add(file, f"row {row['row']}, column cluster", "yes", expected)
+            problems.add(file, f"row {row[LINE]}, column cluster", "yes", expected)
     for role in ONCE:
         rows = panel[panel["role"] == role]
         for row in rows.iloc[1:].to_dict("records"):
-            expected = f"one channel of role {role}, but row {rows.iloc[0]['row']} has it too"
-            problems.add(file, f"row {row['row']}, column role", role, expected)
+            expected = f"one channel of role {role}, but row {rows.iloc[0][LINE]} has it too"
+            problems.add(file, f"row {row[LINE]}, column role", role, expected)
     if not panel["role"].isin(["lineage", "identity"]).any():
         problems.add(file, "column role", Plain("no lineage and no identity marker"), "markers that define NK cells")
     identity, cytof = cfg["cytof"]["nk_identity"], samples is not None and (samples["modality"] == "cytof").any()
@@ -66,7 +68,7 @@ def rename_markers(panel: pd.DataFrame) -> pd.DataFrame:
 
 def _once(table: pd.DataFrame, column: str, file: str, problems: Problems) -> None:
     seen: dict[str, tuple[int, str]] = {}
-    for name, row in zip(table[column], table["row"], strict=True):
+    for name, row in zip(table[column], table[LINE], strict=True):
         if name is None:
             continue
         meant = marker_name(name) if column == "marker" else name

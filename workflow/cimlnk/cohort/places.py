@@ -14,6 +14,8 @@ import pandas as pd
 
 from cimlnk.common.errors import Plain, Problems
 
+from .read import LINE
+
 OWN = "data"  # the folder below which rules write raw files: data/<cohort id>/
 SUFFIXES = {"cytof": (".fcs",), "rna": (".h5", ".h5ad")}
 
@@ -43,7 +45,7 @@ def place_files(
     given: set[str] = set()
     seen: dict[str, int] = {}
     for row in samples.to_dict("records"):
-        path, sample, where = row["path"], row["sample"], f"row {row['row']}, column path"
+        path, sample, where = row["path"], row["sample"], f"row {row[LINE]}, column path"
         if path is None:
             continue
         scheme = re.match(r"([A-Za-z][A-Za-z0-9+.-]+)://", path)
@@ -58,7 +60,7 @@ def place_files(
             suffix = remote.suffix.lower()
             _check_suffix(path, suffix, row["modality"], False, file, where, problems)
             if row["sha256"] is None:
-                problems.add(file, f"row {row['row']}, column sha256", Plain("nothing"), "the sha256 of the URL's file")
+                problems.add(file, f"row {row[LINE]}, column sha256", Plain("nothing"), "the sha256 of the URL's file")
             elif sample is not None:
                 # The key sheet of a pool calls it by its own name; else names on a server are neither safe nor unique.
                 name = re.sub(r"[^\w.-]", "_", remote.name) if pooled else f"{sample}{suffix}"
@@ -82,7 +84,7 @@ def place_files(
             problems.add(
                 file, where, path, f"a file of its own for every sample, but row {seen[identity]} has this one too"
             )
-        seen.setdefault(identity, row["row"])
+        seen.setdefault(identity, row[LINE])
     return places, frozenset(given), downloads
 
 

@@ -10,12 +10,14 @@ from typing import Any
 import pandas as pd
 
 from cimlnk.common.errors import Plain, Problems, UserError
+from cimlnk.common.sheet import MINUS, is_missing, number
 
 from .describe import expectation
-from .read import REMARKS, Sheet, is_missing, read_sheet
+from .read import LINE, REMARKS, Sheet, read_sheet
 from .schemas import load_schema
 
-MINUS = "\N{MINUS SIGN}"  # spreadsheets turn a typed hyphen into it
+# What spreadsheets leave where a formula failed ("#N/A" says that there is no value).
+BROKEN = {"#REF", "#NAME", "#VALUE", "#DIV/0", "#NUM", "#NULL", "#SPILL", "#CALC"}
 
 
 def read_rows(path: Path, kind: str, file: str, problems: Problems) -> pd.DataFrame | None:
@@ -36,8 +38,8 @@ def read_rows(path: Path, kind: str, file: str, problems: Problems) -> pd.DataFr
     -------
     DataFrame
         The schema's columns (absent optional ones filled with their default, None or NaN), then covariates in the
-        sheet's order (numbers where all of a column are numbers), and ``row``, the line in the sheet. Wrong cells are
-        left None or NaN, so that the other checks can go on.
+        sheet's order (numbers where all of a column are numbers), and :data:`LINE`, the line in the sheet. Wrong cells
+        are left None or NaN, so that the other checks can go on.
     """
     schema = load_schema(kind)
     assert schema is not None, kind
@@ -54,7 +56,7 @@ def read_rows(path: Path, kind: str, file: str, problems: Problems) -> pd.DataFr
             problems.add(file, "row 1", Plain("none of the columns " + ", ".join(columns)), "at least one of them")
     table = {
         column: [
-            convert(cells.get(column, ""), column, sub, column in required, row, file, problems)
+            convert(cells.get(column, ""), column, sub, column in required, row, file, problems, sheet.decimal_comma)
             for row, cells in sheet.rows
         ]
         for column, sub in properties.items()
@@ -68,13 +70,20 @@ def read_rows(path: Path, kind: str, file: str, problems: Problems) -> pd.DataFr
             frame[column] = frame[column].astype(object)
     for column in sheet.columns:
         if column not in properties and column != REMARKS:
-            frame[column] = _covariate(sheet, column)
-    frame["row"] = [row for row, _ in sheet.rows]
+            frame[column] = _covariate(sheet, column, problems)
+    frame[LINE] = [row for row, _ in sheet.rows]
     return frame
 
 
 def convert(
-    cell: str, column: str, schema: Mapping[str, Any], required: bool, row: int, file: str, problems: Problems
+    cell: str,
+    column: str,
+    schema: Mapping[str, Any],
+    required: bool,
+    row: int,
+    file: str,
+    problems: Problems,
+    decimal_comma: bool = False,
 ) -> Any:
     """One cell as the schema's type: str, int or float; None if it is empty or wrong (which is then in `problems`)."""
     where = f"row {row}, column {column}"
@@ -82,11 +91,12 @@ def convert(
     value: str | int | float | None
     if is_missing(cell):
         if required:
-            problems.add(file, where, Plain("nothing") if cell == "" else cell, expectation(schema))
+            found = Plain("nothing") if cell == "" else Plain(f"{cell!r}, which says that there is no value")
+            problems.add(file, where, found, expectation(schema))
             return None
         return schema.get("default")
     if kind in ("integer", "number"):
-        value = _number(cell, kind == "integer")
+        value = _integer(cell) if kind == "integer" else number(cell, decimal_comma)
         if value is None:
             problems.add(file, where, cell, _number_words(cell, expectation(schema)))
             return None
@@ -95,15 +105,10 @@ def convert(
     return value if _fits(value, schema, where, file, problems) else None
 
 
-def _number(cell: str, whole: bool) -> int | float | None:
+def _integer(cell: str) -> int | None:
     text = cell.replace(MINUS, "-")
-    if whole:
-        # 7.0 is what spreadsheets make of 7
-        return int(float(text)) if re.fullmatch(r"[+-]?[0-9]{1,15}(\.0*)?", text) else None
-    if not re.fullmatch(r"[+-]?([0-9]+\.?[0-9]*|\.[0-9]+)([eE][+-]?[0-9]{1,3})?", text):
-        return None
-    value = float(text)
-    return value if abs(value) != float("inf") else None
+    # 7.0 is what spreadsheets make of 7
+    return int(float(text)) if re.fullmatch(r"[+-]?[0-9]{1,15}(\.0*)?", text) else None
 
 
 def _number_words(cell: str, expected: str) -> str:
@@ -123,10 +128,28 @@ def _fits(value: Any, schema: Mapping[str, Any], where: str, file: str, problems
     return False
 
 
-def _covariate(sheet: Sheet, column: str) -> list[Any]:
-    """A covariate: numbers if every cell that is there is a number that does not begin with 0 ("001" is a name)."""
-    cells = [cells[column] for _, cells in sheet.rows]
-    given = [c for c in cells if not is_missing(c)]
-    if given and all(_number(c, False) is not None and not re.match(r"[+-]?0[0-9]", c) for c in given):
-        return [float("nan") if is_missing(c) else _number(c, False) for c in cells]
-    return [None if c == "" else c for c in cells]
+def _covariate(sheet: Sheet, column: str, problems: Problems) -> list[Any]:
+    """A covariate: numbers if every cell that is there is a number that does not begin with 0 ("001" is a name).
+
+    A column that is numbers but for a decimal comma, a unit or a word would become one category per value and change
+    every result that uses it, so that it is told.
+    """
+    cells = [(row, cells[column]) for row, cells in sheet.rows]
+    given = [(row, c) for row, c in cells if not is_missing(c)]
+    broken = [(row, c) for row, c in given if c.startswith("#") and c.upper().rstrip("!?") in BROKEN]
+    for row, cell in broken:
+        problems.add(sheet.file, f"row {row}, column {column}", cell, "a value: a formula broke in the spreadsheet")
+    if broken:
+        return [None] * len(cells)
+    names = any(re.match(r"[+-]?0[0-9]", c) for _, c in given)
+    values = {c: number(c, sheet.decimal_comma) for _, c in given}
+    if given and not names and None not in values.values():
+        return [float("nan") if is_missing(c) else values[c] for _, c in cells]
+    odd = [(row, c) for row, c in given if values[c] is None]
+    commas = all(re.fullmatch(r"[+-]?[0-9]*,[0-9]+", c) for _, c in odd)
+    if odd and not names and (commas or 2 * len(odd) <= len(given)):
+        how = "a decimal point" if commas else "the number alone; nothing where it is not known"
+        expected = f"numbers in the whole column ({how}), or words in the whole column"
+        for row, cell in odd:
+            problems.add(sheet.file, f"row {row}, column {column}", cell, expected)
+    return [None if c == "" else c for _, c in cells]

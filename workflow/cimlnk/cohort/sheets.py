@@ -16,6 +16,7 @@ from .checks import check_baselines, check_counts, check_functional, check_patie
 from .overrides import Override, excluded_samples, read_overrides
 from .panel import check_panel, rename_markers
 from .places import Download, place_files
+from .read import LINE
 from .rows import read_rows
 from .tables import COUNTS, FUNCTIONAL, PANEL, PATIENTS, SAMPLES
 
@@ -105,7 +106,7 @@ def load_cohort(cfg: Mapping[str, Any], base: str | Path) -> Cohort:
     problems.raise_if_any()
     assert samples is not None
     sources = dict(zip(samples["sample"], samples["path"], strict=True))
-    local = samples.drop(columns="row").assign(path=samples["sample"].map(places))
+    local = samples.drop(columns=LINE).assign(path=samples["sample"].map(places))
     return Cohort(
         samples=SAMPLES.check(local),
         counts=_table(counts, COUNTS).sort_values(["patient", "day"], ignore_index=True),
@@ -137,7 +138,7 @@ def _without(samples: pd.DataFrame, overrides: list[Override], file: str, proble
 
 
 def _table(rows: pd.DataFrame | None, schema: Any) -> pd.DataFrame:
-    return schema.empty() if rows is None else schema.check(rows.drop(columns="row", errors="ignore"))
+    return schema.empty() if rows is None else schema.check(rows.drop(columns=LINE, errors="ignore"))
 
 
 def _patients_of(samples: pd.DataFrame) -> pd.DataFrame:

@@ -7,7 +7,8 @@ their ordinary exceptions and tracebacks, so that they are seen for what they ar
 from __future__ import annotations
 
 import difflib
-from collections.abc import Iterable
+import re
+from collections.abc import Iterable, Sequence
 
 
 def nearest(name: object, valid: Iterable[object]) -> str | None:
@@ -94,4 +95,46 @@ class Problems:
 
     def raise_if_any(self) -> None:
         if self.errors:
-            raise UserErrors(self.errors)
+            raise UserErrors(grouped(self.errors))
+
+
+ROW = re.compile(r"row ([^,\n]+)(, column [^\n]+)")
+SHOWN = 4  # rows and values named in one line
+
+
+def grouped(errors: Sequence[UserError]) -> list[UserError]:
+    """One error for each kind of mistake: the same thing expected in the same column of several rows.
+
+    Examples
+    --------
+    >>> mistakes = [UserError("a.tsv", f"row {n}, column arm", "HD", "an arm") for n in range(2, 32)]
+    >>> print(grouped(mistakes)[0])
+    a.tsv: rows 2, 3, 4, 5, … (30 in all), column arm: found 'HD', expected an arm
+    """
+    kinds: dict[tuple[str, ...], list[UserError]] = {}
+    for number, error in enumerate(errors):
+        place = ROW.fullmatch(error.where)
+        alone = (str(number),) if place is None else ()
+        kinds.setdefault((error.file, place[2] if place else error.where, error.expected, *alone), []).append(error)
+    return [_merged(several) if len(several) > 1 else several[0] for several in kinds.values()]
+
+
+def _merged(errors: Sequence[UserError]) -> UserError:
+    first = errors[0]
+    rows, column = [], ""
+    for error in errors:
+        place = ROW.fullmatch(error.where)
+        assert place is not None
+        rows.append(place[1])
+        column = place[2]
+    rows = list(dict.fromkeys(rows))
+    founds = list(dict.fromkeys(e.found if isinstance(e.found, Plain) else repr(e.found) for e in errors))
+    words = ", ".join(founds[:SHOWN]) + (f", … ({len(founds)} in all)" if len(founds) > SHOWN else "")
+    where = f"{'rows' if len(rows) > 1 else 'row'} {', '.join(rows[:SHOWN])}"
+    where += (f", … ({len(rows)} in all)" if len(rows) > SHOWN else "") + column
+    merged = UserError(first.file, where, Plain(words), first.expected)
+    hints = {e.suggestion for e in errors}
+    merged.suggestion = first.suggestion if len(hints) == 1 else None
+    if merged.suggestion is not None:
+        merged.args = (f"{merged} (did you mean {merged.suggestion!r}?)",)
+    return merged

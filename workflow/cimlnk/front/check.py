@@ -16,6 +16,7 @@ from cimlnk.cohort.config import resolve
 from cimlnk.cohort.files import same_files
 from cimlnk.cohort.panel import rename_markers
 from cimlnk.cohort.places import expand
+from cimlnk.cohort.read import LINE
 from cimlnk.cohort.rows import read_rows
 from cimlnk.cohort.sheets import Cohort, load_cohort
 from cimlnk.cohort.tables import PANEL
@@ -174,4 +175,4 @@ def _panel(cfg: Mapping[str, Any], base: Path) -> pd.DataFrame | None:
     rows = read_rows(locate(name, base), "panel", name, Problems()) if name is not None else None
     if rows is None or rows[["channel", "marker", "role"]].isna().any(axis=None):
         return None
-    return PANEL.check(rename_markers(rows).drop(columns="row", errors="ignore"))
+    return PANEL.check(rename_markers(rows).drop(columns=LINE, errors="ignore"))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,9 +11,13 @@ import numpy as np
 import numpy.typing as npt
 
 from cimlnk.common.errors import Plain, Problems, UserError
+from cimlnk.common.sheet import MINUS, read_cells
 
 _NUMBER = re.compile(r"(?<!\d)\d{2,3}(?!\d)")
 _SAFE = re.compile(r"[A-Za-z0-9][A-Za-z0-9._+-]*")
+
+# How spreadsheets, R, pandas and people write that a sample carries a metal, or not.
+BITS = {"1": 1, "0": 0, "1.0": 1, "0.0": 0, "true": 1, "false": 0, "+": 1, "-": 0, MINUS: 0}
 
 
 @dataclass(frozen=True)
@@ -99,8 +101,8 @@ def read_key(path: str | Path, pool: str | None = None) -> BarcodeKey:
 
     The first column holds the sample names, whatever its title; the other titles contain the mass (``102``, ``Pd102``,
     ``102Pd_BC1``). A second column titled ``pool`` may say in which pooled file a sample is, for a key of several
-    pools. Comma, semicolon or tab separated; UTF-8 with or without byte-order mark, or Latin-1; any line ends (the
-    keys of Zunder's tool have those of the classic Mac).
+    pools. Read by :func:`cimlnk.common.sheet.read_cells`, so a workbook will do too; TRUE and FALSE, + and -, and empty
+    cells where no zero is written are understood, and so is a sheet with the masses in its first column.
 
     Parameters
     ----------
@@ -114,48 +116,55 @@ def read_key(path: str | Path, pool: str | None = None) -> BarcodeKey:
     UserError
         See :func:`make_key`; also for unreadable files, titles without a mass, rows of the wrong length, no such pool.
     """
-    rows = _rows(path)
-    pooled = len(rows) > 0 and len(rows[0]) > 1 and rows[0][1].lower() == "pool"
+    grid = read_cells(path)
+    rows = _transposed(grid.rows)
+    pooled = len(rows) > 0 and len(rows[0][1]) > 1 and rows[0][1][1].lower() == "pool"
     first = 2 if pooled else 1
-    if len(rows) < 2 or len(rows[0]) <= first:
+    if len(rows) < 2 or len(rows[0][1]) <= first:
         raise UserError(path, "the file", Plain(f"{len(rows)} rows"), "a header, and a row per sample")
     problems = Problems()
+    line, header = rows[0]
     masses: list[int] = []
-    for title in rows[0][first:]:
-        numbers = [int(n) for n in _NUMBER.findall(title) if 75 <= int(n) <= 209]
-        if len(numbers) == 1:
-            masses.append(numbers[0])
+    for title in header[first:]:
+        mass = _mass(title)
+        if mass is not None:
+            masses.append(mass)
         else:
-            problems.add(path, "row 1 (header)", title, "a barcode mass from 75 to 209, such as 102 or Pd102")
-    wanted = [(n, row) for n, row in enumerate(rows[1:], 2) if not pooled or pool is None or row[1:2] == [pool]]
+            expected = "a barcode mass from 75 to 209, such as 102 or Pd102"
+            problems.add(path, f"row {line} (header)", title, expected)
+    wanted = [(n, row) for n, row in rows[1:] if not pooled or pool is None or row[1:2] == [pool]]
     if not wanted:
-        pools = sorted({row[1] for row in rows[1:] if len(row) > 1})
+        pools = sorted({row[1] for _, row in rows[1:] if len(row) > 1})
         raise UserError(path, "column pool", Plain(f"no row of pool {pool}"), "the name of the pooled file", pools)
+    # an empty cell is a zero where no zero is written; beside zeros it is a cell somebody forgot
+    written = {cell.lower() for _, row in rows[1:] for cell in row[first:]}
+    bits = BITS if written & {c for c, bit in BITS.items() if bit == 0} else {**BITS, "": 0}
     samples, code = [], []
     for n, row in wanted:
-        if len(row) != len(rows[0]):
-            problems.add(path, f"row {n}", Plain(f"{len(row)} cells"), f"{len(rows[0])} as in the header")
+        row = row + [""] * (len(header) - len(row)) if bits is not BITS else row
+        if len(row) != len(header):
+            problems.add(path, f"row {n}", Plain(f"{len(row)} cells"), f"{len(header)} as in the header")
             continue
-        for title, cell in zip(rows[0][first:], row[first:], strict=True):
-            if cell not in ("0", "1"):
+        for title, cell in zip(header[first:], row[first:], strict=True):
+            if cell.lower() not in bits:
                 problems.add(path, f"row {n}, column {title}", cell, "0 or 1")
         samples.append(row[0])
-        code.append([cell == "1" for cell in row[first:]])
+        code.append([bits.get(cell.lower(), 0) == 1 for cell in row[first:]])
     problems.raise_if_any()
     return make_key(samples, masses, np.array(code, dtype=int), path)
 
 
-def _rows(path: str | Path) -> list[list[str]]:
-    try:
-        raw = Path(path).read_bytes()
-    except OSError as error:
-        raise UserError(path, "the file", Plain(error.strerror or "no file"), "a barcode key (CSV or TSV)") from None
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError:
-        text = raw.decode("latin-1")
-    text = text.replace("\r\n", "\n").replace("\r", "\n")
-    header = text.split("\n", 1)[0]
-    delimiter = max("\t,;", key=header.count)
-    found = [[cell.strip() for cell in row] for row in csv.reader(io.StringIO(text), delimiter=delimiter)]
-    return [row for row in found if any(row)]
+def _mass(title: str) -> int | None:
+    """The barcode mass in a title (``102``, ``X102``, ``102Pd_BC1``), None if there is none or several."""
+    numbers = {int(n) for n in _NUMBER.findall("".join(title.split())) if 75 <= int(n) <= 209}
+    return numbers.pop() if len(numbers) == 1 else None
+
+
+def _transposed(rows: list[tuple[int, list[str]]]) -> list[tuple[int, list[str]]]:
+    """Rows and columns exchanged, if the masses stand in the first column and not in the header."""
+    if len(rows) < 2 or any(len(row) != len(rows[0][1]) for _, row in rows):
+        return rows
+    down, across = [row[0] for _, row in rows[1:]], rows[0][1][1:]
+    if not all(_mass(t) is not None for t in down) or any(_mass(t) is not None for t in across):
+        return rows
+    return [(n, list(column)) for n, column in enumerate(zip(*(row for _, row in rows), strict=True), start=1)]

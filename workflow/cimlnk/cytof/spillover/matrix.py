@@ -10,6 +10,7 @@ import numpy.typing as npt
 import pandas as pd
 
 from cimlnk.common.errors import Plain, Problems, UserError
+from cimlnk.common.sheet import number, read_cells
 from cimlnk.cytof.metals import ISOTOPES, Metal, parse_metal
 
 Floats = npt.NDArray[np.floating]
@@ -64,12 +65,14 @@ def check_matrix(matrix: pd.DataFrame, source: object = "spillover matrix") -> p
     problems.raise_if_any()
     values = np.empty(matrix.shape)
     for i, j in np.ndindex(*matrix.shape):
-        cell = matrix.iat[i, j]
-        number = pd.to_numeric(cell, errors="coerce")
-        values[i, j] = number
-        itself = rows[i] == columns[j]
-        if not np.isfinite(number) or (number != 1 if itself else not 0 <= number < 1):
-            problems.add(source, f"row {rows[i]}, column {columns[j]}", cell, "1" if itself else "a share from 0 to 1")
+        values[i, j] = pd.to_numeric(matrix.iat[i, j], errors="coerce")
+    itself = np.array([[r == c for c in columns] for r in rows])
+    if itself.any() and (values[itself] == 100).all():
+        values /= 100  # per cent: the diagonal says so
+    wrong = ~np.isfinite(values) | np.where(itself, values != 1, (values < 0) | (values >= 1))
+    for i, j in np.argwhere(wrong).tolist():
+        expected = "1" if itself[i, j] else "a share from 0 to 1"
+        problems.add(source, f"row {rows[i]}, column {columns[j]}", matrix.iat[i, j], expected)
     problems.raise_if_any()
     own = np.array([[r == c for c in columns] for r in rows])
     odd = (values > 0) & ~own & ~plausible_mask(rows, columns)
@@ -82,19 +85,30 @@ def check_matrix(matrix: pd.DataFrame, source: object = "spillover matrix") -> p
 
 
 def read_matrix(path: str | Path) -> pd.DataFrame:
-    """Read and check a matrix from CSV (or TSV): senders in the first column, receivers in the header."""
-    try:
-        with Path(path).open(encoding="utf-8-sig") as f:
-            header = f.readline()
-        raw = pd.read_csv(path, index_col=0, sep=max("\t,;", key=header.count), dtype=str, encoding="utf-8-sig")
-    except OSError as error:
-        raise UserError(path, "the file", Plain(error.strerror or "no file"), "a spillover matrix (CSV)") from None
-    except ValueError as error:  # also pandas' EmptyDataError and ParserError, and undecodable bytes
-        raise UserError(path, "the file", Plain(str(error).strip()), "a spillover matrix (CSV)") from None
-    if raw.empty:
+    """Read and check a matrix: senders in the first column, receivers in the header, shares or per cent.
+
+    The sheet is read by :func:`cimlnk.common.sheet.read_cells`; decimal commas are understood in any sheet whose
+    separator is none, and so is ``2 %``.
+    """
+    grid = read_cells(path)
+    if len(grid.rows) < 2 or len(grid.rows[0][1]) < 2:
         raise UserError(path, "the file", Plain("an empty table"), "a spillover matrix (CSV)")
-    raw.index, raw.columns = raw.index.map(str).str.strip(), raw.columns.map(str).str.strip()
-    return check_matrix(raw, path)
+    problems = Problems()
+    (_, (_, *columns)), *rows = grid.rows
+    for line, cells in rows:
+        if len(cells) != len(columns) + 1:
+            problems.add(path, f"row {line}", Plain(f"{len(cells)} cells"), f"{len(columns) + 1} as in the header")
+    problems.raise_if_any()
+    comma = grid.separator != "comma"
+    values = [[_share(cell, comma) for cell in cells[1:]] for _, cells in rows]
+    return check_matrix(pd.DataFrame(values, index=[c[0] for _, c in rows], columns=columns, dtype=object), path)
+
+
+def _share(cell: str, decimal_comma: bool) -> float | str:
+    """A cell of the matrix as a share; the cell itself if it is no number."""
+    percent = cell.endswith("%")
+    value = number(cell.rstrip("% "), decimal_comma)
+    return cell if value is None else value / 100 if percent else value
 
 
 def write_matrix(matrix: pd.DataFrame, path: str | Path) -> None:
