@@ -36,6 +36,7 @@ rule cohort_tables:
         runtime=30,
     params:
         settings=sheet_settings(CFG, LEAVES_OUT),
+        content=content,
         code=code("cohort_tables"),
     script:
         "../scripts/cohort_tables.py"
@@ -68,6 +69,7 @@ rule cohort_download:
             key: CFG["cohort"][key]
             for key in ("samples", "download_timeout", "download_retries")
         },
+        content=content,
         code=code("cohort_download"),
     script:
         "../scripts/cohort_download.py"

@@ -1,4 +1,5 @@
 # What all rules share: the resolved config, the sheets, and where things lie. The only place for input functions.
+import functools
 import hashlib
 import os
 import re
@@ -15,16 +16,21 @@ os.environ.update(
     )
 )
 
+from cimlnk.cohort.command_line import check_config_files, placed
 from cimlnk.cohort.config import resolve
 from cimlnk.cohort.overrides import names_of, thresholds_of
 from cimlnk.cohort.sheets import load_cohort
 from cimlnk.common.errors import UserError
 from cimlnk.common.imports import code_hash
 from cimlnk.common.home import locate
+from cimlnk.common.provenance import fingerprint
 from cimlnk.cytof.plan import plan_preparation
 from cimlnk.rna.folder import input_files
 
+CONFIG_FILES = [str(f) for f in workflow.overwrite_configfiles or []]
 try:
+    # read once more by a reader that refuses what Snakemake passes over: a section twice, of which it keeps the last
+    check_config_files(["--configfile", *CONFIG_FILES])
     CFG = resolve(config, BASE)
     COHORT = load_cohort(CFG, BASE)
     PREPARATION = plan_preparation(
@@ -35,7 +41,10 @@ try:
     )
 except UserError as error:
     # One message per mistake and no traceback: the user needs the sheet's row, not our call stack.
-    print(f"cimlnk: error in the input, nothing was run:\n{error}", file=sys.stderr)
+    print(
+        f"cimlnk: error in the input, nothing was run:\n{placed(error, CONFIG_FILES)}",
+        file=sys.stderr,
+    )
     sys.exit(1)
 
 SAMPLES = COHORT.samples.set_index("sample", drop=False)
@@ -85,6 +94,21 @@ def code(rule):
     """Hash of the library modules behind a rule, found by its script's imports: editing one re-runs the rules that
     use it, and no others. Computed for the rules of this process only, once each."""
     return lambda wildcards: code_hash(ROOT / f"workflow/scripts/{rule}.py")
+
+
+@functools.cache
+def content_of(*files):
+    return fingerprint(*files)
+
+
+def content(wildcards, input):
+    """Hash of the user's files among a rule's inputs: one that is replaced by an older one has changed, too, and one
+    that was copied elsewhere has not. What a rule makes is followed by its time, as everything in Snakemake.
+    """
+    made = (f"results/{CFG['cohort']['id']}/", f"data/{CFG['cohort']['id']}/")
+    return content_of(
+        *(f for f in map(str, input) if not f.startswith(made) and os.path.exists(f))
+    )
 
 
 def acquired_path(wildcards):
@@ -318,6 +342,14 @@ def workbook_tables(wildcards):
     if CFG["export"]["pharmacology"]:
         files += [out(f"export/{name}.parquet") for name in ("exposure", "outcomes")]
     return [*files, out("claims/claims.parquet"), out("quality/warnings.parquet")]
+
+
+def everything(wildcards):
+    """What README names: the report alone would not miss a table that was lost under it."""
+    files = [*report_tables(wildcards), *exports(wildcards)]
+    for m in MODALITIES:
+        files += [out(f"{m}/samples/{s}.h5ad") for s in samples_of(m)]
+    return list(dict.fromkeys(files))
 
 
 def exports(wildcards):

@@ -63,6 +63,7 @@ if "cytof" in MODALITIES:
             settings=CYTOF_POOLING,
             until="live" if CYTOF_LINEAGES else None,
             seed=CFG["seed"],
+            content=content,
             code=code("cytof_pool"),
         script:
             "../scripts/cytof_pool.py"
@@ -123,6 +124,7 @@ if "cytof" in MODALITIES:
             settings=CYTOF_GATING,
             by_hand=gates_by_hand,
             seed=CFG["seed"],
+            content=content,
             code=code("cytof_cells"),
         script:
             "../scripts/cytof_cells.py"
@@ -159,6 +161,7 @@ if "cytof" in MODALITIES:
             settings=CYTOF_GATING,
             by_hand=gates_by_hand,
             seed=CFG["seed"],
+            content=content,
             code=code("cytof_gates_figure"),
         script:
             "../scripts/cytof_gates_figure.py"
@@ -185,6 +188,7 @@ if "cytof" in MODALITIES:
         params:
             samples=samples_of("cytof"),
             settings={"features": CFG["cytof"]["features"]},
+            content=content,
             code=code("cytof_features"),
         script:
             "../scripts/cytof_features.py"

@@ -26,6 +26,7 @@ if "bead_normalisation" in PREPARATION.steps:
                 runtime=30,
             params:
                 settings=CFG["cytof"]["bead_normalisation"],
+                content=content,
                 code=code("cytof_normalise_beads"),
             script:
                 "../scripts/cytof_normalise_beads.py"
@@ -59,6 +60,7 @@ if "bead_normalisation" in PREPARATION.steps:
             runtime=30,
         params:
             settings=CFG["cytof"]["bead_normalisation"],
+            content=content,
             code=code("cytof_normalise"),
         script:
             "../scripts/cytof_normalise.py"
@@ -95,6 +97,7 @@ if "debarcoding" in PREPARATION.steps:
             samples=lambda wildcards: PREPARATION.samples_in(wildcards.acquisition),
             settings=CFG["cytof"]["debarcoding"],
             seed=CFG["seed"],
+            content=content,
             code=code("cytof_debarcode"),
         script:
             "../scripts/cytof_debarcode.py"
@@ -117,6 +120,7 @@ if "debarcoding" in PREPARATION.steps:
             * int(800 + 3 * input.size_mb),
             runtime=30,
         params:
+            content=content,
             code=code("cytof_debarcode_split"),
         script:
             "../scripts/cytof_debarcode_split.py"
@@ -152,6 +156,7 @@ if "spillover" in PREPARATION.steps:
             runtime=30,
         params:
             settings=CFG["cytof"]["spillover"],
+            content=content,
             code=code("cytof_compensate_matrix"),
         script:
             "../scripts/cytof_compensate_matrix.py"
@@ -182,6 +187,7 @@ if "spillover" in PREPARATION.steps:
             * int(1000 + 5 * input.size_mb),
             runtime=30,
         params:
+            content=content,
             code=code("cytof_compensate"),
         script:
             "../scripts/cytof_compensate.py"
@@ -210,6 +216,7 @@ if PREPARATION.training:
             training=list(PREPARATION.training),
             settings=CFG["cytof"]["alignment"],
             seed=CFG["seed"],
+            content=content,
             code=code("cytof_align_fit"),
         script:
             "../scripts/cytof_align_fit.py"
@@ -232,6 +239,7 @@ if PREPARATION.training:
             runtime=30,
         params:
             batch=lambda wildcards: SAMPLES.at[wildcards.sample, "batch"],
+            content=content,
             code=code("cytof_align"),
         script:
             "../scripts/cytof_align.py"
@@ -265,6 +273,7 @@ if PREPARATION.training:
         params:
             samples=samples_of("cytof"),
             settings=CFG["cytof"]["alignment"],
+            content=content,
             code=code("cytof_align_distances"),
         script:
             "../scripts/cytof_align_distances.py"

@@ -34,6 +34,7 @@ rule dynamics_expression:
         settings=CFG["dynamics"]["expression"],
         state=STATE,
         seed=CFG["seed"],
+        content=content,
         code=code("dynamics_expression"),
     script:
         "../scripts/dynamics_expression.py"

@@ -27,6 +27,7 @@ rule populations_name:
     params:
         settings=population_settings,
         seed=CFG["seed"],
+        content=content,
         code=code("populations_name"),
     script:
         "../scripts/populations_name.py"
@@ -51,6 +52,7 @@ rule populations_state:
         runtime=30,
     params:
         features=state_features,
+        content=content,
         code=code("populations_state"),
     script:
         "../scripts/populations_state.py"
@@ -73,6 +75,7 @@ rule populations_pseudobulk:
         mem_mb=lambda wildcards, attempt: attempt * 3000,
         runtime=30,
     params:
+        content=content,
         code=code("populations_pseudobulk"),
     script:
         "../scripts/populations_pseudobulk.py"

@@ -19,6 +19,7 @@ rule rna_cells:
     params:
         settings=CFG["rna"],
         seed=CFG["seed"],
+        content=content,
         code=code("rna_cells"),
     script:
         "../scripts/rna_cells.py"
@@ -49,6 +50,7 @@ rule rna_features:
     params:
         settings=CFG["rna"],
         seed=CFG["seed"],
+        content=content,
         code=code("rna_features"),
     script:
         "../scripts/rna_features.py"

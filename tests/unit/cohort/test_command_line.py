@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from cimlnk.cohort.command_line import check_config_files, config_files
+from cimlnk.cohort.command_line import check_config_files, config_files, placed
 from cimlnk.common.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -35,7 +35,7 @@ def test_config_files_are_told_from_other_words_as_snakemake_does(arguments, fil
 def base(tmp_path):
     (tmp_path / "config").mkdir()
     for name in ("config/tiny.yaml", "config/README.md", "mine.yml"):
-        (tmp_path / name).touch()
+        (tmp_path / name).write_text("cohort: {}\n")
     return tmp_path
 
 
@@ -99,3 +99,26 @@ def test_run_hands_every_argument_on_where_the_config_file_is_there(checkout, co
     done = run(checkout, command, "-n", "--configfile", "config/tiny.yaml", "--", "a target")
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"snakemake: {before}-n --configfile config/tiny.yaml -- a target\n"
+
+
+def test_a_config_with_a_section_twice_is_told_with_both_lines(tmp_path):
+    (tmp_path / "mine.yaml").write_text("rna: {}\nseed: 1\nrna: {}\n")
+    with pytest.raises(UserError, match=r"mine.yaml: line 3: found 'rna' a second time, .*line 1"):
+        check_config_files(["--configfile", "mine.yaml"], tmp_path)
+
+
+@pytest.mark.parametrize("content", ["", "# nothing\n", "- a\n", "id: M\xfcnchen\n", "a:\n\tb: 1\n"])
+def test_a_config_that_is_no_mapping_or_no_yaml_is_told(tmp_path, content):
+    (tmp_path / "mine.yaml").write_bytes(content.encode("latin-1"))
+    with pytest.raises(UserError) as caught:
+        check_config_files(["--configfile", "mine.yaml"], tmp_path)
+    assert str(caught.value).startswith("mine.yaml: ") and len(str(caught.value).splitlines()) == 1
+
+
+def test_a_message_on_the_config_names_its_file_and_line(tmp_path):
+    (tmp_path / "mine.yaml").write_text("cohort:\n  id: a\ngraph:\n  k: x\n")
+    error = UserError("config", "graph.k", "x", "an integer")
+    assert placed(error, [str(tmp_path / "mine.yaml")]).endswith(
+        "mine.yaml: line 4, graph.k: found 'x', expected an integer"
+    )
+    assert placed(error, []) == str(error)

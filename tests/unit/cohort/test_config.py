@@ -157,3 +157,13 @@ def test_faults_finds_what_a_schema_lacks():
 )
 def test_expectations_read_as_words(schema, words):
     assert expectation(schema) == words
+
+
+@pytest.mark.parametrize("key", ["spillover.matrix", "spillover.single_stains", "debarcoding.key"])
+def test_a_side_file_that_is_not_there_is_told_before_anything_is_run(tmp_path, key):
+    """Snakemake alone would take an earlier run's result for an up-to-date one."""
+    section, name = key.split(".")
+    (tmp_path / "s.tsv").write_text("")
+    config = {"cohort": {"id": "a", "samples": "s.tsv"}, "cytof": {section: {name: "/nope/m.csv"}}}
+    with pytest.raises(UserError, match=f"cytof.{key}: found '/nope/m.csv', expected the path of a file"):
+        resolve(config, tmp_path)

@@ -5,7 +5,7 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from cimlnk.cohort.design import aliasing, confounding
@@ -22,6 +22,7 @@ def cohort(rows, modality="cytof"):
     )
 
 
+@settings(deadline=None)
 @given(st.lists(st.tuples(st.integers(0, 4), st.integers(0, 4)), min_size=1, max_size=12))
 def test_aliased_contrasts_are_the_rank_the_joint_design_lacks(pairs):
     batch, factor = zip(*pairs, strict=True)

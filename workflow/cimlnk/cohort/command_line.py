@@ -8,11 +8,13 @@ checks of :func:`cimlnk.cohort.config.resolve`. ``run`` therefore calls this mod
 
 from __future__ import annotations
 
+import re
 import sys
 from collections.abc import Sequence
 from pathlib import Path
 
-from cimlnk.common.errors import Problems, UserError
+from cimlnk.common.errors import Plain, Problems, UserError
+from cimlnk.common.yaml_file import key_lines, read_yaml
 
 OPTIONS = ("--configfile", "--configfiles")
 
@@ -48,12 +50,21 @@ def check_config_files(arguments: Sequence[str], base: str | Path = ".") -> None
     Raises
     ------
     UserErrors
-        One message per path that is no file, with the nearest YAML or JSON file of ``config/`` or of the path's folder.
+        One message per path that is no file (with the nearest YAML or JSON file of ``config/`` or of the path's
+        folder) or no YAML (with the line), and per section that stands twice.
     """
     base, problems = Path(base), Problems()
     for name in config_files(arguments):
         path = base / name
         if path.is_file():
+            if path.suffix != ".json":
+                try:
+                    content = read_yaml(path, name)
+                    if not isinstance(content, dict):
+                        kind = Plain("nothing" if content is None else f"a {type(content).__name__}")
+                        problems.add(name, "top level", kind, "a mapping of sections (cohort: …)")
+                except UserError as error:
+                    problems.extend(error)
             continue
         beside = path.parent.iterdir() if path.parent.is_dir() else []
         near = [f"config/{p.name}" for p in (base / "config").glob("*")] + [
@@ -66,6 +77,22 @@ def check_config_files(arguments: Sequence[str], base: str | Path = ".") -> None
             expected += " (every word up to the next option is read as one: put -- before targets)"
         problems.add("command line", "--configfile", name, expected, valid)
     problems.raise_if_any()
+
+
+def placed(error: UserError, files: Sequence[str]) -> str:
+    """The message of `error`, with the config's file and line for ``config: some.key``."""
+    if not files:
+        return str(error)
+    lines = {key: (file, line) for file in files for key, line in key_lines(file).items()}
+
+    def place(match: re.Match[str]) -> str:
+        key = match[1]
+        while key and key not in lines:
+            key = key.rpartition(".")[0]
+        file, line = lines.get(key, (", ".join(files), None))
+        return f"{file}: {'' if line is None else f'line {line}, '}{match[1]}: found"
+
+    return re.sub(r"(?m)^config: ([^:\n]+): found", place, str(error))
 
 
 if __name__ == "__main__":

@@ -29,6 +29,9 @@ FILES = (
     "cohort.overrides",
     "cytof.gates",
     "cytof.manual_gates.file",
+    "cytof.spillover.matrix",
+    "cytof.spillover.single_stains",
+    "cytof.debarcoding.key",
     "rna.lineages",
     "populations.cytof.definitions",
     "populations.rna.definitions",
@@ -163,7 +166,7 @@ def _check_files(config: Mapping[str, Any], base: Path, file: str, problems: Pro
         value: Any = config
         for part in key.split("."):
             value = value[part]
-        if value is None:
+        if value is None or (value == "" and key.startswith("cytof.")):
             continue
         path = base / value
         if not locate(value, base).is_file():

@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from cimlnk.cohort.panel import marker_name, rename_markers
+from cimlnk.cohort.read import LINE
 from cimlnk.cohort.rows import read_rows
 from cimlnk.cohort.tables import PANEL
 from cimlnk.common.errors import Plain, Problems
@@ -64,7 +65,7 @@ def load_panel(path: str | Path) -> pd.DataFrame:
     rows = read_rows(Path(path), "panel", str(path), problems)
     problems.raise_if_any()
     assert rows is not None
-    return rename_markers(PANEL.check(rows.drop(columns="row", errors="ignore")))
+    return rename_markers(PANEL.check(rows.drop(columns=LINE, errors="ignore")))
 
 
 def match_panel(header: FcsHeader, panel: pd.DataFrame) -> Matched:

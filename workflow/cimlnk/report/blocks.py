@@ -109,7 +109,7 @@ class Site:
         if file not in self._written:
             path = self.folder / file
             path.parent.mkdir(parents=True, exist_ok=True)
-            (table if most is None else table.head(most)).to_csv(
+            neutral(table if most is None else table.head(most)).to_csv(
                 path, index=False, lineterminator="\n", float_format="%.4g"
             )
             self._written.add(file)
@@ -179,6 +179,25 @@ def _filled(table: pd.DataFrame) -> list[str]:
 def slug(name: str) -> str:
     """A file name from a title: letters, digits, dots and dashes."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-")
+
+
+def neutral(table: pd.DataFrame) -> pd.DataFrame:
+    """`table` with an apostrophe before every text that a spreadsheet would run as a formula (= + - @, tab, return).
+
+    Numbers are left alone, and so are texts that are numbers.
+    """
+    out = table.copy(deep=False)
+    out.columns = [_neutral(c) for c in out.columns]
+    for i, kind in enumerate(table.dtypes):
+        if isinstance(kind, pd.CategoricalDtype) or not pd.api.types.is_numeric_dtype(kind):
+            out.isetitem(i, table.iloc[:, i].astype(object).map(_neutral))
+    return out
+
+
+def _neutral(value: Any) -> Any:
+    if not isinstance(value, str) or not value.startswith(("=", "+", "-", "@", "\t", "\r")):
+        return value
+    return value if re.fullmatch(r"[+-]?[0-9.]+([eE][+-]?[0-9]+)?|[+-]?inf|-", value) else f"'{value}"
 
 
 def esc(text: object) -> str:

@@ -97,7 +97,7 @@ def render(site: Site, pages: Sequence[Page], made: Sequence[Page] = ()) -> None
     menu = [(title, [p for p in [*pages, *made] if p.group == group]) for group, title in GROUPS.items()]
     menu = [(title, members) for title, members in menu if members]
     templates = Path(__file__).parent / "templates"
-    environment = Environment(loader=FileSystemLoader(templates), trim_blocks=True, lstrip_blocks=True)
+    environment = Environment(loader=FileSystemLoader(templates), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.get_template("page.html")
     footer = f"cimlnk {esc(cimlnk.__version__)}. Every number here can be traced: see “How it was made”."
     for page in pages:
