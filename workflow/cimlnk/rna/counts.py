@@ -130,6 +130,7 @@ def make_counts(
     counts = sp.csr_matrix(matrix)
     counts = sp.csr_matrix((np.rint(counts.data).astype(np.int32), counts.indices, counts.indptr), shape=counts.shape)
     counts, names, ids = _human_symbols(file, counts, names, ids, said)
+    names = _named(names, ids, said)
     counts, names = _merge_duplicates(file, counts, names, ids, said)
     counts.eliminate_zeros()
     counts.sort_indices()
@@ -145,7 +146,7 @@ def _human_symbols(
     other = None if ids is None else np.asarray(ids, dtype=object)
     ensembl = np.mean([bool(ENSEMBL.match(str(n))) for n in names])
     if ensembl > 0.5:
-        if other is None or np.mean([bool(ENSEMBL.match(str(n))) for n in other]) > 0.5:
+        if other is None or np.mean([bool(ENSEMBL.match(str(n))) for n in other if n is not None] or [True]) > 0.5:
             raise UserError(
                 file,
                 "gene names",
@@ -163,7 +164,7 @@ def _human_symbols(
             names[~mouse],
             None if other is None else other[~mouse],
         )
-    names = np.array([HUMAN_PREFIX.sub("", str(n)) for n in names], dtype=object)
+    names = np.array(["" if n is None else HUMAN_PREFIX.sub("", str(n)) for n in names], dtype=object)
     # Mouse symbols are written Nkg7, mt-Nd1; human ones NKG7, MT-ND1.
     letters = [n for n in names if re.match(r"^[A-Za-z]{3}", n)]
     title = np.mean([n[0].isupper() and n[1:3].islower() for n in letters]) if letters else 0.0
@@ -171,6 +172,25 @@ def _human_symbols(
         example = next((n for n in names if n.startswith("mt-") or n[1:3].islower()), names[0])
         raise UserError(file, "gene names", str(example), "human gene symbols (this looks like mouse)")
     return counts, names, other
+
+
+def _same_ids(names: np.ndarray, ids: Any) -> str:
+    """How many genes stood twice by their id too, which no reference does."""
+    if ids is None:
+        return ""
+    _, times = np.unique([f"{i}\t{n}" for i, n in zip(ids, names, strict=True)], return_counts=True)
+    n = int((times > 1).sum())
+    return f" ({n} of them with the same id, too: is the matrix two put together?)" if n else ""
+
+
+def _named(names: np.ndarray, ids: np.ndarray | None, said: list[str]) -> np.ndarray:
+    """Gene symbols, and the id of a gene that has none: genes without symbol are not one gene."""
+    without = np.array([str(n).strip().lower() in ("", "nan", "none", "<na>", "na") for n in names])
+    if not without.any():
+        return names
+    said.append(f"{int(without.sum())} genes without symbol are called by their id")
+    spare = [f"gene {i + 1}" for i in range(len(names))] if ids is None else ids
+    return np.array([str(i) if no else n for n, i, no in zip(names, spare, without, strict=True)], dtype=object)
 
 
 def _merge_duplicates(
@@ -181,18 +201,9 @@ def _merge_duplicates(
     target = np.array([first.setdefault(n, len(first)) for n in names])
     if len(first) == len(names):
         return counts, names
-    if ids is not None:
-        pairs, times = np.unique([f"{i}\t{n}" for i, n in zip(ids, names, strict=True)], return_counts=True)
-        if (times > 1).any():
-            raise UserError(
-                file,
-                "genes",
-                Plain(f"{int((times > 1).sum())} genes with the same id and symbol twice"),
-                f"every gene once (the first is {pairs[times > 1][0].replace(chr(9), ' ')})",
-            )
     repeated = sorted({n for n, k in zip(names, target, strict=True) if first[n] == k and np.sum(target == k) > 1})
     shown = ", ".join(repeated[:5]) + (", …" if len(repeated) > 5 else "")
-    said.append(f"{len(repeated)} gene symbols stood more than once and were summed: {shown}")
+    said.append(f"{len(repeated)} gene symbols stood more than once and were summed: {shown}{_same_ids(names, ids)}")
     fold = sp.csr_matrix(
         (np.ones(len(names), dtype=np.int32), (np.arange(len(names)), target)), shape=(len(names), len(first))
     )

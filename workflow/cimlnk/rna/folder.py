@@ -71,11 +71,14 @@ def source_of(files: Sequence[str]) -> str:
 
 
 def _locate(folder: Path) -> tuple[Path, list[str]]:
-    if any(p.name.removesuffix(".gz").endswith("matrix.mtx") for p in folder.iterdir()):
+    if any(p.name.removesuffix(".gz").endswith("matrix.mtx") for p in _visible(folder)):
         return folder, []
+    raw: list[Path] = []
     for inside in INSIDE:
         root = folder / inside
-        hits = sorted({p.parent for p in root.glob("**/*matrix.mtx*")}) if root.is_dir() else []
+        files = root.glob("**/*matrix.mtx*") if root.is_dir() else []
+        hits = sorted({p.parent for p in files if not p.name.startswith(".")})
+        raw = [h for h in hits if any(part.startswith("raw_") for part in h.relative_to(folder).parts)]
         hits = [h for h in hits if not any(part.startswith("raw_") for part in h.relative_to(folder).parts)]
         if len(hits) == 1:
             return hits[0], [f"matrix found in {hits[0].relative_to(folder)}"]
@@ -83,17 +86,24 @@ def _locate(folder: Path) -> tuple[Path, list[str]]:
             raise UserError(
                 folder, "matrix.mtx", ", ".join(str(h.relative_to(folder)) for h in hits), "one folder with one matrix"
             )
-    raise UserError(
-        folder, "matrix.mtx", Plain("no such file"), "matrix.mtx or matrix.mtx.gz", [p.name for p in folder.iterdir()]
-    )
+    if raw:
+        found = Plain(f"only {raw[0].relative_to(folder)}, with every droplet")
+        raise UserError(folder, "matrix.mtx", found, "filtered_feature_bc_matrix, or the raw folder itself as path")
+    names = [p.name for p in _visible(folder)]
+    raise UserError(folder, "matrix.mtx", Plain("no such file"), "matrix.mtx or matrix.mtx.gz", names)
+
+
+def _visible(folder: Path) -> list[Path]:
+    """What lies in a folder, but for what macOS and others put beside every file (``._matrix.mtx.gz``)."""
+    return [p for p in folder.iterdir() if not p.name.startswith(".")]
 
 
 def _one(folder: Path, names: tuple[str, ...]) -> Path:
     exact = [folder / n for n in names if (folder / n).is_file()]
-    hits = exact or sorted(p for p in folder.iterdir() if p.is_file() and p.name.endswith(names))
+    hits = exact or sorted(p for p in _visible(folder) if p.is_file() and p.name.endswith(names))
     if len(hits) == 1:
         return hits[0]
     if not hits:
-        near = [p.name for p in folder.iterdir()]
+        near = [p.name for p in _visible(folder)]
         raise UserError(folder, names[0], Plain(", ".join(sorted(near)) or "an empty folder"), " or ".join(names), near)
     raise UserError(folder, names[0], ", ".join(p.name for p in hits), "one such file")

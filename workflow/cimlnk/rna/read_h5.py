@@ -6,10 +6,11 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
-import scipy.sparse as sp
+import pandas as pd
 
 from cimlnk.common.errors import Plain, UserError
 
+from .checked_h5 import check_file, matrix_of, sparse_group
 from .counts import ENSEMBL, Counts, make_counts, not_counts
 from .read_mtx import expression
 
@@ -23,6 +24,7 @@ def read_hdf5(path: Path, source: str = "auto") -> Counts:
 
     try:
         with h5py.File(path, "r") as file:
+            check_file(path, file)
             if "matrix" in file:
                 return _tenx(path, file["matrix"], "features/name", "features/id", "10x h5, group matrix")
             if "obs" in file and "var" in file:
@@ -36,8 +38,9 @@ def read_hdf5(path: Path, source: str = "auto") -> Counts:
                 path, "groups", Plain(", ".join(file) or "none"), "a 10x matrix (group 'matrix') or an h5ad (obs, var)"
             )
     # h5py tells damage in several ways, by where in the file it sits.
-    except (OSError, RuntimeError, KeyError, ValueError, TypeError, AttributeError) as e:
-        raise UserError(path, "HDF5", Plain(f"a truncated or corrupt file ({e})"), "a whole 10x h5 or h5ad") from e
+    except (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, OverflowError) as e:
+        words = " ".join(str(e).split())[:200]
+        raise UserError(path, "HDF5", Plain(f"a truncated or corrupt file ({words})"), "a whole 10x h5 or h5ad") from e
 
 
 def _text(values: Any) -> np.ndarray:
@@ -51,20 +54,13 @@ def _tenx(path: Path, group: Any, name: str, gene_id: str, found: str) -> Counts
         raise UserError(
             path, group.name, Plain(f"no {', '.join(missing)}"), "the data sets of a 10x matrix", list(group)
         )
-    n_genes, n_cells = (int(v) for v in group["shape"][:])
-    data, indices, indptr = group["data"][:], group["indices"][:], group["indptr"][:]
-    whole = (
-        len(indptr) == n_cells + 1
-        and indptr[0] == 0
-        and indptr[-1] == len(data) == len(indices)
-        and (np.diff(indptr) >= 0).all()
-        and (len(indices) == 0 or (indices.min() >= 0 and indices.max() < n_genes))
-    )
-    if not whole:
+    shape = group["shape"]
+    if shape.shape != (2,) or shape.dtype.kind not in "iu":
         raise UserError(
-            path, group.name, Plain("index arrays that contradict the shape"), f"{n_genes} genes x {n_cells} barcodes"
+            path, f"{group.name}/shape", Plain(f"{shape.dtype} of shape {shape.shape}"), "two whole numbers"
         )
-    matrix = sp.csr_matrix((data, indices, indptr), shape=(n_cells, n_genes))
+    n_genes, n_cells = (int(v) for v in shape[:])
+    matrix = sparse_group(path, group, (n_cells, n_genes))
     names, barcodes = _text(group[name][:]), _text(group["barcodes"][:])
     ids = _text(group[gene_id][:]) if gene_id in group else None
     notes: list[str] = []
@@ -75,13 +71,13 @@ def _tenx(path: Path, group: Any, name: str, gene_id: str, found: str) -> Counts
 
 
 def _h5ad(path: Path, file: Any, source: str) -> Counts:
-    from anndata.io import read_elem
-
     places = {f"layers/{k}": f"layers/{k}" for k in file.get("layers", {})}
     if "X" in file:
         places["X"] = "X"
     if "raw" in file and "X" in file["raw"]:
         places["raw"] = "raw/X"
+    elif "raw.X" in file:  # anndata before 0.7
+        places["raw"] = "raw.X"
     if source == "auto":
         order: list[str] = [p for p in ("layers/counts", "X", "raw") if p in places]
     elif source in places:
@@ -90,7 +86,7 @@ def _h5ad(path: Path, file: Any, source: str) -> Counts:
         raise UserError(path, "rna.counts", source, f"one of {', '.join(places) or 'nothing'}", places)
     refused = []
     for place in order:
-        matrix = read_elem(file[places[place]])
+        matrix: Any = matrix_of(path, file[places[place]])
         reason = not_counts(matrix)
         if reason is None:
             break
@@ -103,15 +99,54 @@ def _h5ad(path: Path, file: Any, source: str) -> Counts:
             "raw integer UMI counts in layers['counts'], X or raw (name another layer by rna.counts)",
         )
     notes = [f"counts taken from {place}; passed over: {'; '.join(refused)}"] if refused else []
-    var = read_elem(file["raw/var"] if place == "raw" and "var" in file["raw"] else file["var"])
-    obs = read_elem(file["obs"])
+    var = _frame(path, _var(file, place))
+    obs = _frame(path, file["obs"])
     names = var.index.to_numpy(dtype=object)
-    ids = next((var[c].astype(str).to_numpy(dtype=object) for c in ID_COLUMNS if c in var), None)
+    ids = next((_names(var[c]) for c in ID_COLUMNS if c in var), None)
     if np.mean([bool(ENSEMBL.match(str(n))) for n in names]) > 0.5:
-        ids = next((var[c].astype(str).to_numpy(dtype=object) for c in SYMBOL_COLUMNS if c in var), None)
+        ids = next((_names(var[c]) for c in SYMBOL_COLUMNS if c in var), None)
     if "feature_types" in var:
         keep = expression(path, var["feature_types"].astype(str).to_numpy(dtype=object), notes)
         matrix, names, ids = matrix[:, keep], names[keep], None if ids is None else ids[keep]
     return make_counts(
         path, matrix, obs.index.to_numpy(dtype=object), names, ids=ids, found=f"h5ad, {place}", notes=notes
     )
+
+
+def _var(file: Any, place: str) -> Any:
+    """The table of genes that goes with the matrix at `place`."""
+    if place == "raw":
+        for name in ("raw/var", "raw.var"):
+            if name in file:
+                return file[name]
+    return file["var"]
+
+
+def _frame(path: Path, item: Any) -> pd.DataFrame:
+    """A table of an h5ad: a group of columns, or one data set of records (anndata before 0.7)."""
+    import h5py
+    from anndata.io import read_elem
+
+    if isinstance(item, h5py.Dataset):
+        names = item.dtype.names or ()
+        index = next((n for n in ("index", "_index") if n in names), None)
+        if index is None or len(item.shape) != 1:
+            raise UserError(path, item.name, Plain("no table"), "a table with an index")
+        records = item[:]
+        frame = pd.DataFrame({n: _text(records[n]) if records[n].dtype.kind in "SO" else records[n] for n in names})
+        return frame.set_index(index)
+    try:
+        frame = read_elem(item)
+    except Exception as error:  # noqa: BLE001 - anndata raises many kinds for a faulty table; all are the file's fault
+        words = " ".join(str(error).split())[:200]
+        raise UserError(
+            path, item.name, Plain(f"a table that cannot be read ({words})"), "a table of anndata"
+        ) from None
+    if not isinstance(frame, pd.DataFrame):
+        raise UserError(path, item.name, Plain(type(frame).__name__), "a table")
+    return frame
+
+
+def _names(column: pd.Series) -> np.ndarray:
+    """A column as texts, None where there is none."""
+    return np.array([None if pd.isna(v) else str(v) for v in column.astype(object)], dtype=object)

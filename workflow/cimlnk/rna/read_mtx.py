@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import gzip
+import io
 import zlib
 from pathlib import Path
 
@@ -15,6 +16,9 @@ from .counts import Counts, make_counts
 from .folder import find_files
 
 EXPRESSION = "Gene Expression"
+# A matrix of counts packs 3- to 20-fold.
+PACKED = 60
+LEAST = 256 << 20
 
 
 def read_mtx(folder: Path) -> Counts:
@@ -26,14 +30,8 @@ def read_mtx(folder: Path) -> Counts:
     (matrix_file, barcode_file, feature_file), notes = find_files(folder)
     barcodes = [row[0] for row in _rows(barcode_file)]
     features = _rows(feature_file)
-    matrix = _matrix(matrix_file)
-    if matrix.shape != (len(features), len(barcodes)):
-        raise UserError(
-            matrix_file,
-            "header",
-            Plain(f"{matrix.shape[0]} genes x {matrix.shape[1]} barcodes"),
-            f"{len(features)} genes ({feature_file.name}) x {len(barcodes)} barcodes ({barcode_file.name})",
-        )
+    about = f"{len(features)} genes ({feature_file.name}) x {len(barcodes)} barcodes ({barcode_file.name})"
+    matrix = _matrix(matrix_file, len(features), len(barcodes), about)
     ids = np.array([row[0] for row in features], dtype=object)
     names = np.array([row[1] if len(row) > 1 and row[1] else row[0] for row in features], dtype=object)
     kinds = np.array([row[2] if len(row) > 2 else EXPRESSION for row in features], dtype=object)
@@ -62,12 +60,17 @@ def expression(file: object, kinds: np.ndarray, notes: list[str]) -> np.ndarray:
 def _open(file: Path) -> bytes:
     """The bytes of a file, unpacked if gzipped (told by content: a plain file may be named .gz and vice versa)."""
     raw = file.read_bytes()
-    if raw[:2] == b"\x1f\x8b":
-        try:
-            return gzip.decompress(raw)
-        except (OSError, EOFError, zlib.error) as e:
-            raise UserError(file, "gzip", Plain(f"a truncated or corrupt file ({e})"), "a whole gzip file") from e
-    return raw
+    if raw[:2] != b"\x1f\x8b":
+        return raw
+    most = max(LEAST, PACKED * len(raw))
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(raw)) as stream:
+            text = stream.read(most + 1)
+    except (OSError, EOFError, zlib.error) as e:
+        raise UserError(file, "gzip", Plain(f"a truncated or corrupt file ({e})"), "a whole gzip file") from e
+    if len(text) > most:
+        raise UserError(file, "gzip", Plain(f"more than {most:,} bytes, unpacked"), "the counts of one sample")
+    return text
 
 
 def _rows(file: Path) -> list[list[str]]:
@@ -81,20 +84,47 @@ def _rows(file: Path) -> list[list[str]]:
     return rows
 
 
-def _matrix(file: Path) -> sp.coo_matrix:
-    import io
+def _matrix(file: Path, n_genes: int, n_cells: int, about: str) -> sp.coo_matrix:
+    """The matrix, if its header, its size and its letters are what a matrix of that shape has.
 
+    SciPy's reader believes the header, and crashes on what stands behind the last entry.
+    """
     from scipy.io import mmread
 
     content = _open(file)
-    if not content.startswith(b"%%MatrixMarket"):
+    first, _, rest = content.partition(b"\n")
+    words = first.decode("ascii", errors="replace").lower().split()
+    if words[:1] != ["%%matrixmarket"]:
         raise UserError(
             file, "first line", Plain(repr(content[:20])), "%%MatrixMarket matrix coordinate integer general"
         )
+    if words[1:3] != ["matrix", "coordinate"] or words[3:4] not in (["integer"], ["real"]) or words[4:] != ["general"]:
+        found = Plain(repr(" ".join(words)[:80]))
+        raise UserError(file, "first line", found, "%%MatrixMarket matrix coordinate integer general")
+    while rest.lstrip(b" \t\r\n").startswith(b"%"):
+        rest = rest.lstrip(b" \t\r\n").partition(b"\n")[2]
+    size, _, body = rest.lstrip(b" \t\r\n").partition(b"\n")
+    numbers = size.split()
+    if len(numbers) != 3 or not all(n.isdigit() and len(n) < 16 for n in numbers):
+        raise UserError(file, "header", Plain(repr(size[:60])), "three numbers: genes, barcodes, entries")
+    rows, columns, entries = map(int, numbers)
+    if (rows, columns) != (n_genes, n_cells):
+        raise UserError(file, "header", Plain(f"{rows} genes x {columns} barcodes"), about)
+    body = body.strip()
+    if other := body.translate(None, b"0123456789.eE+- \t\r\n"):
+        letters = other[:10].decode("ascii", errors="replace")
+        raise UserError(file, "matrix", Plain(f"a malformed file (the letters {letters!r})"), "numbers only")
+    lines = [line for line in body.split(b"\n") if line.strip()] if b"\n\n" in body or b"\n\r" in body else None
+    found_entries = (body.count(b"\n") + bool(body)) if lines is None else len(lines)
+    if found_entries != entries:
+        found = Plain(f"a truncated or malformed file ({found_entries:,} entries)")
+        raise UserError(file, "matrix", found, f"the {entries:,} entries that the header says")
+    if lines is not None:
+        body = b"\n".join(lines)
+    if entries == 0:
+        return sp.coo_matrix((rows, columns), dtype=np.int32)
+    header = f"%%MatrixMarket matrix coordinate {words[3]} general\n{rows} {columns} {entries}\n".encode()
     try:
-        matrix = mmread(io.BytesIO(content))
+        return mmread(io.BytesIO(header + body + b"\n"))
     except (ValueError, OverflowError, EOFError, IndexError) as e:
         raise UserError(file, "matrix", Plain(f"a truncated or malformed file ({e})"), "Matrix Market entries") from e
-    if not sp.issparse(matrix):
-        raise UserError(file, "first line", Plain("a dense array"), "%%MatrixMarket matrix coordinate …")
-    return matrix
