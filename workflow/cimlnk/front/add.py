@@ -15,10 +15,10 @@ import pandas as pd
 import yaml
 
 from cimlnk.cohort.config import resolve
-from cimlnk.cohort.read import decode
 from cimlnk.cohort.sheets import Cohort, load_cohort
 from cimlnk.common.errors import Plain, Problems, UserError
 from cimlnk.common.home import HOME, locate
+from cimlnk.common.sheet import decode
 from cimlnk.common.tables import read_table
 
 from .place import STRANGE_SHARE, place
