@@ -38,17 +38,21 @@ class QlTested(NamedTuple):
     converged: NDArray[np.bool_]
 
 
-def deviance(counts: Floats, mean: Floats, dispersion: float) -> Floats:
-    """Negative binomial unit deviances summed over samples (Poisson at dispersion 0)."""
+def _column(dispersion: float | Floats, units: int) -> Floats:
+    return np.broadcast_to(np.asarray(dispersion, dtype=float).reshape(-1, 1), (units, 1))
+
+
+def deviance(counts: Floats, mean: Floats, dispersion: float | Floats) -> Floats:
+    """Negative binomial unit deviances summed over samples (Poisson at dispersion 0); one dispersion, or one a unit."""
     mu = np.maximum(mean, 1e-12)
     first = np.where(counts > 0, counts * np.log(np.where(counts > 0, counts, 1) / mu), 0.0)
-    if dispersion < 1e-8:
+    if np.ndim(dispersion) == 0 and dispersion < 1e-8:
         return 2 * (first - (counts - mu)).sum(axis=1)
-    size = 1 / dispersion
+    size = 1 / np.maximum(_column(dispersion, len(counts)), 1e-8)
     return 2 * (first - (counts + size) * np.log((counts + size) / (mu + size))).sum(axis=1)
 
 
-def fit_nb(counts: Floats, design: Floats, offset: Floats, dispersion: float, iterations: int = 60) -> NbFit:
+def fit_nb(counts: Floats, design: Floats, offset: Floats, dispersion: float | Floats, iterations: int = 60) -> NbFit:
     """Log-linear negative binomial models with one dispersion, all units together (iteratively reweighted).
 
     Parameters
@@ -59,7 +63,7 @@ def fit_nb(counts: Floats, design: Floats, offset: Floats, dispersion: float, it
     offset : (samples,)
         Log of what the counts are shares of.
     dispersion
-        Variance = mean + dispersion x mean^2.
+        Variance = mean + dispersion x mean^2; one for all units, or one a unit.
 
     Returns
     -------
@@ -68,14 +72,20 @@ def fit_nb(counts: Floats, design: Floats, offset: Floats, dispersion: float, it
         on one side, their means and deviances are then still right.
     """
     parts = [
-        _fit_chunk(counts[i : i + _CHUNK], design, offset, dispersion, iterations)
+        _fit_chunk(counts[i : i + _CHUNK], design, offset, _part(dispersion, i), iterations)
         for i in range(0, max(len(counts), 1), _CHUNK)
     ]
     return NbFit(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
 
 
-def _fit_chunk(y: Floats, x: Floats, offset: Floats, dispersion: float, iterations: int) -> NbFit:
+def _part(dispersion: float | Floats, start: int) -> float | Floats:
+    return dispersion if np.ndim(dispersion) == 0 else np.asarray(dispersion)[start : start + _CHUNK]
+
+
+def _fit_chunk(y: Floats, x: Floats, offset: Floats, dispersion: float | Floats, iterations: int) -> NbFit:
     q = x.shape[1]
+    each = _column(dispersion, len(y))
+    same = np.ndim(dispersion) == 0
     ridge = 1e-7 * np.eye(q)
     start = np.log((y.sum(axis=1) + 0.5) / np.exp(offset).sum())
     eta = 0.5 * (np.log(y + 0.5) - offset) + 0.5 * start[:, None] + offset
@@ -88,25 +98,25 @@ def _fit_chunk(y: Floats, x: Floats, offset: Floats, dispersion: float, iteratio
         if not rows.size:
             break
         m = mu[rows]
-        w = m / (1 + dispersion * m)
+        w = m / (1 + each[rows] * m)
         z = np.log(m) - offset + (y[rows] - m) / m
         information = np.einsum("us,sq,sr->uqr", w, x, x, optimize=True) + ridge
         new = np.linalg.solve(information, ((w * z) @ x)[:, :, None])[:, :, 0]
         linear = np.clip(new @ x.T + offset, -25, 25)
         candidate = np.exp(linear)
-        d = deviance(y[rows], candidate, dispersion)
+        d = deviance(y[rows], candidate, dispersion if same else each[rows])
         worse = d > dev[rows] * (1 + 1e-6) + 1e-6
         for _ in range(8):  # half steps where a full one overshoots
             if not worse.any():
                 break
             new[worse] = (new[worse] + beta[rows[worse]]) / 2
             candidate[worse] = np.exp(np.clip(new[worse] @ x.T + offset, -25, 25))
-            d[worse] = deviance(y[rows[worse]], candidate[worse], dispersion)
+            d[worse] = deviance(y[rows[worse]], candidate[worse], dispersion if same else each[rows[worse]])
             worse = d > dev[rows] * (1 + 1e-6) + 1e-6
         done = np.abs(dev[rows] - d) <= 1e-8 * (np.abs(d) + 0.1)
         beta[rows], mu[rows], dev[rows] = new, candidate, d
         active[rows[done]] = False
-    w = mu / (1 + dispersion * mu)
+    w = mu / (1 + each * mu)
     inverse = np.linalg.inv(np.einsum("us,sq,sr->uqr", w, x, x, optimize=True) + ridge)
     return NbFit(beta, mu, dev, inverse, ~active)
 
@@ -119,10 +129,11 @@ def residual_df(mean: Floats, design: Floats, zero: float = 1e-4) -> Floats:
     return np.asarray(df, dtype=float)[which.ravel()]
 
 
-def pearson(counts: Floats, mean: Floats, dispersion: float) -> Floats:
+def pearson(counts: Floats, mean: Floats, dispersion: float | Floats) -> Floats:
     """Pearson's chi-square per unit; samples fitted as 0 do not count."""
     mu = np.maximum(mean, 1e-12)
-    return np.where(mean > 1e-4, (counts - mu) ** 2 / (mu + dispersion * mu**2), 0.0).sum(axis=1)
+    variance = mu + _column(dispersion, len(counts)) * mu**2
+    return np.where(mean > 1e-4, (counts - mu) ** 2 / variance, 0.0).sum(axis=1)
 
 
 def common_dispersion(counts: Floats, design: Floats, offset: Floats, most_units: int = 400) -> float:
@@ -152,13 +163,27 @@ def common_dispersion(counts: Floats, design: Floats, offset: Floats, most_units
     return float(np.exp((low + high) / 2))
 
 
+def trended_dispersion(counts: Floats, design: Floats, offset: Floats, units_per_bin: int = 200) -> Floats:
+    """A dispersion per unit, which follows the unit's mean count: :func:`common_dispersion` of bins of like units.
+
+    Units are sorted by mean count and cut into bins of at least `units_per_bin`; between the bins' mean log counts the
+    log dispersion is interpolated, beyond the outermost it is constant. One bin: the common dispersion.
+    """
+    level = np.log(counts.mean(axis=1) + 0.5)
+    order = np.argsort(level, kind="stable")
+    bins = np.array_split(order, min(12, max(1, len(counts) // units_per_bin)))
+    found = np.array([max(common_dispersion(counts[b], design, offset), 1e-6) for b in bins])
+    centre = np.array([level[b].mean() for b in bins])
+    return np.asarray(np.exp(np.interp(level, centre, np.log(found))))
+
+
 def ql_test(
     counts: Floats,
     design: Floats,
     offset: Floats,
     column: int,
     *,
-    dispersion: float,
+    dispersion: float | Floats,
     level: float = 0.95,
     max_prior_df: float = MAX_PRIOR_DF,
 ) -> QlTested:
@@ -188,7 +213,7 @@ def ql_test(
         posterior = (df0 * prior + np.where(own, df * s2, 0.0)) / (df0 + df)
     ok &= own | (df0 > 0)  # one-sided units may have no error of their own and live on the prior
     # Counting error is the least there can be (edgeR bounds its errors in the same way).
-    posterior = np.maximum(posterior, 1.0) if dispersion == 0.0 else posterior
+    posterior = np.maximum(posterior, 1.0) if np.ndim(dispersion) == 0 and dispersion == 0.0 else posterior
     total = np.where(ok, df + df0, np.nan)
     statistic = np.maximum(reduced.deviance - full.deviance, 0) / posterior
     p = np.where(ok, stats.f.sf(statistic, 1, total), np.nan)
@@ -196,7 +221,8 @@ def ql_test(
     separated = ok & (full.inverse[:, column, column] > 50)
     beta, inverse = full.beta.copy(), full.inverse.copy()
     if separated.any():
-        finite = fit_nb(counts[separated] + 0.5, design, offset, dispersion)
+        own_dispersion = dispersion if np.ndim(dispersion) == 0 else np.asarray(dispersion)[separated]
+        finite = fit_nb(counts[separated] + 0.5, design, offset, own_dispersion)
         beta[separated], inverse[separated] = finite.beta, finite.inverse
     effect = np.where(ok, beta[:, column], np.nan) / np.log(2)
     se = np.sqrt(inverse[:, column, column] * posterior) / np.log(2)
