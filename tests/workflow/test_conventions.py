@@ -102,3 +102,58 @@ def test_every_caption_named_by_a_rule_exists():
     for rule, text in RULES.items():
         for caption in re.findall(r'caption="\.\./report/([\w.]+)"', text):
             assert (WORKFLOW / "report" / caption).is_file(), (rule, caption)
+
+
+def imports_between(files: list[Path]) -> dict[Path, set[Path]]:
+    """What each module of the library imports, the ``__init__`` of packages on the way left out."""
+    from cimlnk.common.imports import imported
+
+    return {f: {g for g in imported(f, WORKFLOW / "cimlnk") if g.name != "__init__.py"} for f in files}
+
+
+def circle(graph: dict) -> list:
+    """One circle of a directed graph, empty if there is none."""
+    done: set = set()
+    for start in graph:
+        stack, path = [(start, iter(sorted(graph.get(start, ()))))], [start]
+        while stack:
+            node, rest = stack[-1]
+            for other in rest:
+                if other in path:
+                    return [*path[path.index(other) :], other]
+                if other not in done:
+                    stack.append((other, iter(sorted(graph.get(other, ())))))
+                    path.append(other)
+                    break
+            else:
+                done.add(node)
+                stack.pop()
+                path.pop()
+    return []
+
+
+def test_no_modules_import_each_other_in_a_circle():
+    assert circle({"a": {"b"}, "b": {"c"}, "c": {"a"}}) == ["a", "b", "c", "a"]
+    assert circle(imports_between(LIBRARY)) == []
+
+
+def test_no_sub_packages_of_a_stage_import_each_other_in_a_circle():
+    graph: dict[tuple[str, ...], set] = {}
+    for file, others in imports_between(LIBRARY).items():
+        own = file.relative_to(WORKFLOW / "cimlnk").parts[:-1]
+        for other in others:
+            its = other.relative_to(WORKFLOW / "cimlnk").parts[:-1]
+            if len(own) > 1 and len(its) > 1 and own[:2] != its[:2]:
+                graph.setdefault(own[:2], set()).add(its[:2])
+    assert circle(graph) == []
+
+
+@pytest.mark.parametrize("question", ["abundance", "kinetics", "state", "agreement"])
+def test_questions_about_tables_read_no_cells_and_no_graph(question):
+    for file, others in imports_between(sorted((WORKFLOW / "cimlnk/dynamics" / question).glob("*.py"))).items():
+        stages = {other.relative_to(WORKFLOW / "cimlnk").parts[0] for other in others}
+        assert not stages & {"graph", "populations", "cytof", "rna"}, file
+
+
+def test_no_file_is_called_deep():
+    assert [str(p) for p in WORKFLOW.rglob("*deep*") if p.suffix in (".py", ".smk") and "figures" not in p.parts] == []

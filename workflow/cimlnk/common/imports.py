@@ -41,7 +41,7 @@ def modules_of(script: str | Path, library: str | Path = LIBRARY) -> list[Path]:
     found: set[Path] = set()
     waiting = [Path(script)]
     while waiting:
-        for file in _imported(waiting.pop(), library):
+        for file in imported(waiting.pop(), library):
             if file not in found:
                 found.add(file)
                 waiting.append(file)
@@ -85,8 +85,8 @@ class _Bare(ast.NodeTransformer):
 
 
 @cache
-def _imported(file: Path, library: Path) -> tuple[Path, ...]:
-    """The library's files that one file imports, directly or as a package on the way."""
+def imported(file: Path, library: Path) -> tuple[Path, ...]:
+    """The library's files that one file imports, directly or as a package on the way (see :func:`modules_of`)."""
     inside = file.is_relative_to(library)
     names = [library.name, *file.parent.relative_to(library).parts] if inside else []
     files: dict[Path, None] = {}
