@@ -12,8 +12,8 @@ import pytest
 from cimlnk.common.tables import Schema, write_table
 from cimlnk.dynamics.abundance.tables import ABUNDANCE
 from cimlnk.report.blocks import MAX_CSV_ROWS, MAX_ROWS, Site, esc, plain, slug
+from cimlnk.report.figures.change import alluvial, distance_map, effect_map
 from cimlnk.report.figures.course import composition, folds_by_arm, nk_by_patient, subsets_absolute
-from cimlnk.report.figures.deep import alluvial, distance_map, effect_map
 from cimlnk.report.figures.effects import diversity, forest, planted_and_found
 from cimlnk.report.figures.maps import heat_map, overview, thin
 from cimlnk.report.site import write_site

@@ -8,13 +8,13 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cimlnk.dynamics.results import from_tested
 from cimlnk.stats.exact import relabel, sign_flip
 from cimlnk.stats.intervals import t_interval
 from cimlnk.stats.linear_mixed import MixedFit, random_intercept
 from cimlnk.stats.paired import Tested, moderated_paired, welch
 
 from .contrasts import Contrast, differences
+from .results import from_tested
 
 Floats = NDArray[np.float64]
 

@@ -9,7 +9,8 @@ from numpy.typing import NDArray
 from scipy import special
 
 from cimlnk.common.seeds import rng
-from cimlnk.stats.paired import Tested, too_few
+
+from .paired import Tested, too_few
 
 Floats = NDArray[np.float64]
 

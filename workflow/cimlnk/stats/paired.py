@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from cimlnk.stats.moderation import squeeze_variances
+from .moderation import squeeze_variances
 
 Floats = NDArray[np.float64]
 

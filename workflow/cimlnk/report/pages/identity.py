@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from cimlnk.report.blocks import Page, Section, Site, Text
-from cimlnk.report.figures.deep import alluvial, distance_map, neighbourhood_map
+from cimlnk.report.figures.change import alluvial, distance_map, neighbourhood_map
 from cimlnk.report.figures.maps import thin
 from cimlnk.report.run import Run
 

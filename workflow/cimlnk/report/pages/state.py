@@ -6,7 +6,7 @@ import pandas as pd
 
 from cimlnk.dynamics.tables import METHODS
 from cimlnk.report.blocks import MAX_CSV_ROWS, Page, Section, Site, Text, esc
-from cimlnk.report.figures.deep import effect_map, volcano
+from cimlnk.report.figures.change import effect_map, volcano
 from cimlnk.report.run import Run
 
 from .cohort import MODALITY
