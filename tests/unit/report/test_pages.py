@@ -10,7 +10,7 @@ import pytest
 
 from cimlnk.common.palette import colours, distinct
 from cimlnk.report.blocks import Site
-from cimlnk.report.figures.deep import volcano
+from cimlnk.report.figures.change import volcano
 from cimlnk.report.figures.maps import heat_map, overview
 from cimlnk.report.pages.baseline import compare_arms, rank_sum
 from cimlnk.report.style import pyplot
