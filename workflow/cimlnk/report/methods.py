@@ -6,6 +6,7 @@ from typing import Any
 
 from cimlnk.common.palette import label
 from cimlnk.common.vocabulary import NK, UNASSIGNED
+from cimlnk.dynamics.tables import METHODS
 
 from .run import Run
 
@@ -26,7 +27,9 @@ def paragraphs(run: Run) -> list[str]:
     for modality in run.modalities:
         words.append(_cells(run, modality))
     words.append(_statistics(run))
-    words.append("References: " + "; ".join(f"{k}: {v}" for k, v in REFERENCES.items()) + ".")
+    applied = str(run.json("rna/features.json").get("integration", {}).get("method")).lower() == "harmony"
+    used = {k: v for k, v in REFERENCES.items() if k != "Harmony" or applied}
+    words.append("References: " + "; ".join(f"{k}: {v}" for k, v in used.items()) + ".")
     return [w for w in words if w]
 
 
@@ -74,7 +77,7 @@ def _statistics(run: Run) -> str:
     tests = run.table("dynamics/tests.parquet")
     parts = []
     if len(tests):
-        methods = sorted(set(tests["method"].astype(str)) - {"none"})
+        methods = sorted(METHODS.get(m, m) for m in set(tests["method"].astype(str)) - {"none"})
         n = int(tests["n_patients"].max())
         parts.append(
             f"Changes of abundance were tested with the patient as the unit (at most {n}) by {', '.join(methods)}; "
