@@ -165,8 +165,18 @@ def sample_files(wildcards):
     ]
 
 
+# Whether somebody was infused: only then may a name claim that a cell comes from a product.
+INFUSED = (SAMPLES["tissue_or_product"] == "product").any() or (
+    SAMPLES["arm"] == CFG["claims"]["arms"]["treated"]
+).any()
+
+
 def population_settings(wildcards):
-    return CFG["populations"][wildcards.modality] | {
+    """What naming reads of the config and the sheets."""
+    given = COHORT.panel.dropna(subset=["threshold"]).set_index("marker")["threshold"]
+    return {
+        "infused": bool(INFUSED),
+        "panel": given.to_dict(),
         "overrides": names_of(COHORT.overrides, wildcards.modality)
         + [
             o
@@ -176,6 +186,11 @@ def population_settings(wildcards):
         ],
         "override_sheet": CFG["cohort"]["overrides"],
     }
+
+
+def lineage_reference(wildcards):
+    """The events of all lineages, whose negative ones show where a marker becomes positive."""
+    return CYTOF_LINEAGES if wildcards.modality == "cytof" else []
 
 
 def definitions_file(wildcards):

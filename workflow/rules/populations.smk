@@ -6,6 +6,8 @@ rule populations_name:
         support=out("{modality}/cluster_support.parquet"),
         graph=out("{modality}/graph.npz"),
         features=out("{modality}/features.npy"),
+        reference=lineage_reference,
+        sheet=out("cohort/samples.parquet"),
         definitions=definitions_file,
     output:
         annotation=out("{modality}/annotation.parquet"),
@@ -36,6 +38,7 @@ rule populations_name:
 rule populations_state:
     input:
         samples=sample_files,
+        sheet=out("cohort/samples.parquet"),
         populations=out("{modality}/populations.parquet"),
         thresholds=out("{modality}/thresholds.parquet"),
     output:

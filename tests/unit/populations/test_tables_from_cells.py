@@ -8,12 +8,12 @@ import pandas as pd
 import pytest
 from scipy import sparse
 
+from cimlnk.cohort.tables import SAMPLES
 from cimlnk.common.tables import read_table, write_table
 from cimlnk.populations.load import columns, common_features, gather
 from cimlnk.populations.pseudobulk import read_pseudobulk, write_pseudobulk
 from cimlnk.populations.state import summarise, write_state
 from cimlnk.populations.tables import POPULATIONS, STATE, THRESHOLDS
-from cimlnk.populations.thresholds import COUNT_10, protein_thresholds, two_modes
 
 
 def h5ad(path, sample, matrix, genes, counts=None):
@@ -69,17 +69,25 @@ def populations(tmp_path):
 
 
 def test_state_has_a_row_per_population_and_one_for_all(two_samples, tmp_path):
-    cuts = pd.DataFrame({"feature": ["y", "z"], "threshold": [3.0, 0.0], "method": "fixed", "reason": None})
+    rows = [("y", "d1", 3.0), ("y", "d2", -1.0), ("z", "d1", 0.0), ("z", "d2", np.nan)]
+    cuts = pd.DataFrame(rows, columns=["feature", "batch", "threshold"])
+    cuts = cuts.assign(low=cuts["threshold"], high=cuts["threshold"], method="reference", reason=None)
     write_table(cuts, tmp_path / "t.parquet", THRESHOLDS)
+    sheet = pd.DataFrame(
+        {c: ["x", "x"] for c in SAMPLES.columns} | {"sample": ["a", "b"], "batch": ["d1", "d2"], "day": 0}
+    )
+    write_table(sheet, tmp_path / "sheet.parquet", SAMPLES)
     write_state(
         sample_files=two_samples, populations=str(populations(tmp_path)), thresholds=str(tmp_path / "t.parquet"),
-        features=None, state=str(tmp_path / "s.parquet"), provenance={},
+        sheet=str(tmp_path / "sheet.parquet"), features=None, state=str(tmp_path / "s.parquet"), provenance={},
     )  # fmt: skip
     table = read_table(tmp_path / "s.parquet", STATE).set_index(["sample", "population", "feature"])
     assert set(table.index.get_level_values("sample")) == {"a", "b"}
     assert table.loc[("a", "NK", "y"), ["median", "mean", "fraction_positive"]].tolist() == [3.5, 3.5, 0.5]
     assert table.loc[("a", "P", "y"), "fraction_positive"] == 0.0
     assert table.loc[("b", "Q", "z"), "median"] == 7.0
+    assert table.loc[("b", "Q", "y"), "fraction_positive"] == 1.0  # the threshold of its own batch
+    assert np.isnan(table.loc[("b", "Q", "z"), "fraction_positive"])  # none in its batch: no share
 
 
 def test_summary_of_no_cells_is_empty_with_the_right_columns():
@@ -94,20 +102,3 @@ def test_pseudobulk_sums_counts_and_reads_back(two_samples, tmp_path):
     counts, rows = read_pseudobulk(out)
     assert counts.loc["z", "a|NK"] == 9 and counts.loc["z", "a|P"] == 3 and counts.loc["z", "b|Q"] == 7
     assert rows.loc["a|NK", "n_cells"] == 2 and list(counts.index) == ["y", "z"]
-
-
-def test_threshold_falls_between_planted_modes_and_is_fixed_without_them():
-    random = np.random.default_rng(0)
-    two = np.concatenate([random.normal(0.2, 0.3, 4000), random.normal(4, 0.5, 400)])
-    one = random.normal(2, 0.5, len(two))
-    table = protein_thresholds(np.column_stack([two, one]), ["two", "one"], np.zeros(len(two), dtype=int), 5000)
-    table = table.set_index("feature")
-    # midpoint of two normals weighted 10:1 lies nearer to the wide, rare one; 1 to 3 holds on either account
-    assert table.loc["two", "method"] == "mixture" and 1.0 < table.loc["two", "threshold"] < 3.0
-    assert table.loc["one", "method"] == "fixed" and table.loc["one", "threshold"] == COUNT_10
-    assert "no two distinct modes" in table.loc["one", "reason"]
-
-
-def test_modes_of_a_constant_channel_do_not_break_the_fit():
-    threshold, separation, weight = two_modes(np.zeros(100))
-    assert np.isfinite([threshold, separation, *weight]).all() and separation < 2

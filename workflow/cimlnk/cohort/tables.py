@@ -63,5 +63,6 @@ PANEL = Schema(
         "role": ("str", "what the channel is for"),
         "cofactor": ("float", "divisor inside the arcsinh"),
         "cluster": ("str", "yes: used for the neighbour graph"),
+        "threshold": ("float", "positive above this level where the data show none; NaN if not given"),
     },
 )

@@ -5,13 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any
 
 import yaml
 
 from cimlnk.common.errors import Plain, Problems, UserError
+from cimlnk.common.markers import canonical
 
-KEYS = ("label", "description", "source", "requires", "positive", "negative", "otherwise")
+KEYS = ("label", "description", "source", "parents", "requires", "positive", "negative", "elsewhere")
+TOP = ("groups", "bright", "scores", "refine_from", "populations")
+SCORE_KEYS = ("over", "under", "above", "sd", "source")
+STATES = ("positive", "clear", "negative", "absent", "low", "bright", "raised", "dim")
+BY_BRIGHTNESS = ("bright", "raised", "dim")
+ROOT = "NK"
 
 
 @dataclass(frozen=True)
@@ -22,102 +29,296 @@ class Definition:
     ----------
     name
         Id used in every table.
-    positive, negative
-        Feature (or group of features) -> weight of its evidence.
     requires
-        Features that decide: each must reach an evidence of one half, whatever the others say. Values are
-        ``"positive"`` or ``"negative"``.
-    otherwise
-        A less specific name, asked only where none of the others fits.
+        Alternatives, any of which suffices: feature (or group) -> state, one of :data:`STATES`.
+    parents
+        Less specific names; the requirements of one of them hold too. ``NK`` has none.
+    positive, negative
+        Feature (or group of features) -> weight of its further evidence.
     """
 
     name: str
     label: str
-    positive: Mapping[str, float]
-    negative: Mapping[str, float]
-    requires: Mapping[str, str] = field(default_factory=dict)
+    requires: tuple[Mapping[str, str], ...]
+    parents: tuple[str, ...] = (ROOT,)
+    positive: Mapping[str, float] = field(default_factory=dict)
+    negative: Mapping[str, float] = field(default_factory=dict)
     description: str = ""
     source: str = ""
-    otherwise: bool = False
+
+    def features(self) -> list[str]:
+        """Features and groups named anywhere."""
+        named = [f for r in self.requires for f in r]
+        return list(dict.fromkeys([*named, *self.positive, *self.negative]))
+
+
+@dataclass(frozen=True)
+class Brightness:
+    """Where a feature becomes bright: `by` above the median of mature cells, those positive for one of `mature`."""
+
+    mature: tuple[str, ...]
+    by: float
+    raised: float
+    above_threshold: float
+
+
+@dataclass(frozen=True)
+class Score:
+    """A number from genes of the cluster itself: molecules of `over` per 10,000, or their ratio to those of `under`.
+
+    Positive above `above` (molecules per 10,000 without `under`, else log2 of the ratio); `sd` is the doubt of it,
+    log2.
+    """
+
+    over: tuple[str, ...]
+    under: tuple[str, ...]
+    above: float
+    sd: float
 
 
 @dataclass(frozen=True)
 class Definitions:
-    """All populations of a file, and groups of features of which any one counts (KIR)."""
+    """All populations of a file, groups of which any member counts (KIR), where features become bright, and scores."""
 
     populations: tuple[Definition, ...]
     groups: Mapping[str, tuple[str, ...]]
+    bright: Mapping[str, Brightness] = field(default_factory=dict)
+    scores: Mapping[str, Score] = field(default_factory=dict)
+    refine_from: float = 0.5
 
     def features(self) -> list[str]:
         """Every feature named anywhere, groups expanded, in order of first mention."""
-        seen: dict[str, None] = {}
-        for d in self.populations:
-            for name in [*d.requires, *d.positive, *d.negative]:
-                for feature in self.groups.get(name, (name,)):
-                    seen.setdefault(feature)
-        return list(seen)
+        named = [f for d in self.populations for f in d.features()]
+        named += [m for b in self.bright.values() for m in b.mature]
+        named += [g for s in self.scores.values() for g in (*s.over, *s.under)]
+        return list(dict.fromkeys(m for f in named if f not in self.scores for m in self.groups.get(f, (f,))))
+
+    def get(self, name: str) -> Definition:
+        """The definition of that name."""
+        return next(d for d in self.populations if d.name == name)
+
+    def ancestors(self, name: str) -> set[str]:
+        """All less specific names that `name` refines, without itself."""
+        found: set[str] = set()
+        todo = [name]
+        while todo:
+            for parent in self.get(todo.pop()).parents:
+                if parent != ROOT and parent not in found:
+                    found.add(parent)
+                    todo.append(parent)
+        return found
 
 
-def load_definitions(path: str | Path) -> Definitions:
-    """Read a definitions file (see ``resources/phenotypes/nk.yaml`` for the format).
+def load_definitions(path: str | Path, *, infused: bool = True) -> Definitions:
+    """Read a definitions file (``resources/phenotypes/nk.yaml`` explains the format at its head).
 
-    ``positive`` and ``negative`` are lists (weight 1 each) or mappings to weights; ``up`` and ``down`` are accepted
-    as their names in gene signatures.
+    ``positive`` and ``negative`` are lists (weight 1 each) or mappings to weights; ``up`` and ``down`` are accepted as
+    their names in gene signatures. Markers may be given by any alias of ``resources/markers.tsv``.
+
+    Parameters
+    ----------
+    path
+        The YAML file.
+    infused
+        Whether somebody of the cohort was infused (a product or a treated arm in the sample sheet). If not, a
+        population with ``elsewhere`` goes by the name given there, which claims nothing about its history.
 
     Raises
     ------
-    UserError
-        If the file is absent, is not YAML, or a population has unknown keys, no features or a contradiction.
+    UserErrors
+        All mistakes: no such file, no YAML, unknown keys, wrong shapes, states or parents, a contradiction.
     """
     path = Path(path)
     if not path.is_file():
         raise UserError(path, "population definitions", Plain("no file"), "a YAML file")
     try:
         content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as e:
-        raise UserError(path, "population definitions", Plain(str(e).splitlines()[0]), "valid YAML") from e
+    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as e:
+        raise UserError(path, "population definitions", Plain(" ".join(str(e).split())[:200]), "valid YAML") from e
     if not isinstance(content, Mapping) or not isinstance(content.get("populations"), Mapping):
         raise UserError(path, "top level", content if content is None else type(content).__name__, "key populations")
     problems = Problems()
-    groups = {str(k): tuple(map(str, v)) for k, v in (content.get("groups") or {}).items()}
+    for key in content:
+        if key not in TOP:
+            problems.add(path, "top level", key, f"one of {', '.join(TOP)}", TOP)
+    groups = _groups(path, content.get("groups"), problems)
+    scores = _scores(path, content.get("scores"), problems)
+    refine_from = content.get("refine_from", 0.5)
+    if not _number(refine_from) or not 0.5 <= refine_from < 1:
+        problems.add(path, "refine_from", refine_from, "a number from 0.5 to below 1")
+    bright = _bright(path, content.get("bright"), problems)
+    names = [str(n) for n in content["populations"]]
     populations = []
     for name, raw in content["populations"].items():
-        populations.append(_definition(path, str(name), raw or {}, problems))
+        found = _definition(path, str(name), raw, names, infused, {**groups, **scores}, problems)
+        if found is not None:
+            populations.append(found)
+    for d in populations:
+        for feature, state in [i for r in d.requires for i in r.items()]:
+            if state in BY_BRIGHTNESS and feature not in bright:
+                problems.add(
+                    path, f"populations.{d.name}.requires.{feature}", state, f"an entry {feature} under `bright`"
+                )
     problems.raise_if_any()
-    return Definitions(tuple(populations), groups)
+    renamed = {str(n): d.name for n, d in zip(content["populations"], populations, strict=True)}
+    result = Definitions(
+        tuple(Definition(**{**vars(d), "parents": tuple(renamed.get(p, p) for p in d.parents)}) for d in populations),
+        groups,
+        bright,
+        scores,
+        refine_from,
+    )
+    for d in result.populations:
+        if d.name in result.ancestors(d.name):
+            raise UserError(path, f"populations.{d.name}.parents", list(d.parents), "parents without a circle")
+    return result
 
 
-def _weights(value: Any) -> dict[str, float]:
-    if isinstance(value, Mapping):
-        return {str(k): float(v) for k, v in value.items()}
-    return {str(k): 1.0 for k in value or ()}
+def _feature(name: Any, groups: Mapping[str, Any] = MappingProxyType({})) -> str:
+    """A group by its own name, a marker by the name of ``resources/markers.tsv``."""
+    return str(name) if name in groups else canonical(str(name)) or str(name)
 
 
-def _definition(path: Path, name: str, raw: Mapping[str, Any], problems: Problems) -> Definition:
-    raw = {{"up": "positive", "down": "negative"}.get(k, k): v for k, v in raw.items()}
+def _groups(path: Path, raw: Any, problems: Problems) -> dict[str, tuple[str, ...]]:
+    if raw is None:
+        return {}
+    if not isinstance(raw, Mapping):
+        problems.add(path, "groups", raw, "a mapping of group names to lists of features")
+        return {}
+    groups = {}
+    for name, members in raw.items():
+        if not isinstance(members, list) or not members or not all(isinstance(m, str) for m in members):
+            problems.add(path, f"groups.{name}", members, "a list of features")
+        else:
+            groups[str(name)] = tuple(dict.fromkeys(_feature(m) for m in members))
+    return groups
+
+
+def _bright(path: Path, raw: Any, problems: Problems) -> dict[str, Brightness]:
+    if raw is None:
+        return {}
+    if not isinstance(raw, Mapping):
+        problems.add(path, "bright", raw, "a mapping of features to {mature, by, raised, above_threshold}")
+        return {}
+    out = {}
+    numbers = ("by", "raised", "above_threshold")
+    for name, entry in raw.items():
+        where = f"bright.{name}"
+        if not isinstance(entry, Mapping) or set(entry) != {"mature", *numbers}:
+            problems.add(path, where, entry, "the keys mature, by, raised, above_threshold")
+        elif not isinstance(entry["mature"], list) or not all(isinstance(m, str) for m in entry["mature"]):
+            problems.add(path, f"{where}.mature", entry["mature"], "a list of features")
+        elif bad := [n for n in numbers if not _number(entry[n])]:
+            problems.add(path, f"{where}.{bad[0]}", entry[bad[0]], "a number > 0")
+        else:
+            mature = tuple(_feature(m) for m in entry["mature"])
+            out[_feature(name)] = Brightness(mature, *(float(entry[n]) for n in numbers))
+    return out
+
+
+def _scores(path: Path, raw: Any, problems: Problems) -> dict[str, Score]:
+    if raw is None:
+        return {}
+    if not isinstance(raw, Mapping):
+        problems.add(path, "scores", raw, "a mapping of score names to {over, under, above, sd, source}")
+        return {}
+    out = {}
+    for name, entry in raw.items():
+        where = f"scores.{name}"
+        if not isinstance(entry, Mapping) or not {"over", "above", "sd"} <= set(entry) <= set(SCORE_KEYS):
+            problems.add(path, where, entry, "the keys over, above, sd, and where wanted under and source")
+            continue
+        lists = [entry["over"], entry.get("under", [])]
+        if not all(isinstance(x, list) and all(isinstance(g, str) for g in x) for x in lists) or not lists[0]:
+            problems.add(path, where, entry, "lists of genes over and under")
+        elif (
+            not _number(entry["sd"]) or isinstance(entry["above"], bool) or not isinstance(entry["above"], int | float)
+        ):
+            problems.add(path, f"{where}.above", entry["above"], "a number, and sd a number > 0")
+        elif not lists[1] and entry["above"] <= 0:
+            problems.add(path, f"{where}.above", entry["above"], "molecules per 10,000, a number > 0")
+        else:
+            out[str(name)] = Score(tuple(lists[0]), tuple(lists[1]), float(entry["above"]), float(entry["sd"]))
+    return out
+
+
+def _number(value: Any) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e6
+
+
+def _weights(path: Path, where: str, value: Any, groups: Mapping[str, Any], problems: Problems) -> dict[str, float]:
+    if value is None:
+        return {}
+    if isinstance(value, list) and all(isinstance(v, str) for v in value):
+        return {_feature(v, groups): 1.0 for v in value}
+    if isinstance(value, Mapping) and all(_number(v) for v in value.values()):
+        return {_feature(k, groups): float(v) for k, v in value.items()}
+    problems.add(path, where, value, "a list of features, or a mapping of features to weights > 0")
+    return {}
+
+
+def _requires(
+    path: Path, where: str, value: Any, groups: Mapping[str, Any], problems: Problems
+) -> tuple[dict[str, str], ...]:
+    if value is None:
+        return ({},)
+    alternatives = value if isinstance(value, list) else [value]
+    out = []
+    for alternative in alternatives:
+        if not isinstance(alternative, Mapping) or not alternative:
+            problems.add(path, where, alternative, f"a mapping of features to one of {', '.join(STATES)}")
+            continue
+        for feature, state in alternative.items():
+            if state not in STATES:
+                problems.add(path, f"{where}.{feature}", state, f"one of {', '.join(STATES)}", STATES)
+        out.append({_feature(f, groups): str(s) for f, s in alternative.items()})
+    return tuple(out) or ({},)
+
+
+def _definition(
+    path: Path,
+    name: str,
+    raw: Any,
+    names: list[str],
+    infused: bool,
+    groups: Mapping[str, Any],
+    problems: Problems,
+) -> Definition | None:
     where = f"populations.{name}"
+    if not isinstance(raw, Mapping):
+        problems.add(path, where, raw, f"a mapping with {', '.join(KEYS)}")
+        return None
+    raw = {{"up": "positive", "down": "negative"}.get(k, k): v for k, v in raw.items()}
     for key in raw:
         if key not in KEYS:
             problems.add(path, where, key, f"one of {', '.join(KEYS)}", KEYS)
-    positive, negative = _weights(raw.get("positive")), _weights(raw.get("negative"))
-    requires = {str(k): str(v) for k, v in (raw.get("requires") or {}).items()}
-    if not positive and not negative:
-        problems.add(path, where, Plain("no features"), "at least one positive or negative feature")
+    positive = _weights(path, f"{where}.positive", raw.get("positive"), groups, problems)
+    negative = _weights(path, f"{where}.negative", raw.get("negative"), groups, problems)
+    requires = _requires(path, f"{where}.requires", raw.get("requires"), groups, problems)
+    if not any(requires):
+        problems.add(path, where, Plain("no `requires`"), "at least one feature that decides")
     for feature in sorted(set(positive) & set(negative)):
         problems.add(path, where, feature, "a feature that is either positive or negative")
-    for feature, sign in requires.items():
-        if sign not in ("positive", "negative"):
-            problems.add(path, f"{where}.requires.{feature}", sign, "positive or negative", ["positive", "negative"])
-    otherwise = raw.get("otherwise", False)
-    if not isinstance(otherwise, bool):
-        problems.add(path, f"{where}.otherwise", otherwise, "true or false")
+    parents = raw.get("parents", [ROOT])
+    if not isinstance(parents, list) or not parents:
+        problems.add(path, f"{where}.parents", parents, "a list of names of this file")
+        parents = [ROOT]
+    for parent in parents:
+        if parent != ROOT and parent not in names:
+            problems.add(path, f"{where}.parents", parent, f"one of {', '.join([ROOT, *names])}", [ROOT, *names])
+    label = raw.get("label", name)
+    other = raw.get("elsewhere")
+    if other is not None and (not isinstance(other, Mapping) or set(other) != {"name", "label"}):
+        problems.add(path, f"{where}.elsewhere", other, "the keys name and label")
+    elif other is not None and not infused:
+        name, label = str(other["name"]), other["label"]
     return Definition(
         name=name,
-        label=str(raw.get("label", name)),
+        label=str(label),
+        requires=requires,
+        parents=tuple(str(p) for p in parents),
         positive=positive,
         negative=negative,
-        requires=requires,
         description=str(raw.get("description", "")),
         source=str(raw.get("source", "")),
-        otherwise=bool(otherwise),
     )

@@ -24,6 +24,17 @@ def feature_names(path: str | Path) -> np.ndarray:
         return _strings(f["var"], "_index")
 
 
+def variables(paths: Iterable[str | Path], column: str) -> dict[str, float]:
+    """A numeric column of `var` by feature, from the first file that has the feature."""
+    found: dict[str, float] = {}
+    for path in paths:
+        with h5py.File(path) as f:
+            if column in f["var"]:
+                for name, value in zip(_strings(f["var"], "_index"), f["var"][column][:], strict=True):
+                    found.setdefault(str(name), float(value))
+    return found
+
+
 def cell_names(path: str | Path) -> np.ndarray:
     """Names of the rows of `X` (cell ids)."""
     with h5py.File(path) as f:

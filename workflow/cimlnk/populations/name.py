@@ -13,24 +13,36 @@ from cimlnk.common.errors import UserError
 from cimlnk.common.tables import read_table, write_table
 
 from .definitions import Definitions, load_definitions
-from .load import common_features, gather
+from .distances import cluster_distances, score_distances
+from .load import common_features, gather, variables
 from .naming import name_clusters
 from .neighbours import name_agreement
 from .override import annotation_by_hand, rename_cells, set_thresholds
+from .positivity import Reference, cuts_of, fraction_positive, gene_thresholds, protein_thresholds
 from .tables import ANNOTATION, OVERRIDDEN, POPULATIONS, PROFILES, THRESHOLDS
-from .thresholds import gene_thresholds, protein_thresholds
 
 CERTAIN_MARGIN = 0.1  # a name this far ahead of the runner-up is certain; below, certainty falls linearly to one half
 
 
 def profile(
-    values: np.ndarray, features: Sequence[str], groups: np.ndarray, thresholds: pd.Series, level: str
+    values: np.ndarray,
+    features: Sequence[str],
+    groups: np.ndarray,
+    thresholds: pd.DataFrame,
+    batch: np.ndarray,
+    level: str,
 ) -> pd.DataFrame:
-    """Median, mean and fraction positive of each feature in each group (PROFILES)."""
-    cut = thresholds.reindex(list(features)).to_numpy(dtype=np.float32)
+    """Median, mean and fraction positive of each feature in each group (PROFILES).
+
+    A cell is positive above the threshold of its own batch; the fraction is over the cells whose batch has one, NaN
+    if none.
+    """
+    names, code = np.unique(batch, return_inverse=True)
+    cuts = np.array([cuts_of(thresholds, features, str(b)) for b in names])
     rows = []
     for group in sorted(pd.unique(groups), key=str) if level == "population" else np.unique(groups):
-        members = values[groups == group]
+        mine = np.flatnonzero(groups == group)
+        members = values[mine]
         rows.append(
             pd.DataFrame(
                 {
@@ -40,7 +52,7 @@ def profile(
                     "n_cells": len(members),
                     "median": np.median(members, axis=0),
                     "mean": members.mean(axis=0, dtype=np.float64),
-                    "fraction_positive": (members > cut).mean(axis=0),
+                    "fraction_positive": fraction_positive(members, cuts[code[mine]]),
                 }
             )
         )
@@ -66,11 +78,13 @@ def features_to_read(paths: Sequence[str | Path], definitions: Definitions, moda
 def write_populations(
     *,
     samples: Sequence[str],
+    sheet: str,
     cells: str,
     clusters: str,
     support: str,
     graph: str,
     matrix: str,
+    reference: str | None,
     definitions: str,
     modality: str,
     settings: Mapping[str, Any],
@@ -91,13 +105,17 @@ def write_populations(
 
     Parameters
     ----------
+    sheet
+        SAMPLES, for the batch of every sample.
     graph, matrix
         ``graph.npz``, and ``features.npy`` it was made from.
+    reference
+        ``cytof/lineages.npz``, whose other lineages show what negative is; None without (genes, gates drawn by hand).
     settings
-        ``min_range`` and ``min_score`` of :func:`~cimlnk.populations.naming.name_clusters`; ``overrides``, rows of the
-        override sheet about thresholds and names, and ``override_sheet``, its name.
+        ``infused`` (whether somebody of the cohort was), ``panel`` (marker -> the panel sheet's threshold),
+        ``overrides`` (rows of the override sheet about thresholds and names) and ``override_sheet``, its name.
     """
-    defs = load_definitions(definitions)
+    defs = load_definitions(definitions, infused=bool(settings["infused"]))
     cell_table = read_table(cells)
     labels = read_table(clusters)
     if not (labels["cell"].to_numpy() == cell_table["cell"].to_numpy()).all():
@@ -105,20 +123,28 @@ def write_populations(
     cluster = labels["cluster"].to_numpy()
     features = features_to_read(samples, defs, modality, definitions)
     values = gather(samples, features, cell_table["cell"].to_numpy())
-    codes = pd.factorize(cell_table["sample"], sort=True)[0]
-    cuts = protein_thresholds(values, features, codes) if modality == "cytof" else gene_thresholds(features)
     overrides, sheet_name = settings["overrides"], str(settings["override_sheet"])
-    cuts = set_thresholds(cuts, overrides, sheet_name)
-    cut = cuts.set_index("feature")["threshold"]
-
-    by_cluster = profile(values, features, cluster, cut, "cluster")
-    wide = by_cluster.pivot(index="group", columns="feature", values="median" if modality == "cytof" else "mean")
-    wide.index = wide.index.astype(int)
-    wide = wide.sort_index()[features]
+    of_sample = read_table(sheet).set_index("sample")["batch"].astype(str)
+    batch = of_sample.reindex(cell_table["sample"]).to_numpy(dtype=str)
+    if modality == "cytof":
+        cuts = protein_thresholds(
+            values,
+            features,
+            batch,
+            cell_table["sample"].to_numpy(),
+            cofactors=variables(samples, "cofactor"),
+            reference=None if reference is None else Reference.read(reference),
+            panel=settings["panel"],
+            seed=seed,
+        )
+        cuts = set_thresholds(cuts, overrides, sheet_name)
+        distances = cluster_distances(values, features, cluster, batch, cuts, defs)
+    else:
+        cuts = gene_thresholds(features)
+        distances = score_distances(values, features, cluster, defs)
+    by_cluster = profile(values, features, cluster, cuts, batch, "cluster")
     n_cells = pd.Series(cluster).value_counts().sort_index()
-    named = name_clusters(
-        wide, n_cells, defs, min_range=float(settings["min_range"]), min_score=float(settings["min_score"])
-    )
+    named = name_clusters(distances, defs)
     supported = read_table(support).set_index("cluster")["parent_support"]
     table = named.assign(
         cluster=named.index,
@@ -132,7 +158,8 @@ def write_populations(
     ids = cell_table["cell"].to_numpy(dtype=object)
     population, changes = rename_cells(by_pipeline, cluster, ids, columns, by_hand, base=".", file=sheet_name)
     table = annotation_by_hand(table, changes)
-    certainty = (0.5 + 0.5 * (named["margin"].fillna(0.0) / CERTAIN_MARGIN)).clip(0.5, 1.0)
+    ahead = (0.5 + 0.5 * (named["margin"].fillna(0.0) / CERTAIN_MARGIN)).clip(0.5, 1.0)
+    certainty = ahead * named["score"].fillna(0.0)
     names = pd.factorize(population, sort=True)[0]
     agreement = name_agreement(graph, matrix, names, cell_table["sample"].to_numpy(), seed=seed, threads=threads)
     result = pd.DataFrame(
@@ -145,7 +172,7 @@ def write_populations(
         }
     )
     result.loc[population != by_pipeline, "confidence"] = np.float32(1.0)  # named by a person
-    by_population = profile(values, features, population, cut, "population")
+    by_population = profile(values, features, population, cuts, batch, "population")
     write_table(table, annotation, ANNOTATION, provenance)
     write_table(result, populations, POPULATIONS, provenance)
     write_table(pd.concat([by_cluster, by_population], ignore_index=True), profiles, PROFILES, provenance)

@@ -1,148 +1,211 @@
-"""Naming clusters by phenotype: a name follows from the profile, never from a cluster's number."""
+"""Names for clusters, each from its own cells and the thresholds alone."""
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
+from scipy.special import ndtr
 
 from cimlnk.common.vocabulary import UNASSIGNED
 
-from .definitions import Definition, Definitions
+from .definitions import ROOT, Definition, Definitions
+
+LOW_BELOW = 1.0  # `low` ends and `clear` begins this far above the threshold (arcsinh units: a 2.7-fold signal)
+LEAST_SD = 0.25  # doubt of any threshold, arcsinh units
+UNMEASURED = 0.85  # confidence that is left for every forbidden marker that was not measured
+SUPPORT = 0.3  # share of the score that the further evidence decides
 
 
-def levels(profile: pd.DataFrame, n_cells: pd.Series, min_range: float, min_share: float = 0.002) -> pd.DataFrame:
-    """Put each feature on a scale from 0 (lowest cluster) to 1 (highest cluster).
+class Distances(NamedTuple):
+    """What names are given by: clusters × features, NaN where a feature was not measured or has no threshold.
 
-    A feature whose clusters differ by less than `min_range` says nothing and becomes NaN; so a data set without,
-    say, activated cells does not have its noise stretched into an activated cluster.
-
-    Parameters
+    Attributes
     ----------
-    profile
-        Clusters × features, medians (proteins, arcsinh units) or means (genes, log1p units).
-    n_cells
-        Cells per cluster; clusters below `min_share` of all cells do not set the ends of the scale.
-    min_range
-        Least difference between the lowest and the highest cluster, in the units of `profile`.
+    threshold
+        Median over the cluster's cells of value minus threshold, analysis scale; of a group, of the highest member.
+    bright, raised
+        The same from where bright and raised begin, for the features that have it.
+    sd
+        Uncertainty of the distance (same units), clusters × features.
+    missing
+        Feature -> why there is no threshold; for reasons.
     """
-    large = n_cells.reindex(profile.index) >= min_share * n_cells.sum()
-    ends = profile.loc[large] if large.any() else profile
-    low, high = ends.min(), ends.max()
-    spread = (high - low).where(high - low >= min_range)
-    return ((profile - low) / spread).clip(0.0, 1.0)
+
+    threshold: pd.DataFrame
+    bright: pd.DataFrame
+    raised: pd.DataFrame
+    sd: pd.DataFrame
+    missing: Mapping[str, str]
 
 
-def _evidence(level: pd.DataFrame, definitions: Definitions, feature: str) -> pd.Series | None:
-    """Level of a feature, or of the highest member of a group; None if no member was measured."""
-    members = [f for f in definitions.groups.get(feature, (feature,)) if f in level.columns]
-    if not members:
+class Judged(NamedTuple):
+    """One definition for one cluster: is it met, how surely, does the rest agree, and what stands against it."""
+
+    met: bool
+    evidence: float
+    support: float
+    against: list[str]
+    unmeasured: list[str]
+
+    @property
+    def score(self) -> float:
+        return self.evidence * (1 - SUPPORT + SUPPORT * self.support)
+
+
+def evidence_for(state: str, feature: str, cluster: int, d: Distances) -> float | None:
+    """Probability that a cluster is in a state, 0.5 at its border; None if it was not measured."""
+
+    def read(table: pd.DataFrame) -> float:
+        return float(table.at[cluster, feature]) if feature in table.columns else np.nan
+
+    above = read(d.threshold)
+    sd = np.fmax(read(d.sd), LEAST_SD)
+    if not np.isfinite(above):
         return None
-    return level[members].max(axis=1, skipna=True)
+    if state == "positive":
+        return float(ndtr(above / sd))
+    if state in ("negative", "absent"):
+        return float(ndtr(-above / sd))
+    if state == "clear":
+        return float(ndtr((above - LOW_BELOW) / sd))
+    if state == "low":
+        return float(ndtr((LOW_BELOW - above) / sd))
+    border = read(d.bright if state in ("bright", "dim") else d.raised)
+    if not np.isfinite(border):
+        return None
+    if state == "dim":
+        return float(min(ndtr(above / sd), ndtr(-border / sd)))
+    return float(ndtr(border / sd))
 
 
-def score(level: pd.DataFrame, definitions: Definitions, definition: Definition) -> tuple[pd.Series, pd.Series]:
-    """Agreement of every cluster with one definition.
+def judge(definition: Definition, definitions: Definitions, cluster: int, d: Distances) -> Judged:
+    """A definition for one cluster: the best of its alternatives, together with the best of its parents."""
+    least = 0.5 if ROOT in definition.parents else definitions.refine_from
+    own = [_alternative(r, cluster, d, least) for r in definition.requires]
+    best = max(own, key=lambda j: (j.met, -len(j.against), j.evidence))
+    if ROOT not in definition.parents:
+        above = [judge(definitions.get(p), definitions, cluster, d) for p in definition.parents]
+        parent = max(above, key=lambda j: (j.met, -len(j.against), j.evidence))
+        best = Judged(
+            best.met and parent.met,
+            min(best.evidence, parent.evidence),
+            0.0,
+            [*best.against, *(a for a in parent.against if a not in best.against)],
+            list(dict.fromkeys([*best.unmeasured, *parent.unmeasured])),
+        )
+    return best._replace(support=_support(definition, cluster, d))
 
-    Returns
-    -------
-    score
-        Weighted mean of the evidence (level for positive, 1 − level for negative features), over the features that
-        were measured and informative; NaN where less than half of the definition's weight was.
-    admitted
-        Whether every required feature reaches one half. A required feature that was not measured or that does not
-        differ between clusters admits nobody.
-    """
-    total = pd.Series(0.0, index=level.index)
-    known = pd.Series(0.0, index=level.index)
-    weight_all = 0.0
-    for sign, features in (("positive", definition.positive), ("negative", definition.negative)):
-        for feature, weight in features.items():
-            weight_all += weight
-            evidence = _evidence(level, definitions, feature)
-            if evidence is None:
-                continue
-            evidence = evidence if sign == "positive" else 1.0 - evidence
-            total += weight * evidence.fillna(0.0)
-            known += weight * evidence.notna()
-    result = (total / known.where(known > 0)).where(known >= 0.5 * weight_all)
-    admitted = pd.Series(True, index=level.index)
-    for feature, sign in definition.requires.items():
-        evidence = _evidence(level, definitions, feature)
-        if evidence is None:
-            admitted &= False
+
+def _alternative(requires: Mapping[str, str], cluster: int, d: Distances, least: float) -> Judged:
+    evidence, against, unmeasured = 1.0, [], []
+    met = True
+    for feature, state in requires.items():
+        found = evidence_for(state, feature, cluster, d)
+        if found is None:
+            unmeasured.append(feature)
+            if state in ("negative", "low"):
+                evidence *= UNMEASURED  # nothing measured speaks against it
+            else:
+                met, evidence = False, 0.0
+                against.append(f"needs {feature}, {d.missing.get(feature, 'which was not measured')}")
             continue
-        admitted &= (evidence >= 0.5) if sign == "positive" else (evidence < 0.5)
-    return result, admitted
+        if found < least:
+            met = False
+            against.append(f"{feature} is not {state} ({_signed(d.threshold.at[cluster, feature])} from its threshold)")
+        evidence = min(evidence, found)
+    return Judged(met, evidence, 0.0, against, unmeasured)
 
 
-def name_clusters(
-    profile: pd.DataFrame,
-    n_cells: pd.Series,
-    definitions: Definitions,
-    *,
-    min_range: float,
-    min_score: float,
-) -> pd.DataFrame:
-    """Give each cluster the name of the definition it agrees with best.
+def _support(definition: Definition, cluster: int, d: Distances) -> float:
+    """Weighted share of the further evidence that agrees, 1 where nothing further was measured."""
+    total = agreed = 0.0
+    for state, features in (("positive", definition.positive), ("negative", definition.negative)):
+        for feature, weight in features.items():
+            found = evidence_for(state, feature, cluster, d)
+            if found is not None:
+                total += weight
+                agreed += weight * found
+    return agreed / total if total else 1.0
 
-    Definitions marked ``otherwise`` are asked only where none of the others is met with at least `min_score`.
+
+def name_clusters(distances: Distances, definitions: Definitions) -> pd.DataFrame:
+    """Give each cluster the most specific name whose requirements its cells meet.
+
+    Of several names that are met, one that refines another goes before it; between names that do not refine each
+    other the score decides (evidence of the requirements, and how far the further markers agree).
 
     Parameters
     ----------
-    profile
-        Clusters × features on the analysis scale.
-    n_cells
-        Cells per cluster.
+    distances
+        The clusters' distances from the thresholds. Adding or leaving out clusters changes no other cluster's name.
     definitions
         Named populations.
-    min_range
-        See :func:`levels`.
-    min_score
-        Least score for a name; below it a cluster is ``unassigned``, with the reason.
 
     Returns
     -------
     DataFrame
-        Index as `profile`; columns population, score, runner_up, runner_up_score, margin, reason.
+        Index as `distances.threshold`; columns population, score, runner_up, runner_up_score, margin, reason.
+        `reason` says what an unassigned cluster fails, or which markers would have told a cluster with a general
+        name further.
     """
-    level = levels(profile, n_cells, min_range)
-    scores, open_to = {}, {}
-    for d in definitions.populations:
-        scores[d.name], open_to[d.name] = score(level, definitions, d)
-    table, admitted = pd.DataFrame(scores), pd.DataFrame(open_to)
-    eligible = table.where(admitted)
-    general = [d.name for d in definitions.populations if d.otherwise]
     rows = []
-    for cluster in profile.index:
-        ranked = _ranked(eligible.drop(columns=general).loc[cluster])
-        if not len(ranked) or ranked.iloc[0] < min_score:
-            others = _ranked(eligible.loc[cluster, general])
-            ranked = others if len(others) and others.iloc[0] >= min_score else ranked
-        best = ranked.index[0] if len(ranked) else None
-        second = ranked.index[1] if len(ranked) > 1 else None
-        reason = None
-        if best is None:
-            measured = table.loc[cluster].notna().any()
-            reason = "no definition's required features are met" if measured else "too few of the features measured"
-        elif ranked.iloc[0] < min_score:
-            reason = f"best score {ranked.iloc[0]:.2f} ({best}) is below {min_score:g}"
+    for cluster in distances.threshold.index:
+        judged = {p.name: judge(p, definitions, cluster, distances) for p in definitions.populations}
+        met = [name for name, j in judged.items() if j.met]
+        refined = set().union(*(definitions.ancestors(name) for name in met)) if met else set()
+        ranked = sorted((n for n in met if n not in refined), key=lambda n: -judged[n].score)
+        if not ranked:
+            rows.append(_unassigned(judged))
+            continue
+        best, second = ranked[0], ranked[1] if len(ranked) > 1 else None
+        top, other = judged[best].score, judged[second].score if second else 0.0
         rows.append(
             {
-                "population": UNASSIGNED if reason else best,
-                "score": float(ranked.iloc[0]) if len(ranked) else np.nan,
+                "population": best,
+                "score": top,
                 "runner_up": second,
-                "runner_up_score": float(ranked.iloc[1]) if second is not None else np.nan,
-                "margin": float(ranked.iloc[0] - (ranked.iloc[1] if second is not None else 0.0))
-                if len(ranked)
-                else np.nan,
-                "reason": reason,
+                "runner_up_score": other if second else np.nan,
+                "margin": top - other,
+                "reason": _further(best, judged, definitions),
             }
         )
-    return pd.DataFrame(rows, index=profile.index)
+    return pd.DataFrame(rows, index=distances.threshold.index)
 
 
-def _ranked(scores: pd.Series) -> pd.Series:
-    return scores.dropna().sort_values(ascending=False, kind="stable")
+def _unassigned(judged: Mapping[str, Judged]) -> dict[str, object]:
+    near = sorted(judged.items(), key=lambda item: (len(item[1].against), -item[1].evidence))[:2]
+    told = "; ".join(f"no {name}: {', '.join(j.against)}" for name, j in near)
+    return {
+        "population": UNASSIGNED,
+        "score": np.nan,
+        "runner_up": near[0][0] if near else None,
+        "runner_up_score": np.nan,
+        "margin": np.nan,
+        "reason": told or "there are no definitions",
+    }
+
+
+def _further(best: str, judged: Mapping[str, Judged], definitions: Definitions) -> str | None:
+    """Which unmeasured markers keep a more specific name away, or lower the confidence of this one."""
+    finer = {}
+    for d in definitions.populations:
+        if (
+            best in d.parents
+            and judged[d.name].unmeasured
+            and all(a.startswith("needs") for a in judged[d.name].against)
+        ):
+            finer[d.name] = judged[d.name].unmeasured
+    parts = [f"{name} would need {' and '.join(features)}" for name, features in finer.items()]
+    if judged[best].unmeasured:
+        parts.insert(0, f"{' and '.join(judged[best].unmeasured)} would confirm it")
+    return "; ".join(parts) or None
+
+
+def _signed(value: float) -> str:
+    return f"{value:+.2f}"
 
 
 def neighbour_agreement(indices: np.ndarray, names: np.ndarray) -> np.ndarray:

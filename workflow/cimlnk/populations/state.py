@@ -13,8 +13,8 @@ from cimlnk.common.tables import read_table, write_table
 from cimlnk.common.vocabulary import sample_of
 
 from .load import cell_names, columns, feature_names
+from .positivity import cuts_of, fraction_positive
 from .tables import STATE
-from .thresholds import COUNT_10
 
 ALL = "NK"  # the row of all NK cells of a sample, whatever their subset
 
@@ -31,7 +31,7 @@ def summarise(
     population
         Name per cell.
     cut
-        Threshold per feature; positive is strictly above.
+        Threshold per feature; positive is strictly above. NaN gives NaN for the share of positive cells.
     """
     groups = [(ALL, np.ones(len(values), dtype=bool))]
     groups += [(p, population == p) for p in sorted(pd.unique(population))]
@@ -48,7 +48,7 @@ def summarise(
                         "n_cells": len(members),
                         "median": np.median(members, axis=0),
                         "mean": members.mean(axis=0, dtype=np.float64),
-                        "fraction_positive": (members > cut).mean(axis=0),
+                        "fraction_positive": fraction_positive(members, np.broadcast_to(cut, members.shape)),
                     }
                 )
             )
@@ -58,6 +58,7 @@ def summarise(
 def write_state(
     *,
     sample_files: Sequence[str | Path],
+    sheet: str,
     populations: str,
     thresholds: str,
     features: Sequence[str] | None,
@@ -68,15 +69,18 @@ def write_state(
 
     Parameters
     ----------
+    sheet
+        SAMPLES, for the batch of every sample.
     features
         Features wanted; those a sample did not measure are absent from its rows. None takes the features of the
         threshold table.
     """
     table = read_table(populations)
     by_sample = dict(tuple(table.groupby("sample", sort=True)))
-    cuts = read_table(thresholds).set_index("feature")["threshold"]
-    wanted = list(cuts.index) if features is None else list(features)
-    default = COUNT_10 if features is None else 0.0
+    cuts = read_table(thresholds)
+    wanted = list(dict.fromkeys(cuts["feature"])) if features is None else list(features)
+    default = np.nan if features is None else 0.0
+    batch = read_table(sheet).set_index("sample")["batch"].astype(str)
     parts = []
     for path in sorted(map(str, sample_files)):
         names = cell_names(path)
@@ -86,7 +90,8 @@ def write_state(
         present = [f for f in wanted if f in measured]
         values = columns(path, present)
         rows = by_sample[sample_of(names[0])].set_index("cell")["population"].reindex(names)
-        cut = cuts.reindex(present).fillna(default).to_numpy(dtype=np.float32)
-        parts.append(summarise(values, present, rows.to_numpy(), cut, sample_of(names[0])))
+        sample = sample_of(names[0])
+        cut = np.nan_to_num(cuts_of(cuts, present, str(batch[sample])), nan=default)
+        parts.append(summarise(values, present, rows.to_numpy(), cut, sample))
     result = pd.concat(parts, ignore_index=True) if parts else STATE.empty()
     write_table(result.sort_values(["sample", "population", "feature"], kind="stable"), state, STATE, provenance)

@@ -10,12 +10,12 @@ ANNOTATION = Schema(
         "cluster": ("int32", "cluster of the chosen partition"),
         "n_cells": ("int", "cells in it"),
         "population": ("str", "named subset, or unassigned"),
-        "score": ("float", "weighted agreement with the definition, 0 to 1"),
-        "runner_up": ("str?", "second best definition"),
+        "score": ("float", "evidence that the requirements are met, and agreement of the further markers, 0 to 1"),
+        "runner_up": ("str?", "second best definition that is met too; of an unassigned cluster the nearest one"),
         "runner_up_score": ("float", "its score"),
         "margin": ("float", "score minus the runner-up's"),
         "support": ("float", "bootstrap Jaccard of the stable cluster this one is a part of, 0 to 1"),
-        "reason": ("str?", "why a cluster is unassigned"),
+        "reason": ("str?", "why a cluster is unassigned, or which markers would have told more"),
     },
 )
 POPULATIONS = Schema(
@@ -37,7 +37,7 @@ PROFILES = Schema(
         "n_cells": ("int", "cells"),
         "median": ("float", "median on the analysis scale"),
         "mean": ("float", "mean on the analysis scale"),
-        "fraction_positive": ("float", "share of cells above the feature's threshold"),
+        "fraction_positive": ("float", "share of cells above the feature's threshold in their batch; NaN without one"),
     },
 )
 STATE = Schema(
@@ -49,7 +49,7 @@ STATE = Schema(
         "n_cells": ("int", "cells"),
         "median": ("float", "median on the analysis scale"),
         "mean": ("float", "mean on the analysis scale"),
-        "fraction_positive": ("float", "share of cells above the feature's threshold"),
+        "fraction_positive": ("float", "share of cells above the feature's threshold in their batch; NaN without one"),
     },
 )
 OVERRIDDEN = Schema(
@@ -71,8 +71,11 @@ THRESHOLDS = Schema(
     "thresholds",
     {
         "feature": ("str", "marker or gene"),
-        "threshold": ("float", "positive above this value on the analysis scale"),
-        "method": ("str", "mixture (two modes found), fixed, or counted (any molecule)"),
-        "reason": ("str?", "why no mixture was used"),
+        "batch": ("str", "batch it holds for; empty for all"),
+        "threshold": ("float", "positive above this value on the analysis scale; NaN if nothing tells"),
+        "low": ("float", "lower end of where it may lie"),
+        "high": ("float", "upper end"),
+        "method": ("str", "valley, reference, panel, absolute, none, or counted (any molecule)"),
+        "reason": ("str?", "what it rests on, or why there is none"),
     },
 )

@@ -18,7 +18,8 @@ from .tables import RECOVERY, RECOVERY_CASES
 
 NK_GATE = 0.97  # precision and recall
 ARI = {"cytof": 0.60, "rna": 0.10}
-SHARE_WITHIN = 0.95  # of samples, patient-days or subsets
+SHARE_WITHIN = 0.95  # of samples or patient-days
+SUBSETS_WITHIN = 0.70  # of subsets: cells between two subsets get one name or the other
 POINTS = 0.02  # tolerance of a fraction
 FOLD_TOLERANCE = 0.10
 LARGE_SUBSET = 0.05  # subsets from this true share of NK cells on are scored
@@ -252,7 +253,7 @@ def score(
         ):
             rows.append(_row(measure, modality, names[key], asked, len(known), None, meaning))
         subset = subset_cases(truth_abundance, abundance, modality, truth)
-        asked = SHARE_WITHIN if modality == "cytof" else nan
+        asked = SUBSETS_WITHIN if modality == "cytof" else nan
         meaning = "subsets of at least 5 % whose share of NK cells is within 2 points"
         rows.append(_summarise(subset, asked, meaning))
         cases.append(subset)

@@ -66,13 +66,14 @@ def write_repertoire(
         frames["tests"].append(result)
 
     if thresholds:
-        cuts = read_table(thresholds[0]).set_index("feature")["threshold"]
+        cuts = read_table(thresholds[0]).pivot(index="batch", columns="feature", values="threshold")
+        batch = table.set_index("sample")["batch"].astype(str)
         paths = [str(p) for p in sorted(map(str, sample_files)) if len(cell_names(p))]
         for what, wanted in (("receptors", "markers"), ("donor_receptors", "donor_markers")):
             markers = _measured(settings[wanted], paths, cuts)
             if not markers:
                 continue
-            counts = count_phenotypes(_arrays(paths, markers), cuts[markers].to_numpy())
+            counts = count_phenotypes(_above(paths, markers, cuts, batch), np.zeros(len(markers)))
             small = thinned(counts, settings["min_cells"], seed)
             if len(small):
                 compare(jensen_shannon(small.to_numpy()), list(small.index), "cytof", what, "jensen_shannon")
@@ -101,15 +102,20 @@ def composition(abundance: pd.DataFrame) -> dict[str, pd.DataFrame]:
     return found
 
 
-def _measured(wanted: Sequence[str], paths: Sequence[str], cuts: pd.Series) -> list[str]:
-    """Those of the wanted markers that every sample measured and that have a threshold."""
+def _measured(wanted: Sequence[str], paths: Sequence[str], cuts: pd.DataFrame) -> list[str]:
+    """Those of the wanted markers that every sample measured and that have a threshold in every batch."""
     present = [set(feature_names(p)) for p in paths]
-    return [m for m in wanted if m in cuts.index and present and all(m in p for p in present)]
+    told = set(cuts.columns[cuts.notna().all()])
+    return [m for m in wanted if m in told and present and all(m in p for p in present)]
 
 
-def _arrays(paths: Sequence[str], markers: Sequence[str]) -> Iterator[tuple[str, NDArray[np.floating]]]:
+def _above(
+    paths: Sequence[str], markers: Sequence[str], cuts: pd.DataFrame, batch: pd.Series
+) -> Iterator[tuple[str, NDArray[np.floating]]]:
+    """Sample by sample how far the cells lie above the thresholds of their batch."""
     for path in paths:
-        yield sample_of(str(cell_names(path)[0])), columns(path, markers)
+        sample = sample_of(str(cell_names(path)[0]))
+        yield sample, columns(path, markers) - cuts.loc[batch[sample], list(markers)].to_numpy(dtype=np.float32)
 
 
 def _joined(parts: Sequence[pd.DataFrame], names: list[str]) -> pd.DataFrame:
