@@ -30,7 +30,8 @@ def _cohort(root: Path, stage: str) -> str:
     table = _table(root, "cohort/samples.parquet")
     if table is None:
         return ""
-    return f"{len(table)} files of {table['patient'].nunique()} patients, {table['day'].nunique()} days"
+    patients, days = table["patient"].nunique(), table["day"].nunique()
+    return f"{len(table)} files of {patients} patient{'s'[: patients != 1]}, {days} day{'s'[: days != 1]}"
 
 
 def _cells(root: Path, stage: str) -> str:
