@@ -20,6 +20,7 @@ RULES_OF_THE_LAB = {
     "cohort_tables",
     "cytof_normalise",
     "cytof_pool",
+    "cytof_lineages",
     "cytof_cells",
     "cytof_gates_figure",
     "report_site",
@@ -86,7 +87,7 @@ def hashes(checkout: Path) -> dict[str, str]:
 
 READ_FCS = """
     cohort_tables cytof_normalise cytof_normalise_beads cytof_debarcode cytof_debarcode_split cytof_compensate
-    cytof_compensate_matrix cytof_pool cytof_cells cytof_gates_figure export_cytometry
+    cytof_compensate_matrix cytof_pool cytof_lineages cytof_cells cytof_gates_figure export_cytometry
 """.split()
 
 

@@ -104,6 +104,6 @@ def test_settings_of_steps_that_are_off_run_nothing_again(ran, tmp_path):
 
 @pytest.mark.slow
 def test_settings_of_gating_gate_again_and_those_of_samples_pool_nothing_again(ran, tmp_path):
-    gated = {"cytof_cells": PER_SAMPLE, "cytof_gates_figure": 1}
+    gated = {"cytof_lineages": 1, "cytof_cells": PER_SAMPLE, "cytof_gates_figure": 1}
     after = {"cytof_align_fit": 1, "cytof_align": PER_SAMPLE, "cytof_align_distances": 1}
     assert changed(ran, tmp_path, acquisition_qc={"tolerance": 7}) == {**gated, **after}

@@ -138,6 +138,17 @@ def test_the_figure_shows_the_planes(places_of, places, batches, tmp_path):
     assert (tmp_path / "g.png").stat().st_size > 20_000
 
 
+def test_a_rare_lineage_counts_as_much_as_a_common_one():
+    rng = np.random.default_rng(0)
+    common, rare, gone = rng.normal(5, 0.3, 5000), rng.normal(3.2, 0.3, 100), rng.normal(1.8, 0.5, 200)
+    cut = best_cut([common, rare], gone, "above", 1.44).value
+    assert (
+        (rare >= cut).mean()
+        > 0.9
+        > (rare >= best_cut([np.concatenate([common, rare])], gone, "above", 1.44).value).mean()
+    )
+
+
 def test_quotas_are_even_and_small_files_whole():
     assert quotas([10, 1000, 1000], 500) == [10, 245, 245]
     assert quotas([5, 5], 500) == [5, 5]
@@ -148,8 +159,8 @@ def test_quotas_are_even_and_small_files_whole():
 def test_the_best_cut_lies_between_and_above_the_noise():
     rng = np.random.default_rng(0)
     low, high = rng.normal(0.5, 0.4, 3000), rng.normal(4, 0.5, 200)
-    cut = best_cut(high, low, "above", 1.44)
+    cut = best_cut([high], low, "above", 1.44)
     assert 1.43 < cut.low <= cut.value <= cut.high < 3.2
-    other = best_cut(low, high, "below", 1.44)
+    other = best_cut([low], high, "below", 1.44)
     assert abs(other.value - cut.value) < 0.1
-    assert best_cut(rng.normal(0.9, 0.2, 500), rng.normal(0.1, 0.1, 500), "above", 1.44).value >= 1.44
+    assert best_cut([rng.normal(0.9, 0.2, 500)], rng.normal(0.1, 0.1, 500), "above", 1.44).value >= 1.44

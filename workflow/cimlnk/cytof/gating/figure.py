@@ -68,7 +68,7 @@ def draw_gates(
             ax.set_axis_off()
         alive = course.good.copy()
         for ax, (x, y) in zip(axes[len(panels) :], pairs, strict=False):
-            _plane(ax, data, gated, x, y)
+            _plane(ax, data, gated, x, y, legend=(x, y) == pairs[-1])
         for ax, cuts in zip(axes, panels, strict=False):
             spec = cuts[0][0].spec
             looked = gated.nodes[spec.look_at] if spec.look_at else alive
@@ -150,7 +150,7 @@ def _pairs(data: Sample) -> list[tuple[Channel, Channel]]:
     return [(a, b) for a, b in found if a is not None and b is not None]
 
 
-def _plane(ax: Any, data: Sample, gated: Gated, x: Channel, y: Channel) -> None:
+def _plane(ax: Any, data: Sample, gated: Gated, x: Channel, y: Channel, legend: bool) -> None:
     """Live events in two markers, coloured by lineage, with the gates' cuts in either."""
     live = np.flatnonzero(gated.fit.lineage >= 0)
     live = live[:: max(1, len(live) // MOST_DOTS)]
@@ -158,20 +158,21 @@ def _plane(ax: Any, data: Sample, gated: Gated, x: Channel, y: Channel) -> None:
         own = live[gated.fit.lineage[live] == code]
         order = 2 if name == gated.fit.target else 1  # what is looked for lies on top
         ax.scatter(
-            data.scaled[own, x.column], data.scaled[own, y.column], s=0.7, color=COLOURS[name], linewidths=0,
+            data.scaled[own, x.column], data.scaled[own, y.column], s=1.5, color=COLOURS[name], linewidths=0,
             rasterized=True, label=name if len(own) else None, zorder=order,
         )  # fmt: skip
     for cut, threshold in gated.cuts:
         if len(cut.channels) == 1 and np.isfinite(threshold.value):
             if cut.channels[0].marker == x.marker:
-                ax.axvline(threshold.value, color=BEFORE, linewidth=0.8)
+                ax.axvline(threshold.value, color=BEFORE, linewidth=0.8, zorder=3)
             elif cut.channels[0].marker == y.marker:
-                ax.axhline(threshold.value, color=BEFORE, linewidth=0.8)
+                ax.axhline(threshold.value, color=BEFORE, linewidth=0.8, zorder=3)
     ax.set_xlabel(x.marker, fontsize=6)
     ax.set_ylabel(y.marker, fontsize=6, labelpad=1)
     ax.set_title("live single events by lineage", fontsize=6)
     ax.tick_params(labelsize=6)
-    ax.legend(fontsize=4, markerscale=5, loc="upper right", handletextpad=0.1, borderpad=0.2, labelspacing=0.2)
+    if legend:
+        ax.legend(fontsize=5.5, markerscale=4, loc="upper right", handletextpad=0.1, borderpad=0.2, labelspacing=0.2)
 
 
 def _words(ax: Any, title: str, text: str | None) -> None:

@@ -131,7 +131,8 @@ class LineageFit:
             if all(len(v) >= LEAST for v in of_batch):
                 (kept, dropped), where = of_batch, "batch"
         if len(kept) >= LEAST and len(dropped) >= LEAST:
-            found = best_cut(kept, dropped, cut.side, noise)
+            by_lineage = [v for v in self._each(scaled, cut, marker, keep, where) if len(v) >= LEAST] or [kept]
+            found = best_cut(by_lineage, dropped, cut.side, noise)
             if where == "batch":
                 why = (
                     f"fewer than {LEAST} events of {_words(keep)} or {_words(drop)} in this sample: fitted to its batch"
@@ -151,6 +152,13 @@ class LineageFit:
 
     def _values(self, scaled: Floats, cut: Cut, names: set[str]) -> Floats:
         return signal(scaled, cut, _among(self.lineage, names))
+
+    def _each(self, scaled: Floats, cut: Cut, marker: str, names: set[str], where: str) -> list[Floats]:
+        """Values of every lineage by itself, so that a rare one counts as much as a common one."""
+        if where == "sample":
+            return [self._values(scaled, cut, {n}) for n in sorted(names)]
+        own = self.batch.values[:, self.batch.markers.index(marker)]
+        return [own[_among(self.batch.lineage, {n})] for n in sorted(names)]
 
     def _known(self, marker: str) -> tuple[float, float, float]:
         """Level of the noise, cut of the evidence (NaN if none), and brightest cluster of a marker."""
@@ -203,9 +211,13 @@ def _words(names: set[str]) -> str:
     return " or ".join(f"{n} cells" if n in ("T", "B", "NK") else n for n in LINEAGES if n in names)
 
 
-def best_cut(kept: Floats, dropped: Floats, side: str, noise: float) -> Threshold:
-    """The cut with the best balanced accuracy: the middle of the stretch that is as good, its ends the interval."""
-    a, b = (np.cumsum(histogram(v)) / len(v) for v in (kept, dropped))
+def best_cut(kept: Sequence[Floats], dropped: Floats, side: str, noise: float) -> Threshold:
+    """The cut with the best balanced accuracy: the middle of the stretch that is as good, its ends the interval.
+
+    `kept` has the values of each lineage to be kept by itself; all count the same.
+    """
+    a = np.mean([np.cumsum(histogram(v)) / len(v) for v in kept], axis=0)
+    b = np.cumsum(histogram(dropped)) / len(dropped)
     accuracy = (1 - a + b if side == "above" else a + 1 - b) / 2  # of a cut behind each cell of the grid
     accuracy = np.where(GRID + STEP / 2 >= noise, accuracy, -1.0)
     best = int(np.argmax(accuracy))
