@@ -2,8 +2,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cimlnk.dynamics.abundance.diversity import inverse_simpson, make_diversity, shannon
+from cimlnk.dynamics.abundance.diversity import make_diversity
 from cimlnk.dynamics.abundance.shares import make_abundance
+from cimlnk.stats.diversity import inverse_simpson, shannon
 
 
 def test_indices_of_even_and_single_populations():

@@ -8,11 +8,12 @@ import pytest
 from scipy.spatial.distance import jensenshannon
 
 from cimlnk.dynamics.repertoire.differential import distance_tests, thinned
-from cimlnk.dynamics.repertoire.diversity import diversity, inverse_simpson, shannon
+from cimlnk.dynamics.repertoire.diversity import diversity
 from cimlnk.dynamics.repertoire.phenotypes import count_phenotypes, long_counts, phenotype_codes, phenotype_name
 from cimlnk.dynamics.results import with_fdr
 from cimlnk.dynamics.tables import TESTS
 from cimlnk.stats.composition import aitchison, jensen_shannon
+from cimlnk.stats.diversity import inverse_simpson, shannon
 from cimlnk.stats.permutation import donor_identity, permanova
 
 

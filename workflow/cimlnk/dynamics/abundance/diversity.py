@@ -9,21 +9,9 @@ from numpy.typing import NDArray
 from cimlnk.common.seeds import rng
 from cimlnk.common.vocabulary import NK, UNASSIGNED
 from cimlnk.dynamics.tables import DIVERSITY
+from cimlnk.stats.diversity import inverse_simpson, shannon
 
 Floats = NDArray[np.float64]
-
-
-def inverse_simpson(counts: Floats) -> Floats:
-    """1 / sum p² along the last axis."""
-    share = counts / counts.sum(axis=-1, keepdims=True)
-    return np.asarray(1.0 / (share**2).sum(axis=-1), dtype=np.float64)
-
-
-def shannon(counts: Floats) -> Floats:
-    """- sum p ln p along the last axis (nats)."""
-    share = counts / counts.sum(axis=-1, keepdims=True)
-    logs = np.log(share, where=share > 0, out=np.zeros_like(share))
-    return np.asarray(-(share * logs).sum(axis=-1), dtype=np.float64)
 
 
 def make_diversity(abundance: pd.DataFrame, min_cells: int, draws: int, seed: int) -> pd.DataFrame:

@@ -4,24 +4,9 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from cimlnk.common.seeds import rng
-
-
-def inverse_simpson(counts: NDArray[np.integer]) -> NDArray[np.float64]:
-    """1 / sum p^2 along the last axis (Simpson 1949): the number of equally common kinds as diverse as this."""
-    total = counts.sum(axis=-1, keepdims=True)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        return 1 / ((counts / total) ** 2).sum(axis=-1)
-
-
-def shannon(counts: NDArray[np.integer]) -> NDArray[np.float64]:
-    """-sum p ln p along the last axis, in nats."""
-    total = counts.sum(axis=-1, keepdims=True)
-    with np.errstate(invalid="ignore", divide="ignore"):
-        p = counts / total
-        return -np.where(p > 0, p * np.log(np.where(p > 0, p, 1)), 0).sum(axis=-1)
+from cimlnk.stats.diversity import inverse_simpson, shannon
 
 
 def diversity(
