@@ -86,12 +86,20 @@ def _configs() -> list[Path]:
 
 
 def main(arguments: list[str] | None = None) -> int:
-    """Run the cohort as far as needed, print the marks; 0 if all are reached, 1 if not, 2 for a wrong argument."""
+    """Run the cohort as far as needed, print the marks; 0 if all are reached, 1 if not, 2 for a wrong argument.
+
+    ``--scenarios`` checks the numbered situations instead (:mod:`cimlnk.scenarios`, with its own arguments).
+    """
+    words = list(sys.argv[1:] if arguments is None else arguments)
+    if "--scenarios" in words:
+        rest = [w for w in words if w != "--scenarios"]
+        return subprocess.run([sys.executable, "-m", "cimlnk.scenarios", *rest], check=False).returncode
     parser = argparse.ArgumentParser(prog="run truth", description="Mark the pipeline on a synthetic cohort.")
+    parser.epilog = "--scenarios [--small] [--only NUMBERS]: check the numbered situations instead"
     parser.add_argument("--config", type=Path, default=Path("config/config.yaml"), help="cohort (default: the demo)")
     parser.add_argument("--cores", default="all", help="cores for the run (default: all)")
     parser.add_argument("--no-run", action="store_true", help="show the marks that are there, run nothing")
-    given = parser.parse_args(arguments)
+    given = parser.parse_args(words)
     try:
         marks_file = Path("results") / cohort_id(given.config) / "truth/recovery.parquet"
         if not given.no_run:

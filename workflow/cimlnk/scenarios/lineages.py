@@ -1,0 +1,81 @@
+"""Situations 10, 16 and 19, what they ask of lineages: NK cells are found whatever is in the tube or not in the panel."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cimlnk.common.seeds import derive
+from cimlnk.cytof.lineage.call import call_lineages
+from cimlnk.cytof.lineage.markers import LINEAGES
+
+from .cells import BLOOD, RESTING, Cohort, File, make
+from .checks import Check, Scenario, at_least, at_most
+
+MYELOID = ("monocyte", "nonclassical", "cDC", "neutrophil")
+NK_MARKERS = ("CD56", "NKp46", "CD94", "NKp30", "NKp44", "NKG2D", "T-bet")
+
+
+class Found(NamedTuple):
+    """Lineage and confidence of every cell of a cohort; precision and recall of the NK cells."""
+
+    lineage: NDArray[np.object_]
+    confidence: NDArray[np.float32]
+    precision: float
+    recall: float
+
+
+def lineages(cohort: Cohort, seed: int) -> Found:
+    """Call lineages batch by batch, as a run does."""
+    lineage = np.full(len(cohort.values), "", dtype=object)
+    confidence = np.zeros(len(cohort.values), dtype=np.float32)
+    for batch in pd.unique(cohort.batch):
+        rows = np.flatnonzero(cohort.batch == batch)
+        called = call_lineages(cohort.values[rows], cohort.markers, cohort.cofactors, seed=derive(seed, batch))
+        lineage[rows] = np.array(LINEAGES, dtype=object)[called.lineage]
+        confidence[rows] = called.confidence
+    kept = lineage == "NK"
+    hits = int((kept & cohort.nk).sum())
+    return Found(lineage, confidence, hits / max(int(kept.sum()), 1), hits / max(int(cohort.nk.sum()), 1))
+
+
+def blood(seed: int, small: bool, *absent: str, fluorescence: bool = False) -> Cohort:
+    """Resting blood of three people (two if small) without some kinds of cell."""
+    kinds = {kind: n for kind, n in BLOOD.items() if kind not in absent}
+    files = [File(p, "pre", RESTING, 700, kinds, False) for p in ("C1", "C2", "C3")[: 2 if small else 3]]
+    return make(files, seed, fluorescence=fluorescence)
+
+
+def absent_lineages(seed: int, small: bool) -> list[Check]:
+    whole = lineages(blood(seed, small), seed).recall
+    checks = [at_least("NK recall with all lineages", whole, 0.95)]
+    for words, kinds in (
+        ("monocytes", MYELOID),
+        ("B cells", ("B",)),
+        ("both", (*MYELOID, "B", "pDC", "basophil")),
+    ):
+        found = lineages(blood(seed, small, *kinds), seed)
+        checks.append(at_most(f"NK recall without {words} is lower by", whole - found.recall, 0.02))
+        checks.append(at_least(f"NK precision without {words}", found.precision, 0.95))
+    return checks
+
+
+def cd7_only(seed: int, small: bool) -> list[Check]:
+    cohort = blood(seed, small)
+    found = lineages(cohort.with_markers([m for m in cohort.markers if m not in NK_MARKERS]), seed)
+    return [at_least("NK cells are found", found.recall, 0.9), at_least("and little else", found.precision, 0.9)]
+
+
+def fluorescence(seed: int, small: bool) -> list[Check]:
+    found = lineages(blood(seed, small, fluorescence=True), seed)
+    return [at_least("NK cells are found", found.recall, 0.9), at_least("and little else", found.precision, 0.9)]
+
+
+SCENARIOS = (
+    Scenario("10", "a panel without CD56: lineages", cd7_only),
+    Scenario("16", "absent monocytes, absent B cells", absent_lineages),
+    Scenario("19", "fluorescence: lineages", fluorescence),
+)
