@@ -1,4 +1,4 @@
-"""Situations 10, 16 and 19, what they ask of lineages: NK cells are found whatever is in the tube or the panel lacks."""
+"""Situations 10, 16 and 19 of lineages: NK cells are found whatever is in the tube or the panel lacks."""
 
 from __future__ import annotations
 
