@@ -13,7 +13,7 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOW = ROOT / "workflow"
 LIBRARIES = ["common", "stats", "graph"]  # known to every stage, knowing none
-STAGES = ["cohort", "simulate", "cytof", "rna", "populations", "dynamics", "claims", "export", "report", "front"]
+STAGES = ["cohort", "simulate", "cytof", "rna", "populations", "dynamics", "claims", "export", "report", "front", "scenarios"]
 RULES = {
     match[1]: text
     for path in sorted((WORKFLOW / "rules").glob("*.smk"))
