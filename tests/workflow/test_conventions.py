@@ -13,7 +13,19 @@ import yaml
 ROOT = Path(__file__).resolve().parents[2]
 WORKFLOW = ROOT / "workflow"
 LIBRARIES = ["common", "stats", "graph"]  # known to every stage, knowing none
-STAGES = ["cohort", "simulate", "cytof", "rna", "populations", "dynamics", "claims", "export", "report", "front", "scenarios"]
+STAGES = [
+    "cohort",
+    "simulate",
+    "cytof",
+    "rna",
+    "populations",
+    "dynamics",
+    "claims",
+    "export",
+    "report",
+    "front",
+    "scenarios",
+]
 RULES = {
     match[1]: text
     for path in sorted((WORKFLOW / "rules").glob("*.smk"))
