@@ -77,6 +77,7 @@ def test_a_given_checksum_is_checked(files):
 
 
 def test_a_pool_of_barcoded_samples_is_one_file_checked_once(files):
+    (files.base / "key.csv").write_text("s,102,104\n")
     files.config["cytof"] = {"debarcoding": {"enabled": True, "key": "key.csv"}}
     for name in ("a_d7", "b_pre", "b_d7"):
         files.replace("samples", f"fcs/{name}.fcs", "fcs/a_pre.fcs")

@@ -1,6 +1,9 @@
 """Where files lie: beside the sheets, below a data root, written by the simulation, or downloaded."""
 
 import hashlib
+import unicodedata
+
+import pytest
 
 
 def test_the_data_root_may_hold_a_variable_and_an_unset_one_is_told(folder, monkeypatch):
@@ -50,6 +53,7 @@ def test_a_url_is_placed_among_the_downloads(folder):
 
 
 def test_samples_of_one_pool_share_a_file_and_a_download(folder):
+    (folder.base / "key.csv").write_text("s,102,104\n")
     folder.config["cytof"] = {"debarcoding": {"enabled": True, "key": "key.csv"}}
     digest = hashlib.sha256(b"x").hexdigest()
     lines = folder.text("samples").replace("fcs/a_d7.fcs", "fcs/a_pre.fcs").splitlines()
@@ -67,3 +71,40 @@ def test_samples_of_one_pool_share_a_file_and_a_download(folder):
     cohort = folder.load()
     assert cohort.samples["path"].tolist()[2:4] == ["data/test/download/pool_2.fcs"] * 2
     assert list(cohort.downloads) == ["pool_2.fcs"]
+
+
+def test_the_file_of_another_patient_is_never_suggested(folder):
+    (folder.base / "fcs/b_d8.fcs").write_bytes(b"")
+    (folder.base / "fcs/a_d77.fcs").write_bytes(b"")
+    folder.replace("samples", "fcs/a_d7.fcs", "fcs/a_d8.fcs")
+    assert "did you mean 'fcs/a_d" in folder.told()[0] and "b_d8" not in folder.told()[0]
+    (folder.base / "fcs/a_d7.fcs").unlink()
+    (folder.base / "fcs/a_d77.fcs").unlink()
+    assert "did you mean" not in folder.told()[0]
+
+
+def test_a_name_is_found_whether_its_letters_are_composed_or_not(folder):
+    decomposed = unicodedata.normalize("NFD", "fcs/müller.fcs")
+    (folder.base / decomposed).write_bytes(b"")
+    folder.replace("samples", "fcs/a_d7.fcs", "fcs/müller.fcs")
+    assert folder.load().samples["path"][1].endswith(decomposed)
+
+
+@pytest.mark.parametrize(
+    ("path", "words"),
+    [("fcs\\a_d7.fcs", "separated by / and not by"), ("fcs/a_{d7}.fcs", "without { and }"), ("x" * 300, "too long"),
+     ("http://[::1/a.fcs", "an address that can be read")],
+)  # fmt: skip
+def test_a_path_that_no_rule_can_use_is_told(folder, path, words):
+    folder.replace("samples", "fcs/a_d7.fcs", path)
+    assert len(folder.told()) == 1 and words in folder.told()[0]
+
+
+def test_a_password_in_an_address_is_in_no_message(folder):
+    folder.replace("samples", "fcs/a_d7.fcs", "https://me:secret@example.org/a.fcs")
+    assert "secret" not in folder.told()[0]
+
+
+def test_an_id_that_ends_in_a_line_break_is_refused(folder):
+    folder.config["cohort"]["id"] = "tiny\n"
+    assert "cohort.id" in folder.told()[0]

@@ -141,6 +141,31 @@ def test_offsets_wrong_by_one(tmp_path, db, de):
     assert any("off by one" in n or "stated byte by one" in n for n in read_header(path).notes)
 
 
+def shifted(by: int, clock: bool, n: int = 12, rows: int = 300) -> tuple[bytes, np.ndarray]:
+    """A file whose DATA lies `by` bytes behind the stated begin, as of a writer that counts letters and not bytes."""
+    rng = np.random.default_rng(0)
+    events = rng.poisson(3, (rows, n)).astype("f4")
+    events[:, 0] = np.sort(rng.integers(0, 10_000, rows)) if clock else rng.poisson(30, rows)
+    kw = keywords(n, rows, **({"_P1N": "Time"} if clock else {}))
+    whole = build(kw, events.tobytes())
+    begin = len(whole) - events.nbytes
+    return whole[:begin] + b" " * by + whole[begin:], events
+
+
+@pytest.mark.parametrize("by", [2, 3, 4, 8 + 4, 20, 31])
+def test_offsets_wrong_by_some_bytes_are_settled_by_values_and_clock(tmp_path, by):
+    raw, events = shifted(by, clock=True)
+    path = put(tmp_path, raw)
+    np.testing.assert_array_equal(read_events(path), events)
+    assert any("not at the stated" in note for note in read_header(path).notes)
+
+
+def test_offsets_wrong_by_a_whole_channel_without_a_clock_are_refused(tmp_path):
+    raw, _ = shifted(4, clock=False)
+    with pytest.raises(UserError, match="DATA offsets: found a begin at byte .* which leaves 4 bytes over"):
+        read_header(put(tmp_path, raw))
+
+
 def test_header_offsets_zero_as_in_large_files(tmp_path):
     path = put(tmp_path, build(keywords(2, 3), EVENTS.tobytes(), header_data=(0, 0), tail=b"00012345"))
     np.testing.assert_array_equal(read_events(path), EVENTS)

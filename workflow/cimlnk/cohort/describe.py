@@ -46,7 +46,8 @@ def expectation(schema: Mapping[str, Any]) -> str:
         if key in schema:
             text += f"{' and' if any(s in text for s in '<>') else ''} {sign} {schema[key]}"
     if "pattern" in schema:
-        text += f" of {schema['x-words']}" if "x-words" in schema else f" like {schema['pattern']}"
+        shown = schema["pattern"].removesuffix(r"\Z")
+        text += f" of {schema['x-words']}" if "x-words" in schema else f" like {shown}$"
     if "minLength" in schema and schema["minLength"] > 0:
         text += ", not empty"
     if "maxLength" in schema:

@@ -11,6 +11,7 @@ import urllib.error
 import urllib.parse
 import urllib.request
 from pathlib import Path
+from typing import Any
 
 from cimlnk.common.errors import Plain, UserError
 from cimlnk.common.provenance import sha256 as sha256_of
@@ -127,6 +128,15 @@ def _fetch_patiently(url: str, part: Path, file: str, where: str, timeout: float
     raise UserError(file, where, url, f"{expected}, but {problem} ({retries + 1} tries)")
 
 
+class _WebOnly(urllib.request.HTTPRedirectHandler):
+    """Follows a server to other addresses of the web, and to nothing else."""
+
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+        if not newurl.lower().startswith(("http://", "https://")):
+            raise urllib.error.HTTPError(newurl, 403, "a redirect to an address that is not http(s)", headers, fp)
+        return super().redirect_request(req, fp, code, msg, headers, newurl)
+
+
 def _fetch(url: str, part: Path, timeout: float) -> None:
     """Append to `part` what it lacks of `url`.
 
@@ -138,7 +148,7 @@ def _fetch(url: str, part: Path, timeout: float) -> None:
     have = part.stat().st_size if part.exists() else 0
     request = urllib.request.Request(url, headers={"Range": f"bytes={have}-"} if have else {})
     try:
-        response = urllib.request.urlopen(request, timeout=timeout)  # noqa: S310 (only http(s) gets here)
+        response = urllib.request.build_opener(_WebOnly).open(request, timeout=timeout)
     except urllib.error.HTTPError as error:
         if error.code != 416:
             raise

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import re
+import unicodedata
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
@@ -56,7 +57,11 @@ def place_files(
         if scheme and scheme[1].lower() not in ("http", "https"):
             problems.add(file, where, path, "a local path or an http(s) URL")
         elif scheme:
-            remote = PurePosixPath(unquote(urlsplit(path).path))
+            try:
+                remote = PurePosixPath(unquote(urlsplit(path).path))
+            except ValueError as error:
+                problems.add(file, where, path, f"an address that can be read ({error})")
+                continue
             suffix = remote.suffix.lower()
             _check_suffix(path, suffix, row["modality"], False, file, where, problems)
             if row["sha256"] is None:
@@ -70,10 +75,19 @@ def place_files(
             _check_suffix(path, plain.suffix.lower(), row["modality"], plain.suffix == "", file, where, problems)
             places[str(sample)] = path
         elif root is not None:
-            local = root / path
-            identity = str(local.resolve())
-            if not local.exists():
-                problems.add(file, where, path, _expected(local, root, cfg), _beside(local, path))
+            if any(c in path for c in "{}\0\n\r"):
+                problems.add(file, where, path, "a name without { and }, which stand for wildcards: rename the file")
+                continue
+            local = _as_on_disk(root / path)
+            try:
+                identity, there = str(local.resolve()), local.exists()
+            except (OSError, ValueError) as error:  # a name too long, a loop of links
+                words = getattr(error, "strerror", None) or str(error)
+                problems.add(file, where, path, f"the path of a file ({words})")
+                continue
+            if not there:
+                near = _own(_beside(local, path), row, samples)
+                problems.add(file, where, path, _expected(local, root, cfg, path), near)
             else:
                 _check_suffix(path, local.suffix.lower(), row["modality"], local.is_dir(), file, where, problems)
             # A path that is right as it stands keeps results free of the place of the checkout.
@@ -86,6 +100,25 @@ def place_files(
             )
         seen.setdefault(identity, row[LINE])
     return places, frozenset(given), downloads
+
+
+def _as_on_disk(path: Path) -> Path:
+    """`path`, or the file whose name has the same letters, composed or not (macOS writes e and accent apart)."""
+    try:
+        if path.exists() or path.name.isascii() or not path.parent.is_dir():
+            return path
+        name = unicodedata.normalize("NFC", path.name)
+        return next((p for p in sorted(path.parent.iterdir()) if unicodedata.normalize("NFC", p.name) == name), path)
+    except (OSError, ValueError):
+        return path
+
+
+def _own(names: list[str], row: Mapping[Any, Any], samples: pd.DataFrame) -> list[str]:
+    """Of the names in a folder those that may be meant: in no other row, and not called after another patient."""
+    used = set(samples.loc[samples[LINE] != row[LINE], "path"])
+    patients = set(samples["patient"].dropna()) - {row["patient"]}
+    wanted = set(re.findall(r"[^\W_]+", row["path"]))
+    return [n for n in names if n not in used and not (set(re.findall(r"[^\W_]+", n)) - wanted) & patients]
 
 
 def expand(text: str) -> tuple[str, list[str]]:
@@ -121,12 +154,14 @@ def _check_suffix(
         problems.add(file, where, path, "an .h5 or .h5ad file or a 10x folder, as the modality is rna")
 
 
-def _expected(local: Path, root: Path, cfg: Mapping[str, Any]) -> str:
+def _expected(local: Path, root: Path, cfg: Mapping[str, Any], path: str) -> str:
     text = (
         f"a file or folder below {root}"
         if not local.is_absolute() or local.is_relative_to(root)
         else "a file or folder"
     )
+    if "\\" in path:
+        text += ", its folders separated by / and not by \\"
     if cfg["simulate"] is not None:
         text += f", or a path below data/{cfg['cohort']['id']}/, which the simulation writes"
     return text
@@ -134,7 +169,9 @@ def _expected(local: Path, root: Path, cfg: Mapping[str, Any]) -> str:
 
 def _beside(local: Path, path: str) -> list[str]:
     """Names in the same folder, written like `path`, for the suggestion."""
-    if not local.parent.is_dir():
+    try:
+        names = sorted(p.name for p in local.parent.iterdir())
+    except (OSError, ValueError):
         return []
     head = path[: len(path) - len(local.name)]
-    return [head + p.name for p in sorted(local.parent.iterdir())]
+    return [head + name for name in names]

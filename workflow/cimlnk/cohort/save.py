@@ -9,6 +9,7 @@ from typing import Any
 
 import pandas as pd
 
+from cimlnk.common.errors import without_secrets
 from cimlnk.common.job import keep_going
 from cimlnk.common.tables import write_table
 
@@ -77,7 +78,7 @@ def save_cohort(
     problems = check_files(cohort, check_fcs)
     if not keep_going():
         problems.raise_if_any()
-    table = cohort.samples.assign(path=cohort.samples["sample"].map(cohort.sources))
+    table = cohort.samples.assign(path=cohort.samples["sample"].map(cohort.sources).map(without_secrets))
     write_table(table, samples, SAMPLES, provenance)
     write_table(cohort.counts, counts, COUNTS, provenance)
     write_table(cohort.patients, patients, PATIENTS, provenance)

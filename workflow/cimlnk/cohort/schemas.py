@@ -76,13 +76,18 @@ def faults(schema: Mapping[str, Any], where: str = "") -> Iterator[str]:
         yield from faults(sub, path)
 
 
+def _ended(pattern: Any) -> Any:
+    """A pattern whose last ``$`` is the end, as JSON schema means it: Python's stands before a last line break, too."""
+    return f"{pattern[:-1]}\\Z" if isinstance(pattern, str) and pattern.endswith("$") else pattern
+
+
 def _inline(node: Any, definitions: Mapping[str, Any]) -> Any:
     if isinstance(node, Mapping):
         if "$ref" in node:
             name = str(node["$ref"]).removeprefix("#/$defs/")
             beside = {k: v for k, v in node.items() if k != "$ref"}
             return _inline({**definitions[name], **beside}, definitions)
-        return {k: _inline(v, definitions) for k, v in node.items()}
+        return {k: _ended(v) if k == "pattern" else _inline(v, definitions) for k, v in node.items()}
     if isinstance(node, list):
         return [_inline(item, definitions) for item in node]
     return node

@@ -54,7 +54,12 @@ class UserError(Exception):
         text = f"{self.file}: {where}: found {found_text}, expected {expected}"
         if self.suggestion is not None:
             text += f" (did you mean {self.suggestion!r}?)"
-        super().__init__(text)
+        super().__init__(without_secrets(text))
+
+
+def without_secrets(text: str) -> str:
+    """`text` with ``user:password@`` of addresses hidden: messages and results are sent around."""
+    return re.sub(r"(\w://)[^/@\s'\"]*@", r"\1***@", text)
 
 
 class Plain(str):

@@ -43,18 +43,25 @@ def fingerprint(*paths: str | Path) -> str:
     for path in map(Path, paths):
         files = sorted(p for p in path.rglob("*") if p.is_file()) if path.is_dir() else [path]
         for file in files:
-            try:
-                with file.open("rb") as stream:
-                    size = os.fstat(stream.fileno()).st_size
-                    h.update(f"{file.name}\0{size}\0".encode())
-                    step = 0 if size <= 64 << 20 else (size - BLOCK) // 65
-                    starts = [i * step for i in range(66)] if step else range(0, size, 1 << 20)
-                    for start in starts:
-                        stream.seek(start)
-                        h.update(stream.read(BLOCK if step else 1 << 20))
-            except OSError as error:  # the job that reads it tells what is wrong
-                h.update(f"{file.name}\0{error.strerror}".encode())
+            h.update(f"{file.name}\0{fingerprint_bytes(file)}\n".encode("utf-8", "surrogateescape"))
     return h.hexdigest()[:16]
+
+
+def fingerprint_bytes(file: Path) -> str:
+    """:func:`fingerprint` of one file's bytes, whatever its name."""
+    h = hashlib.sha256()
+    try:
+        with file.open("rb") as stream:
+            size = os.fstat(stream.fileno()).st_size
+            h.update(f"{size}\0".encode())
+            step = 0 if size <= 64 << 20 else (size - BLOCK) // 65
+            starts = [i * step for i in range(66)] if step else range(0, size, 1 << 20)
+            for start in starts:
+                stream.seek(start)
+                h.update(stream.read(BLOCK if step else 1 << 20))
+    except OSError as error:  # the job that reads it tells what is wrong
+        h.update(f"{file}\0{error.strerror}".encode("utf-8", "surrogateescape"))
+    return h.hexdigest()
 
 
 def versions() -> dict[str, str]:
