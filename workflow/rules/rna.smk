@@ -19,6 +19,7 @@ rule rna_cells:
     params:
         settings=CFG["rna"],
         seed=CFG["seed"],
+        tissue=lambda wildcards: SAMPLES.at[wildcards.sample, "tissue_or_product"],
         content=content,
         code=code("rna_cells"),
     script:

@@ -10,6 +10,7 @@ with job(snakemake, leave_out=lambda error: leave_out(error, sample=sample, **re
         lineages=snakemake.input.lineages,
         settings=snakemake.params.settings,
         seed=snakemake.params.seed,
+        tissue=snakemake.params.tissue,
         provenance=record,
         **results,
     )

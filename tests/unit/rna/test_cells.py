@@ -12,12 +12,13 @@ import scipy.sparse as sp
 from cimlnk.common.errors import UserError
 from cimlnk.common.tables import read_provenance, read_table
 from cimlnk.rna.cells import leave_out, make_cells
+from cimlnk.rna.genes import load_lineages
 from cimlnk.rna.tables import GATES
 
 
 @pytest.fixture
 def run(tmp_path, settings, make):
-    def go(blood, name="s1", seed=1, **changes):
+    def go(blood, name="s1", seed=1, tissue="blood", **changes):
         for section, values in changes.items():
             settings[section].update(values)
         raw = make.h5(tmp_path / f"{name}.h5", blood)
@@ -31,6 +32,7 @@ def run(tmp_path, settings, make):
             output=str(output),
             gates=str(gates),
             provenance={"rule": "rna_cells"},
+            tissue=tissue,
         )
         return output, gates
 
@@ -114,10 +116,12 @@ def test_same_bytes_for_a_seed(run, blood, tmp_path):
     assert [p.read_bytes() for p in run(blood)] == first
 
 
-def test_enriched_suspension_is_said(run, make):
+def test_what_a_suspension_is_stands_in_the_sheet(run, make):
     blood = make.blood(7, sizes={"NK": 300, "T": 30})
-    _, gates = run(blood)
-    assert "enriched" in read_table(gates)["reason"].iloc[-1]
+    reason = read_table(run(blood)[1])["reason"].iloc[-1]
+    assert "% of the lymphocytes are NK cells" in reason and "blood by the sample sheet" in reason
+    reason = read_table(run(blood, tissue="product")[1])["reason"].iloc[-1]
+    assert reason.startswith("a product by the sample sheet")
 
 
 def test_ambient_correction_takes_foreign_counts(run, make):
@@ -151,6 +155,16 @@ def test_panel_without_nk_genes_is_refused(run, make):
     keep = [i for i, g in enumerate(blood.genes) if g.startswith(("GENE", "MT-", "CD3"))]
     blood.counts, blood.genes = blood.counts[:, keep], blood.genes[keep]
     with pytest.raises(UserError, match="0 of 20 NK marker genes"):
+        run(blood)
+
+
+def test_seven_of_twenty_nk_genes_are_too_few(run, make):
+    blood = make.blood(10)
+    nk = load_lineages(make.lineages).markers["NK"]
+    kept = {"NKG7", "GNLY", "KLRD1", "PRF1", "GZMB", "CST7", "TYROBP"}
+    keep = [i for i, g in enumerate(blood.genes) if g not in nk or g in kept]
+    blood.counts, blood.genes = blood.counts[:, keep], blood.genes[keep]
+    with pytest.raises(UserError, match="7 of 20 NK marker genes .*at least 12 of them"):
         run(blood)
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import math
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -28,7 +29,9 @@ from .selection import live_cells, marker_model, nk_probability, single_cells
 from .tables import GATES
 
 LOG = logging.getLogger("cimlnk.rna.cells")
-LEAST_NK_MARKERS = 5
+# Share of the NK marker genes that must be there: F1 on labelled PBMC, worst of 8 random panels, is .34 with 7
+# of 20 genes, .38 with 9, .79 with 12.
+LEAST_NK_MARKERS = 0.6
 
 
 def make_cells(
@@ -41,6 +44,7 @@ def make_cells(
     output: str,
     gates: str,
     provenance: Mapping[str, Any],
+    tissue: str = "blood",
 ) -> None:
     """Write the live single NK cells of one sample and its gate table.
 
@@ -65,6 +69,8 @@ def make_cells(
         Files to write.
     provenance
         Stored with both.
+    tissue
+        ``tissue_or_product`` of the sample sheet.
 
     Raises
     ------
@@ -82,7 +88,7 @@ def make_cells(
     single = single_cells(table, doublets)
     matrix = matrix[single]
     fit = marker_model(matrix, counts.genes, known)
-    probability = nk_probability(table, fit, known, settings["nk"]["probability"])
+    probability = nk_probability(table, fit, known, settings["nk"]["probability"], tissue)
     selected = probability >= settings["nk"]["probability"]
     ambient = estimate_ambient(matrix, counts.genes, fit.best().astype(str), known.ambient)
     if int(selected.sum()) < settings["nk"]["min_cells"]:
@@ -167,12 +173,13 @@ def _check_markers(raw: str, counts: Counts, known: LineageTable) -> None:
     wanted = sorted({g for n in known.of_kind("nk") for g in known.markers[n]})
     present = set(counts.genes)
     missing = [g for g in wanted if g not in present]
-    if len(wanted) - len(missing) < min(LEAST_NK_MARKERS, len(wanted)):
+    least = math.ceil(LEAST_NK_MARKERS * len(wanted))
+    if len(wanted) - len(missing) < least:
         raise UserError(
             raw,
             "gene names",
             Plain(f"{len(wanted) - len(missing)} of {len(wanted)} NK marker genes (no {', '.join(missing[:8])} …)"),
-            "human gene symbols of a whole transcriptome",
+            f"at least {least} of them, as a whole transcriptome has (fewer cannot tell NK from cytotoxic T cells)",
         )
 
 

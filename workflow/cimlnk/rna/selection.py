@@ -75,8 +75,14 @@ def marker_model(matrix: sp.csr_matrix, genes: np.ndarray, known: LineageTable) 
     return assign_lineages(counts, np.asarray(matrix.sum(axis=1)).ravel(), used, known.markers)
 
 
-def nk_probability(table: GateTable, fit: Lineages, known: LineageTable, cut: float) -> np.ndarray:
-    """Add the gates lymphocytes and NK; returns each cell's probability of being an NK cell."""
+def nk_probability(
+    table: GateTable, fit: Lineages, known: LineageTable, cut: float, tissue: str = "blood"
+) -> np.ndarray:
+    """Add the gates lymphocytes and NK; returns each cell's probability of being an NK cell.
+
+    What the suspension is stands in the sample sheet (`tissue`). A share of NK cells above one half makes no product of
+    blood: it is told with its number, and nothing is concluded from it.
+    """
     lymphoid, probability = fit.of(known.of_kind("nk", "lymphocyte")), fit.of(known.of_kind("nk"))
 
     def kept(p: np.ndarray) -> tuple[float, float]:
@@ -94,7 +100,12 @@ def nk_probability(table: GateTable, fit: Lineages, known: LineageTable, cut: fl
         between=kept(lymphoid),
         threshold=limits,
     )
-    enriched = n_nk > 0.5 * max(n_lymphoid, 1)
+    share = n_nk / max(n_lymphoid, 1)
+    reason = None
+    if tissue != "blood":
+        reason = f"a {tissue} by the sample sheet: its share of NK cells is not that of the blood"
+    elif share > 0.5:
+        reason = f"{share:.0%} of the lymphocytes are NK cells: blood by the sample sheet, or enriched for NK cells?"
     table.add(
         "NK",
         n_lymphoid,
@@ -103,6 +114,6 @@ def nk_probability(table: GateTable, fit: Lineages, known: LineageTable, cut: fl
         channel="nk_probability",
         between=kept(probability),
         threshold=limits,
-        reason="an NK-enriched suspension: its share of NK cells is not that of the blood" if enriched else None,
+        reason=reason,
     )
     return probability
