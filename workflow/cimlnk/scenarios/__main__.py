@@ -7,10 +7,12 @@ import math
 import sys
 import time
 
-from . import lineages, tables
+from . import lineages, naming, tables
 from .checks import Check, Scenario
 
-SCENARIOS: tuple[Scenario, ...] = tuple(sorted((*lineages.SCENARIOS, *tables.SCENARIOS), key=lambda s: int(s.number)))
+SCENARIOS: tuple[Scenario, ...] = tuple(
+    sorted((*lineages.SCENARIOS, *naming.SCENARIOS, *tables.SCENARIOS), key=lambda s: int(s.number))
+)
 SEEDS = 3
 
 

@@ -1,0 +1,148 @@
+"""What the pipeline makes of a situation: lineages, NK cells, clusters, thresholds, names; on arrays, no files."""
+
+from __future__ import annotations
+
+from typing import NamedTuple
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cimlnk.common.home import HOME
+from cimlnk.common.seeds import derive
+from cimlnk.cytof.lineage.call import call_lineages
+from cimlnk.cytof.lineage.markers import LINEAGES
+from cimlnk.graph import knn, leiden, weights
+from cimlnk.populations.definitions import load_definitions
+from cimlnk.populations.distances import cluster_distances
+from cimlnk.populations.naming import name_clusters
+from cimlnk.populations.positivity import Reference, protein_thresholds
+from cimlnk.simulate.crosswalk import less_specific, nearest_truth
+from cimlnk.simulate.latent import POPULATIONS
+from cimlnk.simulate.proteins import panel
+
+from .cells import Cohort
+
+DEFINITIONS = HOME / "resources/phenotypes/nk.yaml"
+NEIGHBOURS, RECALL, RESOLUTION = 20, 0.9, 3.0
+MOSTLY = 0.6
+CLUSTERED = set(panel().query("cluster == 'yes'")["marker"])
+
+
+class Answer(NamedTuple):
+    """What came out.
+
+    Attributes
+    ----------
+    cohort
+        The cells that were kept as NK cells, with their truth.
+    names, score
+        Of every kept cell.
+    clusters
+        The clusters' names, reasons and scores (what ``name_clusters`` gives).
+    labels
+        Cluster of every kept cell.
+    precision, recall
+        Of the true NK cells.
+    thresholds
+        THRESHOLDS.
+    """
+
+    cohort: Cohort
+    names: NDArray[np.object_]
+    score: NDArray[np.float64]
+    clusters: pd.DataFrame
+    labels: NDArray[np.integer]
+    precision: float
+    recall: float
+    thresholds: pd.DataFrame
+
+    def share(self, population: str, *names: str) -> float:
+        """Of the cells in clusters of `population`: the share that has one of the names; NaN without such a cluster.
+
+        A cluster is of the population that holds for most of its cells, six tenths at least: names are given to
+        clusters, and what a cluster mixes no name can part.
+        """
+        holds = {p: (self.cohort.kind == p) | (self.cohort.also == p) for p in POPULATIONS}
+        share = pd.DataFrame(holds).groupby(self.labels).mean()
+        share = share[share.max(axis=1) >= MOSTLY]
+        own = np.isin(self.labels, share.index[share.idxmax(axis=1) == population])
+        return float(np.isin(self.names[own], names).mean()) if own.any() else float("nan")
+
+    def given(self, *names: str) -> float:
+        """Share of all kept cells that have one of the names."""
+        return float(np.isin(self.names, names).mean())
+
+    def right(self) -> float:
+        """Share of the true NK cells with a name that holds, or a less specific one."""
+        nk = self.cohort.nk
+        truth, also, found = self.cohort.kind[nk], self.cohort.also[nk], self.names[nk]
+        return float(((found == nearest_truth(truth, also, found)) | less_specific(truth, also, found)).mean())
+
+
+def lineages(cohort: Cohort, seed: int) -> tuple[NDArray[np.object_], NDArray[np.float32]]:
+    """Lineage of every cell and its confidence, batch by batch."""
+    lineage = np.full(len(cohort.values), "", dtype=object)
+    confidence = np.zeros(len(cohort.values), dtype=np.float32)
+    for batch in pd.unique(cohort.batch):
+        rows = np.flatnonzero(cohort.batch == batch)
+        called = call_lineages(cohort.values[rows], cohort.markers, cohort.cofactors, seed=derive(seed, batch))
+        lineage[rows] = np.array(LINEAGES, dtype=object)[called.lineage]
+        confidence[rows] = called.confidence
+    return lineage, confidence
+
+
+def clusters(cohort: Cohort, seed: int) -> NDArray[np.integer]:
+    """Leiden clusters of cells in the markers that are clustered."""
+    use = [j for j, marker in enumerate(cohort.markers) if marker in CLUSTERED]
+    values = np.ascontiguousarray(cohort.values[:, use], dtype=np.float32)
+    lists = knn(values, NEIGHBOURS, RECALL, derive(seed, "neighbours"), 1)
+    graph = weights(lists, ordered=True, threads=1)
+    return leiden(graph, RESOLUTION, seed=derive(seed, "clusters"), order=lists.order, ordered=True, threads=1).labels
+
+
+def name(
+    cohort: Cohort, labels: NDArray[np.integer], reference: Reference | None, seed: int, infused: bool
+) -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Names of the clusters `labels` of the cells of `cohort`, and THRESHOLDS."""
+    definitions = load_definitions(DEFINITIONS, infused=infused)
+    cofactors = dict(zip(cohort.markers, cohort.cofactors, strict=True))
+    batch = cohort.batch.astype(str)
+    cuts = protein_thresholds(
+        cohort.values, cohort.markers, batch, cohort.file, cofactors=cofactors, reference=reference, seed=seed
+    )
+    distances = cluster_distances(cohort.values, cohort.markers, labels, batch, cuts, definitions)
+    return name_clusters(distances, definitions), cuts
+
+
+def answer(
+    cohort: Cohort, seed: int, *, labels: NDArray[np.integer] | None = None, infused: bool | None = None
+) -> Answer:
+    """Everything from the events to the names.
+
+    Parameters
+    ----------
+    labels
+        Clusters of the true NK cells to name instead of own ones; then the true NK cells are taken.
+    infused
+        Whether somebody was infused; by the files if not given.
+    """
+    lineage, confidence = lineages(cohort, seed)
+    reference = Reference(cohort.values, cohort.markers, cohort.batch.astype(str), lineage.astype(str), confidence)
+    kept = cohort.nk if labels is not None else lineage == "NK"
+    nk = cohort.only(kept)
+    own = clusters(nk, seed) if labels is None else labels
+    treated = any(f.infused for f in cohort.files) if infused is None else infused
+    table, cuts = name(nk, own, reference, seed, treated)
+    hits = int((kept & cohort.nk).sum())
+    at = table.reindex(own)
+    return Answer(
+        nk,
+        at["population"].to_numpy(dtype=object),
+        at["score"].to_numpy(dtype=float),
+        table,
+        own,
+        hits / max(int(kept.sum()), 1),
+        hits / max(int(cohort.nk.sum()), 1),
+        cuts,
+    )
