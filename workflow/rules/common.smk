@@ -25,6 +25,7 @@ from cimlnk.common.imports import code_hash
 from cimlnk.common.home import locate
 from cimlnk.common.provenance import fingerprint
 from cimlnk.cytof.plan import plan_preparation
+from cimlnk.front.early import check_early
 from cimlnk.rna.folder import input_files
 
 CONFIG_FILES = [str(f) for f in workflow.overwrite_configfiles or []]
@@ -33,6 +34,7 @@ try:
     check_config_files(["--configfile", *CONFIG_FILES])
     CFG = resolve(config, BASE)
     COHORT = load_cohort(CFG, BASE)
+    check_early(CFG, [*COHORT.samples.columns, *COHORT.patients.columns], BASE)
     PREPARATION = plan_preparation(
         COHORT.samples[COHORT.samples["modality"] == "cytof"].set_index(
             "sample", drop=False

@@ -8,10 +8,9 @@ from pathlib import Path
 from types import MappingProxyType
 from typing import Any
 
-import yaml
-
 from cimlnk.common.errors import Plain, Problems, UserError
 from cimlnk.common.markers import canonical
+from cimlnk.common.yaml_file import read_yaml
 
 KEYS = ("label", "description", "source", "parents", "requires", "positive", "negative", "elsewhere")
 TOP = ("groups", "bright", "scores", "refine_from", "populations")
@@ -131,10 +130,7 @@ def load_definitions(path: str | Path, *, infused: bool = True) -> Definitions:
     path = Path(path)
     if not path.is_file():
         raise UserError(path, "population definitions", Plain("no file"), "a YAML file")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError, RecursionError) as e:
-        raise UserError(path, "population definitions", Plain(" ".join(str(e).split())[:200]), "valid YAML") from e
+    content = read_yaml(path)
     if not isinstance(content, Mapping) or not isinstance(content.get("populations"), Mapping):
         raise UserError(path, "top level", content if content is None else type(content).__name__, "key populations")
     problems = Problems()

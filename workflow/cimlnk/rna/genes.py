@@ -10,9 +10,9 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
 from cimlnk.common.errors import Plain, Problems, UserError
+from cimlnk.common.yaml_file import read_yaml
 
 # Patterns on human gene symbols; each family is documented in docs/methods/rna.md.
 FAMILIES: dict[str, re.Pattern[str]] = {
@@ -71,17 +71,14 @@ def load_lineages(path: str | Path) -> LineageTable:
     path = Path(path)
     if not path.is_file():
         raise UserError(path, "rna.lineages", Plain("no file"), "a YAML file with marker genes")
-    try:
-        content: Any = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except yaml.YAMLError as e:
-        raise UserError(path, "rna.lineages", Plain(str(e).splitlines()[0]), "valid YAML") from e
+    content: Any = read_yaml(path)
     if not isinstance(content, Mapping) or not isinstance(content.get("lineages"), Mapping):
         raise UserError(path, "top level", Plain("no key lineages"), "key lineages: {name: {kind, genes}}")
     problems = Problems()
     markers, kinds = {}, {}
     for name, entry in content["lineages"].items():
-        if not isinstance(entry, Mapping) or not entry.get("genes"):
-            problems.add(path, f"lineages.{name}", entry, "keys kind and genes")
+        if not isinstance(entry, Mapping) or not _is_list(entry.get("genes")):
+            problems.add(path, f"lineages.{name}", entry, "keys kind and genes (a list)")
             continue
         kind = str(entry.get("kind"))
         if kind not in ("nk", "lymphocyte", "other"):
@@ -89,9 +86,13 @@ def load_lineages(path: str | Path) -> LineageTable:
         markers[str(name)] = tuple(map(str, entry["genes"]))
         kinds[str(name)] = kind
     ambient = {}
-    for name, entry in (content.get("ambient") or {}).items():
-        if not isinstance(entry, Mapping) or not entry.get("genes") or not entry.get("made_by"):
-            problems.add(path, f"ambient.{name}", entry, "keys made_by and genes")
+    given = content.get("ambient") or {}
+    if not isinstance(given, Mapping):
+        problems.add(path, "ambient", Plain(type(given).__name__), "a mapping")
+        given = {}
+    for name, entry in given.items():
+        if not isinstance(entry, Mapping) or not _is_list(entry.get("genes")) or not _is_list(entry.get("made_by")):
+            problems.add(path, f"ambient.{name}", entry, "keys made_by and genes (lists)")
             continue
         for lineage in entry["made_by"]:
             if str(lineage) not in markers:
@@ -101,6 +102,11 @@ def load_lineages(path: str | Path) -> LineageTable:
         problems.add(path, "lineages", Plain("none of kind nk"), "one lineage of kind nk")
     problems.raise_if_any()
     return LineageTable(markers, kinds, ambient)
+
+
+def _is_list(value: Any) -> bool:
+    """Whether `value` is a list of words; a single word would be read as its letters."""
+    return isinstance(value, list) and bool(value) and all(isinstance(v, str) for v in value)
 
 
 def gene_table(genes: Sequence[str] | np.ndarray, known: LineageTable) -> pd.DataFrame:

@@ -6,9 +6,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-import yaml
-
 from cimlnk.common.errors import Plain, Problems, UserError
+from cimlnk.common.yaml_file import read_yaml
 from cimlnk.cytof.panel import Channel, Matched
 
 KEYS = ("node", "role", "markers", "keep", "valley", "spare", "look_at", "sds")
@@ -51,10 +50,7 @@ def load_gates(path: str | Path) -> list[Node]:
     path = Path(path)
     if not path.is_file():
         raise UserError(path, "config key cytof.gates", Plain("no such file"), "a gating hierarchy (YAML)")
-    try:
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as e:
-        raise UserError(path, "file", Plain(" ".join(str(e).split())), "YAML") from e
+    content = read_yaml(path)
     entries = content.get("nodes") if isinstance(content, dict) else None
     if not isinstance(entries, list) or not entries:
         raise UserError(path, "key nodes", Plain("no list of nodes"), "a list of at least one node")

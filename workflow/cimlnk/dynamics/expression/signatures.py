@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.common.errors import Plain, UserError
+from cimlnk.common.yaml_file import read_yaml
 
 
 class GeneSet(NamedTuple):
@@ -28,13 +29,11 @@ def read_gene_sets(paths: Iterable[str | Path]) -> list[GeneSet]:
     UserError
         If a file is missing, has no ``programmes``, or a set has no list of genes or a name that was used before.
     """
-    import yaml
-
     sets: dict[str, GeneSet] = {}
     for path in map(Path, paths):
         if not path.is_file():
             raise UserError(path, "config key dynamics.expression.signatures", Plain("no such file"), "a YAML file")
-        content = yaml.safe_load(path.read_text(encoding="utf-8"))
+        content = read_yaml(path)
         programmes = content.get("programmes") if isinstance(content, dict) else None
         if not isinstance(programmes, dict):
             raise UserError(path, "top level", Plain("no `programmes`"), "a mapping `programmes` of gene sets")
