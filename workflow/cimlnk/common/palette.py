@@ -18,6 +18,9 @@ POPULATIONS = {
     "CIML_activated": "#D55E00",
     "proliferating": "#E6B400",
     "memory_like": "#8B2FC9",
+    # the same phenotypes where nobody was infused
+    "activated": "#D55E00",
+    "NKG2A_high": "#8B2FC9",
     UNASSIGNED: "#B8B8B8",
     NK: "#222222",
 }
@@ -28,6 +31,8 @@ LABELS = {
     "CD56dim_CD57": "CD56dim CD57+",
     "CIML_activated": "activated CIML",
     "memory_like": "memory-like",
+    "activated": "activated (CD25+ CD69+)",
+    "NKG2A_high": "NKG2A+ with raised CD56",
     NK: "all NK",
 }
 ARMS = {

@@ -206,24 +206,3 @@ def _further(best: str, judged: Mapping[str, Judged], definitions: Definitions) 
 
 def _signed(value: float) -> str:
     return f"{value:+.2f}"
-
-
-def neighbour_agreement(indices: np.ndarray, names: np.ndarray) -> np.ndarray:
-    """Share of each cell's nearest neighbours that carry the same name.
-
-    Parameters
-    ----------
-    indices
-        n × k neighbour indices, self excluded.
-    names
-        n integer codes of the names.
-
-    Returns
-    -------
-    numpy.ndarray
-        n float32 in 0–1.
-    """
-    same = np.zeros(len(names), dtype=np.float32)
-    for column in range(indices.shape[1]):
-        same += names[indices[:, column]] == names
-    return same / np.float32(indices.shape[1])
