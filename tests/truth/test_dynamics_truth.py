@@ -58,7 +58,9 @@ def test_fractions_counts_and_folds_equal_those_of_the_files(demo):
     key = ["modality", "patient", "population", "day"]
     blood = planted[planted["tissue_or_product"] == "blood"]
     both = folds.merge(blood, on=key)
-    np.testing.assert_allclose(both["fold_change"], both["fold"], rtol=1e-9)
+    few = both["fold_change"].isna() & both["fold"].notna()
+    assert few.mean() < 0.05 and both.loc[few, "reason"].str.contains("cells").all()
+    np.testing.assert_allclose(both.loc[~few, "fold_change"], both.loc[~few, "fold"], rtol=1e-9)
 
 
 def test_intervals_of_cells_per_ul_hold_the_latent_value(demo):
@@ -109,8 +111,10 @@ def test_peak_of_every_population_is_that_of_the_counts_as_measured(demo):
     top = after.loc[after.groupby(["modality", "patient", "population"])["fold"].idxmax()]
     both = fitted.merge(top, on=["modality", "patient", "population"], suffixes=("", "_true"))
     assert len(both) > 80
-    np.testing.assert_allclose(both["peak_fold"], both["fold"], rtol=1e-9)
-    assert (both["peak_day"] == both["day"]).all()
+    few = both["peak_fold"].isna()  # too few cells at the baseline for any fold
+    assert few.mean() < 0.05
+    np.testing.assert_allclose(both.loc[~few, "peak_fold"], both.loc[~few, "fold"], rtol=1e-9)
+    assert (both.loc[~few, "peak_day"] == both.loc[~few, "day"]).all()
 
 
 @pytest.mark.slow

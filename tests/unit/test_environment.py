@@ -44,7 +44,9 @@ def test_environment_carries_the_cap_that_the_resolver_does_not_know(lock):
 
 # declared without being imported, each with its reason beside it in pyproject.toml
 NOT_IMPORTED = {"pygments", "pynndescent", "snakemake"}
-OURS = {p.stem for p in [*ROOT.glob("tests/support/*.py"), *ROOT.glob("benchmarks/*.py"), *ROOT.glob("tests/**/*.py")]}
+OURS = {
+    p.stem for p in [*ROOT.glob("tests/support/*.py"), *ROOT.glob("benchmarks/*.py"), *ROOT.glob("tests/**/*.py")]
+} | {p.name for p in ROOT.glob("benchmarks/*/")}
 
 
 def imported(*folders: str) -> set[str]:

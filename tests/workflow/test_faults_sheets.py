@@ -71,7 +71,7 @@ SHEETS = {
     "marker twice": ("panel", "Cd106Di\tCD19", "Cd106Di\tCD45", "row 5, column marker", "row 4 has it too"),
     "unknown role": ("panel", "CD19\tlineage", "CD19\tlinage", "row 5, column role", "(did you mean 'lineage'?)"),
     "cofactor zero": ("panel", "CD19\tlineage\t5", "CD19\tlineage\t0", "row 5, column cofactor", "a number > 0"),
-    "marker by two names": ("panel", "\tCD62L\t", "\tNCAM1\t", "column marker", "'CD56', the same marker,"),
+    "marker by two names": ("panel", "\tCD62L\t", "\tNCAM1\t", "column marker", "'NCAM1', the same marker,"),
 }  # fmt: skip
 
 

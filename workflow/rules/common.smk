@@ -176,17 +176,18 @@ INFUSED = (SAMPLES["tissue_or_product"] == "product").any() or (
 def population_settings(wildcards):
     """What naming reads of the config and the sheets."""
     given = COHORT.panel.dropna(subset=["threshold"]).set_index("marker")["threshold"]
+    overrides = names_of(COHORT.overrides, wildcards.modality) + [
+        o
+        for o in thresholds_of(COHORT.overrides)
+        # one whose key is a sample is about that sample's gates
+        if wildcards.modality == "cytof" and o["key"] not in SAMPLES.index
+    ]
     return {
         "infused": bool(INFUSED),
         "panel": given.to_dict(),
-        "overrides": names_of(COHORT.overrides, wildcards.modality)
-        + [
-            o
-            for o in thresholds_of(COHORT.overrides)
-            # one whose key is a sample is about that sample's gates
-            if wildcards.modality == "cytof" and o["key"] not in SAMPLES.index
-        ],
-        "override_sheet": CFG["cohort"]["overrides"],
+        "overrides": overrides,
+        # a sheet without rows for a modality is none of its parameters
+        "override_sheet": CFG["cohort"]["overrides"] if overrides else None,
     }
 
 
@@ -382,4 +383,35 @@ def exports(wildcards):
         files += [out("export/exposure.parquet"), out("export/nonmem.csv")]
     if CFG["cytof"]["export_fcs"] and "cytof" in MODALITIES:
         files.append(out("export/workspace.wsp"))
+    return files
+
+
+def gates_by_hand(wildcards):
+    """Thresholds that the override sheet sets for one sample's gates: marker and value."""
+    return {
+        o["marker"]: o["number"]
+        for o in thresholds_of(COHORT.overrides)
+        if o["key"] == wildcards.sample
+    }
+
+
+def quality_tables(wildcards):
+    """The tables of the stages that may have something to tell."""
+    files = [
+        out(f"cohort/{name}")
+        for name in ("samples.parquet", "counts.parquet", "design.json")
+    ]
+    for modality in MODALITIES:
+        files += [
+            out(f"{modality}/{name}.parquet")
+            for name in "summary populations overridden annotation thresholds".split()
+        ]
+        for sample in samples_of(modality):
+            files += [
+                out(f"{modality}/gates/{sample}.parquet"),
+                out(f"{modality}/samples/{sample}.h5ad"),
+            ]
+    if "cytof" in MODALITIES:
+        files.append(out("cytof/lineages.parquet"))
+        files += [CYTOF_LINEAGES] if CYTOF_LINEAGES else []
     return files

@@ -31,14 +31,6 @@ if "cytof" in MODALITIES:
     )
     CYTOF_CALLING = CYTOF_GATING | {"lineages": CFG["cytof"]["lineages"]}
 
-    def gates_by_hand(wildcards):
-        """Thresholds that the override sheet sets for one sample's gates: marker and value."""
-        return {
-            o["marker"]: o["number"]
-            for o in thresholds_of(COHORT.overrides)
-            if o["key"] == wildcards.sample
-        }
-
     rule cytof_pool:
         input:
             fcs=CYTOF_FILES,

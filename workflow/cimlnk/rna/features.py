@@ -140,14 +140,17 @@ def defining_genes(path: str) -> list[str]:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as e:
         raise UserError(path, "population signatures", Plain(str(e).splitlines()[0]), "a YAML file") from e
-    groups = content.get("groups") or {}
+    scores = content.get("scores") or {}
+    members = {**(content.get("groups") or {})}
+    members |= {name: [*score["over"], *score.get("under", ())] for name, score in scores.items()}
     named = [
         gene
         for entry in (content.get("populations") or {}).values()
         for part in ("requires", "up", "down", "positive", "negative")
-        for gene in (entry.get(part) or ())
+        for features in (entry.get(part) if isinstance(entry.get(part), list) else [entry.get(part) or ()])
+        for gene in ([features] if isinstance(features, str) else features)
     ]
-    return sorted({str(g) for name in named for g in groups.get(name, (name,))})
+    return sorted({str(g) for name in named for g in members.get(name, (name,))})
 
 
 def design_verdict(sheet: pd.DataFrame, key: str) -> tuple[bool, str]:
