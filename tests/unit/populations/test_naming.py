@@ -248,3 +248,17 @@ def test_aliases_in_definitions_mean_the_marker(tmp_path):
     path = tmp_path / "own.yaml"
     path.write_text("populations:\n  A: {requires: {CD159a: positive, FcgRIII: low}, positive: [NCAM1]}\n")
     assert load_definitions(path).features() == ["NKG2A", "CD16", "CD56"]
+
+
+def test_cells_above_the_cut_by_chance_are_no_yardstick_for_bright():
+    """Of many CD57- cells a hundredth lies above the threshold of CD57; they show no ordinary CD56."""
+    kinds = dict.fromkeys(("bright", "cycling", "memory"), 3000)
+    assert name(kinds)["population"].to_dict() == expected(*kinds)
+
+
+def test_a_forbidden_marker_that_was_not_measured_lowers_the_score():
+    markers = tuple(m for m in MARKERS if m != "CD57")
+    without, measured = name(markers=markers), name()
+    assert without["population"]["early"] == measured["population"]["early"] == "CD56dim_NKG2A"
+    assert without["score"]["early"] < measured["score"]["early"] - 0.1
+    assert "CD57 would confirm it" in without["reason"]["early"]
