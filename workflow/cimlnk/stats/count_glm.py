@@ -206,7 +206,9 @@ def ql_test(
     ok = full.converged & reduced.converged & (counts.sum(axis=1) > 0)
     own = ok & (df > 0)
     s2 = np.full(len(counts), np.nan)
-    s2[own] = pearson(counts[own], full.mean[own], dispersion) / df[own]
+    # a trend has one dispersion per unit, a common one is a number
+    of_own = dispersion if np.ndim(dispersion) == 0 else np.asarray(dispersion, dtype=float).reshape(-1)[own]
+    s2[own] = pearson(counts[own], full.mean[own], of_own) / df[own]
     posterior, prior, df0 = squeeze_variances(s2, np.where(own, df, 0.0))
     df0 = min(df0, max_prior_df)
     if df0 > 0:
