@@ -1,6 +1,7 @@
 # What all rules share: the resolved config, the sheets, and where things lie. The only place for input functions.
 import functools
 import hashlib
+import logging
 import os
 import re
 import sys
@@ -32,6 +33,8 @@ CONFIG_FILES = [str(f) for f in workflow.overwrite_configfiles or []]
 try:
     # read once more by a reader that refuses what Snakemake passes over: a section twice, of which it keeps the last
     check_config_files(["--configfile", *CONFIG_FILES])
+    if not workflow.is_main_process:  # a key under an old name is told once, not by every job
+        logging.getLogger("cimlnk.cohort.config").setLevel(logging.ERROR)
     CFG = resolve(config, BASE)
     COHORT = load_cohort(CFG, BASE)
     check_early(CFG, [*COHORT.samples.columns, *COHORT.patients.columns], BASE)
@@ -299,7 +302,7 @@ def claims_tables(wildcards):
 
 DYNAMICS_TABLES = (
     "abundance folds kinetics curves diversity tests scales power state repertoire_distances repertoire_tests "
-    "repertoire_diversity agreement agreement_pairs neighbourhoods links events tracks ancestry expression signatures"
+    "repertoire_diversity agreement agreement_pairs neighbourhoods identity events tracks ancestry expression signatures"
 ).split()
 
 

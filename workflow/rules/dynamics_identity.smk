@@ -1,7 +1,7 @@
 # Which cluster of one day is which of the next.
 
 
-rule dynamics_links:
+rule dynamics_identity:
     input:
         features=[out(f"{m}/features.npy") for m in MODALITIES],
         cells=[out(f"{m}/cells.parquet") for m in MODALITIES],
@@ -9,29 +9,29 @@ rule dynamics_links:
         abundance=out("dynamics/abundance.parquet"),
         samples=out("cohort/samples.parquet"),
     output:
-        links=report(
-            out("dynamics/links.parquet"),
-            caption="../report/dynamics_links.rst",
+        identity=report(
+            out("dynamics/identity.parquet"),
+            caption="../report/dynamics_identity.rst",
             category="Dynamics",
             labels={"table": "links of clusters over time"},
         ),
         events=report(
             out("dynamics/events.parquet"),
-            caption="../report/dynamics_links.rst",
+            caption="../report/dynamics_identity.rst",
             category="Dynamics",
             labels={"table": "births, losses, splits, merges"},
         ),
         tracks=out("dynamics/tracks.parquet"),
         ancestry=report(
             out("dynamics/ancestry.parquet"),
-            caption="../report/dynamics_links.rst",
+            caption="../report/dynamics_identity.rst",
             category="Dynamics",
             labels={"table": "ancestry from the product"},
         ),
     log:
-        out("logs/dynamics_links.log"),
+        out("logs/dynamics_identity.log"),
     benchmark:
-        out("benchmarks/dynamics_links.tsv")
+        out("benchmarks/dynamics_identity.tsv")
     conda:
         ENVIRONMENT
     threads: 2
@@ -40,8 +40,8 @@ rule dynamics_links:
         runtime=60,
     params:
         modalities=MODALITIES,
-        settings=CFG["dynamics"]["links"],
+        settings=CFG["dynamics"]["identity"],
         seed=CFG["seed"],
-        code=code("dynamics_links"),
+        code=code("dynamics_identity"),
     script:
-        "../scripts/dynamics_links.py"
+        "../scripts/dynamics_identity.py"

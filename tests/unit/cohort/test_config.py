@@ -167,3 +167,16 @@ def test_a_side_file_that_is_not_there_is_told_before_anything_is_run(tmp_path, 
     config = {"cohort": {"id": "a", "samples": "s.tsv"}, "cytof": {section: {name: "/nope/m.csv"}}}
     with pytest.raises(UserError, match=f"cytof.{key}: found '/nope/m.csv', expected the path of a file"):
         resolve(config, tmp_path)
+
+
+def test_a_key_under_its_old_name_is_read_as_the_new_one_with_one_line(base, caplog):
+    old = resolve(MINIMAL | {"dynamics": {"links": {"bootstraps": 30}}}, base, "my.yaml")
+    assert old == resolve(MINIMAL | {"dynamics": {"identity": {"bootstraps": 30}}}, base)
+    assert old["dynamics"]["identity"]["bootstraps"] == 30 and "links" not in old["dynamics"]
+    (said,) = caplog.messages  # the new name alone is read without a word
+    assert said == "cimlnk: my.yaml: dynamics.links is now called dynamics.identity; please rename it"
+
+
+def test_a_key_under_both_names_is_a_mistake(base):
+    (line,) = told(MINIMAL | {"dynamics": {"links": {"bootstraps": 30}, "identity": {"reach": 0.5}}}, base)
+    assert "dynamics.links" in line and "only dynamics.identity" in line

@@ -7,6 +7,7 @@ in a cluster job and in a script (``snakemake.utils.validate`` does not promise 
 from __future__ import annotations
 
 import copy
+import logging
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
@@ -19,6 +20,9 @@ from cimlnk.common.home import locate
 from .describe import expectation, hint, types
 from .schemas import config_schema
 
+log = logging.getLogger(__name__)
+# Keys that had another name in an earlier release: section, old, new.
+RENAMED = (("dynamics", "links", "identity"),)
 # Keys whose value is the path of a file that must be there before anything is run.
 FILES = (
     "cohort.samples",
@@ -61,7 +65,9 @@ def resolve(config: Mapping[str, Any], base: str | Path, file: str | None = None
     ------
     UserErrors
         All problems together: unknown keys (with the nearest valid one), wrong types and values, numbers that are not
-        finite, sheets that are not there.
+        finite, sheets that are not there, a key under its old and its new name.
+
+    A key under the name of an earlier release (:data:`RENAMED`) is read as the new one, with a warning in the log.
     """
     from jsonschema import Draft202012Validator
 
@@ -70,7 +76,7 @@ def resolve(config: Mapping[str, Any], base: str | Path, file: str | None = None
     problems = Problems()
     if not isinstance(config, Mapping):
         raise UserError(name, "top level", Plain(type(config).__name__), "a mapping of sections (cohort: …)")
-    given = _without_null_mappings(copy.deepcopy(dict(config)), schema)
+    given = _without_null_mappings(_under_new_names(copy.deepcopy(dict(config)), name, problems), schema)
     errors = Draft202012Validator(schema).iter_errors(given)
     for error in sorted(errors, key=lambda e: (key_path(e.absolute_path), e.message)):
         problems.errors.extend(explain(error, name))
@@ -133,6 +139,21 @@ def explain(error: Any, file: str) -> Iterator[UserError]:
         yield UserError(file, key_path(parts), value, "a mapping of keys, indented below this one")
     else:
         yield UserError(file, key_path(parts), value, hint(value, schema), schema.get("enum"))
+
+
+def _under_new_names(config: dict[str, Any], file: str, problems: Problems) -> dict[str, Any]:
+    """`config` with keys of earlier releases under the names they have now; each is warned of in one line."""
+    for section, old, new in RENAMED:
+        keys = config.get(section)
+        if not isinstance(keys, dict) or old not in keys:
+            continue
+        if new in keys:
+            problems.add(file, f"{section}.{old}", Plain(f"beside {new}"), f"only {section}.{new}, its new name")
+            del keys[old]
+            continue
+        log.warning("cimlnk: %s: %s.%s is now called %s.%s; please rename it", file, section, old, section, new)
+        config[section] = {new if key == old else key: value for key, value in keys.items()}
+    return config
 
 
 def _without_null_mappings(value: Any, schema: Mapping[str, Any]) -> Any:

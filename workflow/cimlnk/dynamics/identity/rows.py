@@ -26,7 +26,7 @@ def named_clusters(
 
 
 def link_rows(links: Links, control: Links, named: Mapping[tuple[str, int], tuple[str, float, int]]) -> pd.DataFrame:
-    """LINKS without modality and arm: every pair that is linked in the data or in a tenth of the bootstraps."""
+    """IDENTITY without modality and arm: every pair that is linked in the data or in a tenth of the bootstraps."""
     rows = []
     for (a, b), result in links.items():
         found, null = result.found, control[(a, b)].support

@@ -1,4 +1,4 @@
-"""What the rule dynamics_links runs: per modality and arm, cluster every time point, link, control, write."""
+"""What the rule dynamics_identity runs: per modality and arm, cluster every time point, link, control, write."""
 
 from __future__ import annotations
 
@@ -31,15 +31,15 @@ from .course import (
 from .links import profile
 from .merging import merge_unseparated
 from .rows import event_rows, link_rows, named_clusters, track_rows
-from .tables import ANCESTRY, EVENTS, LINKS, TRACKS
+from .tables import ANCESTRY, EVENTS, IDENTITY, TRACKS
 
 PathLike = str | Path
 log = logging.getLogger(__name__)
 FEWEST_CELLS = 100  # of a time point; fewer cannot be clustered on their own
-SCHEMAS: dict[str, Schema] = {"links": LINKS, "events": EVENTS, "tracks": TRACKS, "ancestry": ANCESTRY}
+SCHEMAS: dict[str, Schema] = {"identity": IDENTITY, "events": EVENTS, "tracks": TRACKS, "ancestry": ANCESTRY}
 
 
-def write_links(
+def write_identity(
     *,
     modalities: Sequence[str],
     features: Sequence[PathLike],
@@ -53,12 +53,12 @@ def write_links(
     outputs: Mapping[str, PathLike],
     provenance: Mapping[str, Any],
 ) -> None:
-    """Write LINKS, EVENTS, TRACKS and ANCESTRY (`outputs` by the names in SCHEMAS).
+    """Write IDENTITY, EVENTS, TRACKS and ANCESTRY (`outputs` by the names in SCHEMAS).
 
     Parameters
     ----------
     settings
-        Config ``dynamics.links``.
+        Config ``dynamics.identity``.
     """
     sheet, counted = read_table(samples), read_table(abundance)
     parts: dict[str, list[pd.DataFrame]] = {name: [] for name in SCHEMAS}
@@ -137,7 +137,7 @@ def follow(
     founders = ancestry(course, label_of, line, per_ul, settings, derive(seed, name))
     founders["day"] = founders["timepoint"].map(day)
     return {
-        "links": link_rows(links, control, named),
+        "identity": link_rows(links, control, named),
         "events": event_rows(links, still, named),
         "tracks": track_rows(joined, named, share, day, per_ul),
         "ancestry": founders,

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from cimlnk.common.tables import Schema
 
-LINKS = Schema(
-    "LINKS",
+IDENTITY = Schema(
+    "IDENTITY",
     {
         "modality": ("str", "`cytof` or `rna`"),
         "arm": ("str", "study arm"),

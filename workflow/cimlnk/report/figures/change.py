@@ -118,7 +118,7 @@ def alluvial(tracks: pd.DataFrame, links: pd.DataFrame) -> Any:
     tracks
         TRACKS rows of one modality and arm.
     links
-        LINKS rows of the same, only linked ones are drawn.
+        IDENTITY rows of the same, only linked ones are drawn.
     """
     plt = pyplot()
     times = tracks.drop_duplicates("timepoint").sort_values("day")["timepoint"].tolist()

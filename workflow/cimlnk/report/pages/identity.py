@@ -26,14 +26,14 @@ def page(run: Run, site: Site) -> Page:
 
 
 def _links(run: Run, site: Site) -> list[Section]:
-    tracks, links, events = (run.table(f"dynamics/{n}.parquet") for n in ("tracks", "links", "events"))
+    tracks, links, events = (run.table(f"dynamics/{n}.parquet") for n in ("tracks", "identity", "events"))
     sections = []
     for (modality, arm), mine in tracks.groupby(["modality", "arm"]) if len(tracks) else ():
         own = links[(links["modality"] == modality) & (links["arm"] == arm)]
         if mine["timepoint"].nunique() < 2 or not own["linked"].any():
             continue
         section = Section(
-            f"links-{modality}-{arm}", f"Subsets from time point to time point: {MODALITY[modality]}, {arm}"
+            f"identity-{modality}-{arm}", f"Subsets from time point to time point: {MODALITY[modality]}, {arm}"
         )
         caption = (
             "Each time point was clustered on its own; bands link clusters by transport of cells with growth from the "

@@ -193,7 +193,7 @@ def test_an_arm_is_followed_from_its_product_and_all_tables_fit_their_schemas():
     settings = {**SETTINGS, "cells_per_timepoint": 600, "resolution": 0.3}
     found = follow(x, sample, population, samples, {"D7": 50.0, "D28": 200.0}, settings, seed=3)
     assert found["events"].empty  # every subset moves, none is born or lost
-    for name in ("links", "tracks", "ancestry"):
+    for name in ("identity", "tracks", "ancestry"):
         SCHEMAS[name].check(found[name].assign(modality="cytof", arm="CIML"))
     founders = found["ancestry"].set_index(["founder", "timepoint", "population"])
     assert founders.loc[("activated", "D28", "memory_like"), "share"] > 0.9
@@ -205,7 +205,7 @@ def test_an_arm_is_followed_from_its_product_and_all_tables_fit_their_schemas():
     track = found["tracks"].groupby("track")["timepoint"].nunique()
     assert track.max() == 3  # the adaptive cells keep their identity
     assert found["tracks"].groupby("timepoint")["fraction"].sum().to_numpy() == pytest.approx(1)
-    assert (found["links"]["support_shuffled"] <= 0.5).all()
+    assert (found["identity"]["support_shuffled"] <= 0.5).all()
 
 
 def test_ancestry_of_exchanged_labels_names_no_founder():

@@ -1,10 +1,10 @@
 """Identity of clusters over time, its events, and the ancestry of the subsets."""
 
 from cimlnk.common.job import job
-from cimlnk.dynamics.identity.run import SCHEMAS, write_links
+from cimlnk.dynamics.identity.run import SCHEMAS, write_identity
 
 with job(snakemake) as record:
-    write_links(
+    write_identity(
         modalities=snakemake.params.modalities,
         features=snakemake.input.features,
         cells=snakemake.input.cells,
