@@ -33,7 +33,8 @@ CONFIG_FILES = [str(f) for f in workflow.overwrite_configfiles or []]
 try:
     # read once more by a reader that refuses what Snakemake passes over: a section twice, of which it keeps the last
     check_config_files(["--configfile", *CONFIG_FILES])
-    if not workflow.is_main_process:  # a key under an old name is told once, not by every job
+    # that a key has another name now is said once, not by every job
+    if not workflow.is_main_process:
         logging.getLogger("cimlnk.cohort.config").setLevel(logging.ERROR)
     CFG = resolve(config, BASE)
     COHORT = load_cohort(CFG, BASE)
