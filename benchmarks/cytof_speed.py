@@ -94,8 +94,9 @@ def measure(what: str, folder: Path) -> dict[str, float]:
             fk.Sample(str(fcs))
             took = time.perf_counter() - wall, time.process_time() - cpu
         return {"wall_s": took[0], "cpu_s": took[1], "peak_bytes": peak.high - peak.start}
-    from cimlnk.cytof.cells import gate_sample, read_sample
     from cimlnk.cytof.fcs.header import read_events
+    from cimlnk.cytof.gating.read import read_sample
+    from cimlnk.cytof.gating.sample import gate_sample
 
     qc = {"enabled": True, "bins": 200, "events_per_bin": 100, "tolerance": 6, "minimum_score": 0}
     settings = {"input_scale": "raw", "nk_identity": "CD56", "minimum_events": 300, "bootstraps": 50}

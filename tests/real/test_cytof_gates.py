@@ -8,9 +8,11 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cimlnk.cytof.cells import gate_sample, read_sample, summarise
+from cimlnk.cytof.cells import summarise
 from cimlnk.cytof.fcs.header import read_header
 from cimlnk.cytof.gating.pool import make_pool
+from cimlnk.cytof.gating.read import read_sample
+from cimlnk.cytof.gating.sample import gate_sample
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("CIMLNK_TEST_DATA", ROOT.parent / "shared" / "data"))

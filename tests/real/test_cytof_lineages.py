@@ -10,11 +10,14 @@ import pytest
 import yaml
 
 from cimlnk.cohort.config import fill_defaults
-from cimlnk.cytof.cells import gate_sample, read_sample, summarise
+from cimlnk.cytof.cells import summarise
 from cimlnk.cytof.gating.pool import make_pool
+from cimlnk.cytof.gating.read import read_sample
+from cimlnk.cytof.gating.sample import gate_sample
+from cimlnk.cytof.lineage.batch import load_batch
 from cimlnk.cytof.lineage.call import call_lineages
-from cimlnk.cytof.lineage.files import load_batch, make_lineages
 from cimlnk.cytof.lineage.markers import LINEAGES
+from cimlnk.cytof.lineages import make_lineages
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("CIMLNK_TEST_DATA", ROOT.parent / "shared" / "data"))

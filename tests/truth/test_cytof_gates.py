@@ -8,8 +8,10 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cimlnk.cytof.cells import gate_sample, read_sample, summarise
+from cimlnk.cytof.cells import summarise
 from cimlnk.cytof.gating.pool import make_pool
+from cimlnk.cytof.gating.read import read_sample
+from cimlnk.cytof.gating.sample import gate_sample
 
 ROOT = Path(__file__).parents[2]
 PANEL, GATES = ROOT / "resources/panels/synthetic.tsv", ROOT / "resources/gates/nk.yaml"

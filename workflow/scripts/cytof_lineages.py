@@ -1,5 +1,5 @@
 from cimlnk.common.job import job
-from cimlnk.cytof.lineage.files import make_lineages
+from cimlnk.cytof.lineages import make_lineages
 
 with job(snakemake) as record:
     make_lineages(

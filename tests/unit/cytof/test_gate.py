@@ -7,9 +7,10 @@ import pandas as pd
 import pytest
 
 from cimlnk.common.errors import UserError
-from cimlnk.cytof.cells import gate_sample, read_sample
 from cimlnk.cytof.gating.gate import gate_events
 from cimlnk.cytof.gating.pool import load_pool, make_pool
+from cimlnk.cytof.gating.read import read_sample
+from cimlnk.cytof.gating.sample import gate_sample
 from cimlnk.cytof.gating.spec import load_gates
 
 

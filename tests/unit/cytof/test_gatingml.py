@@ -12,10 +12,12 @@ import pytest
 
 from cimlnk.common.errors import UserError
 from cimlnk.common.tables import read_table
-from cimlnk.cytof.cells import gate_sample, make_cells, read_sample, summarise
+from cimlnk.cytof.cells import make_cells, summarise
 from cimlnk.cytof.fcs.header import read_events, read_header
 from cimlnk.cytof.fcs.write import write_fcs
 from cimlnk.cytof.gating.gatingml import gate_id, write_empty
+from cimlnk.cytof.gating.read import read_sample
+from cimlnk.cytof.gating.sample import gate_sample
 from cimlnk.cytof.tables import GATES
 
 SAMPLE = "P1_D28_cytof"

@@ -10,13 +10,16 @@ import pandas as pd
 import pytest
 
 from cimlnk.common.errors import UserError
-from cimlnk.cytof.cells import gate_sample, make_cells, read_sample, summarise
+from cimlnk.cytof.cells import make_cells, summarise
 from cimlnk.cytof.features import lineage_table
 from cimlnk.cytof.gating.figure import draw_gates
 from cimlnk.cytof.gating.fit import best_cut
 from cimlnk.cytof.gating.pool import make_pool
-from cimlnk.cytof.lineage.files import load_batch, make_lineages, quotas
+from cimlnk.cytof.gating.read import read_sample
+from cimlnk.cytof.gating.sample import gate_sample
+from cimlnk.cytof.lineage.batch import load_batch
 from cimlnk.cytof.lineage.markers import LINEAGES
+from cimlnk.cytof.lineages import make_lineages, quotas
 
 SAMPLE = "P1_D28_cytof"
 
@@ -121,7 +124,7 @@ def test_same_bytes_twice(places_of, batches, tmp_path):
 
 
 def test_a_batch_too_small_falls_back_on_its_gates(places_of, places, batches, tmp_path, monkeypatch):
-    monkeypatch.setattr("cimlnk.cytof.lineage.files.SMALLEST", 10**9)
+    monkeypatch.setattr("cimlnk.cytof.lineages.SMALLEST", 10**9)
     make_lineages(files=places_of["files"], batches=batches, output=tmp_path / "l.npz", **places_of["shared"])
     batch, reason = load_batch(tmp_path / "l.npz", "day1")
     assert batch is None and "its gates decide" in reason

@@ -4,189 +4,28 @@ from __future__ import annotations
 
 import logging
 from collections.abc import Mapping
-from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from cimlnk.common.errors import Plain, UserError
 from cimlnk.common.tables import write_table
 from cimlnk.common.vocabulary import cell_id
 
-from .acquisition import Acquisition, channel_flags, check_acquisition
-from .fcs.header import FcsHeader, read_events, read_header
-from .gating.gate import LIVE, Gated, gate_events, gating_scale, lay_out
-from .gating.gatingml import write_empty, write_gatingml
-from .gating.manual import gate_manually
-from .gating.pool import compact, load_pool
-from .gating.spec import load_gates
+from .acquisition import Acquisition, channel_flags
+from .gating.gate import Gated
+from .gating.gatingml import write_empty
+from .gating.read import read_sample
+from .gating.sample import gate_sample
 from .h5ad import write_h5ad
-from .panel import Matched, load_panel, match_panel
 from .tables import GATES
-from .transform import check_scale
-
-if TYPE_CHECKING:
-    from .gating.fit import ByHand, LineageFit
 
 log = logging.getLogger("cimlnk.cytof")
 
 OBS_ROLES = ("time", "event_length", "gaussian", "dna", "viability", "bead")
 LEAST_NK = 1
-
-
-@dataclass
-class Sample:
-    """A file read for gating: raw events and the same on the gating scale, columns in the panel's order."""
-
-    header: FcsHeader
-    matched: Matched
-    events: NDArray[np.float32]
-    scaled: NDArray[np.float32]
-    notes: list[str]
-
-
-def read_sample(fcs: str | Path, panel: str | Path, settings: Mapping[str, Any]) -> Sample:
-    """Read the panel's channels of a file and bring them to the gating scale.
-
-    Raises
-    ------
-    UserError
-        If the file cannot be read, lacks a channel of the panel, has no events, or its values are not what
-        `cytof.input_scale` says.
-    """
-    header = read_header(fcs)
-    if "CIMLNK_LEFT_OUT" in header.text:
-        raise UserError(fcs, "preparation of the file", Plain(header.text["CIMLNK_LEFT_OUT"]), "a prepared file")
-    matched = compact(match_panel(header, load_panel(panel)))
-    if header.n_events == 0:
-        raise UserError(fcs, "events", Plain("none"), "an FCS file with events")
-    events = np.asarray(read_events(header, [c.channel for c in matched.channels]), dtype=np.float32)
-    evidence = check_scale(events[:, [c.column for c in matched.markers]], settings["input_scale"], fcs)
-    notes = [*header.notes, *matched.notes]
-    for note in notes:
-        log.info("%s: %s", Path(fcs).name, note)
-    log.info("%s: %d events, %s", Path(fcs).name, len(events), evidence)
-    return Sample(header, matched, events, gating_scale(events, matched, settings["input_scale"]), notes)
-
-
-def judge_acquisition(data: Sample, settings: Mapping[str, Any]) -> Acquisition:
-    """:func:`check_acquisition` on the ion channels of a sample."""
-    ions = [c for c in data.matched.channels if c.role not in ("time", "event_length", "gaussian", "barcode")]
-    time = data.matched.of_role("time")
-    return check_acquisition(
-        data.events[:, time[0].column] if time else None,
-        data.scaled,
-        [c.marker for c in ions],
-        settings["acquisition_qc"],
-        [c.column for c in ions],
-    )
-
-
-def live_events(
-    data: Sample,
-    sample: str,
-    batch: str,
-    gates: str | Path,
-    pool: str | Path | None,
-    settings: Mapping[str, Any],
-    seed: int,
-) -> NDArray[np.bool_]:
-    """Live single events of good acquisition: what the gates up to the node `live` keep, or those drawn by hand."""
-    course = judge_acquisition(data, settings)
-    manual = settings.get("manual_gates")
-    if manual and manual["file"]:
-        return gate_manually(data.header, data.matched, manual, sample, course.good).nodes[LIVE]
-    nodes = load_gates(gates)
-    nodes = nodes[: [n.node for n in nodes].index(LIVE) + 1]
-    pooled = load_pool(pool, batch) if pool is not None else None
-    return gate_events(data.scaled, data.matched, nodes, settings, sample, seed, pooled, start=course.good).nodes[LIVE]
-
-
-def lineage_fit(
-    data: Sample,
-    batch: str,
-    gates: str | Path,
-    lineages: str | Path | None,
-    settings: Mapping[str, Any],
-    seed: int,
-    by_hand: Mapping[str, float] | None = None,
-) -> LineageFit | ByHand | None:
-    """What fits the gates of a sample to the lineages of its batch; without these, only what the user sets, or None."""
-    target = settings.get("target_lineage")
-    _check_by_hand(data, gates, by_hand or {}, settings)
-    if lineages is None or target is None:
-        return _by_hand(by_hand)
-    from .gating.fit import LineageFit
-    from .lineage.files import load_batch
-
-    found, reason = load_batch(lineages, batch)
-    if found is None:
-        data.notes.append(str(reason))
-        return _by_hand(by_hand)
-    column = {c.marker: c.column for c in data.matched.markers}
-    return LineageFit(found, [column[m] for m in found.markers], load_gates(gates), target, by_hand, seed)
-
-
-def _by_hand(values: Mapping[str, float] | None) -> ByHand | None:
-    from .gating.fit import ByHand
-
-    return ByHand(values) if values else None
-
-
-def _check_by_hand(data: Sample, gates: str | Path, values: Mapping[str, float], settings: Mapping[str, Any]) -> None:
-    """A threshold set by hand must be of a gate."""
-    cuts, _ = lay_out(load_gates(gates), data.matched, str(settings["nk_identity"]))
-    known = sorted({c.marker for cut in cuts for c in cut.channels if cut.spec.role is None})
-    for marker in values:
-        if marker not in known:
-            expected = f"a marker of the gates ({', '.join(known)})"
-            raise UserError("override sheet", "threshold of a sample, column marker", marker, expected, known)
-
-
-def gate_sample(
-    data: Sample,
-    sample: str,
-    batch: str,
-    gates: str | Path,
-    pool: str | Path | None,
-    settings: Mapping[str, Any],
-    seed: int,
-    gatingml: str | Path | None = None,
-    *,
-    lineages: str | Path | None = None,
-    by_hand: Mapping[str, float] | None = None,
-) -> tuple[Gated, Acquisition]:
-    """Gate a sample, beginning with the events of good acquisition; the time gate is the first row.
-
-    The thresholds are fitted to the lineages (`lineages`, of :func:`.lineage.files.make_lineages`), or found in the
-    data without them, or, with `cytof.manual_gates.file`, all gates are those drawn by hand. With `gatingml` the gates
-    are written there. `by_hand` are thresholds the user sets for this sample (marker -> value on the gating scale):
-    its cells are then those that pass the gates.
-    """
-    course = judge_acquisition(data, settings)
-    manual = settings.get("manual_gates")
-    if manual and manual["file"]:
-        gated = gate_manually(data.header, data.matched, manual, sample, course.good, gatingml)
-    else:
-        thresholds = load_pool(pool, batch) if pool is not None else None
-        nodes, fit = load_gates(gates), lineage_fit(data, batch, gates, lineages, settings, seed, by_hand)
-        gated = gate_events(data.scaled, data.matched, nodes, settings, sample, seed, thresholds, course.good, fit)
-        if gatingml is not None:
-            transformed = settings["input_scale"] in ("arcsinh", "scaled")
-            write_gatingml(gatingml, gated, course, data.header, data.events, data.scaled, transformed)
-    first = gated.rows.iloc[0]
-    n, kept = len(data.events), int(course.good.sum())
-    row = {**first, "step": 0, "gate": "good_time", "parent": None, "n_in": n, "n_out": kept, "n_out_low": kept}
-    row |= {"n_out_high": kept, "channel": None, "marker": None, "side": None, "threshold": np.nan}
-    row |= {"threshold_low": np.nan, "threshold_high": np.nan, "method": "skipped" if course.reason else "time"}
-    row["reason"] = course.reason or ("; ".join(course.notes) or None)
-    rest = gated.rows.assign(step=gated.rows["step"] + 1)
-    rest.loc[rest.index[0], "parent"] = "good_time"
-    gated.rows = GATES.check(pd.concat([pd.DataFrame([row]), rest], ignore_index=True))
-    return gated, course
 
 
 def make_cells(
@@ -224,7 +63,7 @@ def make_cells(
         Thresholds of the batches from :func:`cimlnk.cytof.gating.pool.make_pool`, or None.
     lineages, by_hand
         Lineages of the batches, which then decide what an NK cell is (``obs["lineage_confidence"]`` says how surely),
-        and thresholds set by the user; see :func:`gate_sample`.
+        and thresholds set by the user; see :func:`.gating.sample.gate_sample`.
     settings
         The config's section `cytof`.
     seed
@@ -233,8 +72,8 @@ def make_cells(
     Raises
     ------
     UserError
-        If the file cannot be used (see :func:`read_sample`), holds no NK cell, or its acquisition is worse than
-        `cytof.acquisition_qc.minimum_score`.
+        If the file cannot be used (see :func:`.gating.read.read_sample`), holds no NK cell, or its acquisition is worse
+        than `cytof.acquisition_qc.minimum_score`.
     """
     data = read_sample(fcs, panel, settings)
     gated, course = gate_sample(

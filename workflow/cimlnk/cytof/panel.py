@@ -167,3 +167,10 @@ def _nearest_names(wanted: str, marker: str, names: Sequence[str]) -> list[str]:
     near = [*difflib.get_close_matches(wanted.lower(), table, 3, 0.6)]
     near += [n for n in difflib.get_close_matches(marker.lower(), table, 2, 0.6) if n not in near]
     return [table[n] for n in near]
+
+
+def compact(matched: Matched) -> Matched:
+    """The same channels with columns 0, 1, … in the panel's order, as if only they were read; `ignore` is dropped."""
+    used: Sequence[Channel] = [c for c in matched.channels if c.role != "ignore"]
+    renumbered = tuple(Channel(i, c.channel, c.marker, c.role, c.cofactor, c.cluster) for i, c in enumerate(used))
+    return Matched(renumbered, matched.notes, matched.absent)

@@ -11,9 +11,10 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.common.errors import UserError
-from cimlnk.cytof.cells import gate_sample, read_sample
 from cimlnk.cytof.gating.pool import make_pool
-from cimlnk.cytof.lineage.files import make_lineages
+from cimlnk.cytof.gating.read import read_sample
+from cimlnk.cytof.gating.sample import gate_sample
+from cimlnk.cytof.lineages import make_lineages
 from cimlnk.populations.definitions import load_definitions
 
 from .collect import FALLBACK, of_gates

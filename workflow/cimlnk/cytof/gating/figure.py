@@ -10,13 +10,14 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlnk.cytof.acquisition import Acquisition
-from cimlnk.cytof.cells import Sample, gate_sample, read_sample
 from cimlnk.cytof.figures import AFTER, BEFORE, MARK, QUIET, figure
 from cimlnk.cytof.lineage.markers import LINEAGES
 from cimlnk.cytof.panel import LINEAR, Channel
 
 from .density import GRID, STEP, Threshold, bandwidth_for, histogram, smooth
 from .gate import Cut, Gated, passes, signal
+from .read import Sample, read_sample
+from .sample import gate_sample
 
 COLUMNS = 5
 MOST_DOTS = 6000  # of live events in a two-dimensional plot

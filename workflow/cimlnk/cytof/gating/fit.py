@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlnk.common import seeds
-from cimlnk.cytof.lineage.files import Batch
+from cimlnk.cytof.lineage.batch import Batch
 from cimlnk.cytof.lineage.markers import CARRIED, LINEAGES, LYMPHOCYTES
 from cimlnk.cytof.lineage.transfer import Placed
 

@@ -14,13 +14,13 @@ import numpy as np
 from cimlnk.common import seeds
 from cimlnk.common.errors import UserError
 from cimlnk.common.job import keep_going
-from cimlnk.cytof.fcs.header import read_events, read_header
-from cimlnk.cytof.panel import Channel, Matched, load_panel, match_panel
+from cimlnk.cytof.panel import Matched, compact, load_panel
 from cimlnk.cytof.transform import check_scale
 
 from .density import Threshold
 from .gate import gate_events, gating_scale
-from .spec import load_gates
+from .read import read_channels
+from .spec import load_gates, up_to
 
 log = logging.getLogger("cimlnk.cytof")
 
@@ -59,7 +59,7 @@ def make_pool(
     """
     sheet, nodes = load_panel(panel), load_gates(gates)
     if until is not None:
-        nodes = nodes[: [n.node for n in nodes].index(until) + 1]
+        nodes = up_to(nodes, until)
     result: dict[str, dict[str, Any]] = {}
     for batch in sorted(set(batches.values())):
         parts: list[tuple[np.ndarray, Matched]] = []
@@ -89,12 +89,15 @@ def load_pool(path: str | Path, batch: str) -> dict[str, Threshold]:
     return {gate: Threshold(**t) for gate, t in content["batches"].get(batch, {}).items()}
 
 
+def thresholds_of(pool: str | Path | None, batch: str) -> dict[str, Threshold] | None:
+    """:func:`load_pool`, or None where there is no pool."""
+    return None if pool is None else load_pool(pool, batch)
+
+
 def _draw(
     path: str | Path, sheet: Any, settings: Mapping[str, Any], rng: np.random.Generator
 ) -> tuple[np.ndarray, Matched]:
-    header = read_header(path)
-    matched = compact(match_panel(header, sheet))
-    events = read_events(header, [c.channel for c in matched.channels])
+    _, matched, events = read_channels(path, sheet)
     size = min(len(events), int(settings["pool_events"]))
     rows = np.sort(rng.choice(len(events), size, replace=False))
     events = events[rows]
@@ -107,10 +110,3 @@ def _together(parts: Sequence[tuple[np.ndarray, Matched]]) -> tuple[np.ndarray, 
     shared = [c.marker for c in parts[0][1].channels if all(m.of_marker(c.marker) for _, m in parts)]
     rows = [part[:, [c.column for s in shared if (c := m.of_marker(s)) is not None]] for part, m in parts]
     return np.vstack(rows), compact(Matched(tuple(c for c in parts[0][1].channels if c.marker in shared), ()))
-
-
-def compact(matched: Matched) -> Matched:
-    """The same channels with columns 0, 1, … in the panel's order, as if only they were read; `ignore` is dropped."""
-    used: Sequence[Channel] = [c for c in matched.channels if c.role != "ignore"]
-    renumbered = tuple(Channel(i, c.channel, c.marker, c.role, c.cofactor, c.cluster) for i, c in enumerate(used))
-    return Matched(renumbered, matched.notes, matched.absent)

@@ -71,6 +71,11 @@ def load_gates(path: str | Path) -> list[Node]:
     return nodes
 
 
+def up_to(nodes: list[Node], last: str) -> list[Node]:
+    """The first nodes of a hierarchy, the one called `last` included."""
+    return nodes[: [n.node for n in nodes].index(last) + 1]
+
+
 def _node(path: Path, i: int, entry: dict[str, Any], earlier: list[str], problems: Problems) -> Node | None:
     where = f"nodes[{i}]"
     before = len(problems.errors)

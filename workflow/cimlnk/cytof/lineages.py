@@ -16,10 +16,12 @@ from cimlnk.common.errors import UserError
 from cimlnk.common.job import keep_going
 from cimlnk.common.json import plain
 
-from .call import SMALLEST, Called, Contradiction, call_lineages
-from .evidence import Cuts, levels_of
-from .markers import LINEAGES, lineage_markers
-from .transfer import Placed, place_events
+from .fcs.header import read_header
+from .gating.read import read_sample
+from .gating.sample import live_events
+from .lineage.call import SMALLEST, Called, call_lineages
+from .lineage.evidence import levels_of
+from .lineage.markers import LINEAGES, lineage_markers
 
 log = logging.getLogger("cimlnk.cytof")
 Floats = NDArray[np.floating]
@@ -31,38 +33,6 @@ class Drawn(NamedTuple):
     values: NDArray[np.float32]
     markers: list[str]
     cofactors: list[float]
-
-
-class Batch(NamedTuple):
-    """What the clustered events of a batch say.
-
-    Attributes
-    ----------
-    values, markers
-        Events x lineage markers (analysis scale), and their names.
-    by_clusters, lineage
-        Probabilities by the clusters, and the final lineage (code in LINEAGES) of every event.
-    contradiction, cuts, noise
-        What single events may carry, where positive begins, and the level of the noise.
-    counts
-        Clusterings x LINEAGES: events called by each clustering alone.
-    limits
-        What could not be told for want of a marker.
-    """
-
-    values: NDArray[np.float32]
-    markers: list[str]
-    by_clusters: NDArray[np.float32]
-    lineage: NDArray[np.int8]
-    contradiction: Contradiction
-    cuts: Cuts
-    noise: Floats
-    counts: NDArray[np.int64]
-    limits: list[str]
-
-    def place(self, values: Floats, seed: int = 0, threads: int | None = None) -> Placed:
-        """Lineages of further events of the batch (events x :attr:`markers`)."""
-        return place_events(values, self.values, self.by_clusters, self.contradiction, seed=seed, threads=threads)
 
 
 def quotas(sizes: Sequence[int], total: int) -> list[int]:
@@ -115,8 +85,6 @@ def make_lineages(
     UserError
         If a file cannot be read. With ``--keep-going`` it is passed over here: its own job tells and leaves it out.
     """
-    from cimlnk.cytof.fcs.header import read_header
-
     samples = list(files)
     names = sorted(set(batches.values()))
     parts: list[tuple[int, int, Drawn, NDArray[np.int64]]] = []
@@ -207,8 +175,6 @@ def _draw(
     quota: int,
 ) -> tuple[Drawn, NDArray[np.int64]]:
     """`quota` live single events of a file, in the file's order, and their indices."""
-    from cimlnk.cytof.cells import live_events, read_sample
-
     data = read_sample(path, panel, settings)
     rows = np.flatnonzero(live_events(data, sample, batch, gate_file, pool, settings, seed))
     if len(rows) > quota:
@@ -240,27 +206,3 @@ def _detail(called: Called, noise: Floats) -> dict[str, Any]:
 def _counted(lineage: NDArray[np.int8]) -> str:
     found = np.bincount(lineage, minlength=len(LINEAGES))
     return ", ".join(f"{n:,} {name}" for name, n in zip(LINEAGES, found, strict=True) if n)
-
-
-def load_batch(path: str | Path, batch: str) -> tuple[Batch | None, str | None]:
-    """The lineages of one batch as :func:`make_lineages` wrote them, or None and the reason."""
-
-    def numbers(values: list[float | None]) -> Floats:
-        return np.array([np.nan if v is None else v for v in values], np.float64)
-
-    with np.load(path) as z:
-        detail = json.loads(str(z["details"])).get(batch)
-        if detail is None or detail["reason"] is not None:
-            return None, detail["reason"] if detail else f"no lineages of batch {batch}"
-        own = z["batch"] == z["batches"].tolist().index(batch)
-        markers = z["markers"].tolist()
-        columns = [markers.index(m) for m in detail["markers"]]
-        values = z["values"][own][:, columns]
-        by_clusters, lineage = z["by_clusters"][own], z["lineage"][own]
-    said = detail["cuts"]
-    ends = {k: numbers(said[k]) for k in ("value", "low", "high", "brightest")}
-    cuts = Cuts(detail["markers"], **ends, method=said["method"], reason=said["reason"])
-    rule = Contradiction(**{k: numbers(v) for k, v in detail["contradiction"].items()})
-    counts = np.array(detail["counts"], np.int64)
-    noise = numbers(detail["noise"])
-    return Batch(values, detail["markers"], by_clusters, lineage, rule, cuts, noise, counts, detail["limits"]), None
