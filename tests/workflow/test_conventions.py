@@ -5,6 +5,7 @@ from __future__ import annotations
 import ast
 import re
 import subprocess
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -193,3 +194,52 @@ def test_questions_about_tables_read_no_cells_and_no_graph(question):
 
 def test_no_file_is_called_deep():
     assert [str(p) for p in WORKFLOW.rglob("*deep*") if p.suffix in (".py", ".smk")] == []
+
+
+DECISION = re.compile(r"## (\d{4}-\d\d-\d\d) · ([a-z0-9]+(?:-[a-z0-9]+)*) · (\S.*)")
+FORM = "expected one heading an entry, `## 2026-11-27 · some-id · Title`, and its text below"
+
+
+def decision_faults(text: str) -> list[str]:
+    """What in a list of decisions does not have the form, line by line."""
+    faults, seen, entry = [], set(), None
+    for number, line in enumerate(text.splitlines(), 1):
+        if line.startswith("#"):
+            match = DECISION.fullmatch(line)
+            if number == 1:
+                continue
+            if not match:
+                faults.append(f"line {number}: found {line!r}, {FORM}")
+                continue
+            date.fromisoformat(match[1])
+            if match[2] in seen:
+                faults.append(f"line {number}: the id {match[2]} stands twice")
+            if entry == "":
+                faults.append(f"line {number}: the entry above it has no text")
+            seen.add(match[2])
+            entry = ""
+        elif re.match(r"(- )?\*\*", line):
+            faults.append(f"line {number}: found a title in bold, {FORM}")
+        elif entry is not None and line.strip():
+            entry += line
+    return faults
+
+
+def test_every_decision_has_an_id_and_a_date():
+    text = (ROOT / "docs/decisions.md").read_text()
+    assert decision_faults(text) == []
+    assert len(DECISION.findall(text)) >= 60
+
+
+@pytest.mark.parametrize(
+    "appended",
+    [
+        "## A title alone\n\ntext",
+        "**A title in bold.** text",
+        "- **An item** text",
+        "## 2026-11-27 · one-reader · Twice\n\nx",
+    ],
+)
+def test_another_form_is_told(appended):
+    text = (ROOT / "docs/decisions.md").read_text()
+    assert len(decision_faults(f"{text}\n{appended}\n")) == 1
