@@ -20,6 +20,7 @@ STAGES = [
     "cytof",
     "rna",
     "populations",
+    "adt",
     "dynamics",
     "claims",
     "export",

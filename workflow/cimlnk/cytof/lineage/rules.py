@@ -59,7 +59,7 @@ def nk_evidence(e: Evidence) -> Floats:
     CD56 with a marker of NK cells (CD7, CD94, NKp46, NKp80, CD161, T-bet) or with CD16; CD16 with such a marker, or,
     where none was measured, CD16 without myeloid antigens; CD7 alone only where the panel has no CD56.
     """
-    myeloid = e("HLA-DR") * either(e("CD33"), e("CD11c"))
+    myeloid = either(e("HLA-DR") * either(e("CD33"), e("CD11c")), _myeloid_by_cd4(e))
     strong = [r for r in ("CD7", "NK receptor") if r in e]
     told = strong or "NK support" in e
     support = either(e("CD7"), e("NK receptor"), e("NK support"))
@@ -71,6 +71,17 @@ def nk_evidence(e: Evidence) -> Floats:
     if "CD56" not in e.measured and "CD3" in e:
         parts.append(np.maximum(e("CD7"), e("NK receptor")) * (1 - myeloid) * (1 - e("CD123")))
     return np.maximum.reduce(parts)
+
+
+def _myeloid_by_cd4(e: Evidence) -> Floats:
+    """CD4 without CD3, which monocytes and plasmacytoid DCs carry and NK cells do not.
+
+    Read only where the panel has neither HLA-DR nor a further marker of NK cells: CD16+ CD14- monocytes are then not
+    told from CD16+ CD56- NK cells by anything else.
+    """
+    if "CD3" not in e or any(r in e for r in ("HLA-DR", "CD7", "NK receptor", "NK support")):
+        return np.zeros(e.n)
+    return e("CD4") * (1 - e("CD3"))
 
 
 def lineage_probabilities(e: Evidence) -> Floats:
@@ -94,6 +105,7 @@ def lineage_probabilities(e: Evidence) -> Floats:
     mix = e("mix")
     classical = e("CD14")
     nonclassical = e("CD16") * e("HLA-DR") * either(e("CD11c"), e("CD33"), e("CD64")) * (1 - nk_like) * no("CD56")
+    nonclassical = either(nonclassical, e("CD16") * _myeloid_by_cd4(e) * no("CD56"))
     tissue = either(e("CD64"), e("CD11b")) if "CD64" in e or "CD11b" in e else np.full(e.n, UNSEEN)
     plain = e("CD33") * e("HLA-DR") * tissue * (1 - e("CD123")) * (1 - nk_like) * no("CD56")
     mono = either(classical, nonclassical) if "CD14" in e.measured else either(classical, nonclassical, plain)
