@@ -49,12 +49,28 @@ class Specific:
 
 
 @dataclass(frozen=True)
+class Against:
+    """Genes that NK cells do not transcribe and cells with their genes may: T cells, by `lineages`.
+
+    Genes of a group in `together` count as one, because NK cells may transcribe them after all.
+    """
+
+    lineages: tuple[str, ...]
+    genes: tuple[str, ...]
+    together: tuple[tuple[str, ...], ...]
+
+
+@dataclass(frozen=True)
 class LineageTable:
-    """Marker genes of lineages, their kinds (``nk``, ``lymphocyte``, ``other``), and genes that tell ambient RNA."""
+    """Marker genes of lineages, their kinds (``nk``, ``lymphocyte``, ``other``), and genes that tell ambient RNA.
+
+    `against` are genes held against cells called NK, None where the file has none.
+    """
 
     markers: Mapping[str, tuple[str, ...]]
     kinds: Mapping[str, str]
     ambient: Mapping[str, Specific]
+    against: Against | None = None
 
     def of_kind(self, *kinds: str) -> list[str]:
         return [n for n in self.markers if self.kinds[n] in kinds]
@@ -100,8 +116,25 @@ def load_lineages(path: str | Path) -> LineageTable:
         ambient[str(name)] = Specific(tuple(map(str, entry["made_by"])), tuple(map(str, entry["genes"])))
     if "nk" not in kinds.values():
         problems.add(path, "lineages", Plain("none of kind nk"), "one lineage of kind nk")
+    against = _against(path, content.get("against_nk"), markers, problems)
     problems.raise_if_any()
-    return LineageTable(markers, kinds, ambient)
+    return LineageTable(markers, kinds, ambient, against)
+
+
+def _against(path: Path, entry: Any, markers: Mapping[str, Any], problems: Problems) -> Against | None:
+    if entry is None:
+        return None
+    if not isinstance(entry, Mapping) or not _is_list(entry.get("lineages")) or not _is_list(entry.get("genes")):
+        problems.add(path, "against_nk", Plain("no mapping of lists"), "keys lineages and genes (lists)")
+        return None
+    for lineage in entry["lineages"]:
+        if lineage not in markers:
+            problems.add(path, "against_nk.lineages", lineage, "a lineage of this file", markers)
+    together = entry.get("together") or []
+    if not isinstance(together, list) or not all(_is_list(group) for group in together):
+        problems.add(path, "against_nk.together", together, "a list of lists of genes")
+        together = []
+    return Against(tuple(entry["lineages"]), tuple(entry["genes"]), tuple(map(tuple, together)))
 
 
 def _is_list(value: Any) -> bool:

@@ -120,17 +120,18 @@ def assign_lineages(
     return Lineages(names, probability, share, high, low, tuple(genes), converged)
 
 
-def _ratio(counts: np.ndarray, depth: np.ndarray, high: np.ndarray, low: np.ndarray) -> np.ndarray:
-    """Log of the negative-binomial likelihood ratio of the high to the low rate, cells x genes."""
+def likelihood_ratio(counts: np.ndarray, depth: np.ndarray, high: np.ndarray, low: np.ndarray) -> np.ndarray:
+    """Negative-binomial likelihood ratio of the high to the low rate (shares of all counts), cells x genes."""
     up, down = depth[:, None] * high, depth[:, None] * low
-    return counts * (np.log(high) - np.log(low)) + (counts + DISPERSION) * (
+    log_ratio = counts * (np.log(high) - np.log(low)) + (counts + DISPERSION) * (
         np.log(DISPERSION + down) - np.log(DISPERSION + up)
     )
+    return np.exp(np.clip(log_ratio, -50, 50))
 
 
 def _log_odds(counts: np.ndarray, depth: np.ndarray, high: np.ndarray, low: np.ndarray) -> np.ndarray:
     """Evidence of each gene for being in its lineage, bounded by SILENT and STRAY."""
-    ratio = np.exp(np.clip(_ratio(counts, depth, high, low), -50, 50))
+    ratio = likelihood_ratio(counts, depth, high, low)
     return np.log((1 - SILENT) * ratio + SILENT) - np.log(STRAY * ratio + 1 - STRAY)
 
 

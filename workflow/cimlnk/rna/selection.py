@@ -10,6 +10,7 @@ import scipy.sparse as sp
 
 from cimlnk.common.errors import Plain, UserError
 
+from .contradiction import contradict
 from .counts import Counts
 from .doublets import Doublets
 from .gates import GateTable
@@ -68,11 +69,20 @@ def single_cells(table: GateTable, doublets: Doublets) -> np.ndarray:
 
 
 def marker_model(matrix: sp.csr_matrix, genes: np.ndarray, known: LineageTable) -> Lineages:
-    """Fit the marker model to live cells (cells x `genes`)."""
+    """Fit the marker model to live cells (cells x `genes`), and hold T cells' genes against cells called NK."""
     position = {g: i for i, g in enumerate(genes)}
-    used = tuple(sorted({g for names in known.markers.values() for g in names if g in position}))
-    counts = matrix[:, [position[g] for g in used]].toarray().astype(np.float64)
-    return assign_lineages(counts, np.asarray(matrix.sum(axis=1)).ravel(), used, known.markers)
+    depth = np.asarray(matrix.sum(axis=1), dtype=np.float64).ravel()
+
+    def counts_of(wanted: set[str]) -> tuple[np.ndarray, tuple[str, ...]]:
+        used = tuple(sorted(g for g in wanted if g in position))
+        return matrix[:, [position[g] for g in used]].toarray().astype(np.float64), used
+
+    counts, used = counts_of({g for names in known.markers.values() for g in names})
+    fit = assign_lineages(counts, depth, used, known.markers)
+    if known.against is None:
+        return fit
+    counts, used = counts_of({*known.against.genes, *(g for group in known.against.together for g in group)})
+    return contradict(counts, depth, used, fit, known.of_kind("nk"), known.against)
 
 
 def nk_probability(
