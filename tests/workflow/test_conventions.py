@@ -21,6 +21,7 @@ STAGES = [
     "rna",
     "populations",
     "adt",
+    "donors",
     "dynamics",
     "claims",
     "export",

@@ -39,6 +39,9 @@ FILES = (
     "rna.lineages",
     "populations.cytof.definitions",
     "populations.rna.definitions",
+    "donors.sheet",
+    "donors.persons",
+    "donors.references",
 )
 
 

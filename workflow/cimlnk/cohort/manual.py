@@ -18,7 +18,7 @@ from typing import Any
 from .describe import expectation, types
 from .schemas import SECTIONS, config_schema, load_schema
 
-SHEETS = ("samples", "counts", "patients", "panel", "functional", "overrides")
+SHEETS = ("samples", "counts", "patients", "panel", "functional", "overrides", "donors_sheet", "persons")
 BLOCK = re.compile(r"<!-- begin ([\w/-]+) -->\n.*?<!-- end \1 -->", re.DOTALL)
 
 
@@ -51,7 +51,7 @@ def section_table(section: str) -> str:
 
 def sheet_table(sheet: str) -> str:
     """Column, need, value and meaning of every column of a sheet."""
-    schema = load_schema(sheet)
+    schema = load_schema(sheet.removesuffix("_sheet"))  # the config section has the same name
     assert schema is not None, sheet
     rows = [_row("column", "needed", "value", "meaning"), "| --- | --- | --- | --- |\n"]
     for column, sub in schema["properties"].items():

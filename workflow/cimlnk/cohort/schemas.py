@@ -14,7 +14,19 @@ from cimlnk.common.home import HOME
 from .describe import types
 
 FOLDER = HOME / "workflow" / "schemas"
-SECTIONS = ("cohort", "simulate", "cytof", "rna", "graph", "populations", "dynamics", "claims", "export", "report")
+SECTIONS = (
+    "cohort",
+    "simulate",
+    "cytof",
+    "rna",
+    "graph",
+    "populations",
+    "donors",
+    "dynamics",
+    "claims",
+    "export",
+    "report",
+)
 
 
 def load_schema(name: str) -> dict[str, Any] | None:

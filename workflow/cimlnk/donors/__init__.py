@@ -1,0 +1,1 @@
+"""Whose cells they are: donor calls of other programs, the same persons on all days, and their shares."""
