@@ -91,9 +91,9 @@ def test_a_kind_of_mistake_is_one_line():
         problems.add("a.tsv", f"row {row}, column arm", "HD", "one of CIML")
     problems.add("a.tsv", "row 3, column day", "x", "an integer")
     problems.add("b.tsv", "header", "x", "another")
-    problems.add("b.tsv", "header", "x", "another")
+    problems.add("b.tsv", "header", "y", "another")
     with pytest.raises(UserErrors) as caught:
         problems.raise_if_any()
     lines = str(caught.value).splitlines()
     assert lines[0] == "a.tsv: rows 2, 3, 4, 5, … (10 in all), column arm: found 'HD', expected one of CIML"
-    assert len(lines) == 4
+    assert lines[2] == "b.tsv: header: found 'x', 'y', expected another" and len(lines) == 3

@@ -70,3 +70,34 @@ def test_saturated_and_empty_channels_are_flagged():
     events = np.column_stack([np.minimum(rng.gamma(1, 4000, 5000), 8192), rng.random(5000) - 1, rng.gamma(2, 50, 5000)])
     flags = channel_flags(events, ["bright", "empty", "fine"])
     assert len(flags) == 2 and "bright" in flags[0] and "empty" in flags[1]
+
+
+@pytest.mark.parametrize("seconds", [6, 25, 70, 403])
+def test_a_clock_of_whole_seconds_masks_nothing(seconds):
+    time, signals, names = run_of(np.random.default_rng(3), n=6000)
+    whole = np.floor(time / time[-1] * seconds * 0.9999)
+    result = check_acquisition(whole, signals, names, SETTINGS)
+    assert result.score > 0.99
+    if seconds == 6:
+        assert "6 different readings" in result.reason
+    else:
+        assert result.reason is None and len(result.counts) >= 10
+
+
+def test_a_stall_is_still_seen_by_a_coarse_clock():
+    time, signals, names = run_of(np.random.default_rng(3), n=6000)
+    whole = np.floor(time / time[-1] * 100)
+    stalled = (whole >= 40) & (whole < 46) & (np.arange(6000) % 10 != 0)
+    result = check_acquisition(whole[~stalled], signals[~stalled], names, SETTINGS)
+    assert any("flow rate from time 3" in n or "flow rate from time 4" in n for n in result.notes)
+
+
+def test_a_channel_that_is_zero_throughout_is_told_whatever_its_role():
+    events = np.random.default_rng(1).poisson(5.0, (1000, 3)).astype(np.float32)
+    events[:, 1] = 0
+    events[:, 2] = np.arange(1000) % 200 == 0  # viability of living cells: hardly any signal, and right so
+    assert channel_flags(events, ["DNA1", "DNA2", "Viability"], ["Viability"]) == [
+        "DNA2: zero in every event (channel not recorded?)"
+    ]
+    events[:, 2] = 0
+    assert "Viability: zero" in channel_flags(events, ["DNA1", "DNA2", "Viability"], ["Viability"])[1]

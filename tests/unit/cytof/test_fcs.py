@@ -118,6 +118,14 @@ def test_empty_values_are_not_taken_for_doubled_delimiters(tmp_path):
     assert any("empty keyword values" in n for n in header.notes)
 
 
+def test_escaped_and_empty_values_in_one_file(tmp_path):
+    kw = {"$P1S": "KIR2DL2//L3", "$P2S": "", **keywords(2, 3), "$OP": "", "$FIL": "C:////data//a.fcs", "NOTE": ""}
+    header = read_header(put(tmp_path, build(kw, EVENTS.tobytes())))
+    assert header.markers == ("KIR2DL2/L3", "")
+    assert header.text["$FIL"] == "C://data/a.fcs" and header.text["$OP"] == header.text["NOTE"] == ""
+    assert any("some doubled delimiters" in n for n in header.notes)
+
+
 @pytest.mark.parametrize("delimiter", ["\\", "|", "\x0c", "*", "\t"])
 def test_any_delimiter(tmp_path, delimiter):
     path = put(tmp_path, build(keywords(2, 3), EVENTS.tobytes(), delimiter))
@@ -208,6 +216,14 @@ def test_several_data_sets_give_the_first_and_a_note(tmp_path):
     raw = build(keywords(2, 3) | {"$NEXTDATA": "4096"}, EVENTS.tobytes())
     header = read_header(put(tmp_path, raw + raw))
     assert header.n_events == 3 and any("first is read" in n for n in header.notes)
+
+
+@pytest.mark.parametrize("unused", ["Xe131Di", "131Xe"])
+def test_swapped_names_are_seen_where_unused_channels_keep_their_metal(tmp_path, unused):
+    names, labels = ["Time", "CD56", "CD3", "CD16", "CD7", unused], ["", "Nd145Di", "Er170Di", "Bi209Di", "Pr141Di"]
+    kw = keywords(6, 3) | {f"$P{i + 1}N": n for i, n in enumerate(names)}
+    kw |= {f"$P{i + 1}S": n for i, n in enumerate([*labels, "Xe131Di"]) if n}
+    assert read_header(put(tmp_path, build(kw, np.zeros((3, 6), "<f4").tobytes()))).swapped
 
 
 def test_swapped_names_are_seen(tmp_path):

@@ -57,6 +57,14 @@ def test_a_renamed_channel_by_its_marker(tmp_path, label):
     assert found.channels[0].channel == "FL7" and "found by its marker name" in found.notes[0]
 
 
+def test_a_label_that_names_a_marker_outside_the_panel_is_told(tmp_path):
+    labels = ["Time", "145Nd_TCRgd", *LABELS[2:]]
+    found = match_panel(header(tmp_path, NAMES, labels), sheet(tmp_path))
+    assert found.conflicts == (("CD56", "Nd145Di", "145Nd_TCRgd"),) and "TCRgd" in found.notes[0]
+    synonym = match_panel(header(tmp_path, NAMES, ["Time", "145Nd_NCAM", *LABELS[2:]]), sheet(tmp_path))
+    assert synonym.conflicts == () and synonym.notes == ()
+
+
 def test_swapped_names(tmp_path):
     labels = ["Time", "Nd145", "Er170", "Yb174", "Ir191"]
     swapped = header(tmp_path, ["Time", "CD56", "CD3", "HLA-DR", "DNA1"], labels)

@@ -117,10 +117,9 @@ def grouped(errors: Sequence[UserError]) -> list[UserError]:
     a.tsv: rows 2, 3, 4, 5, … (30 in all), column arm: found 'HD', expected an arm
     """
     kinds: dict[tuple[str, ...], list[UserError]] = {}
-    for number, error in enumerate(errors):
+    for error in errors:
         place = ROW.fullmatch(error.where)
-        alone = (str(number),) if place is None else ()
-        kinds.setdefault((error.file, place[2] if place else error.where, error.expected, *alone), []).append(error)
+        kinds.setdefault((error.file, place[2] if place else error.where, error.expected), []).append(error)
     return [_merged(several) if len(several) > 1 else several[0] for several in kinds.values()]
 
 
@@ -129,14 +128,15 @@ def _merged(errors: Sequence[UserError]) -> UserError:
     rows, column = [], ""
     for error in errors:
         place = ROW.fullmatch(error.where)
-        assert place is not None
-        rows.append(place[1])
-        column = place[2]
+        if place is not None:
+            rows.append(place[1])
+            column = place[2]
     rows = list(dict.fromkeys(rows))
     founds = list(dict.fromkeys(e.found if isinstance(e.found, Plain) else repr(e.found) for e in errors))
     words = ", ".join(founds[:SHOWN]) + (f", … ({len(founds)} in all)" if len(founds) > SHOWN else "")
     where = f"{'rows' if len(rows) > 1 else 'row'} {', '.join(rows[:SHOWN])}"
     where += (f", … ({len(rows)} in all)" if len(rows) > SHOWN else "") + column
+    where = where if rows else first.where
     merged = UserError(first.file, where, Plain(words), first.expected)
     hints = {e.suggestion for e in errors}
     merged.suggestion = first.suggestion if len(hints) == 1 else None

@@ -70,6 +70,10 @@ def read_yaml(path: str | Path, file: str | None = None) -> Any:
     """
     shown = str(path) if file is None else file
     text = _text(read_bytes(path, shown, LARGEST), shown)
+    for number, line in enumerate(text.splitlines(), start=1):
+        # blanks of a word processor or a web page: YAML takes them for letters of the key
+        if re.match(r" *[\u00a0\u2000-\u200b\u202f\u3000]", line):
+            raise UserError(shown, f"line {number}", Plain("a no-break space before a key"), "plain blanks")
     loader = None
     try:
         loader = _Loader(text)

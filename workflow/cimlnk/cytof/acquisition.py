@@ -18,6 +18,7 @@ from scipy.ndimage import median_filter
 MIN_BINS = 10
 COURSE = 3  # the slow course is a running median over this part (1/3) of the file
 MARGIN_SHARE = 0.001
+FINE_CLOCK = 50  # ticks a bin, above which a bin with one tick more or less is within the noise of the counts
 EMPTY_SHARE = 0.99
 EMPTY_COUNT = 1.0
 
@@ -85,10 +86,16 @@ def check_acquisition(
     if not np.isfinite(time).all() or time.max() <= time.min():
         return unjudged("the time channel does not run")
     notes = []
+    ticks, n_bins = _clock(time, n_bins)
+    if n_bins < MIN_BINS:
+        return unjudged(f"the clock has {ticks} different readings, too few to judge the course in time")
     backwards = int((np.diff(time) < 0).sum())
     if backwards:
         notes.append(f"time goes back {backwards} times (files joined, or events sorted)")
     edges = np.linspace(time.min(), time.max(), n_bins + 1)
+    if ticks < FINE_CLOCK * n_bins:  # bins of whole ticks, equally many in each
+        edges = _bins_of_ticks(time, n_bins)
+        n_bins = len(edges) - 1
     which = np.clip(np.searchsorted(edges, time, side="right") - 1, 0, n_bins - 1)
     counts = np.bincount(which, minlength=n_bins).astype(np.float64)
     rate_z = _deviation(2 * np.sqrt(counts), 1.0)
@@ -128,12 +135,20 @@ def check_acquisition(
     )
 
 
-def channel_flags(events: NDArray[np.floating], names: list[str]) -> list[str]:
-    """Channels with events piled up at their largest value (saturation), or with hardly any signal, in words."""
+def channel_flags(events: NDArray[np.floating], names: list[str], may_be_low: Sequence[str] = ()) -> list[str]:
+    """Channels with events piled up at their largest value (saturation), or with hardly any signal, in words.
+
+    Of a channel in `may_be_low` (viability: living cells hold hardly any) only zeros throughout are told.
+    """
     flags = []
     for j, name in enumerate(names):
         values = events[:, j]
         if not len(values):
+            continue
+        if not values.any():
+            flags.append(f"{name}: zero in every event (channel not recorded?)")
+            continue
+        if name in may_be_low:
             continue
         top = values.max()
         piled = int((values == top).sum())
@@ -142,6 +157,29 @@ def channel_flags(events: NDArray[np.floating], names: list[str]) -> list[str]:
         if (values <= EMPTY_COUNT).mean() > EMPTY_SHARE:
             flags.append(f"{name}: at most one count in more than {EMPTY_SHARE:.0%} of events (empty channel?)")
     return flags
+
+
+def _clock(time: NDArray[np.float64], n_bins: int) -> tuple[int, int]:
+    """Different readings of the clock, and at most as many bins: finer ones would be empty between two ticks."""
+    ticks = len(np.unique(time))
+    return ticks, min(n_bins, ticks)
+
+
+def _bins_of_ticks(time: NDArray[np.float64], n_bins: int) -> NDArray[np.float64]:
+    """Edges of at most `n_bins` bins that hold equally many ticks of a coarse clock (a clock of whole seconds).
+
+    The tick is the most frequent step between two readings. The last bin is filled up from the one before it where the
+    file ends within it: edges run backwards from the end in whole bins, and the first bin takes the rest.
+    """
+    readings = np.unique(time)
+    steps, n = np.unique(np.diff(readings), return_counts=True)
+    tick = float(steps[n.argmax()])
+    span = int(round((readings[-1] - readings[0]) / tick)) + 1
+    width = -(-span // n_bins)
+    count = max(span // width, 1)
+    edges = readings[-1] + tick / 2 - tick * width * np.arange(count, -1, -1, dtype=np.float64)
+    edges[0] = min(edges[0], readings[0])
+    return edges
 
 
 def _deviation(values: NDArray[np.float64], least: float) -> NDArray[np.float64]:

@@ -111,7 +111,8 @@ def make_cells(
         "reason": None,
         "summary": summarise(gated, course),
         "notes": [*data.notes, *course.notes],
-        "flags": channel_flags(data.events[:, columns], [c.marker for c in markers]),
+        "flags": _flags(data),
+        "conflicts": [list(c) for c in data.matched.conflicts],
         "drift": course.drift,
         "lymphocytes": describe_denominator(gated),
         "lineages": gated.fit.record(gated.n_gates) if gated.fit is not None else None,
@@ -123,6 +124,14 @@ def make_cells(
     )  # fmt: skip
     write_table(gated.rows, gates, GATES, provenance)
     log.info("%s: %d NK cells of %d events", sample, len(rows), len(nk))
+
+
+def _flags(data: Sample) -> list[str]:
+    """:func:`channel_flags` of the markers, DNA and viability of a sample."""
+    viability = data.matched.of_role("viability")
+    channels = [*data.matched.markers, *data.matched.of_role("dna"), *viability]
+    names = [c.marker for c in channels]
+    return channel_flags(data.events[:, [c.column for c in channels]], names, [c.marker for c in viability])
 
 
 def _no_cells(gated: Gated) -> tuple[str, Plain, str]:

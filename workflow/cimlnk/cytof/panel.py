@@ -14,6 +14,7 @@ from cimlnk.cohort.read import LINE
 from cimlnk.cohort.rows import read_rows
 from cimlnk.cohort.tables import PANEL
 from cimlnk.common.errors import Plain, Problems
+from cimlnk.common.markers import read_name
 
 from .fcs.header import FcsHeader
 
@@ -39,12 +40,14 @@ class Channel:
 class Matched:
     """The panel's channels in a file (in the panel's order), and notes on those under another name.
 
-    `absent` holds channel and marker of what this file did not measure, though the panel has it.
+    `absent` holds channel and marker of what this file did not measure, though the panel has it; `conflicts` marker,
+    channel and $PnS label where the label names another known marker (the panel sheet is followed).
     """
 
     channels: tuple[Channel, ...]
     notes: tuple[str, ...]
     absent: tuple[tuple[str, str], ...] = ()
+    conflicts: tuple[tuple[str, str, str], ...] = ()
 
     def of_role(self, role: str) -> list[Channel]:
         return [c for c in self.channels if c.role == role]
@@ -87,6 +90,7 @@ def match_panel(header: FcsHeader, panel: pd.DataFrame) -> Matched:
     found: list[Channel] = []
     taken: dict[int, str] = {}
     absent: list[tuple[str, str]] = []
+    conflicts: list[tuple[str, str, str]] = []
     names = list(header.channels)
     keys = {_key(m): m for m, r in zip(panel["marker"], panel["role"], strict=True) if r not in TECHNICAL}
     for row in panel.to_dict("records"):
@@ -118,12 +122,17 @@ def match_panel(header: FcsHeader, panel: pd.DataFrame) -> Matched:
             problems.add(header.path, where, header.markers[column], f"$PnS of {names[column]} to be {marker}")
             continue
         taken[column] = marker
+        label = header.markers[column]
+        meant = read_name(label).marker if role not in TECHNICAL and not header.swapped else None
+        if meant is not None and meant != marker:
+            conflicts.append((marker, names[column], label))
+            notes.append(f"{marker}: $PnS of {names[column]} is {label}; the panel sheet is followed")
         if how != "name":
             notes.append(f"{marker}: channel {wanted} of the panel is {names[column]} in the file, found by its {how}")
         cluster = str(row["cluster"]) == "yes"
         found.append(Channel(column, names[column], marker, role, float(row["cofactor"]), cluster))
     problems.raise_if_any()
-    return Matched(tuple(found), tuple(notes), tuple(absent))
+    return Matched(tuple(found), tuple(notes), tuple(absent), tuple(conflicts))
 
 
 def _lookup(header: FcsHeader, wanted: str, marker: str) -> tuple[list[int], str]:

@@ -218,6 +218,22 @@ def of_hashes(modality: str, hashes: Mapping[str, str]) -> list[dict[str, Any]]:
     return rows
 
 
+def of_records(modality: str, records: Mapping[str, Mapping[str, Any]]) -> list[dict[str, Any]]:
+    """What the reading of every file noted: channels without signal or saturated, labels unlike the panel sheet."""
+    rows = []
+    for sample, record in records.items():
+        for flag in record.get("flags", []):
+            saturated = "saturated" in flag
+            kind = "channel saturated" if saturated else "channel without signal"
+            severity = "note" if saturated else "caution"
+            rows.append(warning(modality, modality, kind, severity, flag, sample, flag.split(":")[0]))
+        for marker, channel, label in record.get("conflicts", []):
+            text = f"the panel sheet says {marker} on {channel}, the file says {label}; the sheet was followed"
+            kind = "label differs from the panel"
+            rows.append(warning(modality, modality, kind, "serious", text, sample, marker))
+    return rows
+
+
 def of_availability(availability: pd.DataFrame) -> list[dict[str, Any]]:
     """Markers that were measured in some files only."""
     rows = []

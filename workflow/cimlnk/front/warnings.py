@@ -56,7 +56,9 @@ def collect_warnings(*, root: str | Path, files: Iterable[str | Path], baseline:
                 changed = table(f"{modality}/overridden.parquet")
                 rows += collect.of_overrides(modality, changed, table(f"{modality}/thresholds.parquet"))
         h5ad = [n for n in have if n.startswith(f"{modality}/samples/")]
-        rows += collect.of_hashes(modality, _hashes(samples, {Path(n).stem: have[n] for n in h5ad}))
+        records = {Path(n).stem: _record(have[n]) for n in sorted(h5ad)}
+        rows += collect.of_hashes(modality, _hashes(samples, records))
+        rows += collect.of_records(modality, records)
     rows += collect.of_availability(markers_of({Path(n).stem: p for n, p in have.items() if n.startswith(CYTOF)}))
     if "cytof/lineages.parquet" in have:
         rows += collect.of_lineages(table("cytof/lineages.parquet"), samples)
@@ -90,23 +92,25 @@ def markers_of(files: Mapping[str, Path]) -> pd.DataFrame:
     return AVAILABILITY.check(pd.DataFrame(rows, columns=list(AVAILABILITY.columns)))
 
 
-def _hashes(samples: pd.DataFrame, files: Mapping[str, Path]) -> dict[str, str]:
-    """Sample -> sha256 of its raw file, as its h5ad recorded it (by the name that the sheet gives)."""
+def _record(path: Path) -> dict[str, Any]:
+    """What the reading of a sample noted: the JSON in ``uns["cimlnk"]`` of its h5ad."""
     import h5py
 
+    with h5py.File(path, "r") as stream:
+        record: dict[str, Any] = json.loads(stream["uns"]["cimlnk"][()] if "cimlnk" in stream.get("uns", {}) else b"{}")
+    return record
+
+
+def _hashes(samples: pd.DataFrame, records: Mapping[str, Mapping[str, Any]]) -> dict[str, str]:
+    """Sample -> sha256 of its raw file, as its h5ad recorded it (by the name that the sheet gives)."""
     found = {}
     for row in samples.to_dict("records"):
-        path = files.get(str(row["sample"]))
-        if path is None:
-            continue
-        with h5py.File(path, "r") as stream:
-            text = stream["uns"]["cimlnk"][()] if "cimlnk" in stream.get("uns", {}) else b"{}"
-        record = json.loads(text)
-        record = record.get("provenance", record)
-        inputs = {Path(k).name: v for k, v in record.get("inputs", {}).items()}
+        record = records.get(str(row["sample"]), {})
+        inputs = record.get("provenance", record).get("inputs", {})
+        named = {Path(k).name: v for k, v in inputs.items()}
         for name in (Path(str(row["path"])).name, "matrix.mtx.gz", "matrix.mtx"):  # of a 10x folder its matrix
-            if name in inputs:
-                found[str(row["sample"])] = str(inputs[name])
+            if name in named:
+                found[str(row["sample"])] = str(named[name])
                 break
     return found
 

@@ -145,7 +145,12 @@ def normalise_beads(
     Finck R et al. (2013) Normalization of mass cytometry data with bead standards. Cytometry A 83A:483-494.
     """
     call, columns = find_beads(events, channels, beads=beads, dna=dna, trim=trim, minimum=minimum, source=source)
-    clock, part = unwind_time(events[:, time_column(channels, source)])
+    when = events[:, time_column(channels, source)]
+    if not np.isfinite(when).all() or not len(when) or when.min() == when.max():
+        raise UserError(
+            source, "Time", Plain("one value in every event" if len(when) else "no events"), "a running clock"
+        )
+    clock, part = unwind_time(when)
     order = np.flatnonzero(call.singlet)
     order = order[np.lexsort((clock[order], part[order]))]
     before = np.asarray(events[order][:, columns], dtype=np.float64)

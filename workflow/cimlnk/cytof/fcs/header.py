@@ -84,7 +84,8 @@ def read_header(path: str | Path) -> FcsHeader:
     markers = tuple(segments.text.get(f"$P{i}S", "") for i in range(1, n + 1))
     metals_n = sum(1 for c in names if METAL.match(c))
     metals_s = sum(1 for m in markers if METAL.match(m))
-    swapped = metals_s >= 3 and metals_n == 0
+    # unused channels often keep their metal in both
+    swapped = metals_s >= 3 and 4 * metals_n <= metals_s
     if swapped:
         segments.notes.append("markers stand in $PnN and metals in $PnS")
     notes = tuple(dict.fromkeys(segments.notes))

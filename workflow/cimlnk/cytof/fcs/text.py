@@ -19,6 +19,7 @@ VERSIONS = ("FCS2.0", "FCS3.0", "FCS3.1", "FCS3.2")
 HEADER_BYTES = 58
 MAX_TEXT = 64 << 20  # no instrument writes more; a larger number is a damaged offset
 MAX_PARAMETERS = 10_000
+MAX_DOUBLED = 100_000  # more doubled delimiters than this are damage, not keywords
 REQUIRED = ("$PAR", "$DATATYPE", "$BYTEORD")
 
 
@@ -118,8 +119,9 @@ def parse_text(path: Path, body: bytes, notes: list[str]) -> dict[str, str]:
     """Keywords of a TEXT segment; names in upper case, values stripped of blanks and NUL.
 
     The first byte is the delimiter. A doubled delimiter stands for one inside a value (the standard), but many
-    writers mean an empty value by it (which the standard forbids). Both readings are made and the one that leaves
-    fewer broken keywords is kept.
+    writers mean an empty value by it (which the standard forbids), some of them in the same file. Three readings are
+    made (all escaped, each by what fits at its place, all empty) and the first of those that leave the fewest broken
+    keywords is kept.
     """
     delimiter = body[:1]
     if delimiter.isalnum() or not delimiter:
@@ -131,11 +133,14 @@ def parse_text(path: Path, body: bytes, notes: list[str]) -> dict[str, str]:
         content = content[:-1]
     plain = content.split(delimiter)
     if delimiter * 2 in body:
-        joined = _join_doubled(plain, delimiter)
-        if _faults(joined, delimiter) <= _faults(plain, delimiter):
-            plain = joined
-        else:
-            notes.append("empty keyword values in TEXT (doubled delimiters read as empty values)")
+        readings = {"": _join_doubled(plain, delimiter)}
+        if body.count(delimiter * 2) <= MAX_DOUBLED:
+            readings["some doubled delimiters"] = _join_where_it_fits(plain, delimiter)
+        readings["doubled delimiters"] = plain
+        which = min(readings, key=lambda name: _faults(readings[name], delimiter))
+        plain = readings[which]
+        if which:
+            notes.append(f"empty keyword values in TEXT ({which} read as empty values)")
     if len(plain) < 2:
         raise UserError(path, "TEXT", Plain("no keywords"), f"keyword-value pairs separated by {delimiter!r}")
     text: dict[str, str] = {}
@@ -168,11 +173,47 @@ def _join_doubled(tokens: list[bytes], delimiter: bytes) -> list[bytes]:
     return joined
 
 
+def _join_where_it_fits(pieces: list[bytes], delimiter: bytes) -> list[bytes]:
+    """Tokens by the cheapest reading of every doubled delimiter: part of a value, or an empty value.
+
+    The path of least cost over the pieces (Viterbi): a keyword that is empty or holds a delimiter, and a value that
+    holds the next standard keyword, cost 5; an empty value, which the standard forbids, costs 1.
+    """
+    n = len(pieces)
+    standard = [bool(re.match(rb"\$[A-Z]", piece)) for piece in pieces]
+    infinite = float("inf")
+    # the state before a piece: is it part of a keyword (0) or a value (1), and does it go on with a token (joined)
+    cost = [[infinite] * 4 for _ in range(n + 1)]
+    back: list[list[tuple[int, int]]] = [[(0, 0)] * 4 for _ in range(n + 1)]
+    cost[0][0] = 0.0
+    for i, piece in enumerate(pieces):
+        for state, so_far in enumerate(cost[i]):
+            if so_far == infinite:
+                continue
+            value, joined = state % 2, state // 2
+            here = so_far + (5.0 if (value and standard[i]) or (not value and joined) else 0.0)
+            end = here + ((1.0 if value else 5.0) if not piece and not joined else 0.0)
+            if end < cost[i + 1][1 - value]:
+                cost[i + 1][1 - value], back[i + 1][1 - value] = end, (i, state)
+            if i + 2 < n and not pieces[i + 1] and here < cost[i + 2][2 + value]:
+                cost[i + 2][2 + value], back[i + 2][2 + value] = here, (i, state)
+    at, state = n, min((0, 1), key=lambda s: cost[n][s] + s)
+    tokens: list[bytes] = []
+    rest: list[bytes] = []
+    while at:
+        at, state = back[at][state]
+        rest.append(pieces[at])
+        if state < 2:
+            tokens.append(delimiter.join(reversed(rest)))
+            rest = []
+    return tokens[::-1]
+
+
 def _faults(tokens: list[bytes], delimiter: bytes) -> int:
     keys = [k.strip().upper() for k in tokens[::2]]
     bad = sum(1 for k in keys if not k or delimiter in k)
     missing = sum(1 for k in REQUIRED if k.encode() not in keys)
-    misplaced = sum(1 for v in tokens[1::2] if v[:1] == b"$")
+    misplaced = sum(1 for v in tokens[1::2] if v[:1] == b"$" or delimiter + b"$" in v)
     return bad + misplaced + 100 * missing + len(tokens) % 2
 
 
