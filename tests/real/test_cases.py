@@ -6,7 +6,6 @@ They lie beside the real data (a folder ``cases`` next to ``CIMLNK_TEST_DATA``);
 from __future__ import annotations
 
 import os
-import resource
 import subprocess
 import sys
 from pathlib import Path

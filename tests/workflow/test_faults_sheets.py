@@ -90,6 +90,6 @@ def test_sheet_is_empty(lab):
     one_message(lambda: load(lab), "samples.tsv", "row 1", "a header with the columns sample, patient")
 
 
-def test_sheet_is_a_workbook(lab):
+def test_sheet_is_a_damaged_workbook(lab):
     (lab.base / "samples.tsv").write_bytes(b"PK\x03\x04" + bytes(100))
-    one_message(lambda: load(lab), "samples.tsv", "content", "save the sheet as TSV or CSV")
+    one_message(lambda: load(lab), "samples.tsv", "content", "a damaged workbook")

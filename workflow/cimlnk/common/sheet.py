@@ -15,13 +15,14 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from .errors import Plain, UserError
+from .workbook import MAGIC as WORKBOOKS
+from .workbook import Rows, read_workbook
 
 DELIMITERS = {"\t": "tab", ",": "comma", ";": "semicolon"}
 # str.strip() leaves these, and spreadsheets and PDF copies bring them along.
 INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
 MISSING = {"", "na", "n/a", "nan", "null", "none", "#n/a"}
 MINUS = "\N{MINUS SIGN}"  # spreadsheets turn a typed hyphen into it
-WORKBOOKS = (b"PK\x03\x04", b"\xd0\xcf\x11\xe0")
 LARGEST = 64 << 20  # bytes; a sheet of ten thousand samples has two million
 
 
@@ -50,12 +51,13 @@ class Cells:
 
 
 def read_cells(path: str | Path, file: str | None = None, known: Collection[str] = ()) -> Cells:
-    """Read a TSV or CSV file; every cell is text.
+    """Read a TSV or CSV file, or a tab of a workbook (xlsx, xls, ods); every cell is text.
 
     UTF-8 with or without BOM, UTF-16, or Windows-1252; any line ends; tab, comma or semicolon, or as a first line
     ``sep=;`` says. Outer blanks (non-breaking ones too) are cut off, letters composed (é as one character), empty rows
     and columns left out. Lines that begin with ``#`` above the header are comments; below it they are rows like any
-    other, for ``#REF!`` in a first cell must not make a sample vanish. A header may begin with ``#`` itself.
+    other, for ``#REF!`` in a first cell must not make a sample vanish. A header may begin with ``#`` itself. Of a
+    workbook the tab is read whose header holds the most known columns, so that one file may hold all sheets.
 
     Parameters
     ----------
@@ -69,7 +71,8 @@ def read_cells(path: str | Path, file: str | None = None, known: Collection[str]
     Raises
     ------
     UserError
-        If there is no such file, it cannot be opened, is too large, or is no text.
+        If there is no such file, it cannot be opened, is too large, or is neither text nor a workbook; if two tabs of
+        a workbook hold the known columns alike.
 
     Examples
     --------
@@ -82,9 +85,10 @@ def read_cells(path: str | Path, file: str | None = None, known: Collection[str]
     """
     shown = str(path) if file is None else file
     data = read_bytes(path, shown, LARGEST)
+    names = {clean(k) for k in known}
     if data[:4] in WORKBOOKS:
-        raise UserError(shown, "content", Plain("a spreadsheet workbook"), "a text file: save the sheet as TSV or CSV")
-    rows, separator = _text_rows(decode(data, shown), {clean(k) for k in known}, shown)
+        return Cells(shown, _without_empty_columns(_tab(read_workbook(data, shown), names, shown)), "cells")
+    rows, separator = _text_rows(decode(data, shown), names, shown)
     return Cells(shown, _without_empty_columns(rows), separator)
 
 
@@ -181,6 +185,30 @@ def _text_rows(text: str, known: set[str], file: str) -> tuple[list[tuple[int, l
     except csv.Error as error:
         raise UserError(file, f"row {line_number}", Plain(str(error)), "cells of a sheet") from None
     return [(n, cells) for n, cells in rows if any(cells)], DELIMITERS.get(delimiter, repr(delimiter))
+
+
+def _tab(tabs: dict[str, Rows], known: set[str], file: str) -> Rows:
+    """The rows of the tab that is meant, from its header on, cells cleaned."""
+    found: dict[str, Rows] = {}
+    for name, rows in tabs.items():
+        cleaned = [(n, [clean(c) for c in cells]) for n, cells in rows]
+        start = 0
+        for start, (_, cells) in enumerate(cleaned):
+            bare = cells[0].lstrip("# ")
+            if cells[0].startswith("#") and sum(c in known for c in [bare, *cells[1:]]) >= 2:
+                cleaned[start][1][0] = bare
+                break
+            if not cells[0].startswith("#"):
+                break
+        found[name] = cleaned[start:]
+    if not found:
+        return []
+    score = {name: sum(c in known for c in rows[0][1]) for name, rows in found.items()}
+    best = [name for name, s in score.items() if s == max(score.values())]
+    if len(best) > 1 and score[best[0]]:
+        words = " and ".join(repr(b) for b in best)
+        raise UserError(file, "tabs", Plain(f"{words}, with the same columns"), "one tab with them, or a file for each")
+    return found[best[0]]
 
 
 def _cells_of(line: str, delimiter: str) -> list[str]:

@@ -159,13 +159,13 @@ def channel_flags(events: NDArray[np.floating], names: list[str], may_be_low: Se
     return flags
 
 
-def _clock(time: NDArray[np.float64], n_bins: int) -> tuple[int, int]:
+def _clock(time: NDArray[np.floating], n_bins: int) -> tuple[int, int]:
     """Different readings of the clock, and at most as many bins: finer ones would be empty between two ticks."""
     ticks = len(np.unique(time))
     return ticks, min(n_bins, ticks)
 
 
-def _bins_of_ticks(time: NDArray[np.float64], n_bins: int) -> NDArray[np.float64]:
+def _bins_of_ticks(time: NDArray[np.floating], n_bins: int) -> NDArray[np.float64]:
     """Edges of at most `n_bins` bins that hold equally many ticks of a coarse clock (a clock of whole seconds).
 
     The tick is the most frequent step between two readings. The last bin is filled up from the one before it where the

@@ -17,7 +17,7 @@ from cimlnk.common.vocabulary import cell_id
 from .acquisition import Acquisition, channel_flags
 from .gating.gate import Gated
 from .gating.gatingml import write_empty
-from .gating.read import read_sample
+from .gating.read import Sample, read_sample
 from .gating.sample import gate_sample
 from .h5ad import write_h5ad
 from .tables import GATES
