@@ -31,8 +31,12 @@ def book(path, **tabs):
 
 
 def test_cells_come_as_text_with_their_row_numbers(tmp_path):
-    rows = [["# run 3"], [], [*HEADER, "collected", "fresh", None], ["s1", "P1", 0, "a.fcs", dt.datetime(2024, 5, 3), True]]
-    rows += [[None] * 6, ["s2", "P1", 7.5, "b.fcs", None, False]]
+    rows = [["# run 3"], [], [*HEADER, "collected", "fresh", None]]
+    rows += [
+        ["s1", "P1", 0, "a.fcs", dt.datetime(2024, 5, 3), True],
+        [None] * 6,
+        ["s2", "P1", 7.5, "b.fcs", None, False],
+    ]
     found = read_cells(book(tmp_path / "s.xlsx", Sheet1=rows), "s.xlsx", HEADER)
     assert found.rows == [
         (3, [*HEADER, "collected", "fresh"]),
@@ -43,7 +47,8 @@ def test_cells_come_as_text_with_their_row_numbers(tmp_path):
 
 
 def test_of_several_tabs_the_one_with_the_known_columns_is_read(tmp_path):
-    tabs = {"notes": [["written by", "me"]], "patients": [["patient", "arm"], ["P1", "CIML"]], "samples": [HEADER, list("abcd")]}
+    tabs = {"notes": [["written by", "me"]], "patients": [["patient", "arm"], ["P1", "CIML"]]}
+    tabs["samples"] = [HEADER, list("abcd")]
     path = book(tmp_path / "all.xlsx", **tabs)
     assert read_cells(path, "all.xlsx", HEADER).rows[1] == (2, list("abcd"))
     assert read_cells(path, "all.xlsx", ["patient", "arm"]).rows[1] == (2, ["P1", "CIML"])
