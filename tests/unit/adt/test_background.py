@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.support.citeseq import BACKGROUND, NAMES, counts, droplets
 
 from cimlnk.adt.background import find_background, negative_mode
 from cimlnk.adt.dsb import cell_background, clr, dsb, technical_component, without_component
+from citeseq import BACKGROUND, NAMES, counts, droplets
 
 BLOOD = {"T": 500, "B": 100, "monocyte": 150, "NK": 150}
 

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 import pytest
-from tests.support.citeseq import NAMES, counts, droplets
 
 from cimlnk.adt.call import call_proteins, lineage_names
 from cimlnk.rna.antibodies import read_antibodies, read_antibody
+from citeseq import NAMES, counts, droplets
 
 BLOOD = {"T": 300, "B": 80, "monocyte": 100, "NK": 120}
 
