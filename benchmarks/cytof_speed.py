@@ -108,7 +108,9 @@ def measure(what: str, folder: Path) -> dict[str, float]:
             n = 0
         else:
             data = read_sample(fcs, folder / "panel.tsv", settings)
-            gated, _ = gate_sample(data, "big", "b", ROOT / "resources/gates/nk.yaml", None, settings, 1)
+            gated, _ = gate_sample(
+                data, "big", "b", gates=ROOT / "resources/gates/nk.yaml", pool=None, settings=settings, seed=1
+            )
             n = int(gated.nodes["nk"].sum())
         took = time.perf_counter() - wall, time.process_time() - cpu
     return {"wall_s": took[0], "cpu_s": took[1], "peak_bytes": peak.high - peak.start, "n_nk": n}

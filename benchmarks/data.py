@@ -44,7 +44,7 @@ def sisters(rng: np.random.Generator, lineage: NDArray[np.int64]) -> dict[int, i
 
 
 def centres_of(
-    y: NDArray[np.int64], centres: NDArray[np.float64], lean: dict[int, int], rng: np.random.Generator
+    y: NDArray[np.int64], centres: NDArray[np.float64], lean: dict[int, int], *, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Centre of every cell: its population's, or a point up to half-way to the sister's."""
     out = centres[y].copy()
@@ -75,7 +75,7 @@ def cytof(n: int, markers: int = 35, count: int = 30) -> tuple[NDArray[np.float3
     X = np.empty((n, markers), np.float32)
     for a in range(0, n, CHUNK):
         part = y[a : a + CHUNK]
-        m = centres_of(part, centres, lean, rng)
+        m = centres_of(part, centres, lean, rng=rng)
         noise = rng.standard_normal(m.shape)
         heavy = rng.random(len(part)) < 0.05
         noise[heavy] = rng.standard_t(3, (int(heavy.sum()), markers))
@@ -102,7 +102,7 @@ def rna(n: int, components: int = 50, count: int = 25) -> tuple[NDArray[np.float
     lean, w = sisters(plan, lineage), shares(plan, count)
     rng = np.random.default_rng(n)
     y = rng.choice(count, n, p=w)
-    m = centres_of(y, centres, lean, rng)
+    m = centres_of(y, centres, lean, rng=rng)
     noise = rng.standard_normal(m.shape)
     heavy = rng.random(n) < 0.08
     noise[heavy] = rng.standard_t(3, (int(heavy.sum()), components))

@@ -40,7 +40,7 @@ def defaults(schema: dict[str, Any]) -> Any:
 SETTINGS = defaults(yaml.safe_load((ROOT / "workflow/schemas/config/rna.schema.yaml").read_text()))
 
 
-def nk_cells(raw: Path, sample: str, folder: Path, method: str) -> tuple[set[str], float]:
+def nk_cells(raw: Path, sample: str, folder: Path, *, method: str) -> tuple[set[str], float]:
     """Barcodes kept as NK cells, and the CPU seconds it took."""
     started = time.process_time()
     make_cells(
@@ -67,7 +67,7 @@ def planted(size: str, folder: Path) -> pd.DataFrame:
         write_10x_h5(folder / "raw.h5", counts, barcodes)
         label = truth.set_index("barcode")["class"]
         for method in ("none", "scrublet", "mixture"):
-            kept, cpu = nk_cells(folder / "raw.h5", sample.id, folder, method)
+            kept, cpu = nk_cells(folder / "raw.h5", sample.id, folder, method=method)
             found = label.index.isin(list(kept))
             nk = (label == "NK").to_numpy()
             others = set(label[found & ~nk]) - {"doublet"}
@@ -99,7 +99,7 @@ def spiked(data: Path) -> pd.DataFrame:
         sums = counts[random.integers(0, n, m)] + counts[random.integers(0, n, m)]
         mixed = sp.csr_matrix(sp.vstack([counts, sums])) if m else counts
         for method in ("scrublet", "mixture"):
-            found = find_doublets(mixed, SETTINGS["doublets"] | {"method": method}, 1, "pbmc3k")
+            found = find_doublets(mixed, SETTINGS["doublets"] | {"method": method}, 1, sample="pbmc3k")
             inside, spike = found.score[:n], found.score[n:]
             area = float(np.mean(spike[:, None] > inside[None, :])) if m else np.nan
             called = found.called[n:].mean() if m else np.nan
@@ -110,7 +110,7 @@ def spiked(data: Path) -> pd.DataFrame:
 
 def labelled(data: Path, folder: Path) -> str:
     """NK cells of PBMC 3k against the labels."""
-    kept, cpu = nk_cells(data / PBMC3K, "pbmc3k", folder, "mixture")
+    kept, cpu = nk_cells(data / PBMC3K, "pbmc3k", folder, method="mixture")
     label = ad.read_h5ad(data / PBMC3K, backed="r").obs["cell_type"].astype(str)
     nk = set(label.index[label == "NK"])
     hit = len(kept & nk)

@@ -57,7 +57,7 @@ def peers_python() -> str:
     return str(python)
 
 
-def measure(method: str, stem: Path, threads: int, repeats: int, limit: int) -> dict:
+def measure(method: str, stem: Path, threads: int, *, repeats: int, limit: int) -> dict:
     """One process of one method; a failure or a time-out is a result too, with its last line as reason."""
     labels = Path(f"{stem}_{method.replace(' ', '_')}.npy")
     python = sys.executable if method in OWN else peers_python()
@@ -226,7 +226,7 @@ def main() -> None:
         for method in methods:
             slow = method == "scanpy leidenalg" or method not in OWN
             start = time.perf_counter()
-            record = measure(method, stem, options.threads, 1 if slow else 2, options.limit)
+            record = measure(method, stem, options.threads, repeats=1 if slow else 2, limit=options.limit)
             key = {"data": data, "cells": cells, "method": method}
             results = [r for r in results if not key.items() <= r.items()] + [key | record]
             stored.write_text(json.dumps({"about": about, "results": results}, indent=1))

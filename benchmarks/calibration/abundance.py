@@ -105,7 +105,7 @@ def run_tests(data: Sets) -> dict[str, tuple[Floats, Floats, Floats]]:
     design, df = design_of(data), within_df(data)
     found = {}
     for name, over in (("beta-binomial mixed model", True), ("mixed, no overdispersion", False)):
-        fit = fit_counts(data.y, data.n, design, data.patient, overdispersion=over)
+        fit = fit_counts(data.y, data.n, design, group=data.patient, overdispersion=over)
         effect = fit.beta[:, 1:] / LN2
         se = np.column_stack([fit.standard_error(w) for w in np.eye(design.shape[1])[1:]]) / LN2
         half = stats.t.ppf(0.975, df) * se
@@ -131,7 +131,7 @@ def run_tests(data: Sets) -> dict[str, tuple[Floats, Floats, Floats]]:
     return found
 
 
-def abundance_study(scenarios: tuple[Scenario, ...], sets: int, seed: int, alpha: float = 0.05) -> pd.DataFrame:
+def abundance_study(scenarios: tuple[Scenario, ...], sets: int, seed: int, *, alpha: float = 0.05) -> pd.DataFrame:
     """Rejection rate at true zero and at true effects, and coverage of the intervals, per scenario and method."""
     rows = []
     for scenario in scenarios:
@@ -153,7 +153,7 @@ def abundance_study(scenarios: tuple[Scenario, ...], sets: int, seed: int, alpha
     return pd.DataFrame(rows)
 
 
-def fold_study(sets: int, seed: int, rho: float = 0.0005, level: float = 0.95) -> dict[str, float]:
+def fold_study(sets: int, seed: int, rho: float = 0.0005, *, level: float = 0.95) -> dict[str, float]:
     """Coverage of the interval of a fold (one patient, two days), and of the absolute test's effect (six patients)."""
     random = rng(seed, "calibration", "folds")
     sigma = np.sqrt(np.log1p(COUNT_CV**2))

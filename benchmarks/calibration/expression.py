@@ -37,7 +37,9 @@ class Cohort(NamedTuple):
     effect: Floats
 
 
-def simulate(spread: float, slope: float, seed: int, genes: int = 3000, patients: int = 6, planted: int = 40) -> Cohort:
+def simulate(
+    spread: float, slope: float, seed: int, *, genes: int = 3000, patients: int = 6, planted: int = 40
+) -> Cohort:
     """Six pairs; mean counts of 10 to 5,000, patients apart by 0.4 on the log scale, unequal depth, effects of +1 and
     -1 log2 in `planted` genes spread evenly over all expression bands."""
     random = rng(seed, "calibration", "expression", spread, slope)
@@ -67,8 +69,8 @@ def with_true_dispersions(cohort: Cohort) -> Floats:
     after = (cohort.samples["timepoint"] == "D7").to_numpy(float)
     blocks = (patient[:, None] == np.unique(patient)[None]).astype(float)
     offset = np.log(size_factors(y))
-    full = fit_nb(y, np.column_stack([blocks, after]), offset, cohort.dispersion)
-    reduced = fit_nb(y, blocks, offset, cohort.dispersion)
+    full = fit_nb(y, np.column_stack([blocks, after]), offset, dispersion=cohort.dispersion)
+    reduced = fit_nb(y, blocks, offset, dispersion=cohort.dispersion)
     return np.asarray(stats.chi2.sf(np.maximum(reduced.deviance - full.deviance, 0), 1))
 
 

@@ -37,7 +37,7 @@ def plant(patients: int, random: np.random.Generator) -> Floats:
     return np.column_stack(columns)
 
 
-def kinetics_study(cohorts: int, seed: int, patients: int = 6, draws: int = 1000) -> pd.DataFrame:
+def kinetics_study(cohorts: int, seed: int, patients: int = 6, *, draws: int = 1000) -> pd.DataFrame:
     """Coverage and accuracy of the fit on `cohorts` simulated arms of `patients`.
 
     Returns
@@ -58,25 +58,25 @@ def kinetics_study(cohorts: int, seed: int, patients: int = 6, draws: int = 1000
 
         for cohort in range(cohorts):
             truth = plant(patients, random)
-            series = [_measure(t, days, sigma, wander, random) for t in truth]
+            series = [_measure(t, days, sigma, wander=wander, random=random) for t in truth]
             if wander:
-                counts = [_measure(t, COUNT_DAYS, sigma, 0.0, random) for t in truth]
+                counts = [_measure(t, COUNT_DAYS, sigma, wander=0.0, random=random) for t in truth]
                 prior = pool(series, start_of(pool(counts)))
             else:
                 prior = pool(series)
             for k, (planted, measured) in enumerate(zip(truth, series, strict=True)):
-                fit, _ = fit_series(measured, prior, draws, seed, name, str(cohort), str(k))
-                _score(planted, measured, fit, note)
+                fit, _ = fit_series(measured, prior, draws, seed=seed, key=(name, str(cohort), str(k)))
+                _score(planted, measured, fit, note=note)
         rows.append({"plan": name, **{key: float(np.nanmean(values)) for key, values in seen.items()}})
     return pd.DataFrame(rows)
 
 
-def _measure(truth: Floats, days: Floats, sigma: float, wander: float, random: np.random.Generator) -> Series:
+def _measure(truth: Floats, days: Floats, sigma: float, *, wander: float, random: np.random.Generator) -> Series:
     noise = random.normal(0.0, sigma, len(days)) + random.normal(0.0, wander, len(days))
     return Series(days, curve(truth, days)[0] + noise, np.full(len(days), sigma))
 
 
-def _score(truth, measured, fit, note) -> None:  # type: ignore[no-untyped-def]
+def _score(truth, measured, fit, *, note) -> None:  # type: ignore[no-untyped-def]
     peak_day, peak_fold = np.exp(truth[3]), np.exp(truth[1])
     true = {
         "doubling": np.log(2) * peak_day / (truth[1] - truth[2]),

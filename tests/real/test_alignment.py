@@ -38,7 +38,7 @@ def fit(cells, volunteers):
     used = [i for i, w in enumerate(WHO) if w in volunteers]
     values, sample = np.vstack([samples[i] for i in used]), np.repeat(np.arange(len(used)), 1_000)
     kept = {"volunteer": [WHO[i] for i in used]}
-    return fit_alignment(values, sample, [BATCH[i] for i in used], kept, markers)
+    return fit_alignment(values, sample, [BATCH[i] for i in used], kept=kept, markers=markers)
 
 
 def across(distance, volunteer):
@@ -89,4 +89,4 @@ def test_batches_that_are_time_points_are_refused(cells):
     samples, markers = cells
     values, sample = np.vstack(samples), np.repeat(np.arange(len(samples)), 1_000)
     with pytest.raises(UserError, match="differ in timepoint as well"):
-        fit_alignment(values, sample, BATCH, {"timepoint": [f"D{b}" for b in BATCH]}, markers)
+        fit_alignment(values, sample, BATCH, kept={"timepoint": [f"D{b}" for b in BATCH]}, markers=markers)

@@ -48,8 +48,14 @@ def test_a_fixed_cutoff_gives_the_published_order_of_yield(twenty):
 
 def test_from_files_to_one_sample(tmp_path):
     files = [tmp_path / n for n in ("a.parquet", "y.parquet", "f.svg")]
-    debarcode_file(PLEX / "sample_barcoded_file.fcs", PLEX / "sample_barcode_key.csv", *files, SETTINGS, samples=["B3"])
-    split_file(PLEX / "sample_barcoded_file.fcs", files[0], "B3", tmp_path / "B3.fcs")
+    debarcode_file(
+        PLEX / "sample_barcoded_file.fcs",
+        PLEX / "sample_barcode_key.csv",
+        **dict(zip(("assignments", "yields", "figure"), files, strict=True)),
+        settings=SETTINGS,
+        samples=["B3"],
+    )
+    split_file(PLEX / "sample_barcoded_file.fcs", files[0], "B3", separate=tmp_path / "B3.fcs")
     yields = read_table(files[1], YIELDS).set_index("sample")
     assert read_header(tmp_path / "B3.fcs").n_events == yields.at["B3", "n_assigned"]
     assert yields["reason"].isna().all()

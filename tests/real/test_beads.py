@@ -80,7 +80,13 @@ def test_beads_and_bead_doublets_are_found(folder, name, masses, singlets, bead_
 
 def test_files_of_the_instrument_are_normalised(tmp_path):
     settings = {**SETTINGS, "masses": [140, 142, 165, 175]}
-    normalise_file(PANEL / "raw_cytof.fcs", *[tmp_path / f"n.{e}" for e in ("fcs", "json", "svg")], settings)
+    normalise_file(
+        PANEL / "raw_cytof.fcs",
+        **dict(
+            zip(("normalised", "record", "figure"), [tmp_path / f"n.{e}" for e in ("fcs", "json", "svg")], strict=True)
+        ),
+        settings=settings,
+    )
     header = read_header(tmp_path / "n.fcs")
     assert header.n_events == 6_450 - 150
     assert list(header.channels) == list(read_header(PANEL / "raw_cytof.fcs").channels)

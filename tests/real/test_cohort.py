@@ -52,7 +52,7 @@ def test_a_sheet_with_old_mac_line_ends_is_read():
         pytest.skip(f"no cytof_sdy420_tiny under CIMLNK_TEST_DATA ({DATA})")
     raw = path.read_bytes()
     assert b"\r" in raw and b"\n" not in raw
-    sheet = read_sheet(path, ["fcs_files", "Subject Age", "Gender"], [], path.name, closed=True)
+    sheet = read_sheet(path, ["fcs_files", "Subject Age", "Gender"], [], file=path.name, closed=True)
     assert len(sheet.rows) == raw.rstrip(b"\r").count(b"\r")
     assert {row["Gender"] for _, row in sheet.rows} <= {"Male", "Female"}
     assert [line for line, _ in sheet.rows] == list(range(2, len(sheet.rows) + 2))

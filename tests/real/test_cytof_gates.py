@@ -36,11 +36,15 @@ def test_bcrxl_has_nk_like_cells_in_every_sample(tmp_path):
     assert len(files) == 16
     panel = ROOT / "resources" / "panels" / "bcrxl.tsv"
     settings = {**SETTINGS, "input_scale": "compensated", "nk_identity": "CD7"}
-    make_pool(files, dict.fromkeys(files, "all"), panel, GATES, tmp_path / "pool.json", settings, 1)
+    make_pool(
+        files, dict.fromkeys(files, "all"), panel, gates=GATES, output=tmp_path / "pool.json", settings=settings, seed=1
+    )
     shares = {}
     for sample, path in files.items():
         data = read_sample(path, panel, settings)
-        gated, course = gate_sample(data, sample, "all", GATES, tmp_path / "pool.json", settings, 1)
+        gated, course = gate_sample(
+            data, sample, "all", gates=GATES, pool=tmp_path / "pool.json", settings=settings, seed=1
+        )
         counts = summarise(gated, course)
         shares[sample] = counts["n_nk"] / counts["n_events"]
         rows = gated.rows.set_index("gate")
@@ -59,11 +63,13 @@ def test_bcrxl_b_cells_by_another_hierarchy_show_the_published_ps6_rise(tmp_path
     files = {p.stem: p for p in sorted((DATA / "cytof_bcrxl" / "fcs").glob("*.fcs"))}
     panel, gates = ROOT / "resources" / "panels" / "bcrxl.tsv", GATES.with_name("b_cells.yaml")
     settings = {**SETTINGS, "input_scale": "compensated", "nk_identity": "CD7"}
-    make_pool(files, dict.fromkeys(files, "all"), panel, gates, tmp_path / "pool.json", settings, 1)
+    make_pool(
+        files, dict.fromkeys(files, "all"), panel, gates=gates, output=tmp_path / "pool.json", settings=settings, seed=1
+    )
     median = {}
     for sample, path in files.items():
         data = read_sample(path, panel, settings)
-        gated, _ = gate_sample(data, sample, "all", gates, tmp_path / "pool.json", settings, 1)
+        gated, _ = gate_sample(data, sample, "all", gates=gates, pool=tmp_path / "pool.json", settings=settings, seed=1)
         cells = gated.nodes["b_cells"]
         assert cells.sum() >= 50
         ps6 = data.matched.of_marker("pS6")
@@ -91,7 +97,7 @@ def test_a_raw_file_falls_apart_into_beads_debris_doublets_and_cells(tmp_path):
         channels[c] = (m, "lineage")
     settings = {**SETTINGS, "input_scale": "raw", "nk_identity": "CD56"}
     data = read_sample(raw, panel_sheet(tmp_path / "panel.tsv", channels), settings)
-    gated, _ = gate_sample(data, "raw", "b", GATES, None, settings, 1)
+    gated, _ = gate_sample(data, "raw", "b", gates=GATES, pool=None, settings=settings, seed=1)
     column = {c.marker: data.scaled[:, c.column] for c in data.matched.channels}
     start = np.ones(len(data.events), bool)
     beads = start & ~gated.nodes["no_beads"]
@@ -122,7 +128,7 @@ def test_a_thousand_events_are_enough_to_gate(tmp_path, name):
     }  # fmt: skip
     settings = {**SETTINGS, "input_scale": "raw", "nk_identity": "CD56", "minimum_events": 200}
     data = read_sample(raw, panel_sheet(tmp_path / "panel.tsv", channels), settings)
-    gated, _ = gate_sample(data, name, "b", GATES, None, settings, 1)
+    gated, _ = gate_sample(data, name, "b", gates=GATES, pool=None, settings=settings, seed=1)
     nk, lymphocytes = gated.nodes["nk"], gated.nodes["lymphocytes"]
     # NK cells are 5 to 30 % of blood lymphocytes in health, more in the old (these donors are 84 to 90)
     assert 0.02 < nk.sum() / lymphocytes.sum() < 0.6

@@ -35,14 +35,14 @@ def run(folder, files, batches, panel, **more):
     """Per sample (SUMMARY row, share of called NK cells above ten counts by marker); and the lineages' path."""
     settings = DEFAULTS | more
     pool, lineages = folder / "pool.json", folder / "lineages.npz"
-    make_pool(files, batches, panel, GATES, pool, settings, 1, until="live")
+    make_pool(files, batches, panel, gates=GATES, output=pool, settings=settings, seed=1, until="live")
     shared = {"panel": panel, "gate_file": GATES, "pool": pool, "settings": settings, "seed": 1}
     make_lineages(files=files, batches=batches, output=lineages, **shared)
     counts, above = {}, {}
     for sample, path in files.items():
         data = read_sample(path, panel, settings)
-        args = (data, sample, batches[sample], GATES, pool, settings, 1)
-        gated, course = gate_sample(*args, lineages=lineages)
+        args = {"gates": GATES, "pool": pool, "settings": settings, "seed": 1}
+        gated, course = gate_sample(data, sample, batches[sample], **args, lineages=lineages)
         counts[sample] = summarise(gated, course)
         for marker in ("CD3", "CD19", "CD14", "CD34"):
             channel = data.matched.of_marker(marker)

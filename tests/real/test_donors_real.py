@@ -31,7 +31,9 @@ def run(rows, places, days, references=None):
         [{"sample": s, "patient": "P1", "day": d, "timepoint": f"D{d}", "arm": "CIML", "tissue_or_product": "blood"}
          for s, d in days.items()]
     )  # fmt: skip
-    return make_donors([EMPTY | r for r in rows], places, [], references, facts, {}, settings)
+    return make_donors(
+        [EMPTY | r for r in rows], places, [], references=references, samples=facts, cells={}, settings=settings
+    )
 
 
 def vireo(*runs, reference=True, genotypes=True):

@@ -45,7 +45,7 @@ def tested() -> pd.DataFrame:
         keep = name != "other"
         markers = panel.loc[panel["marker_class"] == "state", "antigen"].tolist()
         values = x.loc[keep, markers].to_numpy()
-        parts.append(summarise(values, markers, name[keep], np.full(len(markers), GATE), sample))
+        parts.append(summarise(values, markers, name[keep], cut=np.full(len(markers), GATE), sample=sample))
         rows.append((sample, patient, int(condition == "BCRXL"), condition, "study", "cytof"))
     samples = pd.DataFrame(rows, columns=["sample", "patient", "day", "timepoint", "arm", "modality"])
     return state_tests(pd.concat(parts), samples, modality="cytof", baselines=["Ref"], measures=["median"])

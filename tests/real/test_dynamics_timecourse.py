@@ -61,7 +61,7 @@ def test_transport_cost_puts_the_days_in_order(cells):
 
 def test_a_summary_holds_the_moments_of_the_cells(cells):
     x, day = cells
-    p = profile(summarise(x, day, np.zeros(len(x), dtype=int), 1))
+    p = profile(summarise(x, day, np.zeros(len(x), dtype=int), n_patients=1))
     assert p.mean[3] == pytest.approx(x[day == 3].mean(axis=0)) and p.variance[3] == pytest.approx(
         x[day == 3].var(axis=0)
     )

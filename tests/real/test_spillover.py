@@ -26,7 +26,7 @@ SETTINGS = {"single_stains": "ss_exp.fcs", "stained_masses": MASSES, "matrix": "
 @pytest.fixture(scope="module")
 def matrix(tmp_path_factory):
     place = tmp_path_factory.mktemp("matrix")
-    make_matrix(STAINS / "ss_exp.fcs", place / "m.csv", place / "m.svg", SETTINGS)
+    make_matrix(STAINS / "ss_exp.fcs", place / "m.csv", place / "m.svg", settings=SETTINGS)
     return place / "m.csv"
 
 
@@ -65,7 +65,13 @@ def test_single_stains_lose_what_is_not_their_own(matrix):
 
 
 def test_cells_are_compensated_without_negative_counts(matrix, tmp_path):
-    compensate_file(STAINS / "mp_cells.fcs", matrix, *[tmp_path / f"c.{e}" for e in ("fcs", "json", "svg")])
+    compensate_file(
+        STAINS / "mp_cells.fcs",
+        matrix,
+        **dict(
+            zip(("compensated", "record", "figure"), [tmp_path / f"c.{e}" for e in ("fcs", "json", "svg")], strict=True)
+        ),
+    )
     before, after = read_acquisition(STAINS / "mp_cells.fcs"), read_acquisition(tmp_path / "c.fcs")
     assert after.events.shape == before.events.shape and (after.events >= 0).all()
 

@@ -46,7 +46,7 @@ def make_rna(lab: Lab, raw: Path):
     )  # fmt: skip
 
 
-def one_message(run: Callable[[], object], file: str, where: str, words: str) -> None:
+def one_message(run: Callable[[], object], file: str, where: str, *, words: str) -> None:
     """`run` fails with exactly one complete message of the house's form."""
     from cimlnk.common.errors import UserError
 

@@ -36,7 +36,7 @@ def pooled_calls(genotype: np.ndarray, n_cells: int, seed: int, *, reads: float 
     return called, depth - alt, alt
 
 
-def write_vcf(path: Path, columns: dict[str, tuple], first: int = 0, chromosome: str = "1") -> Path:
+def write_vcf(path: Path, columns: dict[str, tuple], first: int = 0, *, chromosome: str = "1") -> Path:
     """A VCF with GT:RO:AO; `columns` are name -> (alternate alleles, ref reads, alt reads)."""
     header = ["#CHROM", "POS", "ID", "REF", "ALT", "QUAL", "FILTER", "INFO", "FORMAT", *columns]
     lines = ["##fileformat=VCFv4.2", "\t".join(header)]
@@ -50,7 +50,7 @@ def write_vcf(path: Path, columns: dict[str, tuple], first: int = 0, chromosome:
 
 
 def write_souporcell(
-    path: Path, sizes: dict[str, int], doublets: int = 0, unassigned: int = 0, sure: float = 40.0
+    path: Path, sizes: dict[str, int], doublets: int = 0, *, unassigned: int = 0, sure: float = 40.0
 ) -> Path:
     """A clusters.tsv; `sizes` are cluster -> cells; log likelihoods `sure` apart."""
     names = sorted(sizes)

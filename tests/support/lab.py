@@ -64,9 +64,9 @@ def make_lab(base: Path) -> Lab:
     truth = base.parent / "truth"
     lab = Lab(base)
     for sample in CYTOF:
-        simulate_cytof("tiny", 1, sample, lab.fcs(sample), truth / f"{sample}.parquet")
-    simulate_rna("tiny", 1, RNA[0], truth / "a.parquet", h5=lab.h5)
-    simulate_rna("tiny", 1, RNA[1], truth / "b.parquet", folder=lab.folder)
+        simulate_cytof("tiny", 1, sample, fcs=lab.fcs(sample), truth=truth / f"{sample}.parquet")
+    simulate_rna("tiny", 1, RNA[0], truth=truth / "a.parquet", h5=lab.h5)
+    simulate_rna("tiny", 1, RNA[1], truth=truth / "b.parquet", folder=lab.folder)
     for sheet in ("samples", "counts", "patients"):
         header, *rows = (ROOT / f"config/{sheet}/tiny.tsv").read_text(encoding="utf-8").splitlines()
         wanted = (*CYTOF, *RNA) if sheet == "samples" else ("P1", "P2")

@@ -55,7 +55,9 @@ def test_type_one_error_and_coverage(n, restless):
     for seed in range(500):
         counts, cells = cohort(seed, n, restless)
         keep = sheet.index.to_numpy()
-        table = neighbourhood_tests(counts[:, keep], cells[keep], np.ones(len(counts)), sheet, baselines=["pre"])
+        table = neighbourhood_tests(
+            counts[:, keep], cells[keep], np.ones(len(counts)), samples=sheet, baselines=["pre"]
+        )
         p.append((table["p"] < 0.05).mean())
         covered.append(((table["effect_low"] < 0) & (table["effect_high"] > 0))[table["p"].notna()].mean())
     print(f"\nneighbourhoods, n = {n}, restless {restless}: type I {np.mean(p):.3f}, coverage {np.mean(covered):.3f}")
@@ -69,7 +71,7 @@ def test_spatial_fdr_rarely_finds_anything_where_nothing_is():
     found = []
     for seed in range(100):
         counts, cells = cohort(seed)
-        table = neighbourhood_tests(counts, cells, np.ones(len(counts)), sheet, baselines=["pre"])
+        table = neighbourhood_tests(counts, cells, np.ones(len(counts)), samples=sheet, baselines=["pre"])
         found.append(table.groupby("contrast")["fdr"].min().lt(0.1).mean())
     print(f"\nneighbourhoods, data sets with any hit at spatial FDR 0.1: {np.mean(found):.3f}")
     # 300 contrasts at 10 %: binomial standard error 1.7 %
@@ -83,7 +85,10 @@ def test_poisson_counting_error_alone_fails():
         counts, cells = cohort(seed)
         columns, _, design, tested = contrast_design(sheet, Contrast("CIML", "D7", "pre"), cells)
         y, offset = counts[:, columns].astype(float), np.log(cells[columns])
-        full, less = fit_nb(y, design, offset, 0.0), fit_nb(y, np.delete(design, tested, axis=1), offset, 0.0)
+        full, less = (
+            fit_nb(y, design, offset, dispersion=0.0),
+            fit_nb(y, np.delete(design, tested, axis=1), offset, dispersion=0.0),
+        )
         rate.append((stats.chi2.sf(less.deviance - full.deviance, 1) < 0.05).mean())
     print(f"\nneighbourhoods, Poisson regression: type I {np.mean(rate):.3f}")
     assert np.mean(rate) > 0.2
@@ -94,7 +99,7 @@ def test_a_fourfold_rise_is_found_and_placed_right():
     power, false = [], []
     for seed in range(100):
         counts, cells = cohort(seed, effect=2.0)
-        table = neighbourhood_tests(counts, cells, np.ones(len(counts)), sheet, baselines=["pre"])
+        table = neighbourhood_tests(counts, cells, np.ones(len(counts)), samples=sheet, baselines=["pre"])
         hit = (table[table["contrast"] == "CIML: D7 vs pre"]["fdr"] < 0.1).to_numpy()
         power.append(hit[:EACH].mean())
         false.append((hit[EACH:].sum()) / max(1, hit.sum()))

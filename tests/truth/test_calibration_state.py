@@ -47,7 +47,7 @@ def cohort(seed: int, restless: bool = False, effect: float = 0.0, n: int = 6) -
 
 
 def day7(wide: pd.DataFrame) -> np.ndarray:
-    return differences(wide, samples(), "CIML", "D7", "pre").to_numpy(float)
+    return differences(wide, samples(), "CIML", timepoint="D7", baseline="pre").to_numpy(float)
 
 
 @pytest.mark.parametrize("restless", [False, True], ids=["even", "day 7 varies more"])

@@ -36,13 +36,23 @@ def test_nk_gate_recovers_the_planted_cells(tmp_path, size, seed):
     samples = [s for s in design.samples(size, seed) if s.modality == "cytof"]
     files = {s.id: tmp_path / f"{s.id}.fcs" for s in samples}
     for s in samples:
-        simulate_cytof(size, seed, s.id, files[s.id], tmp_path / f"{s.id}.parquet")
-    make_pool(files, {s.id: s.batch for s in samples}, PANEL, GATES, tmp_path / "pool.json", SETTINGS, seed)
+        simulate_cytof(size, seed, s.id, fcs=files[s.id], truth=tmp_path / f"{s.id}.parquet")
+    make_pool(
+        files,
+        {s.id: s.batch for s in samples},
+        PANEL,
+        gates=GATES,
+        output=tmp_path / "pool.json",
+        settings=SETTINGS,
+        seed=seed,
+    )
     true = false = missed = 0
     off, spread, scores = [], [], []
     for s in samples:
         data = read_sample(files[s.id], PANEL, SETTINGS)
-        gated, course = gate_sample(data, s.id, s.batch, GATES, tmp_path / "pool.json", SETTINGS, seed)
+        gated, course = gate_sample(
+            data, s.id, s.batch, gates=GATES, pool=tmp_path / "pool.json", settings=SETTINGS, seed=seed
+        )
         kind = pd.read_parquet(tmp_path / f"{s.id}.parquet")["class"].to_numpy()
         got, nk = gated.nodes["nk"], kind == "NK"
         true += int((got & nk).sum())

@@ -43,7 +43,15 @@ def inputs(size: str, seed: int):
 def demo():
     populations, summaries, tables = inputs("demo", 1)
     counts, patients = tables["counts"], tables["patients"]
-    abundance = make_abundance(populations, summaries, tables["samples"], counts, patients, UNCERTAINTY, FEW_CELLS)
+    abundance = make_abundance(
+        populations,
+        summaries,
+        tables["samples"],
+        counts=counts,
+        patients=patients,
+        uncertainty=UNCERTAINTY,
+        few_cells=FEW_CELLS,
+    )
     return abundance, make_folds(abundance, "pre"), tables
 
 
@@ -82,9 +90,19 @@ def test_kinetics_find_the_planted_curves_of_several_cohorts():
         populations, summaries, tables = inputs("demo", seed)
         own = {m: p for m, p in populations.items() if m == "cytof"}
         counts, patients = tables["counts"], tables["patients"]
-        abundance = make_abundance(own, summaries, tables["samples"], counts, patients, UNCERTAINTY, FEW_CELLS)
+        abundance = make_abundance(
+            own,
+            summaries,
+            tables["samples"],
+            counts=counts,
+            patients=patients,
+            uncertainty=UNCERTAINTY,
+            few_cells=FEW_CELLS,
+        )
         nk = abundance[abundance["population"] == "NK"]
-        fitted, _ = make_kinetics(nk, make_folds(nk, "pre"), counts, "pre", SETTINGS, seed)
+        fitted, _ = make_kinetics(
+            nk, make_folds(nk, "pre"), counts, baseline_timepoint="pre", settings=SETTINGS, seed=seed
+        )
         both = fitted.merge(kinetics_table("demo", seed), on="patient", suffixes=("", "_true"))
         scores.append(both[both["arm"] == "CIML"])
     table = pd.concat(scores)
@@ -104,7 +122,9 @@ def test_kinetics_find_the_planted_curves_of_several_cohorts():
 @pytest.mark.slow
 def test_peak_of_every_population_is_that_of_the_counts_as_measured(demo):
     abundance, folds, tables = demo
-    fitted, _ = make_kinetics(abundance, folds, tables["counts"], "pre", {**SETTINGS, "min_days": 99}, 1)
+    fitted, _ = make_kinetics(
+        abundance, folds, tables["counts"], baseline_timepoint="pre", settings={**SETTINGS, "min_days": 99}, seed=1
+    )
     planted = truth.abundance("demo", 1)
     after = planted[(planted["day"] > 0) & (planted["tissue_or_product"] == "blood") & planted["fold"].notna()]
     after = after[after["population"] != "NK"]

@@ -81,7 +81,7 @@ def cluster(x: np.ndarray, timepoint: str) -> np.ndarray:
 
 def linked(course: Course, label: np.ndarray) -> dict[tuple[str, str], PairLinks]:
     moments = summaries(course, label)
-    return supported_links(moments, course.pairs, SETTINGS, 0, "data", mixings(course, label, moments))
+    return supported_links(moments, course.pairs, SETTINGS, seed=0, name="data", mixed=mixings(course, label, moments))
 
 
 def found_events(course: Course, name: np.ndarray, label: np.ndarray, least: float = 0.5) -> set[tuple[str, str, str]]:

@@ -49,8 +49,8 @@ def pooled(tmp_path_factory):
             lab.base / f"raw/{pool}.fcs",
             events,
             [*header.channels, *BARCODES],
-            [*header.markers, *BARCODES],
-            {"$CYT": "x"},
+            markers=[*header.markers, *BARCODES],
+            metadata={"$CYT": "x"},
         )
     sheet = pd.read_csv(lab.base / "samples.tsv", sep="\t", dtype=str)
     sheet = sheet[sheet["sample"].isin(CYTOF)]

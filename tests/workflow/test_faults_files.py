@@ -48,12 +48,12 @@ def test_fcs(lab, fault):
     spoil, where, words = FCS[fault]
     path = lab.fcs(CYTOF[1])
     spoil(path)
-    one_message(lambda: make_cytof(lab), path.name if fault != "a folder" else "samples.tsv", where, words)
+    one_message(lambda: make_cytof(lab), path.name if fault != "a folder" else "samples.tsv", where, words=words)
 
 
 def test_a_file_without_nk_cells_is_told(lab):
     rewrite(lab.fcs(CYTOF[1]), no_nk)
-    one_message(lambda: make_cytof(lab), CYTOF[1], "gat", "")
+    one_message(lambda: make_cytof(lab), CYTOF[1], "gat", words="")
 
 
 def mtx(folder: Path, change: Callable[[str], str]) -> None:
@@ -89,7 +89,7 @@ TENX = {
 def test_10x_folder(lab, fault):
     spoil, words = TENX[fault]
     spoil(lab.folder)
-    one_message(lambda: make_rna(lab, lab.folder), lab.folder.name, "", words)
+    one_message(lambda: make_rna(lab, lab.folder), lab.folder.name, "", words=words)
 
 
 H5 = {
@@ -103,7 +103,7 @@ H5 = {
 def test_10x_h5(lab, fault):
     spoil, words = H5[fault]
     spoil(lab.h5)
-    one_message(lambda: make_rna(lab, lab.h5), lab.h5.name, "", words)
+    one_message(lambda: make_rna(lab, lab.h5), lab.h5.name, "", words=words)
 
 
 def h5ad(lab: Lab, change: Callable) -> Path:
@@ -150,10 +150,10 @@ H5AD = {
 def test_h5ad(lab, fault):
     change, words = H5AD[fault]
     path = h5ad(lab, change)
-    one_message(lambda: make_rna(lab, path), "a.h5ad", "", words)
+    one_message(lambda: make_rna(lab, path), "a.h5ad", "", words=words)
 
 
 def test_h5ad_without_the_layer_the_config_names(lab):
     lab.configure(rna={"counts": "layers/spliced"})
     path = h5ad(lab, lambda data: data)
-    one_message(lambda: make_rna(lab, path), "a.h5ad", "rna.counts", "layers/spliced")
+    one_message(lambda: make_rna(lab, path), "a.h5ad", "rna.counts", words="layers/spliced")

@@ -41,7 +41,7 @@ def test_config(lab, fault):
         else:
             config[section] = keys
     (lab.base / "lab.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
-    one_message(lambda: load(lab), "", where, words)
+    one_message(lambda: load(lab), "", where, words=words)
 
 
 SHEETS = {
@@ -82,14 +82,14 @@ def test_sheet(lab, fault):
     file = "samples.tsv" if fault == "arm contradicted" else f"{sheet}.tsv"
     if fault == "arm contradicted":  # one line for each row of the patient: the last one is cut down to the first
         lab.replace("samples.tsv", "P2_D7_cytof\tP2\t7\tD7\tCIML\tblood\tcytof\tP2_D7_cytof.fcs\tday2\n", "")
-    one_message(lambda: load(lab), file, where, words)
+    one_message(lambda: load(lab), file, where, words=words)
 
 
 def test_sheet_is_empty(lab):
     (lab.base / "samples.tsv").write_bytes(b"")
-    one_message(lambda: load(lab), "samples.tsv", "row 1", "a header with the columns sample, patient")
+    one_message(lambda: load(lab), "samples.tsv", "row 1", words="a header with the columns sample, patient")
 
 
 def test_sheet_is_a_damaged_workbook(lab):
     (lab.base / "samples.tsv").write_bytes(b"PK\x03\x04" + bytes(100))
-    one_message(lambda: load(lab), "samples.tsv", "content", "a damaged workbook")
+    one_message(lambda: load(lab), "samples.tsv", "content", words="a damaged workbook")

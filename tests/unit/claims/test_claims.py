@@ -282,12 +282,12 @@ def test_blocked_permutation_is_calibrated_on_nulls():
     hits = 0
     for _ in range(200):
         x = random.normal(size=(24, 5)) + 3 * random.normal(size=(6, 5))[blocks]
-        hits += blocked_permutation(x, groups, blocks, random, 99)[1] <= 0.05
+        hits += blocked_permutation(x, groups, blocks, rng=random, n_permutations=99)[1] <= 0.05
     assert 0.005 <= hits / 200 <= 0.11
 
 
 def test_clr_rows_sum_to_zero_and_paired_keeps_only_complete_patients():
     assert np.allclose(clr(pd.DataFrame([[0.2, 0.8], [0.0, 1.0]])).sum(axis=1), 0)
     table = pd.DataFrame({"patient": ["a", "a", "b"], "day": [0, 1, 1], "v": [1.0, 3.0, 5.0]})
-    both = paired(table, "v", table["day"] == 0, table["day"] == 1)
+    both = paired(table, "v", table["day"] == 0, after=table["day"] == 1)
     assert both.index.tolist() == ["a"] and both["difference"].tolist() == [2.0]

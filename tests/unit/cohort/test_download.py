@@ -75,7 +75,7 @@ def server():
 
 def fetch(server, target, sha256=SHA, **settings):
     settings = {"timeout": 5, "retries": 2, "pause": 0.01} | settings
-    download(server.url, target, sha256, "samples.tsv", "row 2, column path", **settings)
+    download(server.url, target, sha256, file="samples.tsv", where="row 2, column path", **settings)
 
 
 def test_a_file_is_fetched_once_verified_and_left_alone_thereafter(server, tmp_path):

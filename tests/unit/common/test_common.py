@@ -38,7 +38,7 @@ def test_streams_are_stable_and_independent_of_each_other():
 def test_table_keeps_types_and_provenance_and_equal_runs_give_equal_bytes(tmp_path):
     table = pd.DataFrame({"note": [None, "x"], "sample": ["001", "1"], "n": [1.0, 2.0]})
     for name in ("one.parquet", "two.parquet"):
-        write_table(table, tmp_path / name, SCHEMA, {"rule": "r"})
+        write_table(table, tmp_path / name, SCHEMA, provenance={"rule": "r"})
     back = read_table(tmp_path / "one.parquet", SCHEMA)
     assert list(back.columns) == ["sample", "n", "note"] and back["n"].dtype == "int64"
     assert list(back["sample"]) == ["001", "1"]

@@ -64,7 +64,7 @@ def test_a_sheet_of_samples_is_loaded_from_a_workbook(tmp_path):
     from cimlnk.cohort.read import read_sheet
 
     path = book(tmp_path / "s.xlsx", Sheet1=[HEADER, ["s1", "P1", 0, "a.fcs"], ["s2", "P1", 7, "b.fcs"]])
-    sheet = read_sheet(path, HEADER, [], "s.xlsx", closed=True)
+    sheet = read_sheet(path, HEADER, [], file="s.xlsx", closed=True)
     assert [row["day"] for _, row in sheet.rows] == ["0", "7"]
 
 

@@ -17,7 +17,7 @@ def cohort(tmp_path_factory):
 
     folder = tmp_path_factory.mktemp("cohort")
     for sample in SAMPLES:
-        simulate_cytof("tiny", 1, sample, folder / f"{sample}.fcs", folder / f"{sample}.truth.parquet")
+        simulate_cytof("tiny", 1, sample, fcs=folder / f"{sample}.fcs", truth=folder / f"{sample}.truth.parquet")
     return folder
 
 

@@ -23,7 +23,7 @@ def test_normal_files_and_slow_drift_are_kept(drift):
     scores = []
     for seed in range(10):
         time, signals, names = run_of(np.random.default_rng(seed), drift=drift)
-        result = check_acquisition(time, signals, names, SETTINGS)
+        result = check_acquisition(time, signals, names, settings=SETTINGS)
         scores.append(result.score)
         # from the middle of the first third to that of the last; the median of 66 bins of sd 0.17 errs by 0.026
         assert abs(result.drift["m0"] + drift * 2 / 3) < 0.11
@@ -34,7 +34,7 @@ def test_an_excursion_of_the_signal_is_masked_with_its_reason():
     time, signals, names = run_of(np.random.default_rng(0))
     hit = (time > 0.4 * time[-1]) & (time < 0.45 * time[-1])
     signals[hit] -= 0.6
-    result = check_acquisition(time, signals, names, SETTINGS)
+    result = check_acquisition(time, signals, names, settings=SETTINGS)
     assert (~result.good & hit).sum() / hit.sum() > 0.9
     assert (~result.good & ~hit).sum() < 0.02 * len(time)
     assert any("abnormal signal from time" in n and "events masked" in n for n in result.notes)
@@ -48,7 +48,7 @@ def test_a_surge_and_a_stall_of_the_flow_are_masked():
     gaps[14_000:14_200] = 4.0  # trickle
     time = np.cumsum(rng.exponential(gaps))
     signals = rng.normal(2, 0.5, (20_000, 5))
-    result = check_acquisition(time, signals, list("abcde"), SETTINGS)
+    result = check_acquisition(time, signals, list("abcde"), settings=SETTINGS)
     assert (~result.good[8100:8900]).mean() > 0.9 and (~result.good[14_020:14_180]).mean() > 0.7
     assert (~result.good[:7800]).mean() < 0.02
     assert any("abnormal flow rate" in n for n in result.notes)
@@ -57,12 +57,12 @@ def test_a_surge_and_a_stall_of_the_flow_are_masked():
 def test_what_cannot_be_judged_is_kept_and_said():
     signals = np.ones((5000, 2))
     time = np.arange(5000.0)
-    assert "no time channel" in check_acquisition(None, signals, ["a", "b"], SETTINGS).reason
-    assert "too few" in check_acquisition(time[:500], signals[:500], ["a", "b"], SETTINGS).reason
-    assert "does not run" in check_acquisition(np.zeros(5000), signals, ["a", "b"], SETTINGS).reason
-    off = check_acquisition(time, signals, ["a", "b"], {**SETTINGS, "enabled": False})
+    assert "no time channel" in check_acquisition(None, signals, ["a", "b"], settings=SETTINGS).reason
+    assert "too few" in check_acquisition(time[:500], signals[:500], ["a", "b"], settings=SETTINGS).reason
+    assert "does not run" in check_acquisition(np.zeros(5000), signals, ["a", "b"], settings=SETTINGS).reason
+    off = check_acquisition(time, signals, ["a", "b"], settings={**SETTINGS, "enabled": False})
     assert off.good.all() and "switched off" in off.reason
-    assert check_acquisition(time, signals, ["a", "b"], SETTINGS).good.all()
+    assert check_acquisition(time, signals, ["a", "b"], settings=SETTINGS).good.all()
 
 
 def test_saturated_and_empty_channels_are_flagged():
@@ -76,7 +76,7 @@ def test_saturated_and_empty_channels_are_flagged():
 def test_a_clock_of_whole_seconds_masks_nothing(seconds):
     time, signals, names = run_of(np.random.default_rng(3), n=6000)
     whole = np.floor(time / time[-1] * seconds * 0.9999)
-    result = check_acquisition(whole, signals, names, SETTINGS)
+    result = check_acquisition(whole, signals, names, settings=SETTINGS)
     assert result.score > 0.99
     if seconds == 6:
         assert "6 different readings" in result.reason
@@ -88,7 +88,7 @@ def test_a_stall_is_still_seen_by_a_coarse_clock():
     time, signals, names = run_of(np.random.default_rng(3), n=6000)
     whole = np.floor(time / time[-1] * 100)
     stalled = (whole >= 40) & (whole < 46) & (np.arange(6000) % 10 != 0)
-    result = check_acquisition(whole[~stalled], signals[~stalled], names, SETTINGS)
+    result = check_acquisition(whole[~stalled], signals[~stalled], names, settings=SETTINGS)
     assert any("flow rate from time 3" in n or "flow rate from time 4" in n for n in result.notes)
 
 

@@ -59,7 +59,9 @@ def stack(samples):
 def anchored():
     anchors = [cells([0.3, 0.4, 0.3], b, seed=b) for b in range(3)]
     values, sample = stack([a[1] for a in anchors])
-    model = fit_alignment(values, sample, ["a", "b", "c"], {"who": ["d1"] * 3}, MARKERS, metaclusters=3, seed=1)
+    model = fit_alignment(
+        values, sample, ["a", "b", "c"], kept={"who": ["d1"] * 3}, markers=MARKERS, metaclusters=3, seed=1
+    )
     return model, anchors
 
 
@@ -92,7 +94,7 @@ def test_other_samples_lose_the_batch_effect_and_keep_their_biology(anchored):
 def test_maps_per_metacluster_undo_what_one_map_cannot(anchored):
     model, anchors = anchored
     values, sample = stack([a[1] for a in anchors])
-    single = fit_alignment(values, sample, ["a", "b", "c"], {"who": ["d1"] * 3}, MARKERS, metaclusters=1)
+    single = fit_alignment(values, sample, ["a", "b", "c"], kept={"who": ["d1"] * 3}, markers=MARKERS, metaclusters=1)
     clean, measured, kind = cells([0.1, 0.2, 0.7], 2, seed=11)  # a mix of cells the anchors do not have
     want = model.apply(clean, "a")
     third = kind == 2
@@ -104,7 +106,7 @@ def test_maps_are_monotone_and_zeros_stay_zero(anchored):
     model, _ = anchored
     assert (np.diff(model.maps[:, :, 1], axis=-1) >= 0).all()
     line = np.repeat(np.linspace(-2, 9, 400)[:, None], len(MARKERS), axis=1)
-    one = fit_alignment(*stack([line, line + 1]), ["a", "b"], {}, MARKERS, metaclusters=1)
+    one = fit_alignment(*stack([line, line + 1]), ["a", "b"], kept={}, markers=MARKERS, metaclusters=1)
     assert (np.diff(one.apply(line, "a"), axis=0) >= 0).all()
     assert (model.apply(np.zeros((5, len(MARKERS))), "b") == 0).all()
     # beyond the first and last per cent the map is a shift by a constant
@@ -122,7 +124,7 @@ def test_without_anchors_time_is_kept_and_batch_removed():
             rows.append((f"p{p}", t, str(batch)))
     values, sample = stack(samples)
     batch, time = [r[2] for r in rows], [r[1] for r in rows]
-    model = fit_alignment(values, sample, batch, {"timepoint": time}, MARKERS, metaclusters=3)
+    model = fit_alignment(values, sample, batch, kept={"timepoint": time}, markers=MARKERS, metaclusters=3)
     aligned = [model.apply(s, b) for s, b in zip(samples, batch, strict=True)]
 
     def gap(data, labels, one, two, marker):
@@ -137,7 +139,7 @@ def test_without_anchors_time_is_kept_and_batch_removed():
 def test_what_the_design_cannot_tell_is_refused():
     values, sample = stack([cells([0.3, 0.4, 0.3], b, n=200)[1] for b in (0, 0, 1, 1)])
     with pytest.raises(UserError, match=r"differ in timepoint as well \(batch a: pre; batch b: d7\)"):
-        fit_alignment(values, sample, list("aabb"), {"timepoint": ["pre", "pre", "d7", "d7"]}, MARKERS)
+        fit_alignment(values, sample, list("aabb"), kept={"timepoint": ["pre", "pre", "d7", "d7"]}, markers=MARKERS)
     with pytest.raises(UserError, match="1 batch among the samples, expected at least two"):
         check_design(["a", "a"], {"timepoint": ["pre", "d7"]}, "the samples")
     # each covariate alone is fine, together they are not
@@ -159,7 +161,7 @@ def test_an_unknown_batch_is_named(anchored):
 
 def test_rare_metaclusters_fall_back_to_the_overall_map():
     rare = [cells([0.01, 0.495, 0.495], b, n=2_000, seed=b)[1] for b in range(2)]
-    model = fit_alignment(*stack(rare), ["a", "b"], {"who": ["d", "d"]}, MARKERS, metaclusters=3)
+    model = fit_alignment(*stack(rare), ["a", "b"], kept={"who": ["d", "d"]}, markers=MARKERS, metaclusters=3)
     assert model.own.sum() == 2
     lost = int(np.flatnonzero(~model.own)[0])
     assert np.array_equal(model.maps[:, lost], model.overall)
@@ -178,7 +180,9 @@ def test_metaclusters_find_the_kinds_of_cells():
 def test_fits_are_reproducible_to_the_byte(anchored, tmp_path):
     model, anchors = anchored
     values, sample = stack([a[1] for a in anchors])
-    again = fit_alignment(values, sample, ["a", "b", "c"], {"who": ["d1"] * 3}, MARKERS, metaclusters=3, seed=1)
+    again = fit_alignment(
+        values, sample, ["a", "b", "c"], kept={"who": ["d1"] * 3}, markers=MARKERS, metaclusters=3, seed=1
+    )
     model.save(tmp_path / "a.npz")
     again.save(tmp_path / "b.npz")
     assert (tmp_path / "a.npz").read_bytes() == (tmp_path / "b.npz").read_bytes()
@@ -209,12 +213,26 @@ def cohort(tmp_path):
         values = cells([0.3, 0.4, 0.3], int(batch == "two"), n=800, seed=i)[1].astype(np.float32)
         obs = pd.DataFrame({"qc": np.ones(800)}, index=[f"{name}:{k}" for k in range(800)])
         var = pd.DataFrame({"role": "identity", "cluster": True}, index=MARKERS)
-        write_h5ad(tmp_path / f"{name}.h5ad", values, np.sinh(values), obs, var, {"sample": name, "left_out": False})
+        write_h5ad(
+            tmp_path / f"{name}.h5ad",
+            values,
+            np.sinh(values),
+            obs=obs,
+            var=var,
+            record={"sample": name, "left_out": False},
+        )
         rows.append((name, batch, who, time))
     empty = pd.DataFrame({"qc": np.empty(0)}, index=[])
     var = pd.DataFrame({"role": "identity", "cluster": True}, index=MARKERS)
     none = np.empty((0, len(MARKERS)), np.float32)
-    write_h5ad(tmp_path / "e.h5ad", none, none, empty, var, {"sample": "e", "left_out": True, "reason": "no cells"})
+    write_h5ad(
+        tmp_path / "e.h5ad",
+        none,
+        none,
+        obs=empty,
+        var=var,
+        record={"sample": "e", "left_out": True, "reason": "no cells"},
+    )
     rows.append(("e", "one", "p2", "pre"))
     samples = pd.DataFrame(rows, columns=["sample", "batch", "patient", "timepoint"]).set_index("sample", drop=False)
     return tmp_path, samples
@@ -225,10 +243,10 @@ def test_files_from_cells_to_aligned_cells_and_distances(cohort):
     settings = {**SETTINGS, "anchors": ["a1", "a2"]}
     files = {s: place / f"{s}.h5ad" for s in samples.index}
     other = pd.DataFrame([{"sample": "rna", "batch": "run", "patient": "p1", "timepoint": "pre"}], index=["rna"])
-    fit_files(files, pd.concat([samples, other]), place / "m.npz", settings)
+    fit_files(files, pd.concat([samples, other]), place / "m.npz", settings=settings)
     after = {s: place / "out" / f"{s}.h5ad" for s in samples.index}
     for s in samples.index:
-        align_file(files[s], place / "m.npz", after[s], samples.at[s, "batch"])
+        align_file(files[s], place / "m.npz", after[s], batch=samples.at[s, "batch"])
     raw, done = ad.read_h5ad(files["a2"]), ad.read_h5ad(after["a2"])
     assert np.array_equal(done.layers["unaligned"], raw.X) and not np.array_equal(done.X, raw.X)
     assert np.array_equal(done.layers["raw"], raw.layers["raw"]) and done.obs_names.equals(raw.obs_names)
@@ -237,7 +255,13 @@ def test_files_from_cells_to_aligned_cells_and_distances(cohort):
     assert ad.read_h5ad(after["e"]).n_obs == 0
     names = list(samples.index)
     places = [place / n for n in ("d.parquet", "s.json", "f.svg")]
-    compare_files({s: files[s] for s in names}, {s: after[s] for s in names}, samples, *places, settings)
+    compare_files(
+        {s: files[s] for s in names},
+        {s: after[s] for s in names},
+        samples,
+        **dict(zip(("distances", "summary", "figure"), places, strict=True)),
+        settings=settings,
+    )
     table, summary = read_table(places[0], DISTANCES), json.loads(places[1].read_text())
     assert len(table) == 6 and set(table["kind"]) == {"anchor", "same batch", "other batch"}
     assert summary["anchor"]["after"] < 0.3 * summary["anchor"]["before"]
@@ -265,7 +289,7 @@ def test_without_anchors_all_given_samples_are_used_and_no_others(cohort):
     balanced = samples.assign(timepoint=["pre", "pre", "d7", "d7", "pre"])
     other = pd.DataFrame([{"sample": "rna", "batch": "run", "patient": "p1", "timepoint": "x"}], index=["rna"])
     files = {s: place / f"{s}.h5ad" for s in samples.index}
-    fit_files(files, pd.concat([balanced, other]), place / "m.npz", SETTINGS)
+    fit_files(files, pd.concat([balanced, other]), place / "m.npz", settings=SETTINGS)
     assert load_alignment(place / "m.npz").batches == ("one", "two")
 
 
@@ -273,4 +297,4 @@ def test_a_marker_that_samples_do_not_have_is_named(cohort):
     place, samples = cohort
     settings = {**SETTINGS, "anchors": ["a1", "a2"], "markers": ["CD57", "CD75"]}
     with pytest.raises(UserError, match="found 'CD75', expected a marker all samples have .did you mean 'CD57'"):
-        fit_files({s: place / f"{s}.h5ad" for s in samples.index}, samples, place / "m.npz", settings)
+        fit_files({s: place / f"{s}.h5ad" for s in samples.index}, samples, place / "m.npz", settings=settings)

@@ -228,7 +228,7 @@ def pooled(tmp_path):
     counts, truth = pool(SIX_CHOOSE_THREE, n=8_000)
     channels = ["Time", *[f"Pd{m}Di" for m in PD], "Yb176Di"]
     events = np.column_stack([np.arange(len(counts)), counts, np.full(len(counts), 7)]).astype(np.float32)
-    write_fcs(tmp_path / "pool.fcs", events, channels, ["", *[f"BC{m}" for m in PD], "CD56"])
+    write_fcs(tmp_path / "pool.fcs", events, channels, markers=["", *[f"BC{m}" for m in PD], "CD56"])
     rows = [",".join([f"s{i}", *map(str, row)]) for i, row in enumerate(SIX_CHOOSE_THREE)]
     (tmp_path / "key.csv").write_text("\n".join(["sample," + ",".join(map(str, PD)), *rows]) + "\n")
     return tmp_path, truth
@@ -237,14 +237,20 @@ def pooled(tmp_path):
 def test_files_from_pool_to_samples(pooled):
     place, truth = pooled
     files = [place / "a.parquet", place / "y.parquet", place / "f.svg"]
-    debarcode_file(place / "pool.fcs", place / "key.csv", *files, SETTINGS, samples=["s3", "s4"])
+    debarcode_file(
+        place / "pool.fcs",
+        place / "key.csv",
+        **dict(zip(("assignments", "yields", "figure"), files, strict=True)),
+        settings=SETTINGS,
+        samples=["s3", "s4"],
+    )
     table, yields = read_table(files[0], ASSIGNMENTS), read_table(files[1], YIELDS)
     assert len(table) == len(truth) and yields["sample"].tolist() == [f"s{i}" for i in range(20)]
     assert (yields["n_nearest"] >= yields["n_above_cutoff"]).all()
     assert (yields["n_above_cutoff"] >= yields["n_assigned"]).all()
     assert yields["n_assigned"].sum() == table["sample"].notna().sum()
     assert yields.at[0, "code"] == "102 104 105"
-    split_file(place / "pool.fcs", files[0], "s3", place / "s3.fcs")
+    split_file(place / "pool.fcs", files[0], "s3", separate=place / "s3.fcs")
     events, header = read_events(place / "s3.fcs"), read_header(place / "s3.fcs")
     rows = events[:, 0].astype(int)  # Time is the index in the pool
     assert len(events) == yields.set_index("sample").at["s3", "n_assigned"]
@@ -257,22 +263,38 @@ def test_a_sample_that_is_not_in_the_key_is_named(pooled):
     place, _ = pooled
     files = [place / "a.parquet", place / "y.parquet", place / "f.svg"]
     with pytest.raises(UserError, match=r"key\.csv.*no row of sample s33"):
-        debarcode_file(place / "pool.fcs", place / "key.csv", *files, SETTINGS, samples=["s33"])
+        debarcode_file(
+            place / "pool.fcs",
+            place / "key.csv",
+            **dict(zip(("assignments", "yields", "figure"), files, strict=True)),
+            settings=SETTINGS,
+            samples=["s33"],
+        )
 
 
 def test_a_barcode_mass_that_is_not_in_the_file_is_named(pooled):
     place, _ = pooled
     (place / "key.csv").write_text("s,102,113\na,1,0\nb,0,1\n")
     with pytest.raises(UserError, match="barcode mass 113: found no channel"):
-        debarcode_file(place / "pool.fcs", place / "key.csv", *[place / n for n in "abc"], SETTINGS)
+        debarcode_file(
+            place / "pool.fcs",
+            place / "key.csv",
+            **dict(zip(("assignments", "yields", "figure"), [place / n for n in "abc"], strict=True)),
+            settings=SETTINGS,
+        )
 
 
 def test_a_sample_without_events_is_a_user_error(pooled):
     place, _ = pooled
     files = [place / "a.parquet", place / "y.parquet", place / "f.svg"]
-    debarcode_file(place / "pool.fcs", place / "key.csv", *files, SETTINGS)
+    debarcode_file(
+        place / "pool.fcs",
+        place / "key.csv",
+        **dict(zip(("assignments", "yields", "figure"), files, strict=True)),
+        settings=SETTINGS,
+    )
     with pytest.raises(UserError, match="sample other: found no event assigned"):
-        split_file(place / "pool.fcs", files[0], "other", place / "x.fcs")
+        split_file(place / "pool.fcs", files[0], "other", separate=place / "x.fcs")
 
 
 def test_anndata_gets_names_and_record():

@@ -209,8 +209,10 @@ def test_anndata_gets_the_layer_and_the_record():
 def test_files_written_and_second_time_refused(tmp_path):
     events, kind, _ = run_with(linear, n=8_000, n_beads=800, n_doublets=20)
     raw, done = tmp_path / "raw.fcs", tmp_path / "out" / "done.fcs"
-    write_fcs(raw, events, CHANNELS, ["", "", *[f"marker {c}" for c in CHANNELS[2:]]], {"$CYT": "Helios"})
-    normalise_file(raw, done, tmp_path / "r.json", tmp_path / "f.svg", SETTINGS)
+    write_fcs(
+        raw, events, CHANNELS, markers=["", "", *[f"marker {c}" for c in CHANNELS[2:]]], metadata={"$CYT": "Helios"}
+    )
+    normalise_file(raw, done, tmp_path / "r.json", figure=tmp_path / "f.svg", settings=SETTINGS)
     header = read_header(done)
     assert header.n_events == (kind == 0).sum()
     assert header.text["$CYT"] == "Helios" and list(header.channels) == CHANNELS
@@ -219,7 +221,7 @@ def test_files_written_and_second_time_refused(tmp_path):
     assert record["n_kept"] == header.n_events and abs(record["drift_after"]) < 0.02
     assert (tmp_path / "f.svg").stat().st_size > 10_000
     with pytest.raises(UserError, match="normalised before"):
-        normalise_file(done, tmp_path / "x.fcs", tmp_path / "x.json", tmp_path / "x.svg", SETTINGS)
+        normalise_file(done, tmp_path / "x.fcs", tmp_path / "x.json", figure=tmp_path / "x.svg", settings=SETTINGS)
 
 
 def test_equal_runs_give_equal_bytes(tmp_path):
@@ -227,7 +229,11 @@ def test_equal_runs_give_equal_bytes(tmp_path):
     write_fcs(tmp_path / "raw.fcs", events, CHANNELS)
     for name in ("a", "b"):
         places = [tmp_path / f"{name}.{kind}" for kind in ("fcs", "json", "svg")]
-        normalise_file(tmp_path / "raw.fcs", *places, SETTINGS)
+        normalise_file(
+            tmp_path / "raw.fcs",
+            **dict(zip(("normalised", "record", "figure"), places, strict=True)),
+            settings=SETTINGS,
+        )
     for kind in ("fcs", "json", "svg"):
         assert (tmp_path / f"a.{kind}").read_bytes() == (tmp_path / f"b.{kind}").read_bytes()
 
@@ -246,7 +252,12 @@ def test_a_cohort_baseline_is_the_mean_of_its_files(tmp_path):
     for i in range(2):
         keep = {**SETTINGS, "remove": False}
         places = [tmp_path / f"n{i}.{kind}" for kind in ("fcs", "json", "svg")]
-        normalise_file(tmp_path / f"{i}.fcs", *places, keep, baselines)
+        normalise_file(
+            tmp_path / f"{i}.fcs",
+            **dict(zip(("normalised", "record", "figure"), places, strict=True)),
+            settings=keep,
+            baselines=baselines,
+        )
         after = read_events(places[0])
         call = identify_beads(after[:, BEADS], after[:, [9, 10]])
         finals.append(after[call.singlet][:, BEADS].mean(axis=0))

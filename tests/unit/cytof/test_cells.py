@@ -65,7 +65,7 @@ def test_what_cannot_be_used_is_told(cohort, places, settings, tmp_path):
     path = tmp_path / "x.fcs"
 
     def refused(values, names, message, **changes):
-        write_fcs(path, values, names, header.markers[: len(names)])
+        write_fcs(path, values, names, markers=header.markers[: len(names)])
         with pytest.raises(UserError, match=message):
             run(path, tmp_path, places, {**settings, **changes})
 
@@ -89,7 +89,7 @@ def test_transformed_input_is_taken_when_stated(cohort, places, settings, tmp_pa
     linear = [header.channels.index(c) for c in ("Time", "Event_length", "Center", "Offset", "Width", "Residual")]
     values = np.arcsinh(events / 5)
     values[:, linear] = events[:, linear]
-    write_fcs(tmp_path / "t.fcs", values, header.channels, header.markers)
+    write_fcs(tmp_path / "t.fcs", values, header.channels, markers=header.markers)
     one = anndata.read_h5ad(run(raw, tmp_path, places, settings, "s")[0])
     two = anndata.read_h5ad(run(tmp_path / "t.fcs", tmp_path, places, {**settings, "input_scale": "arcsinh"}, "s")[0])
     assert one.obs_names.equals(two.obs_names)

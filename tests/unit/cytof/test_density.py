@@ -22,7 +22,7 @@ def test_threshold_lies_between_two_modes_whatever_their_shares(share):
         counts_scale(rng, 0.1, 0.2, int(n * (1 - share))),
         counts_scale(rng, 4.5, 0.4, int(n * share)),
     )
-    t = valley_threshold(np.concatenate([negative, positive]), "deepest", rng, 50)
+    t = valley_threshold(np.concatenate([negative, positive]), "deepest", rng, bootstraps=50)
     assert t is not None and t.low <= t.value <= t.high
     assert (negative < t.value).mean() > 0.995 and (positive > t.value).mean() > 0.995
 
@@ -35,7 +35,7 @@ def test_highest_valley_keeps_cells_with_spillover_on_the_negative_side():
         counts_scale(rng, 2.3, 0.45, 1500),
         counts_scale(rng, 5.0, 0.35, 3000),
     )
-    cut = valley_threshold(np.concatenate([b, nk, t]), "highest", rng, 20)
+    cut = valley_threshold(np.concatenate([b, nk, t]), "highest", rng, bootstraps=20)
     assert cut is not None
     assert (nk < cut.value).mean() > 0.99 and (t > cut.value).mean() > 0.99
 
@@ -47,21 +47,23 @@ def test_a_small_population_is_spared_where_it_overlaps_a_large_one():
         shares = []
         for _ in range(10):
             nk, t = counts_scale(rng, 2.4, 0.5, 700), counts_scale(rng, 5.0, 0.5, 9000)
-            cut = valley_threshold(np.concatenate([nk, t]), "highest", rng, 0, spare)
+            cut = valley_threshold(np.concatenate([nk, t]), "highest", rng, bootstraps=0, spare=spare)
             assert cut is not None and (t > cut.value).mean() > 0.99
             shares.append((nk < cut.value).mean())
         kept[spare] = np.mean(shares)
     # where both are equally far in spreads (3.7) 99.5 % of the small one would be kept; the valley itself keeps fewer
     assert kept["below"] > max(kept[None], 0.95)
     large = np.concatenate([counts_scale(rng, 2.4, 0.5, 9000), counts_scale(rng, 5.0, 0.5, 700)])
-    one, two = (valley_threshold(large, "highest", np.random.default_rng(0), 0, s) for s in (None, "below"))
+    one, two = (
+        valley_threshold(large, "highest", np.random.default_rng(0), bootstraps=0, spare=s) for s in (None, "below")
+    )
     assert one == two  # a large population on the kept side is spared by the valley already
 
 
 def test_lowest_valley_keeps_dim_and_bright_together():
     rng = np.random.default_rng(2)
     negative, dim, bright = (counts_scale(rng, level, 0.35, n) for level, n in ((0.1, 4000), (3.4, 900), (5.4, 150)))
-    cut = valley_threshold(np.concatenate([negative, dim, bright]), "lowest", rng, 20)
+    cut = valley_threshold(np.concatenate([negative, dim, bright]), "lowest", rng, bootstraps=20)
     assert cut is not None and 1.0 < cut.value < 2.8
 
 
@@ -84,7 +86,10 @@ def test_interval_holds_the_valleys_of_fresh_samples():
 
     inside = 0
     for _ in range(40):
-        t, fresh = valley_threshold(sample(), "deepest", rng, 50), valley_threshold(sample(), "deepest", rng, 0)
+        t, fresh = (
+            valley_threshold(sample(), "deepest", rng, bootstraps=50),
+            valley_threshold(sample(), "deepest", rng, bootstraps=0),
+        )
         assert t is not None and fresh is not None
         inside += t.low <= fresh.value <= t.high
     # two estimates differ by sqrt 2 times the error of one, so a 95 % interval holds about 83 % of fresh ones

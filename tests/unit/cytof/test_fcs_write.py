@@ -28,7 +28,14 @@ def test_flowio_reads_the_same(tmp_path, big_endian):
     events = np.random.default_rng(0).gamma(1, 30, (50, 3)).astype("f4")
     path = tmp_path / "x.fcs"
     channels, markers = ["/odd", "Nd145Di", "Time"], ["KIR2DL2/3", "IFNγ", ""]
-    write_fcs(path, events, channels, markers, {"$CYT": "Helios", "RUN/1": 7, "EMPTY": ""}, big_endian)
+    write_fcs(
+        path,
+        events,
+        channels,
+        markers=markers,
+        metadata={"$CYT": "Helios", "RUN/1": 7, "EMPTY": ""},
+        big_endian=big_endian,
+    )
     peer = flowio.FlowData(str(path))
     assert peer.pnn_labels == channels and peer.pns_labels == markers
     np.testing.assert_array_equal(np.array(peer.events, "f4").reshape(-1, 3), events)
@@ -40,7 +47,7 @@ def test_flowio_reads_the_same(tmp_path, big_endian):
 def test_every_delimiter_used_up_is_doubled(tmp_path):
     name = "a" + fcs_write.DELIMITERS + "b"
     path = tmp_path / "x.fcs"
-    write_fcs(path, np.ones((2, 1)), ["c"], [name], {"K": name})
+    write_fcs(path, np.ones((2, 1)), ["c"], markers=[name], metadata={"K": name})
     assert read_header(path).markers == (name,) and read_header(path).text["K"] == name
 
 
@@ -76,7 +83,7 @@ WORDS = st.text(st.characters(blacklist_categories=("Cs", "Cc", "Zs", "Zl", "Zp"
 def test_any_names_and_metadata_come_back(tmp_path, names, metadata):
     metadata = {f"M{k}".upper(): v for k, v in metadata.items()}
     path = tmp_path / "x.fcs"
-    write_fcs(path, np.zeros((1, len(names))), names, names, metadata)
+    write_fcs(path, np.zeros((1, len(names))), names, markers=names, metadata=metadata)
     header = read_header(path)
     assert header.channels == tuple(names) and header.markers == tuple(names)
     assert {k: header.text[k] for k in metadata} == metadata

@@ -20,14 +20,16 @@ def pool(cohort, places, batches, tmp_path_factory):
     settings = {"input_scale": "raw", "nk_identity": "CD56", "minimum_events": 300, "pool_events": 4000}
     settings["bootstraps"] = 20
     files = {s: cohort / f"{s}.fcs" for s in batches}
-    make_pool(files, batches, places["panel"], places["gates"], path, settings, 1)
+    make_pool(files, batches, places["panel"], gates=places["gates"], output=path, settings=settings, seed=1)
     return path
 
 
 @pytest.mark.parametrize("sample", ["P1_pre_cytof", "P1_D28_cytof", "P2_D7_cytof", "P1_product_cytof"])
 def test_nk_cells_are_those_of_the_truth(cohort, places, batches, settings, pool, sample):
     data = read_sample(cohort / f"{sample}.fcs", places["panel"], settings)
-    gated, course = gate_sample(data, sample, batches[sample], places["gates"], pool, settings, 1)
+    gated, course = gate_sample(
+        data, sample, batches[sample], gates=places["gates"], pool=pool, settings=settings, seed=1
+    )
     truth = pd.read_parquet(cohort / f"{sample}.truth.parquet")["class"].to_numpy()
     got, nk = gated.nodes["nk"], truth == "NK"
     # Cuts alone lose dim NK cells (recall .89 to .97); files of this size hold about a hundred NK cells and more.
@@ -41,7 +43,7 @@ def test_nk_cells_are_those_of_the_truth(cohort, places, batches, settings, pool
 
 def test_the_gate_table_is_a_chain(cohort, places, settings, pool):
     data = read_sample(cohort / "P1_pre_cytof.fcs", places["panel"], settings)
-    gated, _ = gate_sample(data, "P1_pre_cytof", "day1", places["gates"], pool, settings, 1)
+    gated, _ = gate_sample(data, "P1_pre_cytof", "day1", gates=places["gates"], pool=pool, settings=settings, seed=1)
     rows = gated.rows
     assert rows["step"].tolist() == list(range(len(rows))) and rows["gate"].is_unique
     assert rows["parent"].tolist()[1:] == rows["gate"].tolist()[:-1] and rows["parent"].isna().iloc[0]
@@ -57,7 +59,9 @@ def test_few_events_take_the_batch_threshold_and_say_so(cohort, places, settings
     data = read_sample(cohort / "P1_pre_cytof.fcs", places["panel"], settings)
     few = data.scaled[:250]
     batch = load_pool(pool, "day1")
-    gated = gate_events(few, data.matched, load_gates(places["gates"]), settings, "few", 1, batch)
+    gated = gate_events(
+        few, data.matched, load_gates(places["gates"]), settings=settings, sample="few", seed=1, pool=batch
+    )
     rows = gated.rows.set_index("gate")
     assert rows.loc["not_t", "method"] == "pool" and "fewer than 300" in rows.loc["not_t", "reason"]
     assert rows.loc["not_t", "threshold"] == batch["not_t"].value
@@ -71,13 +75,15 @@ def test_a_missing_positive_peak_is_told_not_guessed(cohort, places, settings, p
     truth = pd.read_parquet(cohort / "P1_pre_cytof.truth.parquet")["class"].to_numpy()
     rest = np.isin(truth, ["NK", "T"])
     nodes = load_gates(places["gates"])
-    gated = gate_events(data.scaled[rest], data.matched, nodes, settings, "s", 1, load_pool(pool, "day1"))
+    gated = gate_events(
+        data.scaled[rest], data.matched, nodes, settings=settings, sample="s", seed=1, pool=load_pool(pool, "day1")
+    )
     rows = gated.rows.set_index("gate")
     for gate in ("live", "not_b", "lymphocytes (CD14)"):
         assert rows.loc[gate, "method"] == "pool" and "no second peak in this sample" in rows.loc[gate, "reason"]
     assert rows.loc["no_beads", "method"] == "pool"
     assert (gated.nodes["nk"] == (truth[rest] == "NK")).mean() > 0.99
-    alone = gate_events(data.scaled[rest], data.matched, nodes, settings, "s", 1, None)
+    alone = gate_events(data.scaled[rest], data.matched, nodes, settings=settings, sample="s", seed=1, pool=None)
     rows = alone.rows.set_index("gate")
     assert rows.loc["not_b", "method"] == "edge" and "no positive peak" in rows.loc["not_b", "reason"]
     assert (
@@ -90,7 +96,7 @@ def test_a_panel_without_beads_dna_and_viability_is_gated_loudly(cohort, places,
     kept = [x for x in lines if x.split("\t")[2] not in ("bead", "dna", "viability", "gaussian", "event_length")]
     (tmp_path / "panel.tsv").write_text("\n".join(kept) + "\n")
     data = read_sample(cohort / "P1_D28_cytof.fcs", tmp_path / "panel.tsv", settings)
-    gated, _ = gate_sample(data, "s", "b", places["gates"], None, settings, 1)
+    gated, _ = gate_sample(data, "s", "b", gates=places["gates"], pool=None, settings=settings, seed=1)
     rows = gated.rows.set_index("gate")
     assert rows.loc["live", "method"] == "skipped"
     assert rows.loc["live", "reason"] == "the panel has no channel of role viability"
@@ -100,18 +106,21 @@ def test_a_panel_without_beads_dna_and_viability_is_gated_loudly(cohort, places,
 def test_without_the_identity_marker_nothing_is_called_nk(cohort, places, settings):
     data = read_sample(cohort / "P1_D28_cytof.fcs", places["panel"], settings)
     with pytest.raises(UserError, match="gate nk.*found 'CD56x', expected a marker of the panel.*did you mean 'CD56'"):
-        gate_sample(data, "s", "b", places["gates"], None, {**settings, "nk_identity": "CD56x"}, 1)
+        gate_sample(
+            data, "s", "b", gates=places["gates"], pool=None, settings={**settings, "nk_identity": "CD56x"}, seed=1
+        )
 
 
 def test_a_bad_file_stops_the_pool_unless_the_run_keeps_going(cohort, places, settings, tmp_path, monkeypatch):
     (tmp_path / "bad.fcs").write_bytes(b"FCS3.0 nothing")
     files = {"good": cohort / "P1_D28_cytof.fcs", "bad": tmp_path / "bad.fcs"}
-    run = (files, dict.fromkeys(files, "day1"), places["panel"], places["gates"], tmp_path / "p.json", settings, 1)
+    run = {"files": files, "batches": dict.fromkeys(files, "day1"), "panel": places["panel"], "gates": places["gates"]}
+    run |= {"output": tmp_path / "p.json", "settings": settings, "seed": 1}
     monkeypatch.delenv("CIMLNK_KEEP_GOING", raising=False)
     with pytest.raises(UserError, match="bad.fcs"):
-        make_pool(*run)
+        make_pool(**run)
     monkeypatch.setenv("CIMLNK_KEEP_GOING", "1")
-    make_pool(*run)
+    make_pool(**run)
     assert load_pool(tmp_path / "p.json", "day1")["not_t"].method == "valley"
     assert load_pool(tmp_path / "p.json", "another") == {}
 
@@ -119,14 +128,19 @@ def test_a_bad_file_stops_the_pool_unless_the_run_keeps_going(cohort, places, se
 def test_cd7_as_identity(cohort, places, settings):
     data = read_sample(cohort / "P1_D28_cytof.fcs", places["panel"], settings)
     truth = pd.read_parquet(cohort / "P1_D28_cytof.truth.parquet")["class"].to_numpy() == "NK"
-    gated, _ = gate_sample(data, "s", "b", places["gates"], None, {**settings, "nk_identity": "CD7"}, 1)
+    gated, _ = gate_sample(
+        data, "s", "b", gates=places["gates"], pool=None, settings={**settings, "nk_identity": "CD7"}, seed=1
+    )
     assert "CD7" in gated.rows.set_index("gate").loc["nk", "marker"]
     assert (gated.nodes["nk"] & truth).sum() / truth.sum() > 0.9  # adaptive cells are CD7 low
 
 
 def test_same_seed_same_result(cohort, places, settings, pool):
     data = read_sample(cohort / "P2_D7_cytof.fcs", places["panel"], settings)
-    one, two = (gate_sample(data, "s", "day2", places["gates"], pool, settings, 3)[0].rows for _ in range(2))
+    one, two = (
+        gate_sample(data, "s", "day2", gates=places["gates"], pool=pool, settings=settings, seed=3)[0].rows
+        for _ in range(2)
+    )
     pd.testing.assert_frame_equal(one, two)
 
 

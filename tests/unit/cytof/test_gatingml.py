@@ -39,7 +39,9 @@ def apply(fk, xml: Path, fcs: Path) -> dict[str, np.ndarray]:
 def test_flowkit_applies_every_gate_to_the_same_cells(fk, cohort, places, settings, tmp_path):
     fcs, xml = cohort / f"{SAMPLE}.fcs", tmp_path / "g.xml"
     data = read_sample(fcs, places["panel"], settings)
-    gated, _ = gate_sample(data, SAMPLE, "day1", places["gates"], None, settings, 1, xml)
+    gated, _ = gate_sample(
+        data, SAMPLE, "day1", gates=places["gates"], pool=None, settings=settings, seed=1, gatingml=xml
+    )
     members = apply(fk, xml, fcs)
     assert len(members) > 15
     for node, mask in gated.nodes.items():
@@ -57,10 +59,10 @@ def test_masked_time_is_a_gate_too(fk, cohort, places, settings, tmp_path):
             if name.endswith("Di"):
                 lowered[part, j] *= 0.05
     path, xml = tmp_path / "x.fcs", tmp_path / "g.xml"
-    write_fcs(path, lowered, header.channels, header.markers, {"$TIMESTEP": "0.001"})
+    write_fcs(path, lowered, header.channels, markers=header.markers, metadata={"$TIMESTEP": "0.001"})
     wanted = {**settings, "acquisition_qc": {**settings["acquisition_qc"], "events_per_bin": 25, "tolerance": 4}}
     data = read_sample(path, places["panel"], wanted)
-    gated, course = gate_sample(data, "x", "b", places["gates"], None, wanted, 1, xml)
+    gated, course = gate_sample(data, "x", "b", gates=places["gates"], pool=None, settings=wanted, seed=1, gatingml=xml)
     assert 0.8 < course.score < 0.95
     members = apply(fk, xml, path)
     np.testing.assert_array_equal(members["good_time"], course.good)
@@ -70,10 +72,14 @@ def test_masked_time_is_a_gate_too(fk, cohort, places, settings, tmp_path):
 def test_our_gates_given_back_as_manual_gates_select_the_same_cells(fk, cohort, places, settings, tmp_path):
     fcs, xml = cohort / f"{SAMPLE}.fcs", tmp_path / "g.xml"
     data = read_sample(fcs, places["panel"], settings)
-    gated, course = gate_sample(data, SAMPLE, "day1", places["gates"], None, settings, 1, xml)
+    gated, course = gate_sample(
+        data, SAMPLE, "day1", gates=places["gates"], pool=None, settings=settings, seed=1, gatingml=xml
+    )
     manual = {**settings, "manual_gates": {**settings["manual_gates"], "file": str(xml)}}
     again = tmp_path / "again.xml"
-    by_hand, _ = gate_sample(data, SAMPLE, "day1", places["gates"], None, manual, 1, again)
+    by_hand, _ = gate_sample(
+        data, SAMPLE, "day1", gates=places["gates"], pool=None, settings=manual, seed=1, gatingml=again
+    )
     for node in ("live", "lymphocytes", "nk"):
         np.testing.assert_array_equal(by_hand.nodes[node], gated.nodes[node])
     assert set(by_hand.rows["method"]) <= {"manual", "time", "skipped"}
@@ -104,7 +110,7 @@ def test_a_flowjo_workspace_is_accepted(fk, cohort, places, settings, tmp_path):
             session.export_wsp(f, "All")
     manual = {**settings, "manual_gates": {**settings["manual_gates"], "file": str(tmp_path / "w.wsp")}}
     data = read_sample(fcs, places["panel"], settings)
-    gated, _ = gate_sample(data, SAMPLE, "b", places["gates"], None, manual, 1)
+    gated, _ = gate_sample(data, SAMPLE, "b", gates=places["gates"], pool=None, settings=manual, seed=1)
     raw = {c.marker: data.events[:, c.column] for c in data.matched.channels}
     live = (raw["Viability"] >= -10) & (raw["Viability"] < 80)
     np.testing.assert_array_equal(gated.nodes["live"], live)
@@ -112,7 +118,15 @@ def test_a_flowjo_workspace_is_accepted(fk, cohort, places, settings, tmp_path):
     np.testing.assert_array_equal(gated.nodes["nk"], lymphocytes & (raw["CD3"] < 60) & (raw["CD56"] >= 15))
     other = cohort / "P1_pre_cytof.fcs"
     with pytest.raises(UserError, match="samples of the workspace.*P1_D28_cytof.fcs"):
-        gate_sample(read_sample(other, places["panel"], manual), "s", "b", places["gates"], None, manual, 1)
+        gate_sample(
+            read_sample(other, places["panel"], manual),
+            "s",
+            "b",
+            gates=places["gates"],
+            pool=None,
+            settings=manual,
+            seed=1,
+        )
 
 
 @pytest.mark.parametrize(
@@ -127,7 +141,7 @@ def test_a_flowjo_workspace_is_accepted(fk, cohort, places, settings, tmp_path):
 def test_mistakes_in_manual_gates_are_told(fk, cohort, places, settings, tmp_path, change, message):
     fcs, xml = cohort / f"{SAMPLE}.fcs", tmp_path / "g.xml"
     data = read_sample(fcs, places["panel"], settings)
-    gate_sample(data, SAMPLE, "b", places["gates"], None, settings, 1, xml)
+    gate_sample(data, SAMPLE, "b", gates=places["gates"], pool=None, settings=settings, seed=1, gatingml=xml)
     if change.get("text") == "channel":
         xml.write_text(re.sub("Nd145Di", "Nd999Di", xml.read_text()))
     elif "text" in change:
@@ -135,7 +149,7 @@ def test_mistakes_in_manual_gates_are_told(fk, cohort, places, settings, tmp_pat
     names = {k: v for k, v in change.items() if k != "text"}
     manual = {**settings, "manual_gates": {**settings["manual_gates"], "file": str(xml), **names}}
     with pytest.raises(UserError, match=message):
-        gate_sample(data, SAMPLE, "b", places["gates"], None, manual, 1)
+        gate_sample(data, SAMPLE, "b", gates=places["gates"], pool=None, settings=manual, seed=1)
 
 
 def test_the_file_of_a_sample_left_out_has_no_gates(tmp_path):

@@ -159,7 +159,7 @@ def test_further_events_take_the_lineage_of_their_neighbours():
     x, names, truth = blood(9000, BLOOD)
     use = [names.index(m) for m in called(x[:100], names).markers]
     base = call_lineages(x[:5000], names, [5.0] * len(names))
-    placed = place_events(x[:, use], x[:5000, use], base.by_clusters, base.contradiction)
+    placed = place_events(x[:, use], x[:5000, use], base.by_clusters, rule=base.contradiction)
     assert np.allclose(placed.probability[:5000], base.probability, atol=0.02)
     recall, precision = recovery(placed.lineage[5000:], truth[5000:])
     assert recall > 0.93 and precision > 0.93

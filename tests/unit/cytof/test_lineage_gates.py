@@ -36,7 +36,9 @@ def places_of(cohort, places, batches, tmp_path_factory):
     settings = fill_defaults({}, schema)
     files = {s: cohort / f"{s}.fcs" for s in batches}
     pool, lineages = folder / "pool.json", folder / "lineages.npz"
-    make_pool(files, batches, places["panel"], places["gates"], pool, settings, 1, until="live")
+    make_pool(
+        files, batches, places["panel"], gates=places["gates"], output=pool, settings=settings, seed=1, until="live"
+    )
     shared = {"panel": places["panel"], "gate_file": places["gates"], "pool": pool, "settings": settings, "seed": 1}
     make_lineages(files=files, batches=batches, output=lineages, **shared)
     return {"files": files, "pool": pool, "lineages": lineages, "shared": shared}
@@ -45,8 +47,8 @@ def places_of(cohort, places, batches, tmp_path_factory):
 def gated(places_of, places, batches, sample=SAMPLE, **more):
     settings = places_of["shared"]["settings"] | more.pop("settings", {})
     data = read_sample(places_of["files"][sample], places["panel"], settings)
-    args = (data, sample, batches[sample], places["gates"], places_of["pool"], settings, 1)
-    found, course = gate_sample(*args, lineages=places_of["lineages"], **more)
+    args = {"gates": places["gates"], "pool": places_of["pool"], "settings": settings, "seed": 1}
+    found, course = gate_sample(data, sample, batches[sample], **args, lineages=places_of["lineages"], **more)
     return found, course, data
 
 
@@ -144,11 +146,11 @@ def test_the_figure_shows_the_planes(places_of, places, batches, tmp_path):
 def test_a_rare_lineage_counts_as_much_as_a_common_one():
     rng = np.random.default_rng(0)
     common, rare, gone = rng.normal(5, 0.3, 5000), rng.normal(3.2, 0.3, 100), rng.normal(1.8, 0.5, 200)
-    cut = best_cut([common, rare], gone, "above", 1.44).value
+    cut = best_cut([common, rare], gone, "above", noise=1.44).value
     assert (
         (rare >= cut).mean()
         > 0.9
-        > (rare >= best_cut([np.concatenate([common, rare])], gone, "above", 1.44).value).mean()
+        > (rare >= best_cut([np.concatenate([common, rare])], gone, "above", noise=1.44).value).mean()
     )
 
 
@@ -162,8 +164,8 @@ def test_quotas_are_even_and_small_files_whole():
 def test_the_best_cut_lies_between_and_above_the_noise():
     rng = np.random.default_rng(0)
     low, high = rng.normal(0.5, 0.4, 3000), rng.normal(4, 0.5, 200)
-    cut = best_cut([high], low, "above", 1.44)
+    cut = best_cut([high], low, "above", noise=1.44)
     assert 1.43 < cut.low <= cut.value <= cut.high < 3.2
-    other = best_cut([low], high, "below", 1.44)
+    other = best_cut([low], high, "below", noise=1.44)
     assert abs(other.value - cut.value) < 0.1
-    assert best_cut([rng.normal(0.9, 0.2, 500)], rng.normal(0.1, 0.1, 500), "above", 1.44).value >= 1.44
+    assert best_cut([rng.normal(0.9, 0.2, 500)], rng.normal(0.1, 0.1, 500), "above", noise=1.44).value >= 1.44

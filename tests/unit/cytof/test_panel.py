@@ -29,7 +29,7 @@ def sheet(tmp_path: Path, text: str = SHEET):
 
 def header(tmp_path: Path, channels: list[str], markers: list[str]) -> FcsHeader:
     path = tmp_path / "x.fcs"
-    write_fcs(path, np.zeros((1, len(channels))), channels, markers)
+    write_fcs(path, np.zeros((1, len(channels))), channels, markers=markers)
     return read_header(path)
 
 

@@ -100,21 +100,29 @@ def test_pools_need_names_of_their_own(samples):
 
 def test_a_left_out_file_says_why_and_goes_through_the_next_step(tmp_path):
     error = UserError("raw.fcs", "events", Plain("none"), "some")
-    leave_out(error, *[tmp_path / f"x.{e}" for e in ("fcs", "json", "svg")])
+    leave_out(error, tmp_path / "x.fcs", tmp_path / "x.json", figure=tmp_path / "x.svg")
     header = read_header(tmp_path / "x.fcs")
     assert header.n_events == 0 and header.text["CIMLNK_LEFT_OUT"] == str(error)
     assert json.loads((tmp_path / "x.json").read_text()) == {"left_out": True, "reason": str(error)}
     (tmp_path / "m.csv").write_text("sender,Yb171Di,Yb172Di\nYb171Di,1,0.04\nYb172Di,0,1\n")
-    compensate_file(tmp_path / "x.fcs", tmp_path / "m.csv", *[tmp_path / f"c.{e}" for e in ("fcs", "json", "svg")])
+    compensate_file(
+        tmp_path / "x.fcs",
+        tmp_path / "m.csv",
+        **dict(
+            zip(("compensated", "record", "figure"), [tmp_path / f"c.{e}" for e in ("fcs", "json", "svg")], strict=True)
+        ),
+    )
     assert read_header(tmp_path / "c.fcs").text["CIMLNK_LEFT_OUT"] == str(error)
 
 
 def test_prepared_files_keep_what_the_raw_one_said(tmp_path):
     channels, markers = ["Time", "Yb176Di", "KIR/2"], ["", "CD56", "a|b"]
     events = np.arange(12, dtype=np.float32).reshape(4, 3)
-    write_fcs(tmp_path / "raw.fcs", events, channels, markers, {"$CYT": "Helios", "$DATE": "01-JAN-2020"})
+    write_fcs(
+        tmp_path / "raw.fcs", events, channels, markers=markers, metadata={"$CYT": "Helios", "$DATE": "01-JAN-2020"}
+    )
     raw = read_acquisition(tmp_path / "raw.fcs")
-    write_acquisition(tmp_path / "new.fcs", raw, events[1:], "normalised", "note")
+    write_acquisition(tmp_path / "new.fcs", raw, events[1:], step="normalised", note="note")
     new = read_acquisition(tmp_path / "new.fcs")
     assert np.array_equal(new.events, events[1:]) and new.header.channels == raw.header.channels
     assert new.header.markers == raw.header.markers
@@ -145,10 +153,25 @@ def test_a_file_without_events_is_told_or_passed_on(tmp_path):
     write_fcs(tmp_path / "x.fcs", np.empty((0, 10), np.float32), channels)
     beads = {**settings()["bead_normalisation"], "enabled": True}
     with pytest.raises(UserError, match="0 calibration beads"):
-        normalise_file(tmp_path / "x.fcs", *[tmp_path / f"n.{e}" for e in ("fcs", "json", "svg")], beads)
+        normalise_file(
+            tmp_path / "x.fcs",
+            **dict(
+                zip(
+                    ("normalised", "record", "figure"),
+                    [tmp_path / f"n.{e}" for e in ("fcs", "json", "svg")],
+                    strict=True,
+                )
+            ),
+            settings=beads,
+        )
     (tmp_path / "key.csv").write_text("sample,102,104\na,1,0\nb,0,1\n")
     tables = [tmp_path / n for n in ("a.parquet", "y.parquet", "f.svg")]
-    debarcode_file(tmp_path / "x.fcs", tmp_path / "key.csv", *tables, settings()["debarcoding"])
+    debarcode_file(
+        tmp_path / "x.fcs",
+        tmp_path / "key.csv",
+        **dict(zip(("assignments", "yields", "figure"), tables, strict=True)),
+        settings=settings()["debarcoding"],
+    )
     assert read_table(tables[1], YIELDS)["n_assigned"].tolist() == [0, 0]
 
 

@@ -253,23 +253,39 @@ def test_files_from_single_stains_to_compensated(tmp_path):
     stains, _ = single_stains(truth, per=300)
     events, _ = cells(truth, n=3_000)
     write_fcs(tmp_path / "stains.fcs", stains, CHANNELS)
-    write_fcs(tmp_path / "cells.fcs", events, CHANNELS, ["", *[f"m{c}" for c in CHANNELS[1:]]])
+    write_fcs(tmp_path / "cells.fcs", events, CHANNELS, markers=["", *[f"m{c}" for c in CHANNELS[1:]]])
     stained = [parse_metal(n).mass for n in NAMES if n != "Gd155Di"]
     settings = {"single_stains": "stains.fcs", "stained_masses": stained, "matrix": "", "minimum_events": 50}
-    make_matrix(tmp_path / "stains.fcs", tmp_path / "m.csv", tmp_path / "m.svg", settings)
+    make_matrix(tmp_path / "stains.fcs", tmp_path / "m.csv", tmp_path / "m.svg", settings=settings)
     found = read_matrix(tmp_path / "m.csv")
     assert (found - truth.loc[found.index]).abs().to_numpy().max() < 0.003
-    compensate_file(tmp_path / "cells.fcs", tmp_path / "m.csv", *[tmp_path / f"c.{e}" for e in ("fcs", "json", "svg")])
+    compensate_file(
+        tmp_path / "cells.fcs",
+        tmp_path / "m.csv",
+        **dict(
+            zip(("compensated", "record", "figure"), [tmp_path / f"c.{e}" for e in ("fcs", "json", "svg")], strict=True)
+        ),
+    )
     after, header = read_events(tmp_path / "c.fcs"), read_header(tmp_path / "c.fcs")
     assert (after[:, IONS] >= 0).all() and header.markers[1] == "mLa139Di"
     record = json.loads((tmp_path / "c.json").read_text())
     assert record["n_events"] == 3_000
     assert record["channels"]["Yb172Di"]["mean_after"] < record["channels"]["Yb172Di"]["mean_before"]
     with pytest.raises(UserError, match="compensated before"):
-        compensate_file(tmp_path / "c.fcs", tmp_path / "m.csv", *[tmp_path / f"d.{e}" for e in ("fcs", "json", "svg")])
+        compensate_file(
+            tmp_path / "c.fcs",
+            tmp_path / "m.csv",
+            **dict(
+                zip(
+                    ("compensated", "record", "figure"),
+                    [tmp_path / f"d.{e}" for e in ("fcs", "json", "svg")],
+                    strict=True,
+                )
+            ),
+        )
     # a matrix of one's own goes the same way
     own = {"single_stains": "", "stained_masses": [], "matrix": "m.csv", "minimum_events": 50}
-    make_matrix(tmp_path / "m.csv", tmp_path / "m2.csv", tmp_path / "m2.svg", own)
+    make_matrix(tmp_path / "m.csv", tmp_path / "m2.csv", tmp_path / "m2.svg", settings=own)
     assert (tmp_path / "m.csv").read_bytes() == (tmp_path / "m2.csv").read_bytes()
     assert (tmp_path / "m.svg").read_bytes() == (tmp_path / "m2.svg").read_bytes()
 

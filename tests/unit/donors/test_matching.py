@@ -19,7 +19,7 @@ def library(folder, sample, row, sizes, genotypes, *, seed, first=0, chromosome=
     """Write one library's clusters.tsv and cluster_genotypes.vcf; `genotypes` are cluster -> person's genotypes."""
     write_souporcell(folder / f"{sample}.tsv", sizes, doublets=5, unassigned=2)
     called = {c: pooled_calls(g, sizes[c], seed + int(c)) for c, g in genotypes.items()}
-    write_vcf(folder / f"{sample}.vcf", called, first, chromosome)
+    write_vcf(folder / f"{sample}.vcf", called, first, chromosome=chromosome)
     place = {"calls": str(folder / f"{sample}.tsv"), "genotypes": str(folder / f"{sample}.vcf")}
     return row(sample=sample, tool="souporcell", calls=f"{sample}.tsv", genotypes=f"{sample}.vcf"), place
 
@@ -27,7 +27,7 @@ def library(folder, sample, row, sizes, genotypes, *, seed, first=0, chromosome=
 def run(libraries, facts, settings, persons=(), references=None):
     rows = [r for r, _ in libraries]
     places = {r["sample"]: p for r, p in libraries}
-    return make_donors(rows, places, list(persons), references, facts, {}, settings)
+    return make_donors(rows, places, list(persons), references=references, samples=facts, cells={}, settings=settings)
 
 
 def who(matches):
@@ -197,7 +197,9 @@ def test_sex_genes_name_labels_where_the_sheet_says_how_the_two_differ(tmp_path,
                {"patient": "P1", "person": "son", "role": "donor", "sex": "male", "antibody": None}]  # fmt: skip
     rows = {s: row(sample=s, tool="souporcell") for s in calls}
     own = facts(("pre", "P1", -5), ("late", "P1", 28))
-    matches, _ = name_labels(calls, rows, own, persons, {}, None, sexes, settings)
+    matches, _ = name_labels(
+        calls, rows, own, persons=persons, genotypes={}, references=None, sexes=sexes, settings=settings
+    )
     assert who(matches) == {("pre", "0"): "mother", ("pre", "1"): "son", ("late", "0"): "son", ("late", "1"): None}
     assert matches["sex"].tolist() == ["female", "male", "male", "mixed"]
 
@@ -214,9 +216,9 @@ def test_an_antibody_tells_two_labels_apart_only_where_they_are_well_apart():
     rng = np.random.default_rng(0)
     label = pd.Series(["0"] * 200 + ["1"] * 200)
     level = pd.Series(np.concatenate([rng.normal(0, 1, 200), rng.normal(4, 1, 200)]))
-    assert antibody_traits(label, level, ["0", "1"], 10) == {"0": "no", "1": "binds"}
+    assert antibody_traits(label, level, ["0", "1"], min_cells=10) == {"0": "no", "1": "binds"}
     same = pd.Series(rng.normal(0, 1, 400))
-    assert antibody_traits(label, same, ["0", "1"], 10) == {"0": None, "1": None}
+    assert antibody_traits(label, same, ["0", "1"], min_cells=10) == {"0": None, "1": None}
 
 
 def test_an_independent_call_needs_cells_and_agreement():
@@ -275,9 +277,9 @@ def test_allele_counts_and_depth_come_from_any_dialect(tmp_path):
 
 
 def test_barcodes_with_and_without_the_number_of_the_library():
-    assert same_barcodes(["A-1", "C-1"], ["C-1", "A-1", "G-1"], "f", "s").tolist() == [1, 0]
-    assert same_barcodes(["A-1", "C-1"], ["C", "G"], "f", "s").tolist() == [-1, 0]
+    assert same_barcodes(["A-1", "C-1"], ["C-1", "A-1", "G-1"], "f", of="s").tolist() == [1, 0]
+    assert same_barcodes(["A-1", "C-1"], ["C", "G"], "f", of="s").tolist() == [-1, 0]
     with pytest.raises(UserError, match="is it this sample's file"):
-        same_barcodes(["A-1"], ["T-1"], "f", "s")
+        same_barcodes(["A-1"], ["T-1"], "f", of="s")
     with pytest.raises(UserError):  # without the number they would not be unique
-        same_barcodes(["A-3"], ["A-1", "A-2"], "f", "s")
+        same_barcodes(["A-3"], ["A-1", "A-2"], "f", of="s")

@@ -14,14 +14,14 @@ from cimlnk.stats.signed_rank import signed_rank
 
 def test_a_method_off_the_list_is_refused():
     with pytest.raises(ValueError, match="not on the closed list"):
-        blank_rows("abundance", "log2", ["a"], "x", "t test")
+        blank_rows("abundance", "log2", ["a"], contrast="x", method="t test")
 
 
 def test_a_family_is_named_and_is_the_one_that_fdr_was_taken_over():
     p = {"a": [0.01, 0.04, 0.5], "b": [0.02, 0.03, 0.9]}
     tables = []
     for contrast, values in p.items():
-        table = blank_rows("abundance", "log2", list("xyz"), contrast, "linear_mixed", modality="cytof")
+        table = blank_rows("abundance", "log2", list("xyz"), contrast=contrast, method="linear_mixed", modality="cytof")
         tables.append(table.assign(p=values))
     apart, together = with_fdr(tables), with_fdr(tables, ())
     for contrast, values in p.items():
@@ -34,13 +34,16 @@ def test_a_family_is_named_and_is_the_one_that_fdr_was_taken_over():
 
 def test_exact_tests_are_never_the_row_to_read_where_a_model_is():
     diff = np.array([[1.0, 2.0, 3.0, 2.5, 1.5, 0.5]])
-    rows = {m: from_tested("state", "u", ["a"], "x", m, sign_flip(diff))["primary"].item() for m in METHODS}
+    rows = {
+        m: from_tested("state", "u", ["a"], contrast="x", method=m, found=sign_flip(diff))["primary"].item()
+        for m in METHODS
+    }
     assert {m for m, primary in rows.items() if not primary} == {"sign_flip", "signed_rank", "relabelling", "none"}
 
 
 def test_wald_rows_are_those_of_the_t_distribution():
-    table = blank_rows("abundance", "log2", ["a"], "x", "linear_mixed")
-    wald(table, np.array([1.2]), np.array([0.4]), 7)
+    table = blank_rows("abundance", "log2", ["a"], contrast="x", method="linear_mixed")
+    wald(table, np.array([1.2]), np.array([0.4]), df=7)
     low, high = stats.t.interval(0.95, 7, 1.2, 0.4)
     assert table[["effect_low", "effect_high"]].to_numpy().ravel() == pytest.approx([low, high])
     assert table["p"].item() == pytest.approx(2 * stats.t.sf(3, 7))

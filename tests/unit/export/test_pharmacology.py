@@ -64,7 +64,7 @@ def test_intervals_hold_the_truth_as_often_as_they_say():
     for _ in range(300):
         value = truth * np.exp(0.25 * rng.standard_normal(6))
         low, high = value * np.exp(-1.96 * 0.25), value * np.exp(1.96 * 0.25)
-        found, _ = exposure_of(days, value, draw_values(value, low, high, rng))
+        found, _ = exposure_of(days, value, draw_values(value, low, high, rng=rng))
         for name in exact:
             inside[name] += found[f"{name}_low"] <= exact[name] <= found[f"{name}_high"]
     assert all(270 <= n <= 300 for n in inside.values()), inside  # 95 % of 300 is 285, six standard errors are 23
@@ -158,7 +158,9 @@ def test_data_set_reads_like_one(tmp_path):
     table = pd.concat([series("B", {-7: 10, 7: 0, 28: 40}), series("A", {-7: 5, 7: 9}, arm="IL2_only")])
     counts = pd.DataFrame({"patient": ["B", "A"], "day": [1, 3], "il2_dose": [1.0, np.nan]})
     people = pd.DataFrame({"patient": ["A", "B"], "dose_per_kg": [np.nan, 6e6]})
-    events, key = make_events(table, make_folds(ABUNDANCE.check(table), "pre"), KINETICS.empty(), people, counts)
+    events, key = make_events(
+        table, make_folds(ABUNDANCE.check(table), "pre"), KINETICS.empty(), patients=people, counts=counts
+    )
     events.to_csv(tmp_path / "n.csv", index=False)
     text = (tmp_path / "n.csv").read_text().splitlines()
     assert all(float(v) == float(v) for line in text[1:] for v in line.split(",")), "numbers only, none missing"

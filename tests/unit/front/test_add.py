@@ -55,7 +55,7 @@ def earlier(tmp_path):
         ("cells", CELLS, cells), ("clusters", CLUSTERS, cells), ("populations", POPULATIONS, cells),
         ("summary", SUMMARY, pd.DataFrame(summary)),
     ):  # fmt: skip
-        write_table(table[list(schema.columns)], folder / f"cytof/{name}.parquet", schema, {})
+        write_table(table[list(schema.columns)], folder / f"cytof/{name}.parquet", schema, provenance={})
     return folder
 
 
@@ -64,14 +64,14 @@ def new_sample(path, x, markers=MARKERS):
     var = pd.DataFrame({"channel": markers, "role": "identity", "cofactor": 5.0, "cluster": True}, index=markers)
     counts = {"n_events": 900, "n_live_singlets": 800, "n_lymphocytes": 600, "n_nk": len(x), "n_nk_low": len(x),
               "n_nk_high": len(x), "qc_score": 1.0}  # fmt: skip
-    write_h5ad(path, x, x, obs, var, {"left_out": False, "reason": None, "summary": counts})
+    write_h5ad(path, x, x, obs=obs, var=var, record={"left_out": False, "reason": None, "summary": counts})
     return path
 
 
 def put(earlier, tmp_path, x, markers=MARKERS):
     cfg = resolve({"cohort": {"id": "early", "samples": str(tmp_path / "s.tsv")}}, tmp_path)
     file = new_sample(tmp_path / "s1.h5ad", x, markers)
-    return place(earlier, {"s1": file}, sheets(["s0", "s1"]), cfg, tmp_path / "results/new", 1)
+    return place(earlier, {"s1": file}, sheets(["s0", "s1"]), cfg=cfg, out=tmp_path / "results/new", seed=1)
 
 
 @pytest.fixture(autouse=True)
@@ -105,12 +105,12 @@ def test_a_sample_without_a_marker_of_the_clustering_is_refused(earlier, tmp_pat
 def test_the_widened_sheet_has_all_samples_once(tmp_path):
     (tmp_path / "s.tsv").write_text("# mine\nsample\tday\tage\na\t1\t40\n")
     (tmp_path / "n.csv").write_text("sample,day\nb,2\n")
-    config, text, new = widened({"cohort": {"id": "x", "samples": "s.tsv"}}, tmp_path / "n.csv", "y", tmp_path)
+    config, text, new = widened({"cohort": {"id": "x", "samples": "s.tsv"}}, tmp_path / "n.csv", "y", base=tmp_path)
     assert text == "sample\tday\tage\na\t1\t40\nb\t2\t\n" and new == ["b"]
     assert config["cohort"] == {"id": "y", "samples": "config/samples/y.tsv"}
     (tmp_path / "n.csv").write_text("sample,day\na,2\n")
     with pytest.raises(UserError, match="found 'a'"):
-        widened({"cohort": {"id": "x", "samples": "s.tsv"}}, tmp_path / "n.csv", "y", tmp_path)
+        widened({"cohort": {"id": "x", "samples": "s.tsv"}}, tmp_path / "n.csv", "y", base=tmp_path)
 
 
 def test_without_a_finished_run_there_is_nothing_to_add_to(tmp_path):

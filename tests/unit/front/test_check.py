@@ -41,7 +41,7 @@ def test_scaled_values_without_lineage_markers_or_donor_say_why_they_cannot_be_r
     (tmp_path / "raw").mkdir()
     for day in range(2):
         values = rng.random((400, 4), np.float32)
-        write_fcs(tmp_path / f"raw/day{day}.fcs", values, ["GLUT1", "HK2", "LDHA", "CytC"], ["", "", "", ""])
+        write_fcs(tmp_path / f"raw/day{day}.fcs", values, ["GLUT1", "HK2", "LDHA", "CytC"], markers=["", "", "", ""])
     write_draft(make_draft(tmp_path / "raw", "scaled"), tmp_path)
     _, findings = check_config(tmp_path / "config/scaled.yaml", tmp_path)
     stops, warns = "\n".join(findings.of(STOP)), "\n".join(findings.of(WARN))

@@ -106,7 +106,7 @@ def test_equal_files_zero_markers_and_missing_thresholds_are_told():
     assert kinds(collect.of_hashes("cytof", {"a": "1", "b": "2", "c": "1"})) == [("same file twice", "serious", "c")]
     values = np.ones((4, 2), np.float32)
     values[2:, 1] = 0
-    (row,) = collect.of_values(values, ["CD3", "CD14"], ["x", "y"], np.array([0, 0, 1, 1]))
+    (row,) = collect.of_values(values, ["CD3", "CD14"], ["x", "y"], batch=np.array([0, 0, 1, 1]))
     assert row["subject"] == "CD14" and "batch y" in row["text"]
     thresholds = pd.DataFrame(
         {"feature": ["CD57", "CD34"], "threshold": [3.0, np.nan], "method": ["valley", "none"], "reason": [None, "one"]}
@@ -115,15 +115,22 @@ def test_equal_files_zero_markers_and_missing_thresholds_are_told():
 
 
 def test_the_table_is_sorted_closed_and_said_in_few_lines():
-    rows = [collect.warning("cytof", "cytof", "fallback cut", "note", "x", f"s{i}", "nk") for i in range(40)]
-    rows.append(collect.warning("all", "cohort", "batch confounded", "serious", "y" * 400, None, "batch"))
+    rows = [
+        collect.warning("cytof", "cytof", "fallback cut", severity="note", text="x", sample=f"s{i}", subject="nk")
+        for i in range(40)
+    ]
+    rows.append(
+        collect.warning(
+            "all", "cohort", "batch confounded", severity="serious", text="y" * 400, sample=None, subject="batch"
+        )
+    )
     table = collect.table_of(rows)
     assert table["severity"].iloc[0] == SEVERITIES[0] and len(table) == 41
     assert list(grouped(table)["n"]) == [1, 40]
     lines = summary_lines(table)
     assert len(lines) == 2 and max(map(len, lines)) <= 150 and "39 more" in lines[1]
     with pytest.raises(ValueError, match="no such warning"):
-        collect.warning("cytof", "cytof", "something", "note", "x")
+        collect.warning("cytof", "cytof", "something", severity="note", text="x")
     assert all(KINDS.values())
     assert len(collect.table_of([])) == 0
 

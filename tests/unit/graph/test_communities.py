@@ -94,11 +94,11 @@ def test_halves_stay_apart_only_where_their_border_improved_gains():
     rough = labels.copy()
     rough[[0, 1, 2, *range(10, 17)]] = 2  # a poor cut of the first community: three and seven of its two cliques
     rough[[25, 26, 27, 28, 29]] = 3  # the second is one clique and should stay whole
-    found = descent.tried_in_two(graph, labels, rough, price)
+    found = descent.tried_in_two(graph, labels, rough, price=price)
     assert adjusted_rand(found.astype(np.int64), np.repeat([0, 1, 2], 10)) == 1
     whole = np.repeat(np.array([0, 1, 2], np.int32), 10)
     halves = np.where(np.arange(30) % 2 == 0, whole, whole + 3).astype(np.int32)
-    assert descent.tried_in_two(graph, whole, halves, price) is whole
+    assert descent.tried_in_two(graph, whole, halves, price=price) is whole
 
 
 def test_a_cut_that_pays_only_with_its_border_drawn_cell_by_cell_is_found(monkeypatch):

@@ -14,11 +14,11 @@ def sweep():
 
 def test_the_figure_is_the_same_bytes_each_time(tmp_path):
     for name in ("a.svg", "b.svg"):
-        plot_resolutions(sweep(), "stable structure", "because", tmp_path / name)
+        plot_resolutions(sweep(), "stable structure", "because", figure=tmp_path / name)
     assert (tmp_path / "a.svg").read_bytes() == (tmp_path / "b.svg").read_bytes()
     assert b"</svg>" in (tmp_path / "a.svg").read_bytes()
 
 
 def test_an_empty_sweep_is_drawn(tmp_path):
-    plot_resolutions(RESOLUTIONS.empty(), "no stable structure", "20 cells", tmp_path / "a.svg")
+    plot_resolutions(RESOLUTIONS.empty(), "no stable structure", "20 cells", figure=tmp_path / "a.svg")
     assert (tmp_path / "a.svg").stat().st_size > 1000

@@ -56,9 +56,9 @@ def test_a_look_at_the_neighbours_neighbours_only_improves():
     own = np.arange(4000, dtype=np.int32)
     with pool(2) as workers:
         index = Index(X, workers, exact=False)
-        before = index.probed(index.Z, index.start, own, 10, 200)
+        before = index.probed(index.Z, index.start, own, k=10, budget=200)
         after = through(index, before, 8)
-        some = through(index, before, 8, np.array([3, 0, 1999], np.int32))
+        some = through(index, before, 8, rows=np.array([3, 0, 1999], np.int32))
     kth = truth(X, 10)[index.order, -1:] / index.scale
     share = [(np.sqrt(found.value) <= kth * (1 + 1e-5)).mean() for found in (before, after)]
     assert share[1] > share[0] + 0.02
@@ -74,13 +74,13 @@ def test_no_more_neighbours_of_neighbours_are_looked_at_than_needed():
     own = np.arange(len(X), dtype=np.int32)
     with pool(2) as workers:
         index = Index(X, workers, exact=False)
-        found = index.probed(index.Z, index.start, own, 10, 500)
+        found = index.probed(index.Z, index.start, own, k=10, budget=500)
         effort = index.calibrated(10, 0.3)
         shares = [found_share(through(index, found, f).value[effort.queries], effort.limit) for f in LOOKS]
         assert shares == sorted(shares) and shares[-1] > shares[0] + 0.05
         for i in (1, 3):
-            assert enough(index, found, effort, (shares[i - 1] + shares[i]) / 2) == LOOKS[i]
-        assert enough(index, found, effort, 1.0) == LOOKS[-1]
+            assert enough(index, found, effort, recall=(shares[i - 1] + shares[i]) / 2) == LOOKS[i]
+        assert enough(index, found, effort, recall=1.0) == LOOKS[-1]
 
 
 def test_rows_far_outside_do_no_harm_to_the_others():
@@ -111,8 +111,8 @@ def test_new_rows_find_indexed_rows():
     X, Y = rng.normal(size=(4000, 5)).astype(np.float32), rng.normal(size=(200, 5)).astype(np.float32)
     kth = np.sort(cdist(Y, X), axis=1)[:, 4]
     with pool(2) as workers:
-        exact = query(Index(X, workers, exact=True), Y, 5, 0)
-        near = query(Index(X, workers, exact=False), Y, 5, 2000)
+        exact = query(Index(X, workers, exact=True), Y, 5, budget=0)
+        near = query(Index(X, workers, exact=False), Y, 5, budget=2000)
     np.testing.assert_allclose(exact.distances[:, -1], kth, rtol=1e-5)
     assert (near.distances <= kth[:, None] * (1 + 1e-5)).mean() > 0.95
     np.testing.assert_allclose(near.distances, np.linalg.norm(Y[:, None] - X[near.indices], axis=2), rtol=1e-4)

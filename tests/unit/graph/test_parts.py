@@ -56,9 +56,9 @@ class Cohort:
         make_umap(*self.inputs, picture=picture, **self.common)
         parts = [self.folder / f"{sample}.npz" for sample in self.sizes]
         for sample, part in zip(self.sizes, parts, strict=True):
-            make_part(self.inputs[0], clustered, picture, part, sample, 1, 1)
+            make_part(self.inputs[0], clustered, picture, part=part, sample=sample, seed=1, threads=1)
         to = {name: self.folder / f"gathered_{name}" for name in TABLES}
-        gather(clustered, picture, parts if order is None else [parts[i] for i in order], self.inputs[1], **to)
+        gather(clustered, picture, parts if order is None else [parts[i] for i in order], cells=self.inputs[1], **to)
         return {name: path.read_bytes() for name, path in to.items()}
 
 
@@ -110,7 +110,13 @@ def test_a_sample_reads_its_own_rows_only(tmp_path, make_blobs):
     np.save(tmp_path / "features.npy", X)
     whole = (tmp_path / "b.npz").read_bytes()
     make_part(
-        tmp_path / "features.npy", tmp_path / "clustered.npz", tmp_path / "picture.npz", tmp_path / "b.npz", "b", 1, 1
+        tmp_path / "features.npy",
+        tmp_path / "clustered.npz",
+        tmp_path / "picture.npz",
+        part=tmp_path / "b.npz",
+        sample="b",
+        seed=1,
+        threads=1,
     )
     assert (tmp_path / "b.npz").read_bytes() == whole and before["clusters"]
 
@@ -137,10 +143,10 @@ def test_spans_follow_the_samples_across_row_groups(tmp_path):
 
 def test_a_table_in_pieces_reads_as_the_whole_one(tmp_path):
     table = pd.DataFrame({"cell": [str(i) for i in range(9)], "sample": list("aabbbbccc")}).astype(object)
-    write_pieces((table[a : a + 4] for a in (0, 4, 8)), tmp_path / "pieces", CELLS, RECORD)
-    write_table(table, tmp_path / "whole", CELLS, RECORD)
+    write_pieces((table[a : a + 4] for a in (0, 4, 8)), tmp_path / "pieces", CELLS, provenance=RECORD)
+    write_table(table, tmp_path / "whole", CELLS, provenance=RECORD)
     pd.testing.assert_frame_equal(read_table(tmp_path / "pieces", CELLS), read_table(tmp_path / "whole", CELLS))
     assert pq.read_schema(tmp_path / "pieces").metadata == pq.read_schema(tmp_path / "whole").metadata
     assert pq.ParquetFile(tmp_path / "pieces").num_row_groups == 3
-    write_pieces([], tmp_path / "none", CELLS, RECORD)
+    write_pieces([], tmp_path / "none", CELLS, provenance=RECORD)
     assert read_table(tmp_path / "none", CELLS).empty

@@ -36,12 +36,14 @@ def name(
     nk = lineage == "NK"
     shown = Reference(values, list(markers), batch, lineage, np.ones(len(values)))
     thresholds = protein_thresholds(
-        values[nk], list(markers), batch[nk], batch[nk], cofactors=dict.fromkeys(markers, cofactor),
+        values[nk], list(markers), batch[nk], samples=batch[nk], cofactors=dict.fromkeys(markers, cofactor),
         reference=shown if reference else None,
     )  # fmt: skip
     definitions = load_definitions(ROOT / "resources/phenotypes/nk.yaml", infused=infused)
     codes, kinds_there = pd.factorize(kind[nk], sort=True)
-    distances = cluster_distances(values[nk], list(markers), codes, batch[nk], thresholds, definitions)
+    distances = cluster_distances(
+        values[nk], list(markers), codes, batch=batch[nk], thresholds=thresholds, definitions=definitions
+    )
     named = name_clusters(distances, definitions)
     return named.set_index(pd.Index(kinds_there))
 
@@ -96,9 +98,12 @@ def test_a_single_cluster_and_two_alike_get_the_name(kind):
     definitions = load_definitions(ROOT / "resources/phenotypes/nk.yaml")
     everything = tubes({kind: 800})
     reference = Reference(everything[0], list(MARKERS), everything[2], everything[3], np.ones(len(everything[0])))
-    thresholds = protein_thresholds(values, list(MARKERS), batch, batch, cofactors={}, reference=reference)
+    thresholds = protein_thresholds(values, list(MARKERS), batch, samples=batch, cofactors={}, reference=reference)
     halves = np.arange(800) % 2
-    named = name_clusters(cluster_distances(values, list(MARKERS), halves, batch, thresholds, definitions), definitions)
+    named = name_clusters(
+        cluster_distances(values, list(MARKERS), halves, batch=batch, thresholds=thresholds, definitions=definitions),
+        definitions,
+    )
     assert named["population"].tolist() == [NAMES[kind]] * 2
 
 
@@ -114,10 +119,14 @@ def test_a_small_bright_artefact_changes_nothing_else():
     values, nk = np.vstack([values, odd]), np.append(lineage == "NK", np.ones(13, bool))
     batch, kind = np.append(batch, batch[:13]), np.append(kind, ["odd"] * 13)
     reference = Reference(values, list(MARKERS), batch, np.append(lineage, ["NK"] * 13), np.ones(len(values)))
-    thresholds = protein_thresholds(values[nk], list(MARKERS), batch[nk], batch[nk], cofactors={}, reference=reference)
+    thresholds = protein_thresholds(
+        values[nk], list(MARKERS), batch[nk], samples=batch[nk], cofactors={}, reference=reference
+    )
     definitions = load_definitions(ROOT / "resources/phenotypes/nk.yaml")
     codes, there = pd.factorize(kind[nk], sort=True)
-    distances = cluster_distances(values[nk], list(MARKERS), codes, batch[nk], thresholds, definitions)
+    distances = cluster_distances(
+        values[nk], list(MARKERS), codes, batch=batch[nk], thresholds=thresholds, definitions=definitions
+    )
     named = name_clusters(distances, definitions).set_index(pd.Index(there))["population"]
     assert named.drop("odd").to_dict() == expected(*KINDS)
 
@@ -220,7 +229,7 @@ def test_gene_names_do_not_follow_the_depth_of_sequencing():
     for depth in (1500, 6000):
         values = np.vstack([genes(level, 120, depth, rng, names) for level in cells.values()])
         cluster = np.repeat(np.arange(len(cells)), 120)
-        named = name_clusters(score_distances(values, names, cluster, definitions), definitions)
+        named = name_clusters(score_distances(values, names, cluster, definitions=definitions), definitions)
         assert named["population"].tolist() == list(cells), depth
 
 

@@ -35,10 +35,16 @@ def cohort(tmp_path):
     def agreement(rows=slice(None), **changes):
         np.save(tmp_path / "features.npy", X[rows])
         make_graph(
-            tmp_path / "features.npy", tmp_path / "graph.npz", tmp_path / "graph.json", SETTINGS | changes, 1, 1, {}
+            tmp_path / "features.npy",
+            tmp_path / "graph.npz",
+            tmp_path / "graph.json",
+            settings=SETTINGS | changes,
+            seed=1,
+            threads=1,
+            provenance={},
         )
         return name_agreement(
-            tmp_path / "graph.npz", tmp_path / "features.npy", names[rows], samples[rows], seed=1, threads=1
+            tmp_path / "graph.npz", tmp_path / "features.npy", names[rows], samples=samples[rows], seed=1, threads=1
         )
 
     return agreement, X, names
@@ -78,5 +84,10 @@ def test_a_graph_of_other_cells_is_refused(cohort, tmp_path):
     agreement()
     with pytest.raises(ValueError, match="graph of 2400 cells, names of 2000"):
         name_agreement(
-            tmp_path / "graph.npz", tmp_path / "features.npy", names[:2000], np.repeat("a", 2000), seed=1, threads=1
+            tmp_path / "graph.npz",
+            tmp_path / "features.npy",
+            names[:2000],
+            samples=np.repeat("a", 2000),
+            seed=1,
+            threads=1,
         )

@@ -19,7 +19,7 @@ def row(what, key, action, name=None, **more):
 
 
 def apply(*rows, base="."):
-    return rename_cells(NAMES, CLUSTER, CELLS, {"CD57": CD57}, rows, base=base, file="o.tsv")
+    return rename_cells(NAMES, CLUSTER, CELLS, values={"CD57": CD57}, overrides=rows, base=base, file="o.tsv")
 
 
 def test_names_change_where_a_row_says_and_nowhere_else():

@@ -121,7 +121,7 @@ def test_every_batch_has_its_own_threshold():
     values, _, batch, lineage, _ = tubes({"early": 600, "late": 300}, batches=2)
     values[batch == "day2", MARKERS.index("CD57")] *= 1.4
     nk = lineage == "NK"
-    table = protein_thresholds(values[nk], list(MARKERS), batch[nk], batch[nk], cofactors={}).set_index(
+    table = protein_thresholds(values[nk], list(MARKERS), batch[nk], samples=batch[nk], cofactors={}).set_index(
         ["feature", "batch"]
     )
     assert table.loc[("CD57", "day2"), "threshold"] > table.loc[("CD57", "day1"), "threshold"] + 0.3

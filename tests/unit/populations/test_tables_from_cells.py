@@ -91,7 +91,9 @@ def test_state_has_a_row_per_population_and_one_for_all(two_samples, tmp_path):
 
 
 def test_summary_of_no_cells_is_empty_with_the_right_columns():
-    assert list(summarise(np.zeros((0, 1)), ["x"], np.array([]), np.array([0.0]), "s").columns) == list(STATE.columns)
+    assert list(summarise(np.zeros((0, 1)), ["x"], np.array([]), cut=np.array([0.0]), sample="s").columns) == list(
+        STATE.columns
+    )
 
 
 def test_pseudobulk_sums_counts_and_reads_back(two_samples, tmp_path):

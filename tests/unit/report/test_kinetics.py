@@ -40,7 +40,7 @@ def curves():
 
 
 def test_each_panel_has_its_points_curve_band_and_the_reason_of_a_missing_fit(measured, curves, fits):
-    figure = fitted_courses(measured, curves, fits, "patient", "arm", {"CIML": "#8B2FC9"})
+    figure = fitted_courses(measured, curves, fits, panel="patient", colour_by="arm", colour={"CIML": "#8B2FC9"})
     one, two = figure.axes[:2]
     lines = {(line.get_marker(), line.get_markerfacecolor()): line for line in one.lines if line.get_marker() != "None"}
     assert list(lines[("o", "#8B2FC9")].get_xdata()) == [-7, 7], "used in the fit"
@@ -109,7 +109,7 @@ def test_without_a_curve_the_reason_stands_in_place_of_the_figures(run, tmp_path
     blocks = section(run, site).blocks
     assert not [b for b in blocks if isinstance(b, Figure)]
     assert [b.body for b in blocks if isinstance(b, Text)] == ["No curve could be fitted: 3 days."]
-    assert fitted_figure(run, site, "x", {"modality": "cytof"}, "patient", "arm", "") is None
+    assert fitted_figure(run, site, "x", rows={"modality": "cytof"}, panel="patient", colour_by="arm", lead="") is None
 
 
 def test_a_cohort_without_counts_says_so(run, tmp_path):

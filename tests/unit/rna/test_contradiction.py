@@ -27,7 +27,7 @@ def called(means: dict[str, tuple[list[float], int]], seed: int = 0) -> dict[str
     counts = random.poisson(np.array([means[k][0] for k in kind])).astype(float)
     certain = np.where((kind == "T")[:, None], [0.01, 0.98, 0.01], [0.98, 0.01, 0.01])
     fit = Lineages(("NK", "T", "none"), certain, np.full(3, 1 / 3), np.ones(1), np.ones(1), (), True)
-    found = contradict(counts, np.full(len(kind), 2500.0), GENES, fit, ["NK"], AGAINST)
+    found = contradict(counts, np.full(len(kind), 2500.0), GENES, fit=fit, nk=["NK"], against=AGAINST)
     assert np.allclose(found.probability.sum(axis=1), 1.0)
     nk = found.of(["NK"]) >= 0.5
     return {k: float(nk[kind == k].mean()) for k in means}
@@ -54,7 +54,7 @@ def test_only_t_cells_with_the_genes_of_nk_cells():
 
 def test_without_the_genes_nothing_changes():
     fit = Lineages(("NK", "T", "none"), np.eye(3), np.full(3, 1 / 3), np.ones(1), np.ones(1), (), True)
-    assert contradict(np.ones((3, 1)), np.full(3, 10.0), ("CD3D",), fit, ["NK"], AGAINST) is fit
+    assert contradict(np.ones((3, 1)), np.full(3, 10.0), ("CD3D",), fit=fit, nk=["NK"], against=AGAINST) is fit
 
 
 @pytest.mark.parametrize(

@@ -71,7 +71,7 @@ def cohort(tmp_path, settings, make):
             path = folder / f"{sample}.h5ad"
             columns = np.array((genes or {}).get(sample, GENES), dtype=object)
             obs = pd.DataFrame({"sample": sample}, index=[f"{sample}:c{j}" for j in range(matrix.shape[0])])
-            write_cells(str(path), matrix, obs, columns, RECORD)
+            write_cells(str(path), matrix, obs, genes=columns, record=RECORD)
             files.append(str(path))
             day = (days or [0] * 99)[i]
             rows.append(
@@ -230,7 +230,11 @@ def test_chosen_genes_honour_exclusion_and_wish(settings, make):
     genes = ["A", "B", "C", "MT-CO1", "KIR2DL1", "LYZ"]
     options = settings["features"] | {"n_genes": 1}
     table = choose_genes(
-        genes, np.array([1.0, 3.0, 0.5, 9.0, 8.0, 7.0]), options, load_lineages(make.lineages), ["C", "LYZ", "ABSENT"]
+        genes,
+        np.array([1.0, 3.0, 0.5, 9.0, 8.0, 7.0]),
+        options,
+        known=load_lineages(make.lineages),
+        wanted=["C", "LYZ", "ABSENT"],
     )
     assert table["gene"][table["chosen"]].tolist() == ["B", "C"]
     assert table["excluded"].tolist() == [None, None, None, "mitochondrial", "KIR", "lineage"]
@@ -275,7 +279,9 @@ def test_explained_variance_between_groups():
 def test_refused_correction_returns_the_scores_untouched(settings):
     scores = np.random.default_rng(0).normal(size=(20, 3)).astype("f4")
     sheet = pd.DataFrame({"batch": ["1", "2"], "timepoint": ["a", "b"], "arm": ["x", "x"]}, index=["s", "t"])
-    same, record = harmonise(scores, np.repeat(["s", "t"], 10), sheet, settings["integrate"], (False, "aliased"), 1)
+    same, record = harmonise(
+        scores, np.repeat(["s", "t"], 10), sheet, settings=settings["integrate"], verdict=(False, "aliased"), seed=1
+    )
     assert same is scores and record["reason"] == "aliased" and "explained_after" not in record
 
 

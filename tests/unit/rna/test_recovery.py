@@ -27,7 +27,7 @@ def tiny(tmp_path_factory, make):
         if sample.modality != "rna":
             continue
         raw, known = folder / f"{sample.id}.h5", folder / f"{sample.id}.truth.parquet"
-        simulate_rna("tiny", 1, sample.id, known, h5=raw)
+        simulate_rna("tiny", 1, sample.id, truth=known, h5=raw)
         files.append(str(folder / f"{sample.id}.h5ad"))
         make_cells(
             raw=str(raw),

@@ -23,7 +23,7 @@ def test_bounds_are_median_and_mad(settings):
         "n_genes": np.exp(random.normal(7, 0.2, 4000)).astype(np.int64),
         "mito_percent": random.normal(6, 1.5, 4000).clip(0),
     }
-    found = {b.gate: b for b in bounds(values, settings["qc"], 1, "s")}
+    found = {b.gate: b for b in bounds(values, settings["qc"], 1, sample="s")}
     # A normal distribution's MAD bound lies at n_mads standard deviations; 4,000 cells give it within a few per cent.
     assert np.log(found["counts_low"].value) == pytest.approx(8 - 4 * 0.3, abs=0.05)
     assert np.log(found["counts_high"].value) == pytest.approx(8 + 4 * 0.3, abs=0.05)
@@ -35,15 +35,15 @@ def test_bounds_are_median_and_mad(settings):
 
 def test_mitochondrial_bound_has_floor_and_cap(settings):
     values = {"n_counts": np.full(100, 3000), "n_genes": np.full(100, 1000), "mito_percent": np.full(100, 0.5)}
-    assert bounds(values, settings["qc"], 1, "s")[-1].value == 5.0
+    assert bounds(values, settings["qc"], 1, sample="s")[-1].value == 5.0
     values["mito_percent"] = np.full(100, 60.0)
-    assert bounds(values, settings["qc"], 1, "s")[-1].value == 20.0
+    assert bounds(values, settings["qc"], 1, sample="s")[-1].value == 20.0
 
 
 def test_no_mitochondrial_genes_no_bound(settings):
     values = measures(sp.csr_matrix(np.ones((5, 3), dtype=np.int32)), np.array(["A", "B", "C"]))
     assert np.isnan(values["mito_percent"]).all()
-    assert "mitochondrial" not in [b.gate for b in bounds(values, settings["qc"], 1, "s")]
+    assert "mitochondrial" not in [b.gate for b in bounds(values, settings["qc"], 1, sample="s")]
 
 
 @pytest.fixture(scope="module")
@@ -62,7 +62,7 @@ def outscore(score: np.ndarray, double: np.ndarray) -> float:
 def test_planted_doublets_are_called(settings, spiked):
     """Three quarters of them are two NK cells, often of one population."""
     counts, double = spiked
-    found = find_doublets(counts, settings["doublets"], 1, "s")
+    found = find_doublets(counts, settings["doublets"], 1, sample="s")
     assert found.reason is None and found.method == "mixture"
     assert outscore(found.score, double) >= 0.92
     assert found.called[double].mean() >= 0.5
@@ -72,22 +72,22 @@ def test_planted_doublets_are_called(settings, spiked):
 
 def test_scrublet_ranks_doublets(settings, spiked):
     counts, double = spiked
-    found = find_doublets(counts, settings["doublets"] | {"method": "scrublet"}, 1, "s")
+    found = find_doublets(counts, settings["doublets"] | {"method": "scrublet"}, 1, sample="s")
     assert outscore(found.score, double) >= 0.70
     assert found.called[~double].mean() <= 0.05
 
 
 def test_no_doublets_no_calls(settings, make):
     single = make.blood(12, sizes={"NK": 400, "T": 200, "mono": 100})
-    assert find_doublets(single.counts, settings["doublets"], 1, "s").called.mean() <= 0.02
+    assert find_doublets(single.counts, settings["doublets"], 1, sample="s").called.mean() <= 0.02
 
 
 def test_known_share_is_kept(settings, spiked):
-    assert find_doublets(spiked[0], settings["doublets"] | {"expected_rate": 0.08}, 1, "s").share == 0.08
+    assert find_doublets(spiked[0], settings["doublets"] | {"expected_rate": 0.08}, 1, sample="s").share == 0.08
 
 
 def test_implausible_share_calls_nobody(settings, spiked):
-    found = find_doublets(spiked[0], settings["doublets"] | {"max_share": 0.01}, 1, "s")
+    found = find_doublets(spiked[0], settings["doublets"] | {"max_share": 0.01}, 1, sample="s")
     assert not found.called.any() and np.isnan(found.threshold)
     assert "more than 1 % (rna.doublets.max_share)" in found.reason
 
@@ -99,12 +99,12 @@ def test_doublets_do_not_depend_on_threads(settings, blood, method):
     found = []
     for threads in (1, 2):
         with threadpool_limits(threads):
-            found.append(find_doublets(blood.counts, settings["doublets"] | {"method": method}, 1, "s"))
+            found.append(find_doublets(blood.counts, settings["doublets"] | {"method": method}, 1, sample="s"))
     assert (found[0].score == found[1].score).all()
 
 
 def test_few_cells_are_not_searched_for_doublets(settings, blood):
-    found = find_doublets(blood.counts[:99], settings["doublets"], 1, "s")
+    found = find_doublets(blood.counts[:99], settings["doublets"], 1, sample="s")
     assert not found.called.any() and found.reason == "99 cells, fewer than 100"
 
 
@@ -117,7 +117,7 @@ def test_a_single_gene_cannot_decide_a_lineage():
     counts[0] = [5, 5, 5, 5, 5, 30, 0, 0, 0, 0]  # an NK cell with a T gene
     counts[1] = [0, 5, 5, 5, 5, 0, 0, 0, 0, 0]  # an NK cell without one of its genes
     counts[2] = 0  # nothing at all
-    fit = assign_lineages(counts, np.full(200, 4000.0), genes, markers)
+    fit = assign_lineages(counts, np.full(200, 4000.0), genes, markers=markers)
     best = fit.best()
     assert best[0] == best[1] == "NK" and best[2] == "none"
     assert (best[3:100] == "NK").all() and (best[100:] == "T").all()
@@ -138,24 +138,24 @@ def test_ambient_share_is_recovered():
         mean = np.vstack([np.tile((1 - share) * p + share * soup, (300, 1)) for p in (own_nk, own_mono)])
         counts = sp.csr_matrix(random.poisson(2000 * mean).astype(np.int32))
         lineage = np.repeat(["NK", "mono"], 300)
-        found = estimate_ambient(counts, genes, lineage, {"mono": Specific(("mono",), ("LYZ", "S100A8"))})
+        found = estimate_ambient(counts, genes, lineage, specific={"mono": Specific(("mono",), ("LYZ", "S100A8"))})
         # 300 cells x 2,000 counts x soup share: a relative counting error below 3 %; 2 % of cells are trimmed.
         assert found.fraction == pytest.approx(share, rel=0.1)
 
 
 def test_ambient_needs_foreign_genes(blood):
-    found = estimate_ambient(blood.counts, blood.genes, blood.truth, {"x": Specific(("x",), ("NOGENE",))})
+    found = estimate_ambient(blood.counts, blood.genes, blood.truth, specific={"x": Specific(("x",), ("NOGENE",))})
     assert np.isnan(found.fraction) and found.reason is not None
-    assert subtract_ambient(blood.counts, found, 1, "s") is blood.counts
+    assert subtract_ambient(blood.counts, found, 1, sample="s") is blood.counts
 
 
 def test_subtraction_takes_the_expected_counts():
     counts = sp.csr_matrix(np.full((400, 10), 20, dtype=np.int32))
     ambient = Ambient(0.25, 0.2, 0.3, {}, np.full(10, 0.1))
-    after = subtract_ambient(counts, ambient, 1, "s")
+    after = subtract_ambient(counts, ambient, 1, sample="s")
     # 80,000 draws of probability 0.75: standard error 0.0015.
     assert after.sum() / counts.sum() == pytest.approx(0.75, abs=0.006)
-    assert (subtract_ambient(counts, ambient, 1, "s") != after).nnz == 0
+    assert (subtract_ambient(counts, ambient, 1, sample="s") != after).nnz == 0
 
 
 @pytest.mark.parametrize(

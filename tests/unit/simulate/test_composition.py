@@ -51,7 +51,7 @@ def test_donor_deviation_lasts():
 
 def test_modalities_share_the_biology_and_not_the_tube():
     demo = patients("demo", 1)
-    pairs = [[latent_shares(1, p, "pre", m) for p in demo] for m in ("cytof", "rna")]
+    pairs = [[latent_shares(1, p, "pre", modality=m) for p in demo] for m in ("cytof", "rna")]
     # the activated cells of the product are in no blood
     first, second = np.log(np.delete(pairs, POPULATIONS.index("CIML_activated"), axis=2))
     # Donors differ by .3 and more, handling by .12: the same patient's tubes are alike, and never the same.

@@ -122,7 +122,7 @@ def test_file_is_read_back_by_an_independent_reader(tmp_path):
     flowio = pytest.importorskip("flowio")
     for sample in (s for s in design.samples("tiny", 1)[:5]):
         fcs, truth = tmp_path / f"{sample.id}.fcs", tmp_path / f"{sample.id}.parquet"
-        simulate_cytof("tiny", 1, sample.id, fcs, truth)
+        simulate_cytof("tiny", 1, sample.id, fcs=fcs, truth=truth)
         data = flowio.FlowData(str(fcs))
         events, _ = drawn(sample.id)
         assert np.array_equal(
@@ -139,7 +139,7 @@ def test_file_is_read_back_by_an_independent_reader(tmp_path):
 
 def test_same_seed_same_bytes_whatever_was_written_before(tmp_path):
     def write(name, sample_id, seed=1):
-        simulate_cytof("tiny", seed, sample_id, tmp_path / name, tmp_path / "truth.parquet")
+        simulate_cytof("tiny", seed, sample_id, fcs=tmp_path / name, truth=tmp_path / "truth.parquet")
         return (tmp_path / name).read_bytes(), (tmp_path / "truth.parquet").read_bytes()
 
     alone = write("a.fcs", "P2_D7_cytof")
@@ -152,7 +152,7 @@ def test_same_seed_same_bytes_whatever_was_written_before(tmp_path):
 def test_writer_keeps_delimiters_and_counts_offsets(tmp_path):
     flowio = pytest.importorskip("flowio")
     table = np.arange(12, dtype=np.float32).reshape(4, 3)
-    write_fcs(tmp_path / "a.fcs", table, ["A", "B", "C"], ["a", "b", "c"], keywords={"$OP": "x|y"})
+    write_fcs(tmp_path / "a.fcs", table, ["A", "B", "C"], long_names=["a", "b", "c"], keywords={"$OP": "x|y"})
     data = flowio.FlowData(str(tmp_path / "a.fcs"))
     assert np.array_equal(np.reshape(data.events, (4, 3)), table)
     head = (tmp_path / "a.fcs").read_bytes()
@@ -160,4 +160,4 @@ def test_writer_keeps_delimiters_and_counts_offsets(tmp_path):
     assert np.array_equal(np.frombuffer(head[begin : end + 1], "<f4"), table.ravel())
     assert b"x||y" in head
     with pytest.raises(ValueError, match="3 channels but 2 names"):
-        write_fcs(tmp_path / "b.fcs", table, ["A", "B"], ["a", "b", "c"])
+        write_fcs(tmp_path / "b.fcs", table, ["A", "B"], long_names=["a", "b", "c"])

@@ -28,7 +28,7 @@ def test_simple_methods_are_clearly_worse_than_perfect(cells):
     values, truth = cells
     patient = truth["sample"].str[:2].to_numpy(dtype=object)
     ours = truth["population"].to_numpy(dtype=object)
-    table = difficulty(values, truth, patient, ours, "cytof", 1).set_index("method")["ari"]
+    table = difficulty(values, truth, patient, ours=ours, modality="cytof", seed=1).set_index("method")["ari"]
     print(f"\n{table.round(3).to_string()}")
     assert table["this pipeline"] == 1.0  # the truth was handed in as ours
     simple = [m for m in table.index if m.startswith(("hand", "k-means", "plain"))]

@@ -53,7 +53,7 @@ def test_boost_raises_only_what_follows_it():
 
 def test_measurement_noise_has_no_bias_and_the_stated_spread():
     patient = patients("demo", 1)[0]
-    readings = np.array([measured(seed, patient, 7, "nk", 1000.0) for seed in range(2000)])
+    readings = np.array([measured(seed, patient, 7, what="nk", value=1000.0) for seed in range(2000)])
     # Standard error of the mean: 0.15 / sqrt(2000) = 0.34 %; of the CV: 0.15 / sqrt(4000) = 0.0024. Four of each.
     assert readings.mean() == pytest.approx(1000, rel=0.0134)
     assert readings.std() / readings.mean() == pytest.approx(MEASUREMENT_CV, abs=0.01)

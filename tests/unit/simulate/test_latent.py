@@ -16,7 +16,7 @@ SETTINGS = [
 @pytest.mark.parametrize("population", POPULATIONS)
 @pytest.mark.parametrize("lived", SETTINGS, ids=lambda s: f"{s.timepoint}-{s.cmv}")
 def test_a_cell_lies_in_the_region_it_was_drawn_for(population, lived):
-    cells = draw(np.random.default_rng(1), population, 2000, lived)
+    cells = draw(np.random.default_rng(1), population, 2000, setting=lived)
     assert (np.array(POPULATIONS)[name(cells)] == population).all()
     assert all(((axis >= 0) & (axis <= 1)).all() for axis in cells)
 
@@ -24,7 +24,7 @@ def test_a_cell_lies_in_the_region_it_was_drawn_for(population, lived):
 def test_there_is_no_gap_at_a_border():
     # Cells per width beside each border of maturation, in resting blood: as many as a fifth of the region's mean.
     lived, random = SETTINGS[0], np.random.default_rng(2)
-    cells = [draw(random, p, 4000, lived).maturation for p in POPULATIONS[:4]]
+    cells = [draw(random, p, 4000, setting=lived).maturation for p in POPULATIONS[:4]]
     edges = (0.0, *BORDERS, 1.0)
     for i, border in enumerate(BORDERS):
         for population, side in ((i, border - 0.03), (i + 1, border + 0.03)):
@@ -54,8 +54,8 @@ def test_names_and_second_names_by_hand():
 def test_cells_with_nkg2a_and_kir_are_either():
     lived, random = SETTINGS[0], np.random.default_rng(3)
     donor = repertoire(1, patients("tiny", 1)[0])
-    cells = draw(random, "CD56dim_KIR", 3000, lived)
-    held = receptors.draw(random, "CD56dim_KIR", cells, donor)
+    cells = draw(random, "CD56dim_KIR", 3000, setting=lived)
+    held = receptors.draw(random, "CD56dim_KIR", cells, donor=donor)
     assert held.kir.any(axis=1).all()
     also = receptors.also("CD56dim_KIR", cells, held)
     inner = second_name(cells) < 0
@@ -65,6 +65,6 @@ def test_cells_with_nkg2a_and_kir_are_either():
 def test_second_names_are_a_part_not_the_rule():
     random = np.random.default_rng(4)
     for lived in SETTINGS:
-        shares = [(second_name(draw(random, p, 1000, lived)) >= 0).mean() for p in POPULATIONS]
+        shares = [(second_name(draw(random, p, 1000, setting=lived)) >= 0).mean() for p in POPULATIONS]
         assert 0.02 < np.mean(shares) < 0.4
         assert max(shares) < 0.6

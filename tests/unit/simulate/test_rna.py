@@ -106,8 +106,8 @@ def test_folder_and_h5_hold_the_same_counts(tmp_path):
     from scipy.sparse import csc_array
 
     counts, barcodes, _ = drawn("P1_pre_rna", "tiny")
-    simulate_rna("tiny", 1, "P1_pre_rna", tmp_path / "t.parquet", folder=tmp_path / "folder")
-    simulate_rna("tiny", 1, "P1_pre_rna", tmp_path / "t.parquet", h5=tmp_path / "a.h5")
+    simulate_rna("tiny", 1, "P1_pre_rna", truth=tmp_path / "t.parquet", folder=tmp_path / "folder")
+    simulate_rna("tiny", 1, "P1_pre_rna", truth=tmp_path / "t.parquet", h5=tmp_path / "a.h5")
     with gzip.open(tmp_path / "folder/matrix.mtx.gz") as file:
         assert np.array_equal(mmread(file).toarray().T, counts)
     with gzip.open(tmp_path / "folder/features.tsv.gz", "rt") as file:
@@ -123,16 +123,16 @@ def test_folder_and_h5_hold_the_same_counts(tmp_path):
 
 def test_same_seed_same_bytes(tmp_path):
     def write(folder, seed=1):
-        simulate_rna("tiny", seed, "P2_pre_rna", tmp_path / folder / "t", folder=tmp_path / folder / "f")
-        simulate_rna("tiny", seed, "P2_pre_rna", tmp_path / folder / "t", h5=tmp_path / folder / "a.h5")
+        simulate_rna("tiny", seed, "P2_pre_rna", truth=tmp_path / folder / "t", folder=tmp_path / folder / "f")
+        simulate_rna("tiny", seed, "P2_pre_rna", truth=tmp_path / folder / "t", h5=tmp_path / folder / "a.h5")
         return {p.name: p.read_bytes() for p in sorted((tmp_path / folder).rglob("*")) if p.is_file()}
 
     first = write("one")
-    simulate_rna("tiny", 1, "C1_pre_rna", tmp_path / "x", h5=tmp_path / "x.h5")
+    simulate_rna("tiny", 1, "C1_pre_rna", truth=tmp_path / "x", h5=tmp_path / "x.h5")
     assert write("two") == first
     assert write("three", seed=2)["matrix.mtx.gz"] != first["matrix.mtx.gz"]
 
 
 def test_a_place_must_be_given(tmp_path):
     with pytest.raises(ValueError, match="neither folder nor h5"):
-        simulate_rna("tiny", 1, "P2_pre_rna", tmp_path / "t")
+        simulate_rna("tiny", 1, "P2_pre_rna", truth=tmp_path / "t")

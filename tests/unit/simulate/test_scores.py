@@ -98,7 +98,7 @@ def test_a_share_is_a_range_where_cells_lie_between():
     # adaptive can claim 3 to 6 of ten cells, CD57+ 4 to 7
     for share, error in ((0.3, 0), (0.6, 0), (0.25, -0.05), (0.7, 0.1)):
         found = pd.DataFrame({"modality": "cytof", "sample": "S", "population": ["adaptive"], "fraction": [share]})
-        case = subset_cases(table, found, "cytof", known).set_index("case").loc["S adaptive"]
+        case = subset_cases(table, found, "cytof", cells=known).set_index("case").loc["S adaptive"]
         assert case["error"] == pytest.approx(error) and case["within"] == (abs(error) <= 0.02)
 
 

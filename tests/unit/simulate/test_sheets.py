@@ -13,6 +13,8 @@ from cimlnk.simulate.sheets import DEFAULT_SEED, as_text, check_sheets, main, sh
 ROOT = Path(__file__).resolve().parents[3]
 NAMES = ("samples", "counts", "patients")
 
+KINDS = ("samples", "counts", "patients")
+
 
 @pytest.mark.parametrize("size", SIZES)
 @pytest.mark.parametrize("name", NAMES)
@@ -60,9 +62,9 @@ def test_il2_doses_follow_the_schedule():
 def test_sheets_of_another_seed_are_refused_with_the_command_that_makes_them(tmp_path, capsys):
     main(["--size", "tiny", "--seed", "2", "--cohort", "mine", "--folder", str(tmp_path)])
     files = [Path(line) for line in capsys.readouterr().out.split()]
-    check_sheets("tiny", 2, "mine", *files)
+    check_sheets("tiny", 2, "mine", **dict(zip(KINDS, files, strict=True)))
     with pytest.raises(UserError, match=r"counts.mine\.tsv: line 2: found 'P1.*--size tiny --seed 3 --cohort mine"):
-        check_sheets("tiny", 3, "mine", *files)
+        check_sheets("tiny", 3, "mine", **dict(zip(KINDS, files, strict=True)))
 
 
 def test_a_missing_last_row_is_noticed(tmp_path, capsys):
@@ -70,4 +72,4 @@ def test_a_missing_last_row_is_noticed(tmp_path, capsys):
     files = [Path(line) for line in capsys.readouterr().out.split()]
     files[2].write_text("".join(files[2].read_text().splitlines(keepends=True)[:-1]))
     with pytest.raises(UserError, match="line 6: found 'the end of the file'"):
-        check_sheets("tiny", 1, "tiny", *files)
+        check_sheets("tiny", 1, "tiny", **dict(zip(KINDS, files, strict=True)))

@@ -71,11 +71,11 @@ def written(tmp_path):
     for sample in picked:
         part = tmp_path / f"{sample.id}.parquet"
         if sample.modality == "cytof":
-            simulate_cytof("tiny", 1, sample.id, tmp_path / "a.fcs", part)
+            simulate_cytof("tiny", 1, sample.id, fcs=tmp_path / "a.fcs", truth=part)
         else:
-            simulate_rna("tiny", 1, sample.id, part, folder=tmp_path / "f")
+            simulate_rna("tiny", 1, sample.id, truth=part, folder=tmp_path / "f")
         parts[sample.modality].append(part)
-    paths = write_sheets("tiny", 1, tmp_path, "mine")
+    paths = write_sheets("tiny", 1, tmp_path, cohort="mine")
     output = {n: tmp_path / f"{n}.parquet" for n in ("cells_cytof", "cells_rna", "abundance", "effects", "kinetics")}
     return {"sheets": dict(zip(("samples", "counts", "patients"), paths, strict=True)), **parts, "output": output}
 

@@ -20,15 +20,15 @@ def test_log_likelihood_is_scipys_beta_binomial():
     mu = special.expit(eta)
     expected = stats.betabinom.logpmf(y, n, mu * phi, (1 - mu) * phi).sum()
     coefficient = (special.gammaln(n + 1) - special.gammaln(y + 1) - special.gammaln(n - y + 1)).sum()
-    assert log_likelihood(eta, y, n, np.array([[phi]]))[0] + coefficient == pytest.approx(expected, rel=1e-10)
+    assert log_likelihood(eta, y, n, phi=np.array([[phi]]))[0] + coefficient == pytest.approx(expected, rel=1e-10)
 
 
 @pytest.mark.parametrize("phi", [5.0, 300.0, 1e5, 1e9])
 def test_derivatives_are_those_of_the_log_likelihood(phi):
     y, n, eta = np.array([[40.0]]), np.array([[400.0]]), np.array([[-2.0]])
-    slope, weight = derivatives(eta, y, n, np.array([[phi]]))
+    slope, weight = derivatives(eta, y, n, phi=np.array([[phi]]))
     h = 1e-3
-    f = [log_likelihood(eta + d, y, n, np.array([[phi]]))[0] for d in (-h, 0.0, h)]
+    f = [log_likelihood(eta + d, y, n, phi=np.array([[phi]]))[0] for d in (-h, 0.0, h)]
     assert slope[0, 0] == pytest.approx((f[2] - f[0]) / (2 * h), rel=1e-4, abs=1e-4)
     assert weight[0, 0] == pytest.approx(-(f[2] - 2 * f[1] + f[0]) / h**2, rel=1e-3)
 
@@ -42,7 +42,7 @@ def test_parameters_are_recovered():
     rng = np.random.default_rng(0)
     beta = np.array([-2.0, 0.7, 0.0, -0.7])
     y, n = draw(rng, 200, beta, 0.5, 0.01)
-    fit = fit_counts(y, n, DESIGN, PATIENT)
+    fit = fit_counts(y, n, DESIGN, group=PATIENT)
     assert fit.converged.all()
     # 200 cohorts of six patients: the standard error of a mean coefficient is about 0.02
     np.testing.assert_allclose(fit.beta.mean(axis=0), beta, atol=0.06)
@@ -55,7 +55,7 @@ def test_without_overdispersion_and_patient_effect_it_is_logistic_regression():
     rng = np.random.default_rng(1)
     n = np.full(24, 300.0)
     y = rng.binomial(300, special.expit(DESIGN @ [-1.0, 0.5, 0.0, -0.5])).astype(float)
-    fit = fit_counts(y, n, DESIGN, PATIENT, overdispersion=False)
+    fit = fit_counts(y, n, DESIGN, group=PATIENT, overdispersion=False)
     import statsmodels.api as sm
 
     glm = sm.GLM(np.column_stack([y, n - y]), DESIGN, family=sm.families.Binomial()).fit()
@@ -71,7 +71,7 @@ def test_many_cells_and_even_noise_agree_with_a_linear_mixed_model_of_logits():
     eta = -1.0 + rng.normal(0, 0.05, 6)[PATIENT] + rng.normal(0, 0.15, 24)
     n = np.full(24, 1e6)
     y = np.rint(n * special.expit(eta))
-    fit = fit_counts(y, n, DESIGN, PATIENT)
+    fit = fit_counts(y, n, DESIGN, group=PATIENT)
     linear = random_intercept(np.log(y / (n - y)), DESIGN, PATIENT)
     # both are REML; the beta-binomial weights samples by mu (1 - mu), nearly constant here
     np.testing.assert_allclose(fit.beta[0], linear.beta, atol=0.02)
@@ -81,8 +81,8 @@ def test_many_cells_and_even_noise_agree_with_a_linear_mixed_model_of_logits():
 def test_rows_are_fitted_independently_of_each_other():
     rng = np.random.default_rng(3)
     y, n = draw(rng, 5, np.array([-2.0, 0.3, 0, 0]), 0.5, 0.01)
-    together = fit_counts(y, n, DESIGN, PATIENT)
-    alone = fit_counts(y[3], n, DESIGN, PATIENT)
+    together = fit_counts(y, n, DESIGN, group=PATIENT)
+    alone = fit_counts(y[3], n, DESIGN, group=PATIENT)
     np.testing.assert_allclose(
         together.beta[3], alone.beta[0], atol=1e-3
     )  # the search ends within 2 % of sigma and rho
@@ -93,16 +93,16 @@ def test_a_sample_without_cells_changes_nothing():
     rng = np.random.default_rng(4)
     y, n = draw(rng, 1, np.array([-2.0, 0.3, 0, 0]), 0.5, 0.01)
     keep = np.arange(24) != 5
-    less = fit_counts(y[:, keep], n[keep], DESIGN[keep], PATIENT[keep])
+    less = fit_counts(y[:, keep], n[keep], DESIGN[keep], group=PATIENT[keep])
     y[:, 5], n[5] = 0.0, 0.0
-    np.testing.assert_allclose(fit_counts(y, n, DESIGN, PATIENT).beta, less.beta, atol=2e-3)
+    np.testing.assert_allclose(fit_counts(y, n, DESIGN, group=PATIENT).beta, less.beta, atol=2e-3)
 
 
 def test_a_separated_row_does_not_disturb_the_others():
     rng = np.random.default_rng(5)
     y, n = draw(rng, 2, np.array([-2.0, 0.3, 0, 0]), 0.5, 0.01)
     y[0, TIME == 2] = 0.0
-    fit = fit_counts(y, n, DESIGN, PATIENT)
-    alone = fit_counts(y[1], n, DESIGN, PATIENT)
+    fit = fit_counts(y, n, DESIGN, group=PATIENT)
+    alone = fit_counts(y[1], n, DESIGN, group=PATIENT)
     np.testing.assert_allclose(fit.beta[1], alone.beta[0], atol=1e-3)
     assert fit.beta[0, 2] < -4

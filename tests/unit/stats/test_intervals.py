@@ -41,7 +41,7 @@ def test_gate_and_labels_widen_the_interval():
 
 def test_label_variance_matches_simulated_relabelling_and_is_zero_for_sure_labels():
     cells = np.array([[400.0, 500.0, 100.0]])
-    assert (label_variance(cells, cells * 0, cells * 0, cells * 0, 0.01) == 0).all()
+    assert (label_variance(cells, cells * 0, cells * 0, root_doubt=cells * 0, correlation=0.01) == 0).all()
     c = 0.9
     spread = c * (1 - c)
     rng = np.random.default_rng(2)
@@ -56,7 +56,9 @@ def test_label_variance_matches_simulated_relabelling_and_is_zero_for_sure_label
             mine = moves & (start == k)
             label[mine] = rng.choice(others, mine.sum(), p=weight)
         totals.append(np.bincount(label, minlength=3))
-    variance = label_variance(cells, cells * (1 - c), cells * spread, cells * np.sqrt(spread), 0.0)[0]
+    variance = label_variance(
+        cells, cells * (1 - c), cells * spread, root_doubt=cells * np.sqrt(spread), correlation=0.0
+    )[0]
     seen = np.var(totals, axis=0)
     # 4000 repeats: the standard error of a variance is 2.2 %; three of them
     np.testing.assert_allclose(variance, seen, rtol=0.07)

@@ -128,8 +128,8 @@ def find_background(samples: list[Floats], empties: list[Floats | None]) -> list
         for j in range(n):
             centre[s, j], sd[s, j] = negative_mode(counts[:, j])
     level = np.exp(centre) - PSEUDO
-    _by_other_samples(level, sd, method, reason)
-    _by_panel(level, sd, method, reason)
+    _by_other_samples(level, sd, method, reason=reason)
+    _by_panel(level, sd, method, reason=reason)
     out = []
     for s in range(len(samples)):
         found = np.isfinite(level[s])
@@ -151,7 +151,7 @@ def _depths(level: Floats) -> Floats:
     return np.where(known, np.nanmedian(shifted - middle, axis=1), 0.0)
 
 
-def _by_other_samples(level: Floats, sd: Floats, method: list[list[str]], reason: list[list[str | None]]) -> None:
+def _by_other_samples(level: Floats, sd: Floats, method: list[list[str]], *, reason: list[list[str | None]]) -> None:
     if len(level) < 2:
         return
     depth = _depths(level)
@@ -171,7 +171,7 @@ def _by_other_samples(level: Floats, sd: Floats, method: list[list[str]], reason
             reason[s][j] = f"{what}; taken from another sample of the batch, corrected for depth"
 
 
-def _by_panel(level: Floats, sd: Floats, method: list[list[str]], reason: list[list[str | None]]) -> None:
+def _by_panel(level: Floats, sd: Floats, method: list[list[str]], *, reason: list[list[str | None]]) -> None:
     for s in range(len(level)):
         if np.isfinite(level[s]).sum() < LEAST_ANTIBODIES:
             continue

@@ -90,7 +90,9 @@ def negative_controls(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
             for b in np.unique(blocks):
                 rows = np.flatnonzero(blocks == b)
                 shuffled[rows] = days[random.permutation(rows)]
-            hits += blocked_permutation(logs.to_numpy(), shuffled, blocks, random, 199)[1] < bounds["p"]
+            hits += (
+                blocked_permutation(logs.to_numpy(), shuffled, blocks, rng=random, n_permutations=199)[1] < bounds["p"]
+            )
         # 5 of 40 is the 95 % limit of a binomial with the nominal 5 %
         ok &= hits <= 5
         parts.append(f"shuffled days significant in {hits} of {N_SHUFFLES} (5 allowed)")

@@ -37,7 +37,7 @@ def dynamic_phenotype(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     patients = logs.index.get_level_values("patient").to_numpy()
     if len(np.unique(days)) < 2 or len(np.unique(patients)) < 2:
         return not_evaluable("needs two days and two patients")
-    share, p, floor = blocked_permutation(logs.to_numpy(), days, patients, rng(evidence.seed, "C09"))
+    share, p, floor = blocked_permutation(logs.to_numpy(), days, patients, rng=rng(evidence.seed, "C09"))
     both = composition(evidence, ("blood", "product"))
     product = both.xs("product", level="tissue_or_product").droplevel("day") if _has_product(both) else None
     course = ""
@@ -100,7 +100,7 @@ def nkg2a(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
             continue
         table = table[table["arm"] == evidence.arms.treated]
         vivo = (table["tissue_or_product"] == "blood") & table["day"].between(7, 60)
-        both = paired(table, value, table["tissue_or_product"] == "donor", vivo)
+        both = paired(table, value, table["tissue_or_product"] == "donor", after=vivo)
         if len(both) >= evidence.min_patients:
             up = float((both["difference"] > 0).mean())
             shares.append((both["difference"].median(), up))
@@ -130,7 +130,7 @@ def product_activation(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict
         table = table.assign(intensity=_counts(table["median"]))
         donor, product = table["tissue_or_product"] == "donor", table["tissue_or_product"] == "product"
         later = (table["tissue_or_product"] == "blood") & (table["day"] == bounds["later_day"])
-        fresh, back = paired(table, "intensity", donor, product), paired(table, "intensity", donor, later)
+        fresh, back = paired(table, "intensity", donor, after=product), paired(table, "intensity", donor, after=later)
         few = evidence.too_few(min(len(fresh), len(back)), f"donor, product and day {bounds['later_day']}")
         if few:
             return few
@@ -183,8 +183,8 @@ def cd56_cd16(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
             return not_evaluable(f"{feature} was not measured")
         table = table[(table["arm"] == evidence.arms.treated) & (table["tissue_or_product"] == "blood")]
         before = table["day"] < 0
-        early = paired(table, value, before, table["day"] == bounds["early_day"])
-        late = paired(table, value, before, table["day"] == bounds["late_day"])
+        early = paired(table, value, before, after=table["day"] == bounds["early_day"])
+        late = paired(table, value, before, after=table["day"] == bounds["late_day"])
         both = early.index.intersection(late.index)
         few = evidence.too_few(len(both), f"blood before, on D{bounds['early_day']} and on D{bounds['late_day']}")
         if few:

@@ -23,13 +23,13 @@ def _shares(evidence: Evidence, population: str, arm: str | None = None) -> pd.D
 
 
 def _rise(
-    evidence: Evidence, population: str, first: int, last: int, arm: str | None = None
+    evidence: Evidence, population: str, first: int, *, last: int, arm: str | None = None
 ) -> tuple[pd.DataFrame, pd.DataFrame] | Verdict:
     shares = _shares(evidence, population, arm)
     if not len(shares):
         return not_evaluable(f"no cell was named {population}")
     blood = (shares["tissue_or_product"] == "blood") & shares["day"].between(first, last)
-    both = paired(shares, "fraction", shares["tissue_or_product"] == "donor", blood)
+    both = paired(shares, "fraction", shares["tissue_or_product"] == "donor", after=blood)
     few = evidence.too_few(len(both), f"a donor and blood of days {first} to {last}")
     if few:
         return few
@@ -37,10 +37,10 @@ def _rise(
 
 
 def _donors_then_rise(
-    evidence: Evidence, population: str, bounds: Mapping[str, Any], donors: tuple[float, float], donors_text: str
+    evidence: Evidence, population: str, bounds: Mapping[str, Any], *, donors: tuple[float, float], donors_text: str
 ) -> Verdict:
     """The median share in donors lies inside `donors`, and enough patients rise between the bounds' days."""
-    result = _rise(evidence, population, bounds["from_day"], bounds["to_day"])
+    result = _rise(evidence, population, bounds["from_day"], last=bounds["to_day"])
     if isinstance(result, Verdict):
         return result
     _, both = result
@@ -61,13 +61,13 @@ def _donors_then_rise(
 def cd56bright(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     """C15: share in donors inside the known range, and higher in blood after infusion."""
     low, high = bounds["baseline_low"], bounds["baseline_high"]
-    return _donors_then_rise(evidence, "CD56bright", bounds, (low, high), f"{low:.0%}-{high:.0%}")
+    return _donors_then_rise(evidence, "CD56bright", bounds, donors=(low, high), donors_text=f"{low:.0%}-{high:.0%}")
 
 
 def memory_share(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     """C18: memory-like share, donors against days after infusion."""
     high = bounds["donor_high"]
-    return _donors_then_rise(evidence, "memory_like", bounds, (0.0, high), f"<= {high:.0%}")
+    return _donors_then_rise(evidence, "memory_like", bounds, donors=(0.0, high), donors_text=f"<= {high:.0%}")
 
 
 def memory_not_adaptive(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
@@ -89,7 +89,7 @@ def memory_not_adaptive(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdic
 
 def memory_persists(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     """C20: memory-like share on late days above the donor's."""
-    result = _rise(evidence, "memory_like", bounds["from_day"], 10_000)
+    result = _rise(evidence, "memory_like", bounds["from_day"], last=10_000)
     if isinstance(result, Verdict):
         return result
     shares, both = result
@@ -133,7 +133,10 @@ def diversity_course(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     table = table[table["modality"] == table["modality"].min()]
     donor, product = table["tissue_or_product"] == "donor", table["tissue_or_product"] == "product"
     late = (table["tissue_or_product"] == "blood") & (table["day"] >= bounds["late_day"])
-    fall, back = paired(table, "inverse_simpson", donor, product), paired(table, "inverse_simpson", product, late)
+    fall, back = (
+        paired(table, "inverse_simpson", donor, after=product),
+        paired(table, "inverse_simpson", product, after=late),
+    )
     few = evidence.too_few(min(len(fall), len(back)), f"donor, product and blood from day {bounds['late_day']}")
     if few:
         return few

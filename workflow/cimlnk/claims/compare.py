@@ -8,7 +8,7 @@ import numpy as np
 import pandas as pd
 
 
-def paired(table: pd.DataFrame, value: str, before: pd.Series, after: pd.Series) -> pd.DataFrame:
+def paired(table: pd.DataFrame, value: str, before: pd.Series, *, after: pd.Series) -> pd.DataFrame:
     """One row per patient that has both: mean `value` before and after.
 
     Parameters
@@ -63,7 +63,7 @@ def between_share(x: np.ndarray, groups: np.ndarray) -> float:
 
 
 def blocked_permutation(
-    x: np.ndarray, groups: np.ndarray, blocks: np.ndarray, rng: np.random.Generator, n_permutations: int = 999
+    x: np.ndarray, groups: np.ndarray, blocks: np.ndarray, *, rng: np.random.Generator, n_permutations: int = 999
 ) -> tuple[float, float, float]:
     """Does `groups` explain the rows of `x` beyond what labels shuffled within blocks do (Anderson 2001)?
 

@@ -110,4 +110,4 @@ def write_claims(
     joined = {name: pd.concat(parts, ignore_index=True) for name, parts in frames.items()}
     evidence = Evidence(joined, Arms(**settings["arms"]), seed, settings["min_patients"])
     table = evaluate(with_bounds(load_claims(definitions), settings["bounds"]), evidence)
-    write_table(table, output, CLAIMS, provenance)
+    write_table(table, output, CLAIMS, provenance=provenance)

@@ -15,9 +15,9 @@ from .read import LINE
 def check_samples(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: Problems) -> None:
     """Ids unique (also where case does not count), one arm per patient, labels that follow the days."""
     file = cfg["cohort"]["samples"]
-    _unique_ids(samples, "sample", file, problems)
-    _check_spelling(samples, "patient", file, problems)
-    _check_arms(samples, file, cfg, problems)
+    _unique_ids(samples, "sample", file, problems=problems)
+    _check_spelling(samples, "patient", file, problems=problems)
+    _check_arms(samples, file, cfg, problems=problems)
     known = samples[samples["arm"].isin(cfg["cohort"]["arms"])]  # others have been told
     for patient, rows in known.dropna(subset=["patient"]).groupby("patient", sort=True):
         first = rows.iloc[0]
@@ -27,7 +27,7 @@ def check_samples(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: Probl
     _check_timepoints(samples, cfg, problems)
 
 
-def check_baselines(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: Problems, warnings: list[str]) -> None:
+def check_baselines(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: Problems, *, warnings: list[str]) -> None:
     """At most one baseline (blood at ``dynamics.baseline_timepoint``) per patient and modality, not after infusion."""
     file = cfg["cohort"]["samples"]
     label = cfg["dynamics"]["baseline_timepoint"]
@@ -57,13 +57,14 @@ def check_patients(
     patients: pd.DataFrame,
     samples: pd.DataFrame | None,
     cfg: Mapping[str, Any],
+    *,
     problems: Problems,
     warnings: list[str],
 ) -> None:
     """One row per patient; every patient of the samples is there, in the same arm."""
     file, sample_file = cfg["cohort"]["patients"], cfg["cohort"]["samples"]
-    _unique_ids(patients, "patient", file, problems)
-    _check_arms(patients, file, cfg, problems)
+    _unique_ids(patients, "patient", file, problems=problems)
+    _check_arms(patients, file, cfg, problems=problems)
     for row in patients[patients["il2_received"] > patients["il2_planned"]].to_dict("records"):
         expected = f"at most the {row['il2_planned']:g} doses planned"
         problems.add(file, f"row {row[LINE]}, column il2_received", row["il2_received"], expected)
@@ -82,7 +83,7 @@ def check_patients(
 
 
 def check_functional(
-    functional: pd.DataFrame, samples: pd.DataFrame | None, cfg: Mapping[str, Any], problems: Problems
+    functional: pd.DataFrame, samples: pd.DataFrame | None, cfg: Mapping[str, Any], *, problems: Problems
 ) -> None:
     """Every reading is of a product of the sample sheet."""
     if samples is None:
@@ -97,6 +98,7 @@ def check_counts(
     counts: pd.DataFrame,
     samples: pd.DataFrame | None,
     patients: pd.DataFrame | None,
+    *,
     cfg: Mapping[str, Any],
     problems: Problems,
     warnings: list[str],
@@ -131,7 +133,7 @@ def check_counts(
                 )
 
 
-def _unique_ids(table: pd.DataFrame, column: str, file: str, problems: Problems) -> None:
+def _unique_ids(table: pd.DataFrame, column: str, file: str, *, problems: Problems) -> None:
     """Every id once, and not twice where upper and lower case are the same file (macOS, Windows)."""
     seen: dict[str, tuple[str, int]] = {}
     for name, row in zip(table[column], table[LINE], strict=True):
@@ -145,7 +147,7 @@ def _unique_ids(table: pd.DataFrame, column: str, file: str, problems: Problems)
             problems.add(file, f"row {row}, column {column}", name, f"every {column} once, but {how} in row {line} too")
 
 
-def _check_spelling(table: pd.DataFrame, column: str, file: str, problems: Problems) -> None:
+def _check_spelling(table: pd.DataFrame, column: str, file: str, *, problems: Problems) -> None:
     """One name in two spellings of case (P1 and p1) is a slip, and would be one page in the report."""
     seen: dict[str, tuple[str, int]] = {}
     for name, row in zip(table[column], table[LINE], strict=True):
@@ -155,7 +157,7 @@ def _check_spelling(table: pd.DataFrame, column: str, file: str, problems: Probl
                 problems.add(file, f"row {row}, column {column}", name, f"{other!r} as in row {line}, or another name")
 
 
-def _check_arms(table: pd.DataFrame, file: str, cfg: Mapping[str, Any], problems: Problems) -> None:
+def _check_arms(table: pd.DataFrame, file: str, cfg: Mapping[str, Any], *, problems: Problems) -> None:
     arms = cfg["cohort"]["arms"]
     for row in table[table["arm"].notna() & ~table["arm"].isin(arms)].to_dict("records"):
         expected = f"one of cohort.arms in the config ({', '.join(arms)})"

@@ -89,7 +89,7 @@ def resolve(config: Mapping[str, Any], base: str | Path, file: str | None = None
             problems.add(name, key_path(path), Plain(str(value)), "a finite number")
     problems.raise_if_any()
     full = fill_defaults(given, schema)
-    _check_files(full, Path(base), name, problems)
+    _check_files(full, Path(base), name, problems=problems)
     problems.raise_if_any()
     return full
 
@@ -184,7 +184,7 @@ def _leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[tupl
         yield path, value
 
 
-def _check_files(config: Mapping[str, Any], base: Path, file: str, problems: Problems) -> None:
+def _check_files(config: Mapping[str, Any], base: Path, file: str, *, problems: Problems) -> None:
     """Every file named in the config is there; the nearest name in its folder is suggested."""
     for key in FILES:
         value: Any = config

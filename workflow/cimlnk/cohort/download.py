@@ -28,6 +28,7 @@ def download(
     url: str,
     target: str | Path,
     sha256: str,
+    *,
     file: str = "sample sheet",
     where: str = "column path",
     timeout: float = 60,
@@ -78,11 +79,11 @@ def download(
     # Named after the checksum too, so that what is left of another file under the same name is never gone on with.
     part = target.with_name(f"{target.name}.{wanted[:8]}.part")
     resumed = part.exists()
-    _fetch_patiently(url, part, file, where, timeout, retries, pause)
+    _fetch_patiently(url, part, file, where=where, timeout=timeout, retries=retries, pause=pause)
     if sha256_of(part) != wanted and resumed:
         log.warning("%s: wrong checksum after going on with an older part: fetching it from the start", url)
         part.unlink()
-        _fetch_patiently(url, part, file, where, timeout, retries, pause)
+        _fetch_patiently(url, part, file, where=where, timeout=timeout, retries=retries, pause=pause)
     found = sha256_of(part)
     if found != wanted:
         size = part.stat().st_size
@@ -102,7 +103,9 @@ def stored(folder: str | Path, url: str, sha256: str) -> Path | None:
     return None
 
 
-def _fetch_patiently(url: str, part: Path, file: str, where: str, timeout: float, retries: int, pause: float) -> None:
+def _fetch_patiently(
+    url: str, part: Path, file: str, *, where: str, timeout: float, retries: int, pause: float
+) -> None:
     """:func:`_fetch` with further tries after whatever may pass."""
     expected = "an address that can be fetched"
     problem = ""
@@ -131,7 +134,7 @@ def _fetch_patiently(url: str, part: Path, file: str, where: str, timeout: float
 class _WebOnly(urllib.request.HTTPRedirectHandler):
     """Follows a server to other addresses of the web, and to nothing else."""
 
-    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:
+    def redirect_request(self, req: Any, fp: Any, code: int, msg: str, headers: Any, newurl: str) -> Any:  # noqa: PLR0917
         if not newurl.lower().startswith(("http://", "https://")):
             raise urllib.error.HTTPError(newurl, 403, "a redirect to an address that is not http(s)", headers, fp)
         return super().redirect_request(req, fp, code, msg, headers, newurl)

@@ -42,12 +42,12 @@ def read_overrides(cfg: Mapping[str, Any], base: str | Path, problems: Problems)
     file = cfg["cohort"].get("overrides")
     if file is None:
         return []
-    rows = read_rows(locate(file, base), "overrides", file, problems)
+    rows = read_rows(locate(file, base), "overrides", file, problems=problems)
     found: list[Override] = []
     for row in [] if rows is None else rows.to_dict("records"):
         if row["what"] is None or row["key"] is None or row["action"] is None:
             continue  # told already
-        override = _override(row, file, Path(base), problems)
+        override = _override(row, file, Path(base), problems=problems)
         if override is not None:
             found.append(override)
     return _gathered(found)
@@ -80,7 +80,9 @@ def cell_ids(override: Override, base: str | Path, file: str) -> list[str]:
         text = (Path(base) / override["key"]).read_text(encoding="utf-8")
         return [line.strip() for line in text.splitlines() if line.strip()]
     first, last = override["lines"]
-    sheet = read_sheet(locate(file, base), ["what", "key", "action"], ["marker", "value", "why"], file, closed=True)
+    sheet = read_sheet(
+        locate(file, base), ["what", "key", "action"], ["marker", "value", "why"], file=file, closed=True
+    )
     return [cells["key"] for row, cells in sheet.rows if first <= row <= last]
 
 
@@ -99,7 +101,7 @@ def thresholds_of(overrides: list[Override]) -> list[Override]:
     return [o for o in overrides if o["what"] == "threshold"]
 
 
-def _override(row: Mapping[str, Any], file: str, base: Path, problems: Problems) -> Override | None:
+def _override(row: Mapping[str, Any], file: str, base: Path, *, problems: Problems) -> Override | None:
     where, before = f"row {row[LINE]}", len(problems.errors)
     what, action, value = str(row["what"]), str(row["action"]), row["value"]
     if action not in ACTIONS[what]:

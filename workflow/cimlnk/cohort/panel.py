@@ -17,7 +17,7 @@ ONCE = ("time", "event_length", "viability")
 
 
 def check_panel(
-    panel: pd.DataFrame | None, samples: pd.DataFrame | None, cfg: Mapping[str, Any], problems: Problems
+    panel: pd.DataFrame | None, samples: pd.DataFrame | None, cfg: Mapping[str, Any], *, problems: Problems
 ) -> None:
     """Channels and markers once (by any alias), one time channel, markers for the NK gate and for the graph."""
     file = cfg["cohort"]["panel"]
@@ -28,8 +28,8 @@ def check_panel(
         return
     if panel is None:
         return
-    _once(panel, "channel", file, problems)
-    _once(panel[panel["role"] != "ignore"], "marker", file, problems)
+    _once(panel, "channel", file, problems=problems)
+    _once(panel[panel["role"] != "ignore"], "marker", file, problems=problems)
     for row in panel.to_dict("records"):
         if row["cluster"] == "yes" and row["role"] in TECHNICAL:
             expected = f"no, as the role is {row['role']}"
@@ -66,7 +66,7 @@ def rename_markers(panel: pd.DataFrame) -> pd.DataFrame:
     return panel.assign(marker=panel["marker"].where(~named, panel["marker"].map(marker_name, na_action="ignore")))
 
 
-def _once(table: pd.DataFrame, column: str, file: str, problems: Problems) -> None:
+def _once(table: pd.DataFrame, column: str, file: str, *, problems: Problems) -> None:
     seen: dict[str, tuple[int, str]] = {}
     for name, row in zip(table[column], table[LINE], strict=True):
         if name is None:

@@ -30,7 +30,7 @@ class Download:
 
 
 def place_files(
-    samples: pd.DataFrame, cfg: Mapping[str, Any], base: Path, problems: Problems
+    samples: pd.DataFrame, cfg: Mapping[str, Any], base: Path, *, problems: Problems
 ) -> tuple[dict[str, str], frozenset[str], dict[str, Download]]:
     """The place of every sample's file on this machine, whose files are given, and what has to be downloaded.
 
@@ -63,7 +63,7 @@ def place_files(
                 problems.add(file, where, path, f"an address that can be read ({error})")
                 continue
             suffix = remote.suffix.lower()
-            _check_suffix(path, suffix, row["modality"], False, file, where, problems)
+            _check_suffix(path, suffix, row["modality"], folder=False, file=file, where=where, problems=problems)
             if row["sha256"] is None:
                 problems.add(file, f"row {row[LINE]}, column sha256", Plain("nothing"), "the sha256 of the URL's file")
             elif sample is not None:
@@ -72,7 +72,15 @@ def place_files(
                 downloads[name] = Download(path, row["sha256"].lower())
                 places[sample] = str(own / "download" / name)
         elif simulated:
-            _check_suffix(path, plain.suffix.lower(), row["modality"], plain.suffix == "", file, where, problems)
+            _check_suffix(
+                path,
+                plain.suffix.lower(),
+                row["modality"],
+                folder=plain.suffix == "",
+                file=file,
+                where=where,
+                problems=problems,
+            )
             places[str(sample)] = path
         elif root is not None:
             if any(c in path for c in "{}\0\n\r"):
@@ -87,9 +95,17 @@ def place_files(
                 continue
             if not there:
                 near = _own(_beside(local, path), row, samples)
-                problems.add(file, where, path, _expected(local, root, cfg, path), near)
+                problems.add(file, where, path, _expected(local, root, cfg, path=path), near)
             else:
-                _check_suffix(path, local.suffix.lower(), row["modality"], local.is_dir(), file, where, problems)
+                _check_suffix(
+                    path,
+                    local.suffix.lower(),
+                    row["modality"],
+                    folder=local.is_dir(),
+                    file=file,
+                    where=where,
+                    problems=problems,
+                )
             # A path that is right as it stands keeps results free of the place of the checkout.
             as_written = not os.path.isabs(path) and root.resolve() == Path.cwd()
             places[str(sample)] = path if as_written else str(local)
@@ -146,7 +162,7 @@ def _data_root(cfg: Mapping[str, Any], base: Path, problems: Problems) -> Path |
 
 
 def _check_suffix(
-    path: str, suffix: str, modality: str | None, folder: bool, file: str, where: str, problems: Problems
+    path: str, suffix: str, modality: str | None, *, folder: bool, file: str, where: str, problems: Problems
 ) -> None:
     if modality == "cytof" and (folder or suffix not in SUFFIXES["cytof"]):
         problems.add(file, where, path, "an .fcs file, as the modality is cytof")
@@ -154,7 +170,7 @@ def _check_suffix(
         problems.add(file, where, path, "an .h5 or .h5ad file or a 10x folder, as the modality is rna")
 
 
-def _expected(local: Path, root: Path, cfg: Mapping[str, Any], path: str) -> str:
+def _expected(local: Path, root: Path, cfg: Mapping[str, Any], *, path: str) -> str:
     text = (
         f"a file or folder below {root}"
         if not local.is_absolute() or local.is_relative_to(root)

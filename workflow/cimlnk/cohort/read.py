@@ -26,7 +26,7 @@ class Sheet:
     decimal_comma: bool = False
 
 
-def read_sheet(path: str | Path, required: Sequence[str], optional: Sequence[str], file: str, closed: bool) -> Sheet:
+def read_sheet(path: str | Path, required: Sequence[str], optional: Sequence[str], *, file: str, closed: bool) -> Sheet:
     """Read a sheet with a header, by :func:`cimlnk.common.sheet.read_cells`; every cell stays text.
 
     Parameters
@@ -53,7 +53,7 @@ def read_sheet(path: str | Path, required: Sequence[str], optional: Sequence[str
     (line, header), *rows = cells_of.rows
     if _row_numbers(header, rows):
         header, rows = header[1:], [(n, cells[1:]) for n, cells in rows]
-    _check_header(header, line, required, optional, file, closed, problems)
+    _check_header(header, line, required, optional=optional, file=file, closed=closed, problems=problems)
     problems.raise_if_any()
     sheet = Sheet(file, header, decimal_comma=cells_of.decimal_comma)
     for row, cells in rows:
@@ -89,6 +89,7 @@ def _check_header(
     header: list[str],
     row: int,
     required: Sequence[str],
+    *,
     optional: Sequence[str],
     file: str,
     closed: bool,

@@ -20,7 +20,7 @@ from .schemas import load_schema
 BROKEN = {"#REF", "#NAME", "#VALUE", "#DIV/0", "#NUM", "#NULL", "#SPILL", "#CALC"}
 
 
-def read_rows(path: Path, kind: str, file: str, problems: Problems) -> pd.DataFrame | None:
+def read_rows(path: Path, kind: str, file: str, *, problems: Problems) -> pd.DataFrame | None:
     """The sheet at `path` as a typed table, or None if it cannot be read as one at all.
 
     Parameters
@@ -47,7 +47,7 @@ def read_rows(path: Path, kind: str, file: str, problems: Problems) -> pd.DataFr
     required = schema["required"]
     optional = [c for c in properties if c not in required]
     try:
-        sheet = read_sheet(path, required, optional, file, closed=schema["additionalProperties"] is False)
+        sheet = read_sheet(path, required, optional, file=file, closed=schema["additionalProperties"] is False)
     except UserError as error:
         problems.extend(error)
         return None
@@ -56,7 +56,16 @@ def read_rows(path: Path, kind: str, file: str, problems: Problems) -> pd.DataFr
             problems.add(file, "row 1", Plain("none of the columns " + ", ".join(columns)), "at least one of them")
     table = {
         column: [
-            convert(cells.get(column, ""), column, sub, column in required, row, file, problems, sheet.decimal_comma)
+            convert(
+                cells.get(column, ""),
+                column,
+                sub,
+                required=column in required,
+                row=row,
+                file=file,
+                problems=problems,
+                decimal_comma=sheet.decimal_comma,
+            )
             for row, cells in sheet.rows
         ]
         for column, sub in properties.items()
@@ -79,6 +88,7 @@ def convert(
     cell: str,
     column: str,
     schema: Mapping[str, Any],
+    *,
     required: bool,
     row: int,
     file: str,
@@ -102,7 +112,7 @@ def convert(
             return None
     else:
         value = cell
-    return value if _fits(value, schema, where, file, problems) else None
+    return value if _fits(value, schema, where, file=file, problems=problems) else None
 
 
 def _integer(cell: str) -> int | None:
@@ -119,7 +129,7 @@ def _number_words(cell: str, expected: str) -> str:
     return expected
 
 
-def _fits(value: Any, schema: Mapping[str, Any], where: str, file: str, problems: Problems) -> bool:
+def _fits(value: Any, schema: Mapping[str, Any], where: str, *, file: str, problems: Problems) -> bool:
     from jsonschema import Draft202012Validator
 
     if next(Draft202012Validator(schema).iter_errors(value), None) is None:

@@ -41,6 +41,7 @@ def save_cohort(
     cfg: Mapping[str, Any],
     base: str | Path,
     samples: str | Path,
+    *,
     counts: str | Path,
     patients: str | Path,
     design: str | Path,
@@ -79,10 +80,10 @@ def save_cohort(
     if not keep_going():
         problems.raise_if_any()
     table = cohort.samples.assign(path=cohort.samples["sample"].map(cohort.sources).map(without_secrets))
-    write_table(table, samples, SAMPLES, provenance)
-    write_table(cohort.counts, counts, COUNTS, provenance)
-    write_table(cohort.patients, patients, PATIENTS, provenance)
-    write_table(cohort.functional, functional, FUNCTIONAL, provenance)
+    write_table(table, samples, SAMPLES, provenance=provenance)
+    write_table(cohort.counts, counts, COUNTS, provenance=provenance)
+    write_table(cohort.patients, patients, PATIENTS, provenance=provenance)
+    write_table(cohort.functional, functional, FUNCTIONAL, provenance=provenance)
     given = cohort.samples[cohort.samples["sample"].isin(cohort.given)]
     warnings = [*cohort.warnings, *same_files(dict(zip(given["sample"], given["path"], strict=True)))]
     record = {"modalities": confounding(cohort.samples), "warnings": warnings}

@@ -82,27 +82,27 @@ def load_cohort(cfg: Mapping[str, Any], base: str | Path) -> Cohort:
     read = {
         kind: None
         if settings[kind] is None
-        else read_rows(locate(settings[kind], base), kind, settings[kind], problems)
+        else read_rows(locate(settings[kind], base), kind, settings[kind], problems=problems)
         for kind in ("samples", "counts", "patients", "panel", "functional")
     }
     samples, counts, patients, panel = read["samples"], read["counts"], read["patients"], read["panel"]
     overrides = read_overrides(cfg, base, problems)
     if samples is not None:
-        samples = _without(samples, overrides, settings["overrides"], problems)
+        samples = _without(samples, overrides, settings["overrides"], problems=problems)
     places: dict[str, str] = {}
     given: frozenset[str] = frozenset()
     downloads: dict[str, Download] = {}
     if samples is not None:
         check_samples(samples, cfg, problems)
-        check_baselines(samples, cfg, problems, warnings)
-        places, given, downloads = place_files(samples, cfg, base, problems)
+        check_baselines(samples, cfg, problems, warnings=warnings)
+        places, given, downloads = place_files(samples, cfg, base, problems=problems)
     if patients is not None:
-        check_patients(patients, samples, cfg, problems, warnings)
+        check_patients(patients, samples, cfg, problems=problems, warnings=warnings)
     if counts is not None:
-        check_counts(counts, samples, patients, cfg, problems, warnings)
-    check_panel(panel, samples, cfg, problems)
+        check_counts(counts, samples, patients, cfg=cfg, problems=problems, warnings=warnings)
+    check_panel(panel, samples, cfg, problems=problems)
     if read["functional"] is not None:
-        check_functional(read["functional"], samples, cfg, problems)
+        check_functional(read["functional"], samples, cfg, problems=problems)
     problems.raise_if_any()
     assert samples is not None
     sources = dict(zip(samples["sample"], samples["path"], strict=True))
@@ -123,7 +123,7 @@ def load_cohort(cfg: Mapping[str, Any], base: str | Path) -> Cohort:
     )
 
 
-def _without(samples: pd.DataFrame, overrides: list[Override], file: str, problems: Problems) -> pd.DataFrame:
+def _without(samples: pd.DataFrame, overrides: list[Override], file: str, *, problems: Problems) -> pd.DataFrame:
     """The sample sheet without the samples that the override sheet takes out."""
     known = [s for s in samples["sample"] if s is not None]
     for o in overrides:

@@ -40,7 +40,7 @@ class UserError(Exception):
     samples.tsv: row 2, column arm: found 'CIMl', expected one of the arms in the config (did you mean 'CIML'?)
     """
 
-    def __init__(
+    def __init__(  # noqa: PLR0917 - the order of the sentence it becomes
         self,
         file: object,
         where: str,
@@ -90,7 +90,7 @@ class Problems:
     def __init__(self) -> None:
         self.errors: list[UserError] = []
 
-    def add(
+    def add(  # noqa: PLR0917 - as UserError
         self, file: object, where: str, found: object, expected: str, valid: Iterable[object] | None = None
     ) -> None:
         self.errors.append(UserError(file, where, found, expected, valid))

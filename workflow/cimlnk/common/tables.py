@@ -63,7 +63,7 @@ class Schema:
 
 
 def write_table(
-    table: pd.DataFrame, path: str | Path, schema: Schema, provenance: Mapping[str, Any] | None = None
+    table: pd.DataFrame, path: str | Path, schema: Schema, *, provenance: Mapping[str, Any] | None = None
 ) -> None:
     """Check `table` against `schema` and write it as Parquet (zstd), provenance in the file's metadata."""
     arrow = _arrow(table, schema, provenance)
@@ -72,7 +72,7 @@ def write_table(
 
 
 def write_pieces(
-    pieces: Iterable[pd.DataFrame], path: str | Path, schema: Schema, provenance: Mapping[str, Any] | None = None
+    pieces: Iterable[pd.DataFrame], path: str | Path, schema: Schema, *, provenance: Mapping[str, Any] | None = None
 ) -> None:
     """Write a table that comes piece by piece, one row group each, so that memory holds one piece.
 
@@ -91,7 +91,7 @@ def write_pieces(
         if writer is not None:
             writer.close()
     if writer is None:
-        write_table(schema.empty(), path, schema, provenance)
+        write_table(schema.empty(), path, schema, provenance=provenance)
 
 
 def _arrow(table: pd.DataFrame, schema: Schema, provenance: Mapping[str, Any] | None) -> pa.Table:

@@ -43,6 +43,7 @@ def check_acquisition(
     time: NDArray[np.floating] | None,
     signals: NDArray[np.floating],
     names: list[str],
+    *,
     settings: Mapping[str, Any],
     columns: Sequence[int] | None = None,
 ) -> Acquisition:

@@ -77,7 +77,16 @@ def make_cells(
     """
     data = read_sample(fcs, panel, settings)
     gated, course = gate_sample(
-        data, sample, batch, gate_file, pool, settings, seed, gatingml, lineages=lineages, by_hand=by_hand
+        data,
+        sample,
+        batch,
+        gates=gate_file,
+        pool=pool,
+        settings=settings,
+        seed=seed,
+        gatingml=gatingml,
+        lineages=lineages,
+        by_hand=by_hand,
     )
     nk = gated.chosen
     least = float(settings["acquisition_qc"]["minimum_score"])
@@ -120,9 +129,9 @@ def make_cells(
     index = pd.Index([cell_id(sample, i) for i in rows], dtype=object)
     write_h5ad(
         output, data.scaled[picked], data.events[picked],
-        pd.DataFrame(obs, index=index), var, record,
+        obs=pd.DataFrame(obs, index=index), var=var, record=record,
     )  # fmt: skip
-    write_table(gated.rows, gates, GATES, provenance)
+    write_table(gated.rows, gates, GATES, provenance=provenance)
     log.info("%s: %d NK cells of %d events", sample, len(rows), len(nk))
 
 
@@ -189,8 +198,8 @@ def leave_out(error: UserError, *, output: str | Path, gates: str | Path, gating
     empty = np.zeros((0, 0), np.float32)
     obs = pd.DataFrame({"sample": np.array([], dtype=object)}, index=pd.Index([], dtype=object))
     record = {"left_out": True, "reason": str(error), "summary": None}
-    write_h5ad(output, empty, empty, obs, pd.DataFrame(index=pd.Index([], dtype=object)), record)
-    write_table(GATES.empty(), gates, GATES, {"left_out": str(error)})
+    write_h5ad(output, empty, empty, obs=obs, var=pd.DataFrame(index=pd.Index([], dtype=object)), record=record)
+    write_table(GATES.empty(), gates, GATES, provenance={"left_out": str(error)})
     if gatingml is not None:
         write_empty(gatingml)
     log.warning("left out: %s", error)

@@ -84,10 +84,10 @@ def make_features(
         at += len(block)
     matrix.flush()
     del matrix
-    write_table(pd.DataFrame({"cell": names, "sample": owner}), cell_table, CELLS, provenance)
-    write_table(summary_table(sample_names, records), summary, SUMMARY, provenance)
+    write_table(pd.DataFrame({"cell": names, "sample": owner}), cell_table, CELLS, provenance=provenance)
+    write_table(summary_table(sample_names, records), summary, SUMMARY, provenance=provenance)
     if lineages is not None:
-        write_table(lineage_table(sample_names, records), lineages, LINEAGE_COUNTS, provenance)
+        write_table(lineage_table(sample_names, records), lineages, LINEAGE_COUNTS, provenance=provenance)
     content = {
         "features": markers,
         "n_cells": len(names),

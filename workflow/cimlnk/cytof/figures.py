@@ -27,7 +27,7 @@ STYLE: dict[Any, Any] = {
 
 
 @contextmanager
-def figure(path: str | Path, width: float, height: float, dpi: float | None = None) -> Iterator[Figure]:
+def figure(path: str | Path, width: float, height: float, *, dpi: float | None = None) -> Iterator[Figure]:
     """A figure of the given size in inches, saved to `path` (.svg or .png, at `dpi`) on leaving the block."""
     import matplotlib as mpl
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -20,6 +20,7 @@ def write_h5ad(
     path: str | Path,
     x: NDArray[np.floating],
     raw: NDArray[np.floating],
+    *,
     obs: pd.DataFrame,
     var: pd.DataFrame,
     record: Mapping[str, Any],

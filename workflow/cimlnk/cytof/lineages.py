@@ -98,7 +98,17 @@ def make_lineages(
             sizes = [int(settings["lineages"]["events"])] * len(members)
         for sample, quota in zip(members, quotas(sizes, int(settings["lineages"]["events"])), strict=True):
             try:
-                drawn, rows = _draw(files[sample], sample, batch, panel, gate_file, pool, settings, seed, quota)
+                drawn, rows = _draw(
+                    files[sample],
+                    sample,
+                    batch,
+                    panel=panel,
+                    gate_file=gate_file,
+                    pool=pool,
+                    settings=settings,
+                    seed=seed,
+                    quota=quota,
+                )
             except UserError as error:
                 if not keep_going():
                     raise
@@ -167,6 +177,7 @@ def _draw(
     path: str | Path,
     sample: str,
     batch: str,
+    *,
     panel: str | Path,
     gate_file: str | Path,
     pool: str | Path | None,
@@ -176,7 +187,7 @@ def _draw(
 ) -> tuple[Drawn, NDArray[np.int64]]:
     """`quota` live single events of a file, in the file's order, and their indices."""
     data = read_sample(path, panel, settings)
-    rows = np.flatnonzero(live_events(data, sample, batch, gate_file, pool, settings, seed))
+    rows = np.flatnonzero(live_events(data, sample, batch, gates=gate_file, pool=pool, settings=settings, seed=seed))
     if len(rows) > quota:
         rows = np.sort(seeds.rng(seed, "cytof lineages", sample).choice(rows, quota, replace=False))
     found = data.matched.markers

@@ -65,7 +65,7 @@ class Matched:
 def load_panel(path: str | Path) -> pd.DataFrame:
     """The panel sheet (PANEL), markers by the names of ``resources/markers.tsv``; every mistake in one UserErrors."""
     problems = Problems()
-    rows = read_rows(Path(path), "panel", str(path), problems)
+    rows = read_rows(Path(path), "panel", str(path), problems=problems)
     problems.raise_if_any()
     assert rows is not None
     return rename_markers(PANEL.check(rows.drop(columns=LINE, errors="ignore")))

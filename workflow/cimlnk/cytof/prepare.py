@@ -55,7 +55,7 @@ def read_acquisition(path: str | Path) -> Acquisition:
 
 
 def write_acquisition(
-    path: str | Path, acquisition: Acquisition, events: npt.NDArray[np.float32], step: str, note: str
+    path: str | Path, acquisition: Acquisition, events: npt.NDArray[np.float32], *, step: str, note: str
 ) -> None:
     """Write `events` with the channels, markers and keywords of the file they came from.
 
@@ -65,7 +65,7 @@ def write_acquisition(
     keywords: dict[str, object] = {k: v for k, v in sorted(header.text.items()) if not _OWN.fullmatch(k)}
     keywords[f"CIMLNK_{step.upper()}"] = note
     Path(path).parent.mkdir(parents=True, exist_ok=True)
-    write_fcs(path, events, header.channels, header.markers, keywords)
+    write_fcs(path, events, header.channels, markers=header.markers, metadata=keywords)
 
 
 def acquisitions(samples: pd.DataFrame, pooled: bool) -> dict[str, str]:
@@ -97,7 +97,7 @@ def acquisitions(samples: pd.DataFrame, pooled: bool) -> dict[str, str]:
     return named
 
 
-def leave_out(error: UserError, fcs: str | Path, record: str | Path, figure: str | Path) -> None:
+def leave_out(error: UserError, fcs: str | Path, record: str | Path, *, figure: str | Path) -> None:
     """Write the outputs of a step for a file that cannot be used: no events, and the reason in the record."""
     from .figures import figure as new_figure
 
@@ -114,7 +114,7 @@ def already(acquisition: Acquisition, step: str) -> bool:
 
 
 def columns_of_masses(
-    names: Sequence[str], masses: Sequence[int], what: str, source: object = "events"
+    names: Sequence[str], masses: Sequence[int], what: str, *, source: object = "events"
 ) -> npt.NDArray[np.intp]:
     """One column per mass.
 

@@ -13,7 +13,7 @@ from cimlnk.common.errors import Plain, UserError
 SUFFIX = re.compile(r"[-_]\d+$")
 
 
-def same_barcodes(wanted: Sequence[str], have: Sequence[str], file: str, of: str) -> np.ndarray:
+def same_barcodes(wanted: Sequence[str], have: Sequence[str], file: str, *, of: str) -> np.ndarray:
     """Row of `have` for every barcode of `wanted`, -1 where there is none.
 
     Barcodes are taken as they are; if not one is found that way, without the number behind the last ``-`` (``-1``),

@@ -62,7 +62,7 @@ def read_calls(
     shown = str(path) if file is None else file
     table = read_text_table(path, shown) if Path(path).suffix.lower() != ".h5ad" else _obs(Path(path), shown)
     if tool == "column":
-        found = _column(table, shown, column or "donor", barcodes)
+        found = _column(table, shown, column or "donor", barcodes=barcodes)
     else:
         known = [name for name in HEADERS if name.startswith(tool) and set(HEADERS[name]) <= set(table.columns)]
         if not known:
@@ -114,7 +114,7 @@ def need_columns(table: pd.DataFrame, names: Sequence[str], file: str) -> None:
             raise UserError(file, f"column {name}", found, f"a column {name!r}{hint}")
 
 
-def _frame(barcode: pd.Series, status: object, label: object, probability: object) -> pd.DataFrame:
+def _frame(barcode: pd.Series, status: object, label: object, *, probability: object) -> pd.DataFrame:
     return pd.DataFrame(
         {
             "barcode": barcode.astype(object),
@@ -134,7 +134,7 @@ def _numbers(table: pd.DataFrame, column: str, file: str) -> np.ndarray:
     return values.to_numpy(float)
 
 
-def _checked(status: pd.Series, known: dict[str, str], file: str, column: str) -> pd.Series:
+def _checked(status: pd.Series, known: dict[str, str], file: str, *, column: str) -> pd.Series:
     wrong = ~status.isin(list(known))
     if wrong.any():
         row = int(np.flatnonzero(wrong)[0])
@@ -149,12 +149,12 @@ def _vireo(table: pd.DataFrame, file: str) -> pd.DataFrame:
     if (donor == "").any():
         row = int(np.flatnonzero(donor == "")[0])
         raise UserError(file, f"row {row + 2}, column donor_id", Plain("nothing"), "a donor, doublet or unassigned")
-    return _frame(table["cell"], status, donor, _numbers(table, "prob_max", file))
+    return _frame(table["cell"], status, donor, probability=_numbers(table, "prob_max", file))
 
 
 def _souporcell(table: pd.DataFrame, file: str) -> pd.DataFrame:
     known = {SINGLET: SINGLET, DOUBLET: DOUBLET, UNASSIGNED: UNASSIGNED}
-    status = _checked(table["status"], known, file, "status")
+    status = _checked(table["status"], known, file, column="status")
     clusters = [c for c in table.columns if c.startswith("cluster") and c[7:].isdigit()]
     probability = np.full(len(table), np.nan)
     if clusters:
@@ -163,20 +163,20 @@ def _souporcell(table: pd.DataFrame, file: str) -> pd.DataFrame:
         logs = np.column_stack([_numbers(table, c, file) for c in names])
         best = logs.max(axis=1, keepdims=True)
         probability = np.exp(logs[:, : len(clusters)].max(axis=1) - best[:, 0]) / np.exp(logs - best).sum(axis=1)
-    return _frame(table["barcode"], status, table["assignment"], probability)
+    return _frame(table["barcode"], status, table["assignment"], probability=probability)
 
 
 def _demuxlet(table: pd.DataFrame, file: str) -> pd.DataFrame:
     known = {"SNG": SINGLET, "DBL": DOUBLET, "AMB": AMBIGUOUS}
-    status = _checked(table["BEST"].str.split("-").str[0], known, file, "BEST")
+    status = _checked(table["BEST"].str.split("-").str[0], known, file, column="BEST")
     probability = _numbers(table, "PRB.SNG1", file) * (1.0 - _numbers(table, "PRB.DBL", file))
-    return _frame(table["BARCODE"], status, table["SNG.1ST"], probability)
+    return _frame(table["BARCODE"], status, table["SNG.1ST"], probability=probability)
 
 
 def _popscle(table: pd.DataFrame, file: str) -> pd.DataFrame:
     known = {"SNG": SINGLET, "DBL": DOUBLET, "AMB": AMBIGUOUS}
-    status = _checked(table["DROPLET.TYPE"], known, file, "DROPLET.TYPE")
-    return _frame(table["BARCODE"], status, table["SNG.BEST.GUESS"], _numbers(table, "SNG.POSTERIOR", file))
+    status = _checked(table["DROPLET.TYPE"], known, file, column="DROPLET.TYPE")
+    return _frame(table["BARCODE"], status, table["SNG.BEST.GUESS"], probability=_numbers(table, "SNG.POSTERIOR", file))
 
 
 READERS: dict[str, Callable[[pd.DataFrame, str], pd.DataFrame]] = {
@@ -184,13 +184,13 @@ READERS: dict[str, Callable[[pd.DataFrame, str], pd.DataFrame]] = {
 }  # fmt: skip
 
 
-def _column(table: pd.DataFrame, file: str, column: str, barcodes: str | None) -> pd.DataFrame:
+def _column(table: pd.DataFrame, file: str, column: str, *, barcodes: str | None) -> pd.DataFrame:
     need_columns(table, [column, *([] if barcodes is None else [barcodes])], file)
     words = table[column].str.lower()
     status = np.full(len(table), SINGLET, dtype=object)
     for kind, names in WORDS.items():
         status[words.isin(names).to_numpy()] = kind
-    return _frame(table[barcodes or table.columns[0]], status, table[column], np.full(len(table), np.nan))
+    return _frame(table[barcodes or table.columns[0]], status, table[column], probability=np.full(len(table), np.nan))
 
 
 def _obs(path: Path, file: str) -> pd.DataFrame:

@@ -30,7 +30,7 @@ class Agreement(NamedTuple):
     reason: str | None
 
 
-def read_second(path: str | Path, file: str, column: str | None, antibody: str | None) -> pd.DataFrame:
+def read_second(path: str | Path, file: str, column: str | None, *, antibody: str | None) -> pd.DataFrame:
     """An independent call of the same cells: columns barcode, second (None where it is unsure), antibody (float).
 
     The barcodes are in the first column. Words for no call (NA, Collision, doublet, unassigned, …) are none.
@@ -133,7 +133,9 @@ def by_trait(labels: Mapping[str, str | None], persons: Mapping[str, str | None]
     return {label: of[value] for label, value in labels.items() if value in of}
 
 
-def antibody_traits(label: pd.Series, level: pd.Series, labels: Sequence[str], min_cells: int) -> dict[str, str | None]:
+def antibody_traits(
+    label: pd.Series, level: pd.Series, labels: Sequence[str], *, min_cells: int
+) -> dict[str, str | None]:
     """Whether an antibody binds the cells of each of two labels: ``binds``/``no`` where the two are well apart.
 
     Well apart is an area under the ROC curve of at least 0.9; no threshold of the antibody is needed. None otherwise.

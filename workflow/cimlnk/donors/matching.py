@@ -137,7 +137,17 @@ def link(files: Mapping[str, Genotypes], references: Genotypes | None, settings:
                     continue
                 x, y = (first, sources[first].names[i]), (second, sources[second].names[j])
                 n, share = int(compared.n_sites[i, j]), float(compared.concordance[i, j])
-                rows.append(_row(x, y, n, share, float(compared.opposite[i, j]), bool(same[i, j]), bounds))
+                rows.append(
+                    _row(
+                        x,
+                        y,
+                        n,
+                        share=share,
+                        opposite=float(compared.opposite[i, j]),
+                        same=bool(same[i, j]),
+                        bounds=bounds,
+                    )
+                )
                 if same[i, j]:
                     parent[root(y)] = root(x)
                 if first != second:
@@ -151,7 +161,7 @@ def link(files: Mapping[str, Genotypes], references: Genotypes | None, settings:
     for node in nodes:
         members.setdefault(root(node), []).append(node)
     for group in members.values():
-        _settle(group, scored, vague, twins, bounds, result)
+        _settle(group, scored, vague, twins=twins, bounds=bounds, result=result)
     return result
 
 
@@ -159,6 +169,7 @@ def _settle(
     group: list[Node],
     scored: Mapping[Node, list[tuple[Node, int, float]]],
     vague: Mapping[Node, str],
+    *,
     twins: set[frozenset[Node]],
     bounds: Mapping[str, Any],
     result: Linked,
@@ -209,7 +220,7 @@ def _within(compared: Compared, bounds: Mapping[str, Any]) -> np.ndarray:
 
 
 def _row(
-    x: Node, y: Node, n: int, share: float, opposite: float, same: bool, bounds: Mapping[str, Any]
+    x: Node, y: Node, n: int, *, share: float, opposite: float, same: bool, bounds: Mapping[str, Any]
 ) -> dict[str, Any]:
     if x[0] == "":
         x, y = y, x
@@ -241,5 +252,7 @@ def shared_between(
             for i, j in np.argwhere(same_person(compared, **bounds)):
                 x, y = (first, files[first].names[i]), (second, files[second].names[j])
                 n, share = int(compared.n_sites[i, j]), float(compared.concordance[i, j])
-                rows.append(_row(x, y, n, share, float(compared.opposite[i, j]), True, bounds))
+                rows.append(
+                    _row(x, y, n, share=share, opposite=float(compared.opposite[i, j]), same=True, bounds=bounds)
+                )
     return COMPARISONS.check(pd.DataFrame(rows)) if rows else COMPARISONS.empty()

@@ -40,6 +40,7 @@ def name_labels(
     calls: Mapping[str, pd.DataFrame],
     rows: Mapping[str, Mapping[str, Any]],
     facts: pd.DataFrame,
+    *,
     persons: list[Mapping[str, Any]],
     genotypes: Mapping[str, Genotypes],
     references: Genotypes | None,
@@ -76,7 +77,7 @@ def name_labels(
     evidence = {node: dict.fromkeys(ORDER) for node in nodes}
     why: dict[Node, str] = dict(linked.undecided)
     numbers: dict[Node, tuple[float, float, float]] = {}
-    traits = _traits(calls, ordered, persons, sexes, settings)
+    traits = _traits(calls, ordered, persons, sexes=sexes, settings=settings)
     for s in ordered:
         labels = [label for sample, label in nodes if sample == s]
         singlets = calls[s][calls[s]["status"] == SINGLET]
@@ -99,7 +100,9 @@ def name_labels(
             for trait in ("sex genes", "antibody"):
                 evidence[node][trait] = traits[trait].get(node)
     conflicts = _name_groups(linked, evidence)
-    table = pd.DataFrame([_row(node, evidence[node], conflicts, why, linked, numbers, sexes) for node in nodes])
+    table = pd.DataFrame(
+        [_row(node, evidence[node], conflicts, why=why, linked=linked, numbers=numbers, sexes=sexes) for node in nodes]
+    )
     table = table.reindex(columns=[c for c in MATCHES.columns if c not in ("patient", "day", "tool")])
     table["tool"] = [str(rows[s]["tool"]) for s in table["sample"]]
     table["patient"], day = str(facts["patient"].iloc[0]), facts.set_index("sample")["day"]
@@ -110,7 +113,7 @@ def name_labels(
         _median(calls[s].loc[calls[s]["label"] == label, "antibody"])
         for s, label in zip(table["sample"], table["label"], strict=True)
     ]
-    _give_roles(table, facts, persons, str(settings["design"]))
+    _give_roles(table, facts, persons, design=str(settings["design"]))
     return MATCHES.check(table) if len(table) else MATCHES.empty(), linked.comparisons
 
 
@@ -126,6 +129,7 @@ def _traits(
     calls: Mapping[str, pd.DataFrame],
     samples: list[str],
     persons: list[Mapping[str, Any]],
+    *,
     sexes: Mapping[Node, tuple[float, float]],
     settings: Mapping[str, Any],
 ) -> dict[str, dict[Node, str]]:
@@ -135,7 +139,7 @@ def _traits(
         singlets = calls[s][calls[s]["status"] == SINGLET]
         labels = _labels(calls[s])
         sex = {one: sex_of(*sexes.get((s, one), (0.0, 0.0))) for one in labels}
-        binds = antibody_traits(singlets["label"], singlets["antibody"], labels, settings["min_cells"])
+        binds = antibody_traits(singlets["label"], singlets["antibody"], labels, min_cells=settings["min_cells"])
         for trait, column, seen in (("sex genes", "sex", sex), ("antibody", "antibody", binds)):
             named = by_trait(seen, {str(p["person"]): p[column] for p in persons})
             found[trait] |= {(s, label): person for label, person in named.items()}
@@ -181,6 +185,7 @@ def _row(
     node: Node,
     evidence: Mapping[str, str | None],
     conflicts: Mapping[Node, str],
+    *,
     why: Mapping[Node, str],
     linked: Linked,
     numbers: Mapping[Node, tuple[float, float, float]],
@@ -211,7 +216,7 @@ def _row(
     }  # fmt: skip
 
 
-def _give_roles(table: pd.DataFrame, facts: pd.DataFrame, persons: list[Mapping[str, Any]], design: str) -> None:
+def _give_roles(table: pd.DataFrame, facts: pd.DataFrame, persons: list[Mapping[str, Any]], *, design: str) -> None:
     """Fill `role` and `role_source`: by the persons sheet, else by the product, else by blood before infusion."""
     role: dict[str, tuple[str, str]] = {}
     tissue = facts.set_index("sample")["tissue_or_product"]

@@ -59,16 +59,19 @@ def write_donors(
     calls, matches, comparisons
         Tables to write.
     """
-    called, matched, compared = make_donors(rows, places, persons, references, read_table(samples), cells, settings)
-    write_table(called, calls, CALLS, provenance)
-    write_table(matched, matches, MATCHES, provenance)
-    write_table(compared, comparisons, COMPARISONS, provenance)
+    called, matched, compared = make_donors(
+        rows, places, persons, references=references, samples=read_table(samples), cells=cells, settings=settings
+    )
+    write_table(called, calls, CALLS, provenance=provenance)
+    write_table(matched, matches, MATCHES, provenance=provenance)
+    write_table(compared, comparisons, COMPARISONS, provenance=provenance)
 
 
 def make_donors(
     rows: Sequence[Row],
     places: Mapping[str, Mapping[str, str]],
     persons: Sequence[Row],
+    *,
     references: PathLike | None,
     samples: pd.DataFrame,
     cells: Mapping[str, PathLike],
@@ -82,7 +85,7 @@ def make_donors(
     for sample, row in by_sample.items():
         calls[sample] = _calls(sample, row, places[sample])
         if sample in cells:
-            _join_cells(sample, row, calls[sample], cells[sample])
+            _join_cells(sample, row, calls[sample], path=cells[sample])
             sexes |= _sexes(sample, calls[sample], cells[sample])
         if "genotypes" in places[sample]:
             genotypes[sample] = _genotypes(row, places[sample]["genotypes"], calls[sample])
@@ -97,11 +100,11 @@ def make_donors(
             {s: calls[s] for s in own["sample"]},
             by_sample,
             own,
-            [p for p in persons if p["patient"] == patient],
-            {s: g for s, g in genotypes.items() if s in set(own["sample"])},
-            known,
-            sexes,
-            settings,
+            persons=[p for p in persons if p["patient"] == patient],
+            genotypes={s: g for s, g in genotypes.items() if s in set(own["sample"])},
+            references=known,
+            sexes=sexes,
+            settings=settings,
         )
         matched.append(match)
         compared.append(comparison)
@@ -115,8 +118,8 @@ def _calls(sample: str, row: Row, files: Mapping[str, str]) -> pd.DataFrame:
     found = read_calls(files["calls"], row["tool"], file=file, column=row["column"], barcodes=row["barcodes"])
     found["second"], found["antibody"], found["cell"] = None, np.nan, None
     if "second" in files:
-        second = read_second(files["second"], str(row["second"]), row["second_column"], row["antibody"])
-        at = same_barcodes(second["barcode"], found["barcode"], file, f"{row['second']}")
+        second = read_second(files["second"], str(row["second"]), row["second_column"], antibody=row["antibody"])
+        at = same_barcodes(second["barcode"], found["barcode"], file, of=f"{row['second']}")
         hit = at >= 0
         found["second"] = found["second"].astype(object)
         found.iloc[at[hit], found.columns.get_loc("second")] = second["second"].to_numpy(object)[hit]
@@ -124,9 +127,9 @@ def _calls(sample: str, row: Row, files: Mapping[str, str]) -> pd.DataFrame:
     return found
 
 
-def _join_cells(sample: str, row: Row, calls: pd.DataFrame, path: PathLike) -> None:
+def _join_cells(sample: str, row: Row, calls: pd.DataFrame, *, path: PathLike) -> None:
     barcodes = [event_of(str(c)) for c in cell_names(path)]
-    at = same_barcodes(barcodes, calls["barcode"], str(row["calls"]), f"the NK cells of {sample}")
+    at = same_barcodes(barcodes, calls["barcode"], str(row["calls"]), of=f"the NK cells of {sample}")
     hit = at >= 0
     cell = calls["cell"].to_numpy(object, copy=True)
     cell[at[hit]] = [cell_id(sample, b) for b, h in zip(barcodes, hit, strict=True) if h]

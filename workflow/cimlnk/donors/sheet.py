@@ -64,16 +64,16 @@ def load_donors(cfg: Mapping[str, Any], base: str | Path, samples: pd.DataFrame)
     settings, problems, base = cfg["donors"], Problems(), Path(base)
     found = DonorSheet()
     if settings["persons"] is not None:
-        rows = read_rows(locate(settings["persons"], base), "persons", settings["persons"], problems)
+        rows = read_rows(locate(settings["persons"], base), "persons", settings["persons"], problems=problems)
         if rows is not None:
-            _check_persons(rows, samples, settings["persons"], problems)
+            _check_persons(rows, samples, settings["persons"], problems=problems)
             found.persons = _records(rows)
     if settings["sheet"] is not None:
-        rows = read_rows(locate(settings["sheet"], base), "donors", settings["sheet"], problems)
+        rows = read_rows(locate(settings["sheet"], base), "donors", settings["sheet"], problems=problems)
         if rows is not None:
-            _check_rows(rows, samples, settings["sheet"], problems)
+            _check_rows(rows, samples, settings["sheet"], problems=problems)
             root = base / expand(cfg["cohort"]["data_root"])[0] if cfg["cohort"]["data_root"] else base
-            found.places = _places(rows, root, settings["sheet"], problems)
+            found.places = _places(rows, root, settings["sheet"], problems=problems)
             found.rows = _records(rows)
     elif settings["persons"] is not None or settings["references"] is not None:
         problems.add("config", "donors.sheet", None, "a donor sheet, as persons or references are given")
@@ -86,7 +86,7 @@ def _records(rows: pd.DataFrame) -> list[dict[str, Any]]:
     return [{k: (None if pd.isna(v) else v) for k, v in row.items()} for row in table.to_dict("records")]
 
 
-def _check_rows(rows: pd.DataFrame, samples: pd.DataFrame, file: str, problems: Problems) -> None:
+def _check_rows(rows: pd.DataFrame, samples: pd.DataFrame, file: str, *, problems: Problems) -> None:
     modality = samples.set_index("sample")["modality"]
     seen: dict[str, int] = {}
     for row in rows.to_dict("records"):
@@ -110,7 +110,7 @@ def _check_rows(rows: pd.DataFrame, samples: pd.DataFrame, file: str, problems: 
                 problems.add(file, f"{where}{column}", row[column], "a file in the column second, whose column it is")
 
 
-def _check_persons(rows: pd.DataFrame, samples: pd.DataFrame, file: str, problems: Problems) -> None:
+def _check_persons(rows: pd.DataFrame, samples: pd.DataFrame, file: str, *, problems: Problems) -> None:
     patients = list(dict.fromkeys(samples["patient"]))
     seen: dict[tuple[str, str], int] = {}
     recipient: dict[str, int] = {}
@@ -131,7 +131,7 @@ def _check_persons(rows: pd.DataFrame, samples: pd.DataFrame, file: str, problem
             recipient.setdefault(patient, row[LINE])
 
 
-def _places(rows: pd.DataFrame, root: Path, file: str, problems: Problems) -> dict[tuple[str, str], str]:
+def _places(rows: pd.DataFrame, root: Path, file: str, *, problems: Problems) -> dict[tuple[str, str], str]:
     places = {}
     for row in rows.to_dict("records"):
         for column in FILES:

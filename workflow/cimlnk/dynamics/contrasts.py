@@ -72,7 +72,9 @@ def contrasts(samples: pd.DataFrame, baselines: Sequence[str], reference_arm: st
     return found
 
 
-def differences(values: pd.DataFrame, samples: pd.DataFrame, arm: str, timepoint: str, baseline: str) -> pd.DataFrame:
+def differences(
+    values: pd.DataFrame, samples: pd.DataFrame, arm: str, *, timepoint: str, baseline: str
+) -> pd.DataFrame:
     """Per-patient differences `timepoint` minus `baseline`.
 
     Parameters

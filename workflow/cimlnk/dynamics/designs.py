@@ -41,7 +41,7 @@ class Design:
 
 
 def make_design(
-    samples: pd.DataFrame, formula: str, baseline: str, reference_arm: str | None, min_patients: int
+    samples: pd.DataFrame, formula: str, baseline: str, *, reference_arm: str | None, min_patients: int
 ) -> Design:
     """Design matrix of the samples and the contrasts of every time point against the baseline.
 
@@ -94,7 +94,9 @@ def make_design(
     typical = _typical(data)
     questions = []
     for contrast in contrasts(data.astype({"arm": str, "timepoint": str}), [baseline], reference_arm):
-        questions.append(_question(contrast, data, spec, typical, full, keep, df, min_patients))
+        questions.append(
+            _question(contrast, data, spec, typical=typical, full=full, keep=keep, df=df, min_patients=min_patients)
+        )
     names = [str(c) for c in spec.column_names]
     return Design(full[:, keep], [names[k] for k in keep], group, df, questions)
 
@@ -143,6 +145,7 @@ def _question(
     contrast: Contrast,
     data: pd.DataFrame,
     spec: Any,
+    *,
     typical: pd.Series,
     full: Floats,
     keep: list[int],

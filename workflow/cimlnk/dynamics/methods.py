@@ -23,6 +23,7 @@ def tests_of(
     wide: pd.DataFrame,
     samples: pd.DataFrame,
     todo: Sequence[Contrast],
+    *,
     test: str,
     unit: str,
     modality: str,
@@ -36,7 +37,18 @@ def tests_of(
     return [
         table
         for contrast in todo
-        for table in _contrast(wide, samples, contrast, fits, test, unit, modality, min_patients, level, seed)
+        for table in _contrast(
+            wide,
+            samples,
+            contrast,
+            fits=fits,
+            test=test,
+            unit=unit,
+            modality=modality,
+            min_patients=min_patients,
+            level=level,
+            seed=seed,
+        )
     ]
 
 
@@ -44,6 +56,7 @@ def _contrast(
     wide: pd.DataFrame,
     samples: pd.DataFrame,
     contrast: Contrast,
+    *,
     fits: Mapping[str, ArmFits],
     test: str,
     unit: str,
@@ -55,22 +68,23 @@ def _contrast(
     def told(result: Tested, method: str) -> pd.DataFrame:
         populations, features = (wide.index.get_level_values(level) for level in (0, 1))
         return from_tested(
-            test, unit, populations, contrast.name, method, result,
+            test, unit, populations, contrast=contrast.name, method=method, found=result,
             features=features, modality=modality, primary=method in ("paired_moderated_t", "welch_t"),
         )  # fmt: skip
 
     parts = [
-        differences(wide, samples, arm, contrast.timepoint, contrast.baseline).to_numpy(float) for arm in contrast.arms
+        differences(wide, samples, arm, timepoint=contrast.timepoint, baseline=contrast.baseline).to_numpy(float)
+        for arm in contrast.arms
     ]
     if contrast.reference_arm is not None:
         return [
-            told(welch(parts[0], parts[1], level, min_patients), "welch_t"),
-            told(relabel(parts[0], parts[1], seed, min_patients), "relabelling"),
+            told(welch(parts[0], parts[1], level, least=min_patients), "welch_t"),
+            told(relabel(parts[0], parts[1], seed, least=min_patients), "relabelling"),
         ]
     return [
         told(moderated_paired(parts[0], level, min_patients), "paired_moderated_t"),
-        told(mixed_model(fits[contrast.arm], contrast, level, min_patients), "linear_mixed"),
-        told(sign_flip(parts[0], level, seed, min_patients), "sign_flip"),
+        told(mixed_model(fits[contrast.arm], contrast, level, least=min_patients), "linear_mixed"),
+        told(sign_flip(parts[0], level, seed, least=min_patients), "sign_flip"),
     ]
 
 
@@ -106,7 +120,7 @@ class ArmFits:
         return self._fits[row]
 
 
-def mixed_model(fits: ArmFits, contrast: Contrast, level: float = 0.95, least: int = 3) -> Tested:
+def mixed_model(fits: ArmFits, contrast: Contrast, level: float = 0.95, *, least: int = 3) -> Tested:
     """The contrast from a random-intercept model of all samples of the arm; one fit per row."""
     n = len(fits.values)
     counts = np.array([fits.patients(i, contrast) for i in range(n)], dtype=np.int64)
@@ -122,5 +136,5 @@ def mixed_model(fits: ArmFits, contrast: Contrast, level: float = 0.95, least: i
             continue
         weight = np.array([0.0, *[float(t == contrast.timepoint) - float(t == contrast.baseline) for t in times[1:]]])
         effect[i], se[i], df[i] = weight @ fit.beta, np.sqrt(weight @ fit.cov @ weight), fit.df
-    low, high, p = t_interval(effect, se, df, level)
+    low, high, p = t_interval(effect, se, df, level=level)
     return Tested(counts, effect, se, df, low, high, p, np.where(np.isfinite(p), 0.0, np.nan), reason)

@@ -24,9 +24,9 @@ def blank_rows(
     test: str,
     unit: str,
     names: ArrayLike,
+    *,
     contrast: str,
     method: str,
-    *,
     features: ArrayLike | Sequence[str | None] | None = None,
     modality: str | None = None,
     n_patients: int = 0,
@@ -66,9 +66,9 @@ def blank_rows(
     return table
 
 
-def wald(table: pd.DataFrame, effect: Floats, se: Floats, df: float, level: float = 0.95) -> None:
+def wald(table: pd.DataFrame, effect: Floats, se: Floats, *, df: float, level: float = 0.95) -> None:
     """Put an estimate with its error into `table`: t interval and p, floor 0."""
-    low, high, p = t_interval(effect, se, df, level)
+    low, high, p = t_interval(effect, se, df, level=level)
     table["effect"], table["effect_low"], table["effect_high"] = effect, low, high
     table["se"], table["df"], table["p_floor"], table["p"] = se, float(df), 0.0, p
 
@@ -86,16 +86,18 @@ def from_tested(
     test: str,
     unit: str,
     names: ArrayLike,
+    *,
     contrast: str,
     method: str,
     found: Tested,
-    *,
     features: ArrayLike | None = None,
     modality: str | None = None,
     primary: bool | None = None,
 ) -> pd.DataFrame:
     """Rows of TESTS from a test of many rows at once."""
-    table = blank_rows(test, unit, names, contrast, method, features=features, modality=modality, primary=primary)
+    table = blank_rows(
+        test, unit, names, contrast=contrast, method=method, features=features, modality=modality, primary=primary
+    )
     table["n_patients"], table["effect"] = found.n, found.effect
     table["effect_low"], table["effect_high"] = found.low, found.high
     table["se"], table["df"], table["p"], table["p_floor"] = found.se, found.df, found.p, found.p_floor

@@ -81,7 +81,7 @@ def terminal(days: NDArray[np.float64], values: NDArray[np.float64], peak: int) 
 
 
 def draw_values(
-    value: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64], rng: np.random.Generator
+    value: NDArray[np.float64], low: NDArray[np.float64], high: NDArray[np.float64], *, rng: np.random.Generator
 ) -> NDArray[np.float64]:
     """Draws × days of what the values may be: log-normal by their limits, for no cells below the upper limit."""
     spread = np.zeros(len(value))
@@ -186,10 +186,10 @@ def make_exposure(
                 reasons.append("no cells measured at baseline")
             else:
                 value, low, high = (after[c].to_numpy(float) for c in LIMITS)
-                draws = draw_values(value, low, high, rng)
+                draws = draw_values(value, low, high, rng=rng)
                 if measure == "fold":
                     at = [base[c].to_numpy(float)[:1] for c in LIMITS]
-                    value, draws = value / at[0], draws / draw_values(at[0], at[1], at[2], rng)
+                    value, draws = value / at[0], draws / draw_values(at[0], at[1], at[2], rng=rng)
                 found, reasons = exposure_of(after["day"].to_numpy(float), value, draws)
                 row |= found
                 if dose > 0:
@@ -224,9 +224,11 @@ def write_pharmacology(
     tables = {n: read_table(p) for n, p in (("abundance", abundance), ("folds", folds), ("kinetics", kinetics))}
     people = read_table(patients)
     found = make_exposure(**tables, patients=people, seed=seed)
-    write_table(found, exposure, EXPOSURE, provenance)
-    write_table(test_outcomes(found, people, outcomes), outcome_tests, OUTCOMES, provenance)
-    events, key = make_events(tables["abundance"], tables["folds"], tables["kinetics"], people, read_table(counts))
+    write_table(found, exposure, EXPOSURE, provenance=provenance)
+    write_table(test_outcomes(found, people, outcomes), outcome_tests, OUTCOMES, provenance=provenance)
+    events, key = make_events(
+        tables["abundance"], tables["folds"], tables["kinetics"], patients=people, counts=read_table(counts)
+    )
     Path(nonmem).parent.mkdir(parents=True, exist_ok=True)
     events.to_csv(nonmem, index=False, lineterminator="\n", float_format="%.6g")
     key.to_csv(nonmem_key, index=False, lineterminator="\n")

@@ -90,7 +90,14 @@ def export_fcs(
     markers = [*header.markers, "NK cell", legend, "confidence of the population", "cluster + 1", "UMAP 1", "UMAP 2"]
     events: NDArray[np.floating] = np.concatenate([np.asarray(read_events(header), np.float32), added], axis=1)
     Path(output).parent.mkdir(parents=True, exist_ok=True)
-    write_fcs(output, events, [*header.channels, *ADDED], markers, keywords, header.layout.order == ">")
+    write_fcs(
+        output,
+        events,
+        [*header.channels, *ADDED],
+        markers=markers,
+        metadata=keywords,
+        big_endian=header.layout.order == ">",
+    )
     return Written(header, events, codes)
 
 

@@ -76,7 +76,7 @@ def export_h5ad(
 
     obs = cell_table(cells=cells, populations=populations, samples=sheet)
     shared, missing = shared_features(samples)
-    var = _var(modality, samples, shared, sheet)
+    var = _var(modality, samples, shared, sheet=sheet)
     fields = Fields.of(cellxgene, sheet, patients) if cellxgene and modality == "rna" else None
     if fields is not None:
         obs, var = annotate(obs, var, fields)
@@ -89,8 +89,9 @@ def export_h5ad(
         write_elem(f, "var", var)
         place = pd.Series(np.arange(len(obs)), index=obs.index)
         write = _write_sparse if modality == "rna" else _write_dense
-        write(f, "X", samples, "X", shared, place)
-        write(f, f"layers/{LAYER[modality]}", samples, f"layers/{LAYER[modality]}", shared, place)
+        write(f, "X", samples, node="X", shared=shared, place=place)
+        layer = f"layers/{LAYER[modality]}"
+        write(f, layer, samples, node=layer, shared=shared, place=place)
         if fields is not None:  # the validator looks for counts in raw: the same bytes under a second name
             raw_group = f.create_group("raw")
             mark(raw_group, "raw", "0.1.0")
@@ -138,7 +139,7 @@ def mark(node: Any, kind: str, version: str) -> None:
     node.attrs["encoding-version"] = version
 
 
-def _var(modality: str, samples: Sequence[str | Path], shared: list[str], sheet: str | Path) -> pd.DataFrame:
+def _var(modality: str, samples: Sequence[str | Path], shared: list[str], *, sheet: str | Path) -> pd.DataFrame:
     index = pd.Index(shared, dtype=object)
     if modality == "rna":
         places = read_table(sheet).set_index("sample")["path"]
@@ -162,7 +163,7 @@ def _rows(path: str | Path, place: pd.Series) -> NDArray[np.int64]:
 
 
 def _write_dense(
-    f: Any, name: str, samples: Sequence[str | Path], node: str, shared: list[str], place: pd.Series
+    f: Any, name: str, samples: Sequence[str | Path], *, node: str, shared: list[str], place: pd.Series
 ) -> None:
     import h5py
 
@@ -182,7 +183,7 @@ def _write_dense(
 
 
 def _write_sparse(
-    f: Any, name: str, samples: Sequence[str | Path], node: str, shared: list[str], place: pd.Series
+    f: Any, name: str, samples: Sequence[str | Path], *, node: str, shared: list[str], place: pd.Series
 ) -> None:
     """One CSR of all samples, appended piece by piece; the row pointers are kept, the values never."""
     import h5py
@@ -259,14 +260,16 @@ def _graph(group: Any, graph: str | Path, n: int) -> int:
         k = indices.shape[1]
         lengths = np.zeros(n, np.int64)
         lengths[rows] = k
-        _csr(group, "distances", z["distances"].ravel(), rows[indices].ravel(), lengths, n)
+        _csr(group, "distances", z["distances"].ravel(), indices=rows[indices].ravel(), lengths=lengths, n=n)
         del indices
         lengths[rows] = np.diff(z["indptr"])
-        _csr(group, "connectivities", z["data"], rows[z["csr_indices"]], lengths, n)
+        _csr(group, "connectivities", z["data"], indices=rows[z["csr_indices"]], lengths=lengths, n=n)
     return k
 
 
-def _csr(parent: Any, name: str, data: NDArray[Any], indices: NDArray[Any], lengths: NDArray[np.int64], n: int) -> None:
+def _csr(
+    parent: Any, name: str, data: NDArray[Any], *, indices: NDArray[Any], lengths: NDArray[np.int64], n: int
+) -> None:
     group = parent.create_group(name)
     mark(group, "csr_matrix", "0.1.0")
     group.attrs["shape"] = np.array([n, n], dtype=np.int64)

@@ -18,6 +18,7 @@ def make_events(
     abundance: pd.DataFrame,
     folds: pd.DataFrame,
     kinetics: pd.DataFrame,
+    *,
     patients: pd.DataFrame,
     counts: pd.DataFrame,
 ) -> tuple[pd.DataFrame, pd.DataFrame]:

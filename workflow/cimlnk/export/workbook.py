@@ -104,14 +104,21 @@ def write_workbook(*, root: str | Path, files: Sequence[str | Path], title: str,
             for lay in layouts
         ]  # fmt: skip
         front.append(("Dictionary", "Every column of every sheet: type, unit, meaning."))
-        _frame(book, "Read me", pd.DataFrame(front, columns=["sheet", "what it holds"]), bold, wrap, [24, 100])
+        _frame(
+            book,
+            "Read me",
+            pd.DataFrame(front, columns=["sheet", "what it holds"]),
+            bold=bold,
+            wrap=wrap,
+            widths=[24, 100],
+        )
         for name, table in tables.items():
-            _frame(book, name, table, bold, None)
+            _frame(book, name, table, bold=bold, wrap=None)
         for layout in layouts:
             source = _source(tables, layout)
             assert source is not None
-            _blocks(book, layout, source, bold)
-        _frame(book, "Dictionary", _dictionary(tables), bold, wrap, [14, 26, 12, 90])
+            _blocks(book, layout, source, bold=bold)
+        _frame(book, "Dictionary", _dictionary(tables), bold=bold, wrap=wrap, widths=[14, 26, 12, 90])
 
 
 def _source(tables: Mapping[str, pd.DataFrame], layout: Layout) -> pd.DataFrame | None:
@@ -126,7 +133,7 @@ def _source(tables: Mapping[str, pd.DataFrame], layout: Layout) -> pd.DataFrame 
 
 
 def _frame(
-    book: Any, name: str, table: pd.DataFrame, bold: Any, wrap: Any, widths: Sequence[float] | None = None
+    book: Any, name: str, table: pd.DataFrame, *, bold: Any, wrap: Any, widths: Sequence[float] | None = None
 ) -> None:
     sheet = book.add_worksheet(name)
     sheet.freeze_panes(1, 0)
@@ -141,10 +148,10 @@ def _frame(
         sheet.write_string(0, j, str(column), bold)
     for i, row in enumerate(shown.astype(object).itertuples(index=False, name=None), 1):
         for j, value in enumerate(row):
-            _cell(sheet, i, j, value, wrap)
+            _cell(sheet, i, j, value=value, form=wrap)
 
 
-def _cell(sheet: Any, i: int, j: int, value: Any, form: Any = None) -> None:
+def _cell(sheet: Any, i: int, j: int, *, value: Any, form: Any = None) -> None:
     if value is None or value is pd.NA or (isinstance(value, float | np.floating) and not np.isfinite(value)):
         return
     if isinstance(value, bool | np.bool_):
@@ -155,7 +162,7 @@ def _cell(sheet: Any, i: int, j: int, value: Any, form: Any = None) -> None:
         sheet.write_string(i, j, str(value)[:32_000], form)  # Excel holds 32,767 characters a cell
 
 
-def _blocks(book: Any, layout: Layout, table: pd.DataFrame, bold: Any) -> None:
+def _blocks(book: Any, layout: Layout, table: pd.DataFrame, *, bold: Any) -> None:
     sheet = book.add_worksheet(layout.name)
     sheet.set_column(0, 0, 18)
     at = 0
@@ -168,7 +175,7 @@ def _blocks(book: Any, layout: Layout, table: pd.DataFrame, bold: Any) -> None:
         for i, (day, values) in enumerate(block.iterrows(), at + 3):
             sheet.write_number(i, 0, float(day))  # type: ignore[arg-type]
             for j, value in enumerate(values, 1):
-                _cell(sheet, i, j, value)
+                _cell(sheet, i, j, value=value)
         at += len(block) + 4
 
 

@@ -27,7 +27,7 @@ NEEDED = ("cytof/features.npy", "cytof/features.json", "cytof/clusters.parquet",
           "cytof/cells.parquet", "cytof/summary.parquet")  # fmt: skip
 
 
-def widened(config: Mapping[str, Any], sheet: Path, name: str, base: Path) -> tuple[dict[str, Any], str, list[str]]:
+def widened(config: Mapping[str, Any], sheet: Path, name: str, *, base: Path) -> tuple[dict[str, Any], str, list[str]]:
     """The config and the sample sheet (as text) of the earlier samples and the new ones, and the new samples' names.
 
     Raises
@@ -74,7 +74,7 @@ def add(
     if lacking:
         raise UserError(config, "earlier run", Plain(f"no {earlier / lacking[0]}"), "a finished run: ./run it first")
     name = name or f"{earlier_cfg['cohort']['id']}_{Path(sheet).stem}"
-    wide, text, samples = widened(given, Path(sheet), name, base)
+    wide, text, samples = widened(given, Path(sheet), name, base=base)
     places = {base / f"config/{name}.yaml": yaml.safe_dump(wide, sort_keys=False, allow_unicode=True)}
     places[base / wide["cohort"]["samples"]] = text
     _write_once(places)
@@ -83,11 +83,11 @@ def add(
     if (new["modality"] != "cytof").any():
         raise UserError(sheet, "column modality", "rna", "cytof: RNA samples need a run of the whole cohort")
     targets = [f"results/{name}/cytof/samples/{s}.h5ad" for s in samples]
-    _gate(f"config/{name}.yaml", targets, base, cores)
+    _gate(f"config/{name}.yaml", targets, base, cores=cores)
     _check_unchanged(earlier, cohort)
     seed = int(earlier_cfg["seed"])
     files = {s: base / t for s, t in zip(samples, targets, strict=True)}
-    table = place(earlier, files, cohort, earlier_cfg, base / "results" / name, seed)
+    table = place(earlier, files, cohort, cfg=earlier_cfg, out=base / "results" / name, seed=seed)
     return base / "results" / name, table
 
 
@@ -136,7 +136,7 @@ def _write_once(texts: Mapping[Path, str]) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def _gate(config: str, targets: Sequence[str], base: Path, cores: int) -> None:
+def _gate(config: str, targets: Sequence[str], base: Path, *, cores: int) -> None:
     """Make the new samples' cells by the workflow's own rules."""
     command = [sys.executable, "-m", "snakemake", "--snakefile", str(HOME / "Snakefile"), "--cores", str(cores)]
     command += ["--workflow-profile", str(HOME / "profiles/default"), "--logger", "cimlnk", "--configfile", config]

@@ -65,26 +65,33 @@ def check_config(config: str | Path, base: str | Path = ".") -> tuple[str, Findi
     rna = there[there["modality"] == "rna"].to_dict("records")
     for text in same_files(dict(zip(there["sample"], there["path"], strict=True))):
         findings.add(WARN, text)
-    headers = look_at_fcs(fcs, panel, cfg["cytof"]["input_scale"], findings)
+    headers = look_at_fcs(fcs, panel, cfg["cytof"]["input_scale"], findings=findings)
     definitions = {m: locate(cfg["populations"][m]["definitions"], base) for m in ("cytof", "rna")}
     if rna:
         look_at_rna(rna, load_definitions(definitions["rna"]).features(), findings)
     if panel is not None and len(panel):
         lineage_markers(panel, cfg["cytof"]["nk_identity"], findings)
         measured = set(panel.loc[panel["role"] != "ignore", "marker"])
-        populations_of_panel(definitions["cytof"], measured, findings, "Populations by protein")
+        populations_of_panel(definitions["cytof"], measured, findings, title="Populations by protein")
         chosen = [r for r in fcs if r["sample"] in headers]
         if cohort is not None and chosen:
             some = pd.DataFrame(chosen).groupby("batch", sort=True).head(GATED_PER_BATCH).head(GATED)
             sheet = locate(cfg["cohort"]["panel"], base)
             gates = locate(cfg["cytof"]["gates"], base)
-            try_gates(some.to_dict("records"), sheet, gates, cfg["cytof"], cfg["seed"], findings)
+            try_gates(some.to_dict("records"), sheet, gates, settings=cfg["cytof"], seed=cfg["seed"], findings=findings)
     if cohort is not None:
         look_at_design(cohort.samples, cfg["dynamics"]["baseline_timepoint"], findings)
         if cfg["cohort"]["counts"] is None:
             findings.add(NOTE, "no counts sheet: fractions only, no NK cells per microlitre")
         events = sum(h.n_events for h in headers.values())
-        look_at_costs(events, len(fcs), len(rna), [Path(p) for p in there["path"]], os.cpu_count() or 1, findings)
+        look_at_costs(
+            events,
+            len(fcs),
+            len(rna),
+            paths=[Path(p) for p in there["path"]],
+            cores=os.cpu_count() or 1,
+            findings=findings,
+        )
     elif len(samples) and samples["patient"].nunique() == 1 and samples["patient"].iloc[0] in ("unknown", None):
         findings.add(WARN, "nobody says whose samples these are (patient 'unknown')")
     return cfg["cohort"]["id"], findings
@@ -161,7 +168,7 @@ def _read(path: Path) -> Mapping[str, Any]:
 def _rows_that_are_there(cfg: Mapping[str, Any], base: Path) -> pd.DataFrame:
     """Samples and their files as far as a faulty sheet tells them, for looking at the files all the same."""
     settings, none = cfg["cohort"], pd.DataFrame(columns=["sample", "path", "modality", "batch", "patient"])
-    rows = read_rows(locate(settings["samples"], base), "samples", settings["samples"], Problems())
+    rows = read_rows(locate(settings["samples"], base), "samples", settings["samples"], problems=Problems())
     if rows is None:
         return none
     text, unset = expand(settings["data_root"] or ".")
@@ -172,7 +179,7 @@ def _rows_that_are_there(cfg: Mapping[str, Any], base: Path) -> pd.DataFrame:
 
 def _panel(cfg: Mapping[str, Any], base: Path) -> pd.DataFrame | None:
     name = cfg["cohort"]["panel"]
-    rows = read_rows(locate(name, base), "panel", name, Problems()) if name is not None else None
+    rows = read_rows(locate(name, base), "panel", name, problems=Problems()) if name is not None else None
     if rows is None or rows[["channel", "marker", "role"]].isna().any(axis=None):
         return None
     return PANEL.check(rename_markers(rows).drop(columns=LINE, errors="ignore"))

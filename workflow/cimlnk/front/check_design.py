@@ -73,7 +73,7 @@ def detectable(n: int) -> str:
     return f"{optimize.brentq(power, 0.05, 6):.2g} SD of the patients' differences"
 
 
-def look_at_costs(events: int, n_fcs: int, n_rna: int, paths: list[Path], cores: int, findings: Findings) -> None:
+def look_at_costs(events: int, n_fcs: int, n_rna: int, *, paths: list[Path], cores: int, findings: Findings) -> None:
     """Rough time, memory and disk of a run."""
     seconds = FIXED + PER_FCS * n_fcs + PER_RNA * n_rna + PER_MILLION * events / 1e6
     size = sum(_size(p) for p in paths)

@@ -25,7 +25,7 @@ PULSE = {"time", "event_length", "cell_length", "center", "offset", "width", "re
 
 
 def look_at_fcs(
-    rows: Sequence[Mapping[str, Any]], panel: pd.DataFrame | None, input_scale: str, findings: Findings
+    rows: Sequence[Mapping[str, Any]], panel: pd.DataFrame | None, input_scale: str, *, findings: Findings
 ) -> dict[str, FcsHeader]:
     """Header, scale and panel of each FCS file; the usable ones are returned by sample.
 

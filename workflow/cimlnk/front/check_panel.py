@@ -24,7 +24,7 @@ LINEAGES = ("CD3", "CD19", "CD20", "CD14", "CD33", "CD4", "CD8a", "TCRab", "TCRg
 MOST_EVENTS = 20_000
 
 
-def populations_of_panel(definitions: Path, measured: set[str], findings: Findings, title: str) -> None:
+def populations_of_panel(definitions: Path, measured: set[str], findings: Findings, *, title: str) -> None:
     """Which populations can be named, and what the others need: ``adaptive needs NKG2C``."""
     known = load_definitions(definitions)
     by_name = {d.name: d for d in known.populations}
@@ -67,7 +67,7 @@ def lineage_markers(panel: pd.DataFrame, identity: str, findings: Findings) -> N
 
 
 def try_gates(
-    samples: Sequence[Mapping[str, Any]], panel: Path, gates: Path, settings: Mapping[str, Any], seed: int,
+    samples: Sequence[Mapping[str, Any]], panel: Path, gates: Path, *, settings: Mapping[str, Any], seed: int,
     findings: Findings,
 ) -> None:  # fmt: skip
     """Gate a few files as a run does (20,000 events of each) and tell each gate on, fallback or off.
@@ -75,12 +75,14 @@ def try_gates(
     A run knows all files of a batch, so that its cuts can be better than these, never worse.
     """
     with TemporaryDirectory() as folder:
-        pool, lineages = _batches(samples, panel, gates, settings, seed, Path(folder), findings)
-        _try(samples, panel, gates, settings, seed, pool, lineages, findings)
+        pool, lineages = _batches(
+            samples, panel, gates, settings=settings, seed=seed, folder=Path(folder), findings=findings
+        )
+        _try(samples, panel, gates, settings=settings, seed=seed, pool=pool, lineages=lineages, findings=findings)
 
 
 def _batches(
-    samples: Sequence[Mapping[str, Any]], panel: Path, gates: Path, settings: Mapping[str, Any], seed: int,
+    samples: Sequence[Mapping[str, Any]], panel: Path, gates: Path, *, settings: Mapping[str, Any], seed: int,
     folder: Path, findings: Findings,
 ) -> tuple[Path | None, Path | None]:  # fmt: skip
     """What gating takes from the batches, made of these files alone; None where it cannot be made, or is not used."""
@@ -90,7 +92,7 @@ def _batches(
         return None, None
     pool, lineages = folder / "pool.json", folder / "lineages.npz"
     try:
-        make_pool(files, batches, panel, gates, pool, settings, seed, until="live")
+        make_pool(files, batches, panel, gates=gates, output=pool, settings=settings, seed=seed, until="live")
         make_lineages(
             files=files, batches=batches, panel=panel, gate_file=gates, pool=pool, output=lineages, settings=settings,
             seed=seed,
@@ -102,7 +104,7 @@ def _batches(
 
 
 def _try(
-    samples: Sequence[Mapping[str, Any]], panel: Path, gates: Path, settings: Mapping[str, Any], seed: int,
+    samples: Sequence[Mapping[str, Any]], panel: Path, gates: Path, *, settings: Mapping[str, Any], seed: int,
     pool: Path | None, lineages: Path | None, findings: Findings,
 ) -> None:  # fmt: skip
     rows = []
@@ -113,7 +115,14 @@ def _try(
                 keep = np.linspace(0, len(data.events) - 1, MOST_EVENTS).astype(int)
                 data.events, data.scaled = data.events[keep], data.scaled[keep]
             gated, _ = gate_sample(
-                data, str(row["sample"]), str(row["batch"]), gates, pool, settings, seed, lineages=lineages
+                data,
+                str(row["sample"]),
+                str(row["batch"]),
+                gates=gates,
+                pool=pool,
+                settings=settings,
+                seed=seed,
+                lineages=lineages,
             )
         except UserError as error:
             findings.add(WARN, f"{row['sample']} could not be gated: {str(error).splitlines()[0]}")

@@ -25,6 +25,7 @@ def warning(
     modality: str,
     stage: str,
     kind: str,
+    *,
     severity: str,
     text: str,
     sample: str | None = None,
@@ -57,11 +58,11 @@ def of_summary(modality: str, summary: pd.DataFrame) -> list[dict[str, Any]]:
         sample = str(row["sample"])
         if row["left_out"]:
             text = f"left out of every result: {row['reason']}"
-            rows.append(warning(modality, modality, "sample left out", "serious", text, sample))
+            rows.append(warning(modality, modality, "sample left out", severity="serious", text=text, sample=sample))
         elif row["n_nk"] < FEW_NK:
             text = f"{row['n_nk']} NK cells among {row['n_events']:,} events"
             severity = "serious" if row["n_nk"] == 0 else "caution"
-            rows.append(warning(modality, modality, "few NK cells", severity, text, sample))
+            rows.append(warning(modality, modality, "few NK cells", severity=severity, text=text, sample=sample))
     return rows
 
 
@@ -78,19 +79,37 @@ def of_gates(modality: str, gates: pd.DataFrame) -> list[dict[str, Any]]:
         if row["method"] == "skipped":
             if modality == "cytof" and node not in TECHNICAL:
                 text = f"gate {gate} was skipped: {reason or 'no reason given'}"
-                rows.append(warning(modality, modality, "gate skipped", "note", text, sample, gate))
+                rows.append(
+                    warning(modality, modality, "gate skipped", severity="note", text=text, sample=sample, subject=gate)
+                )
             continue
         if n_in and node not in TECHNICAL and kept < LEAST_KEPT and node.lower() != "nk":
             text = f"{where} keeps {n_out:,} of {n_in:,} events ({kept:.1%})"
-            rows.append(warning(modality, modality, "gate keeps nearly nothing", "serious", text, sample, gate))
+            rows.append(
+                warning(
+                    modality,
+                    modality,
+                    "gate keeps nearly nothing",
+                    severity="serious",
+                    text=text,
+                    sample=sample,
+                    subject=gate,
+                )
+            )
         if n_in and node in SPLITTING and kept > MOST_KEPT and " (" not in gate:
             text = f"{where} keeps {n_out:,} of {n_in:,} events ({kept:.1%})"
-            rows.append(warning(modality, modality, "gate keeps everything", "note", text, sample, gate))
+            rows.append(
+                warning(
+                    modality, modality, "gate keeps everything", severity="note", text=text, sample=sample, subject=gate
+                )
+            )
         if modality == "cytof" and row["method"] in FALLBACK and node not in TECHNICAL:
             # a cut that removes nothing can do no harm, wherever it comes from
             severity = "caution" if n_in and kept < 0.98 else "note"
             text = f"{where} ({row['method']}): {reason or 'not found in the sample itself'}"
-            rows.append(warning(modality, modality, "fallback cut", severity, text, sample, gate))
+            rows.append(
+                warning(modality, modality, "fallback cut", severity=severity, text=text, sample=sample, subject=gate)
+            )
     return rows
 
 
@@ -108,18 +127,38 @@ def of_lineages(lineages: pd.DataFrame, samples: pd.DataFrame) -> list[dict[str,
             if abs(a - b) >= COUNT_DIFFERENCE and ratio > COUNT_RATIO:
                 text = f"{a:,.0f} NK cells by lineage, {b:,.0f} by gates"
                 severity = "serious" if ratio > 2 else "caution"
-                rows.append(warning("cytof", "cytof", "NK counts disagree", severity, text, str(sample), "NK"))
+                rows.append(
+                    warning(
+                        "cytof",
+                        "cytof",
+                        "NK counts disagree",
+                        severity=severity,
+                        text=text,
+                        sample=str(sample),
+                        subject="NK",
+                    )
+                )
         counts = part.set_index("lineage")["n_cells" if "n_cells" in part.columns else "n"].astype(float)
         total = counts.sum()
         for name in ("T", "B", "monocyte"):
             if total >= 1000 and tissue.get(sample) == "blood" and counts.get(name, 0.0) < 0.001 * total:
                 n = counts.get(name, 0.0)
                 text = f"{n:.0f} of {total:,.0f} live single events are {name} cells"
-                rows.append(warning("cytof", "cytof", "lineage missing", "note", text, str(sample), name))
+                rows.append(
+                    warning(
+                        "cytof",
+                        "cytof",
+                        "lineage missing",
+                        severity="note",
+                        text=text,
+                        sample=str(sample),
+                        subject=name,
+                    )
+                )
         unsure = counts.get("unsure", 0.0) / total if total else 0.0
         if unsure > MOST_UNASSIGNED:
             text = f"the lineage of {unsure:.0%} of the live single events could not be told"
-            rows.append(warning("cytof", "cytof", "lineage unsure", "caution", text, str(sample)))
+            rows.append(warning("cytof", "cytof", "lineage unsure", severity="caution", text=text, sample=str(sample)))
     return rows
 
 
@@ -138,12 +177,14 @@ def of_populations(modality: str, populations: pd.DataFrame, annotation: pd.Data
     if whole > MOST_UNASSIGNED:
         text = f"{whole:.0%} of all NK cells bear no name{why}"
         severity = "serious" if whole > 0.5 else "caution"
-        rows.append(warning(modality, "populations", "unassigned cells", severity, text))
+        rows.append(warning(modality, "populations", "unassigned cells", severity=severity, text=text))
         return rows
     for sample, part in share.items():
         if part > MOST_UNASSIGNED:
             text = f"{part:.0%} of its NK cells bear no name{why}"
-            rows.append(warning(modality, "populations", "unassigned cells", "caution", text, str(sample)))
+            rows.append(
+                warning(modality, "populations", "unassigned cells", severity="caution", text=text, sample=str(sample))
+            )
     return rows
 
 
@@ -153,10 +194,30 @@ def of_overrides(modality: str, overridden: pd.DataFrame, thresholds: pd.DataFra
     for row in overridden.to_dict("records"):
         why = f" ({row['why']})" if isinstance(row["why"], str) else ""
         text = f"row {row['row']}: {row['n_cells']:,} cells are {row['population']}, not {row['would_be']}{why}"
-        rows.append(warning(modality, "populations", "overridden", "note", text, None, f"{row['what']} {row['key']}"))
+        rows.append(
+            warning(
+                modality,
+                "populations",
+                "overridden",
+                severity="note",
+                text=text,
+                sample=None,
+                subject=f"{row['what']} {row['key']}",
+            )
+        )
     for row in thresholds[thresholds["method"] == "override"].to_dict("records"):
         text = f"{row['feature']} is positive above {row['threshold']:.3g} by {row['reason']}"
-        rows.append(warning(modality, "populations", "overridden", "note", text, None, str(row["feature"])))
+        rows.append(
+            warning(
+                modality,
+                "populations",
+                "overridden",
+                severity="note",
+                text=text,
+                sample=None,
+                subject=str(row["feature"]),
+            )
+        )
     return rows
 
 
@@ -170,7 +231,17 @@ def of_thresholds(modality: str, thresholds: pd.DataFrame) -> list[dict[str, Any
             batches = "" if len(without) == len(part) else f" in {len(without)} of {len(part)} batches"
             text = f"{feature}: positive and negative cells cannot be told{batches}"
             text += f" ({reason.iloc[0]})" if len(reason) else ""
-            rows.append(warning(modality, "populations", "no positivity threshold", "note", text, None, str(feature)))
+            rows.append(
+                warning(
+                    modality,
+                    "populations",
+                    "no positivity threshold",
+                    severity="note",
+                    text=text,
+                    sample=None,
+                    subject=str(feature),
+                )
+            )
     return rows
 
 
@@ -180,7 +251,17 @@ def of_design(design: Mapping[str, Any]) -> list[dict[str, Any]]:
     for modality, part in sorted(design.get("modalities", {}).items()):
         if part["verdict"] in ("confounded", "partly confounded"):
             severity = "serious" if part["verdict"] == "confounded" else "caution"
-            rows.append(warning(modality, "cohort", "batch confounded", severity, part["words"], None, "batch"))
+            rows.append(
+                warning(
+                    modality,
+                    "cohort",
+                    "batch confounded",
+                    severity=severity,
+                    text=part["words"],
+                    sample=None,
+                    subject="batch",
+                )
+            )
     return rows
 
 
@@ -195,13 +276,33 @@ def of_sheets(samples: pd.DataFrame, counts: pd.DataFrame, baseline: str) -> lis
             if len(counts) and (counts.loc[counts["patient"] == patient, "day"] < 0).any():
                 continue
             text = f"patient {patient} has no blood sample at {baseline!r}: no fold change and no paired test"
-            rows.append(warning(str(modality), "cohort", "baseline missing", "caution", text, None, str(patient)))
+            rows.append(
+                warning(
+                    str(modality),
+                    "cohort",
+                    "baseline missing",
+                    severity="caution",
+                    text=text,
+                    sample=None,
+                    subject=str(patient),
+                )
+            )
     if len(counts):
         known = set(zip(counts["patient"], counts["day"], strict=True))
         for row in blood.drop_duplicates(["patient", "day"]).to_dict("records"):
             if (row["patient"], row["day"]) not in known:
                 text = f"no blood count of patient {row['patient']} on day {row['day']}: fractions only"
-                rows.append(warning("all", "cohort", "count missing", "note", text, None, str(row["patient"])))
+                rows.append(
+                    warning(
+                        "all",
+                        "cohort",
+                        "count missing",
+                        severity="note",
+                        text=text,
+                        sample=None,
+                        subject=str(row["patient"]),
+                    )
+                )
     return rows
 
 
@@ -214,7 +315,17 @@ def of_hashes(modality: str, hashes: Mapping[str, str]) -> list[dict[str, Any]]:
     for names in groups.values():
         for sample in names[1:]:
             text = f"the file of {sample} is the file of {names[0]}, byte for byte"
-            rows.append(warning(modality, "cohort", "same file twice", "serious", text, sample, names[0]))
+            rows.append(
+                warning(
+                    modality,
+                    "cohort",
+                    "same file twice",
+                    severity="serious",
+                    text=text,
+                    sample=sample,
+                    subject=names[0],
+                )
+            )
     return rows
 
 
@@ -226,11 +337,15 @@ def of_records(modality: str, records: Mapping[str, Mapping[str, Any]]) -> list[
             saturated = "saturated" in flag
             kind = "channel saturated" if saturated else "channel without signal"
             severity = "note" if saturated else "caution"
-            rows.append(warning(modality, modality, kind, severity, flag, sample, flag.split(":")[0]))
+            rows.append(
+                warning(
+                    modality, modality, kind, severity=severity, text=flag, sample=sample, subject=flag.split(":")[0]
+                )
+            )
         for marker, channel, label in record.get("conflicts", []):
             text = f"the panel sheet says {marker} on {channel}, the file says {label}; the sheet was followed"
             kind = "label differs from the panel"
-            rows.append(warning(modality, modality, kind, "serious", text, sample, marker))
+            rows.append(warning(modality, modality, kind, severity="serious", text=text, sample=sample, subject=marker))
     return rows
 
 
@@ -243,11 +358,21 @@ def of_availability(availability: pd.DataFrame) -> list[dict[str, Any]]:
             names = ", ".join(without[:5]) + (" …" if len(without) > 5 else "")
             text = f"{marker} was not measured in {len(without)} of {len(part)} files ({names}): not used for clusters "
             text += "and names, and compared only where it was measured"
-            rows.append(warning("cytof", "cytof", "marker not in every file", "caution", text, None, str(marker)))
+            rows.append(
+                warning(
+                    "cytof",
+                    "cytof",
+                    "marker not in every file",
+                    severity="caution",
+                    text=text,
+                    sample=None,
+                    subject=str(marker),
+                )
+            )
     return rows
 
 
-def of_values(values: np.ndarray, markers: list[str], batches: list[str], batch: np.ndarray) -> list[dict[str, Any]]:
+def of_values(values: np.ndarray, markers: list[str], batches: list[str], *, batch: np.ndarray) -> list[dict[str, Any]]:
     """Markers that are exactly zero in every event of a batch."""
     rows = []
     for code, name in enumerate(batches):
@@ -256,5 +381,15 @@ def of_values(values: np.ndarray, markers: list[str], batches: list[str], batch:
             continue
         for column in np.flatnonzero(~part.any(axis=0)):
             text = f"{markers[column]} is zero in all {len(part):,} events of batch {name}"
-            rows.append(warning("cytof", "cytof", "marker all zero", "serious", text, None, markers[column]))
+            rows.append(
+                warning(
+                    "cytof",
+                    "cytof",
+                    "marker all zero",
+                    severity="serious",
+                    text=text,
+                    sample=None,
+                    subject=markers[column],
+                )
+            )
     return rows

@@ -58,7 +58,7 @@ def make_draft(folder: str | Path, name: str | None = None) -> Draft:
     table = describing(found)
     dates = {p.name: parse_date(h.text.get("$DATE")) for p, h in headers.items()}
     described, source = (table[1], table[0].name) if table else (None, "")
-    samples = guess_samples(files, described, source, dates)
+    samples = guess_samples(files, described, source, dates=dates)
     notes += [f"{p.name}: {text}" for p in found.h5ad if (text := _many_samples(p))]
     panel, identity, scale = None, None, None
     if headers:
@@ -66,7 +66,15 @@ def make_draft(folder: str | Path, name: str | None = None) -> Draft:
         scale = _scale(list(headers.values()))
         panel, identity = guess_panel(channels, absent, cofactor=scale.cofactor)
     notes += [f"{w.name}: a FlowJo workspace, of use in cytof.manual_gates.file" for w in found.workspaces]
-    text = _config(cohort, found.folder, samples, identity, scale, panel is not None, found.workspaces)
+    text = _config(
+        cohort,
+        found.folder,
+        samples,
+        identity=identity,
+        scale=scale,
+        panel=panel is not None,
+        workspaces=found.workspaces,
+    )
     return Draft(cohort, samples, panel, text, notes)
 
 
@@ -189,7 +197,7 @@ def _tsv(table: pd.DataFrame) -> str:
 
 
 def _config(
-    name: str, folder: Path, samples: pd.DataFrame, identity: str | None, scale: Scale | None, panel: bool,
+    name: str, folder: Path, samples: pd.DataFrame, *, identity: str | None, scale: Scale | None, panel: bool,
     workspaces: Sequence[Path],
 ) -> str:  # fmt: skip
     quoted = str(folder).replace("\\", "\\\\").replace('"', '\\"')

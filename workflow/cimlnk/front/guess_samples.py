@@ -119,6 +119,7 @@ def guess_samples(
     files: Mapping[str, tuple[str, str]],
     described: pd.DataFrame | None = None,
     table: str = "",
+    *,
     dates: Mapping[str, date | None] | None = None,
 ) -> pd.DataFrame:
     """A sample sheet, one row per file, with the column ``?`` that says of each guess where it is from.
@@ -142,7 +143,7 @@ def guess_samples(
     for name in names:
         doubts: list[str] = []
 
-        def take(what: str, fallback: str, name: str = name, doubts: list[str] = doubts) -> str:
+        def take(what: str, fallback: str, name: str = name, *, doubts: list[str] = doubts) -> str:
             if what in columns and described is not None:
                 value = str(described[columns[what]].get(name, "")).strip()
                 if value and value.lower() != "nan":

@@ -41,7 +41,7 @@ ADDED = Schema(
 
 
 def place(
-    earlier: Path, files: Mapping[str, Path], cohort: Cohort, cfg: Mapping[str, Any], out: Path, seed: int
+    earlier: Path, files: Mapping[str, Path], cohort: Cohort, *, cfg: Mapping[str, Any], out: Path, seed: int
 ) -> pd.DataFrame:
     """Label the cells of `files` by the clusters of `earlier`, and write both together below `out`.
 
@@ -63,7 +63,7 @@ def place(
         ids, values = new_features(path, sample, about)
         labels = clusters["cluster"].to_numpy(np.int32)
         sure = clusters["confidence"].to_numpy(np.float32)
-        found = extend(np.asarray(known), labels, values, sure, seed=seed)
+        found = extend(np.asarray(known), labels, values, confidence=sure, seed=seed)
         parts.append(pd.DataFrame({"cell": ids, "sample": sample, "cluster": found.labels,
                                    "confidence": found.confidence, "strangeness": found.strangeness}))  # fmt: skip
     new = pd.concat(parts, ignore_index=True)
@@ -79,10 +79,10 @@ def place(
     ]
     for name, schema, old, more in tables:
         both = pd.concat([old, more[list(schema.columns)]], ignore_index=True)
-        write_table(both, out / f"cytof/{name}.parquet", schema, record)
+        write_table(both, out / f"cytof/{name}.parquet", schema, provenance=record)
     sheets = (("samples", SAMPLES), ("counts", COUNTS), ("patients", PATIENTS))
     for name, schema in sheets:
-        write_table(getattr(cohort, name), out / f"cohort/{name}.parquet", schema, record)
+        write_table(getattr(cohort, name), out / f"cohort/{name}.parquet", schema, provenance=record)
     write_abundance(
         populations=[out / "cytof/populations.parquet"],
         summaries=[out / "cytof/summary.parquet"],
@@ -98,7 +98,7 @@ def place(
         provenance=record,
     )
     table = added(new)
-    write_table(table, out / "cytof/added.parquet", ADDED, record)
+    write_table(table, out / "cytof/added.parquet", ADDED, provenance=record)
     return table
 
 

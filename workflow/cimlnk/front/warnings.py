@@ -65,7 +65,7 @@ def collect_warnings(*, root: str | Path, files: Iterable[str | Path], baseline:
     if "cytof/lineages.npz" in have:
         with np.load(have["cytof/lineages.npz"], allow_pickle=False) as archive:
             markers, batches = list(map(str, archive["markers"])), list(map(str, archive["batches"]))
-            rows += collect.of_values(archive["values"], markers, batches, archive["batch"])
+            rows += collect.of_values(archive["values"], markers, batches, batch=archive["batch"])
     return collect.table_of(rows)
 
 
@@ -79,9 +79,9 @@ def write_warnings(
     provenance: Mapping[str, Any],
 ) -> None:
     """Write :func:`collect_warnings` (WARNINGS), and which file measured which marker (AVAILABILITY)."""
-    write_table(collect_warnings(root=root, files=files, baseline=baseline), output, WARNINGS, provenance)
+    write_table(collect_warnings(root=root, files=files, baseline=baseline), output, WARNINGS, provenance=provenance)
     cells = {Path(f).stem: Path(f) for f in files if str(Path(f).relative_to(root)).startswith(CYTOF)}
-    write_table(markers_of(cells), availability, AVAILABILITY, provenance)
+    write_table(markers_of(cells), availability, AVAILABILITY, provenance=provenance)
 
 
 def markers_of(files: Mapping[str, Path]) -> pd.DataFrame:

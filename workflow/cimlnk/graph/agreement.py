@@ -6,7 +6,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 
-def contingency(a: NDArray, b: NDArray, n_a: int | None = None, n_b: int | None = None) -> NDArray[np.int64]:
+def contingency(a: NDArray, b: NDArray, n_a: int | None = None, *, n_b: int | None = None) -> NDArray[np.int64]:
     """Cells per pair of labels; labels are integers from 0, negative ones are left out."""
     keep = (a >= 0) & (b >= 0)
     a, b = a[keep].astype(np.int64), b[keep].astype(np.int64)

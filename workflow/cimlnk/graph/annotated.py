@@ -22,6 +22,7 @@ def neighbors(
     adata: AnnData,
     n_neighbors: int = 15,
     use_rep: str | None = None,
+    *,
     kind: str = "umap",
     recall: float = 0.95,
     seed: int = 0,
@@ -41,7 +42,7 @@ def neighbors(
     makes :func:`cluster` faster). Returns the neighbour lists.
     """
     rep = use_rep or ("X_pca" if "X_pca" in adata.obsm else "X")
-    lists = knn(_matrix(adata, rep), n_neighbors - 1, recall, seed, threads)
+    lists = knn(_matrix(adata, rep), n_neighbors - 1, recall, seed=seed, threads=threads)
     n, k = lists.indices.shape
     rows = np.repeat(np.arange(n, dtype=np.int32), k)
     distances = sp.csr_matrix((lists.distances.ravel().astype(np.float64), (rows, lists.indices.ravel())), shape=(n, n))
@@ -67,6 +68,7 @@ def cluster(
     adata: AnnData,
     resolution: float | str = 1.0,
     key_added: str = "leiden",
+    *,
     seed: int = 0,
     objective: str = "modularity",
     n_subsamples: int = 20,
@@ -99,7 +101,7 @@ def cluster(
     else:
         choice = None
         used = float(resolution)
-        labels = leiden(W, used, objective, seed, order=order, threads=threads).labels
+        labels = leiden(W, used, objective, seed=seed, order=order, threads=threads).labels
     names = [str(i) for i in range(int(labels.max()) + 1)]
     adata.obs[key_added] = pd.Categorical.from_codes(labels, names)
     adata.uns[key_added] = {"params": {"resolution": used, "random_state": seed, "n_iterations": 2}}

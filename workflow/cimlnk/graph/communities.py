@@ -51,6 +51,7 @@ def leiden(
     W: sp.csr_matrix,
     resolution: float = 1.0,
     objective: str = "modularity",
+    *,
     seed: int = 0,
     n_iterations: int | None = None,
     initial: NDArray | None = None,
@@ -112,11 +113,13 @@ def leiden(
         price = (resolution / total if total > 0 else 0.0) if objective == "modularity" else resolution
         start = None if initial is None else by_size(np.asarray(initial)[place])
         if backend == "cimlnk":
-            found = thorough(graph, price, seed, n_iterations, start, workers)
+            found = thorough(graph, price, seed, passes=n_iterations, start=start, workers=workers)
         else:
             from .reference import reference
 
-            found = reference(graph, resolution, objective, seed, n_iterations or 2, start, backend)
+            found = reference(
+                graph, resolution, objective, seed=seed, n_iterations=n_iterations or 2, start=start, backend=backend
+            )
         pieces, _ = kernel.components(graph.indptr, graph.ix, found)
         score = quality(graph, pieces, price) / total if total > 0 else 0.0
     labels = np.empty(n, np.int32)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import NamedTuple
 
 import numpy as np
@@ -52,7 +53,7 @@ def quality(graph: Graph, labels: NDArray[np.int32], price: float) -> float:
 
 
 def optimise(
-    graph: Graph, price: float, seed: int, passes: int | None, start: NDArray[np.int32] | None, workers: Pool | None
+    graph: Graph, price: float, seed: int, *, passes: int | None, start: NDArray[np.int32] | None, workers: Pool | None
 ) -> NDArray[np.int32]:
     """Labels after `passes` descents, the first of them a rough start unless there are labels to start from.
 
@@ -60,22 +61,22 @@ def optimise(
     nodes. Below 2 % the next pass raised the modularity by less than 0.0001 on every graph tried; the high
     resolutions, where more move, need three or four.
     """
-    labels = rough(graph, price, (seed, -1), workers) if start is None else start
+    labels = rough(graph, price, (seed, -1), workers=workers) if start is None else start
     for i in range((passes or PASSES) - (start is None)):
-        labels, moved = descend(graph, labels, price, (seed, i), workers)
+        labels, moved = descend(graph, labels, price, stream=(seed, i), workers=workers)
         if passes is None and moved <= RESTLESS * graph.n:
             break
     return labels
 
 
 def thorough(
-    graph: Graph, price: float, seed: int, passes: int | None, start: NDArray[np.int32] | None, workers: Pool | None
+    graph: Graph, price: float, seed: int, *, passes: int | None, start: NDArray[np.int32] | None, workers: Pool | None
 ) -> NDArray[np.int32]:
     """As :func:`optimise`; on small graphs, where it costs little and luck weighs more, the best of several tries."""
     if graph.n > LARGE or start is not None:
-        return optimise(graph, price, seed, passes, start, workers)
-    tasks = [(graph, price, seeds.derive(seed, "try", t), (passes or 2) + MORE, None, None) for t in range(TRIES)]
-    found = _run(optimise, tasks, workers)
+        return optimise(graph, price, seed, passes=passes, start=start, workers=workers)
+    tasks = [(graph, price, seeds.derive(seed, "try", t)) for t in range(TRIES)]
+    found = _run(partial(optimise, passes=(passes or 2) + MORE, start=None, workers=None), tasks, workers)
     return found[int(np.argmax([quality(graph, f, price) for f in found]))]
 
 
@@ -83,7 +84,7 @@ def _run(function, tasks, workers):
     return [function(*t) for t in tasks] if workers is None else workers.run(function, tasks)
 
 
-def rough(graph: Graph, price: float, stream: tuple[int, ...], workers: Pool | None) -> NDArray[np.int32]:
+def rough(graph: Graph, price: float, stream: tuple[int, ...], *, workers: Pool | None) -> NDArray[np.int32]:
     """A first clustering: two visits per node, block by block, then a full descent on the graph of the groups."""
     labels = np.arange(graph.n, dtype=np.int32)
     total = graph.mass.copy()
@@ -91,8 +92,10 @@ def rough(graph: Graph, price: float, stream: tuple[int, ...], workers: Pool | N
     tasks = [(*graph[:4], labels, total, price, order[a:b], 2 * (b - a), a, b) for a, b in graph.blocks]
     _run(kernel.move, tasks, workers)
     labels, count = kernel.relabel(labels)
-    small = collapsed(graph, labels, count, workers)
-    return descend(small, np.arange(count, dtype=np.int32), price, (*stream, 0), workers, cutting=False)[0][labels]
+    small = collapsed(graph, labels, count, workers=workers)
+    return descend(small, np.arange(count, dtype=np.int32), price, stream=(*stream, 0), workers=workers, cutting=False)[
+        0
+    ][labels]
 
 
 def visiting(graph: Graph, stream: tuple[int, ...]) -> NDArray[np.int32]:
@@ -103,7 +106,7 @@ def visiting(graph: Graph, stream: tuple[int, ...]) -> NDArray[np.int32]:
 
 
 def refined(
-    graph: Graph, labels: NDArray[np.int32], price: float, order: NDArray[np.int32], workers: Pool | None
+    graph: Graph, labels: NDArray[np.int32], price: float, *, order: NDArray[np.int32], workers: Pool | None
 ) -> tuple[NDArray[np.int32], int]:
     """Well-connected parts of the communities, and their number."""
     total = np.bincount(labels, graph.mass, graph.n)
@@ -117,6 +120,7 @@ def descend(
     graph: Graph,
     labels: NDArray[np.int32],
     price: float,
+    *,
     stream: tuple[int, ...],
     workers: Pool | None,
     cutting: bool = True,
@@ -142,37 +146,37 @@ def descend(
         labels, count = kernel.relabel(labels)
         if count == n:
             break
-        parts, n_parts = refined(graph, labels, price, order, workers)
+        parts, n_parts = refined(graph, labels, price, order=order, workers=workers)
         if n_parts == n:
             break
-        graph = collapsed(graph, parts, n_parts, workers)
+        graph = collapsed(graph, parts, n_parts, workers=workers)
         maps.append(parts)
         above = np.empty(n_parts, np.int32)
         above[parts] = labels
         labels = above
         if cutting and n_parts <= enough:
-            labels = kernel.relabel(_cut(graph, labels, price, stream, workers))[0]
-            halves = halved(graph, labels, price, workers, SLACK)
+            labels = kernel.relabel(_cut(graph, labels, price, stream=stream, workers=workers))[0]
+            halves = halved(graph, labels, price, workers=workers, slack=SLACK)
             break
     for parts in reversed(maps):
         labels = labels[parts]
         halves = None if halves is None else halves[parts]
     if halves is None:
         return np.ascontiguousarray(labels), moved[0]
-    return tried_in_two(whole, labels, halves, price), moved[0]
+    return tried_in_two(whole, labels, halves, price=price), moved[0]
 
 
 def _cut(
-    graph: Graph, labels: NDArray[np.int32], price: float, stream: tuple[int, ...], workers: Pool | None
+    graph: Graph, labels: NDArray[np.int32], price: float, *, stream: tuple[int, ...], workers: Pool | None
 ) -> NDArray[np.int32]:
     """The rest of a descent, with communities cut in two wherever that gains."""
-    best, _ = descend(graph, labels, price, (*stream, 1000), workers, cutting=False)
+    best, _ = descend(graph, labels, price, stream=(*stream, 1000), workers=workers, cutting=False)
     score = quality(graph, best, price)
     for i in range(CUTS):
-        halves = halved(graph, best, price, workers)
+        halves = halved(graph, best, price, workers=workers)
         if halves is None:
             break
-        found, _ = descend(graph, halves, price, (*stream, 1001 + i), workers, cutting=False)
+        found, _ = descend(graph, halves, price, stream=(*stream, 1001 + i), workers=workers, cutting=False)
         better = quality(graph, found, price)
         if better <= score + 1e-9 * abs(score):
             break
@@ -181,7 +185,7 @@ def _cut(
 
 
 def halved(
-    graph: Graph, labels: NDArray[np.int32], price: float, workers: Pool | None, slack: float = 1.0
+    graph: Graph, labels: NDArray[np.int32], price: float, *, workers: Pool | None, slack: float = 1.0
 ) -> NDArray[np.int32] | None:
     """Labels with every community cut in two that gains by it (or nearly, with `slack` above 1); None if none does."""
     labels, count = kernel.relabel(labels)
@@ -200,7 +204,9 @@ def halved(
     return None if fresh == count or fresh > graph.n else out
 
 
-def tried_in_two(graph: Graph, labels: NDArray[np.int32], halves: NDArray[np.int32], price: float) -> NDArray[np.int32]:
+def tried_in_two(
+    graph: Graph, labels: NDArray[np.int32], halves: NDArray[np.int32], *, price: float
+) -> NDArray[np.int32]:
     """The better of `labels` and of `halves` with their borders improved, where only halves that gain are kept apart.
 
     `halves` numbers the second half of a community with a label that `labels` does not have.
@@ -225,7 +231,7 @@ def chunks(start: NDArray[np.int64], count: int) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in zip(bounds, bounds[1:], strict=False) if b > a]
 
 
-def collapsed(graph: Graph, parts: NDArray[np.int32], count: int, workers: Pool | None) -> Graph:
+def collapsed(graph: Graph, parts: NDArray[np.int32], count: int, *, workers: Pool | None) -> Graph:
     """The graph whose nodes are the parts.
 
     All pieces of work write into the same two arrays, each from a place that leaves room for the ones before it, and

@@ -50,7 +50,7 @@ def fill_crowd(rows: NDArray[np.int64], indices: NDArray[np.int32], distances: N
 
 
 def with_crowds(
-    groups: list[NDArray[np.int64]], near: NDArray[np.int32], far: NDArray[np.float32], order: NDArray[np.int32]
+    groups: list[NDArray[np.int64]], near: NDArray[np.int32], far: NDArray[np.float32], *, order: NDArray[np.int32]
 ) -> tuple[NDArray[np.int32], NDArray[np.float32], NDArray[np.int32]]:
     """Lists and order of all rows from those of the rows searched, which lack all but k + 1 rows of every group.
 

@@ -16,7 +16,7 @@ Arrays = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]  # row
 
 
 def weights(
-    knn: Knn, kind: str = "umap", threads: int | None = None, k: int | None = None, ordered: bool = False
+    knn: Knn, kind: str = "umap", threads: int | None = None, *, k: int | None = None, ordered: bool = False
 ) -> sp.csr_matrix:
     """Symmetric edge weights of a neighbour graph.
 
@@ -52,15 +52,15 @@ def weights(
     if k > knn.k:
         raise ValueError(f"k = {k} neighbours asked for, the lists have {knn.k}")
     with pool(threads) as workers:
-        indptr, indices, data = _weights(knn, kind, k, workers)
+        indptr, indices, data = _weights(knn, kind, k, workers=workers)
         if ordered:
             return csr(indptr, indices, data, in_order=False)
         place = np.empty(knn.n, np.int32)
         place[knn.order] = np.arange(knn.n, dtype=np.int32)
-        return csr(*moved((indptr, indices, data), place, knn.order, True, workers))
+        return csr(*moved((indptr, indices, data), place, knn.order, in_order=True, workers=workers))
 
 
-def _weights(knn: Knn, kind: str, k: int, workers: Pool) -> Arrays:
+def _weights(knn: Knn, kind: str, k: int, *, workers: Pool) -> Arrays:
     """Row pointers, columns and values in the order of the search: neighbours far apart in memory cost most time."""
     n = knn.n
     names, distances = knn.near, knn.far
@@ -84,7 +84,7 @@ def _weights(knn: Knn, kind: str, k: int, workers: Pool) -> Arrays:
 
 
 def csr(
-    indptr: NDArray[np.int64], indices: NDArray[np.int32], data: NDArray[np.float32], in_order: bool = True
+    indptr: NDArray[np.int64], indices: NDArray[np.int32], data: NDArray[np.float32], *, in_order: bool = True
 ) -> sp.csr_matrix:
     """A csr_matrix around the arrays, without scipy's checks and copies; canonical if its rows are `in_order`."""
     n = len(indptr) - 1
@@ -106,13 +106,14 @@ def permuted(W: sp.csr_matrix, order: NDArray[np.int32], workers: Pool) -> Array
     """Row pointers, columns and values of ``W[order][:, order]``, columns within a row not sorted."""
     rank = np.empty(W.shape[0], np.int32)
     rank[order] = np.arange(W.shape[0], dtype=np.int32)
-    return moved(arrays_of(W), order, rank, False, workers)
+    return moved(arrays_of(W), order, rank, in_order=False, workers=workers)
 
 
 def moved(
     source: Arrays,
     order: NDArray[np.int32],
     rank: NDArray[np.int32],
+    *,
     in_order: bool,
     workers: Pool,
 ) -> Arrays:

@@ -16,10 +16,10 @@ from .tables import RESOLUTIONS
 def make_figure(resolutions: str | Path, report: str | Path, figure: str | Path) -> None:
     """Read ``resolutions.parquet`` and ``clustering.json``, write the figure as SVG."""
     record = json.loads(Path(report).read_text())
-    plot_resolutions(read_table(resolutions, RESOLUTIONS), record["verdict"], record["reason"], figure)
+    plot_resolutions(read_table(resolutions, RESOLUTIONS), record["verdict"], record["reason"], figure=figure)
 
 
-def plot_resolutions(table: pd.DataFrame, verdict: str, reason: str, figure: str | Path) -> None:
+def plot_resolutions(table: pd.DataFrame, verdict: str, reason: str, *, figure: str | Path) -> None:
     """Draw the sweep; the thresholds of the choice are the dotted lines, the chosen resolution the vertical one."""
     import matplotlib
 

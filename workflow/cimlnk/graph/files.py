@@ -49,6 +49,7 @@ def make_graph(
     features: str | Path,
     graph: str | Path,
     report: str | Path,
+    *,
     settings: Mapping[str, Any],
     seed: int,
     threads: int,
@@ -74,8 +75,8 @@ def make_graph(
             read_rows(features, rows) if len(rows) < n else np.asarray(X),
             k,
             settings["recall"],
-            seeds.derive(seed, "knn"),
-            threads,
+            seed=seeds.derive(seed, "knn"),
+            threads=threads,
         )
         W = weights(lists, settings["weights"], threads)
     np.savez(
@@ -114,6 +115,7 @@ def make_clusters(
     features: str | Path,
     cells: str | Path,
     graph: str | Path,
+    *,
     settings: Mapping[str, Any],
     seed: int,
     threads: int,
@@ -139,39 +141,72 @@ def make_clusters(
     if len(saved.rows) < FEWEST:
         result = too_few(saved.n, spans, provenance)
     else:
-        result = _clustered(read_rows(features, saved.rows), saved, spans, settings, seed, threads, provenance)
+        result = _clustered(
+            read_rows(features, saved.rows),
+            saved,
+            spans,
+            settings=settings,
+            seed=seed,
+            threads=threads,
+            provenance=provenance,
+        )
     if clustered is not None:
         result.save(clustered)
         return
     if clusters is None or resolutions is None or support is None or report is None:
         raise ValueError("clusters, resolutions, support and report must be named, or clustered")
     labels, confidence = labelled(
-        X, result.known, result.labels, result.confidence, seed, threads, spans=list(spans.values())
+        X,
+        result.known,
+        result.labels,
+        confidence=result.confidence,
+        seed=seed,
+        threads=threads,
+        spans=list(spans.values()),
     )
-    write_clusters(result, lambda a, b: (labels[a:b], confidence[a:b]), cells, clusters, resolutions, support, report)
+    write_clusters(
+        result,
+        lambda a, b: (labels[a:b], confidence[a:b]),
+        cells,
+        clusters=clusters,
+        resolutions=resolutions,
+        support=support,
+        report=report,
+    )
 
 
 def _clustered(
     Z: NDArray[np.float32],
     saved: Saved,
     spans: dict[str, Span],
+    *,
     settings: Mapping[str, Any],
     seed: int,
     threads: int,
     provenance: Mapping[str, Any],
 ) -> Clustered:
-    choice = _stable(saved, Z, settings, seed, threads)
+    choice = _stable(saved, Z, settings, seed=seed, threads=threads)
     rare = settings["rare"]
     labels = choice.labels
     if rare["enabled"]:
         labels = subcluster(
-            saved.W, choice.labels, rare["resolution"], rare["min_fraction"], rare["min_cells"], settings["objective"],
-            seed, saved.order, threads,
+            saved.W, choice.labels, rare["resolution"], min_fraction=rare["min_fraction"], min_cells=rare["min_cells"],
+            objective=settings["objective"], seed=seed, order=saved.order, threads=threads,
         )  # fmt: skip
-    found = support_of(saved.W, labels, rare["resolution"], choice, Z, settings, seed, saved.order, threads)
+    found = support_of(
+        saved.W,
+        labels,
+        rare["resolution"],
+        choice=choice,
+        X=Z,
+        settings=settings,
+        seed=seed,
+        order=saved.order,
+        threads=threads,
+    )
     known, sketched = _known(Z, saved), None
     if len(saved.rows) < saved.n:
-        agreement = reproduced(Z, labels, found.confidence, seed, threads)
+        agreement = reproduced(Z, labels, found.confidence, seed=seed, threads=threads)
         sketched = {"cells": len(saved.rows), "transfer_agreement": agreement}
     record = {
         "verdict": choice.verdict,
@@ -194,7 +229,7 @@ def _known(Z: NDArray[np.float32], saved: Saved) -> Known:
     return Known(Z if len(saved.rows) < saved.n else np.zeros((saved.n, 0), np.float32), saved.rows)
 
 
-def _stable(saved: Saved, Z: NDArray[np.float32], settings: Mapping[str, Any], seed: int, threads: int) -> Choice:
+def _stable(saved: Saved, Z: NDArray[np.float32], settings: Mapping[str, Any], *, seed: int, threads: int) -> Choice:
     asked = settings["resolution"]
     choice = choose_resolution(
         saved.W,
@@ -214,7 +249,15 @@ def _stable(saved: Saved, Z: NDArray[np.float32], settings: Mapping[str, Any], s
     if settings["backend"] == "cimlnk":
         return choice
     found = leiden(
-        saved.W, choice.resolution, settings["objective"], seed, 2, None, settings["backend"], saved.order, threads
+        saved.W,
+        choice.resolution,
+        settings["objective"],
+        seed=seed,
+        n_iterations=2,
+        initial=None,
+        backend=settings["backend"],
+        order=saved.order,
+        threads=threads,
     )
     return choice.relabelled(found.labels)
 
@@ -223,6 +266,7 @@ def make_umap(
     features: str | Path,
     cells: str | Path,
     graph: str | Path,
+    *,
     settings: Mapping[str, Any],
     seed: int,
     threads: int,
@@ -242,7 +286,7 @@ def make_umap(
     points = np.zeros((0, 2), np.float32)
     if len(Z):
         points = umap_layout(
-            saved.W, Z, seeds.derive(seed, "umap"), options["min_dist"], n_epochs=epochs, threads=threads
+            saved.W, Z, seeds.derive(seed, "umap"), min_dist=options["min_dist"], n_epochs=epochs, threads=threads
         )
     if picture is not None:
         save_picture(picture, points, dict(provenance))
@@ -250,5 +294,5 @@ def make_umap(
     if umap is None:
         raise ValueError("umap must be named, or picture")
     spans = list(sample_spans(cells).values())
-    placed = place(X, _known(Z, saved), points, seed, threads, spans=spans)
-    write_points(lambda a, b: placed[a:b], cells, umap, provenance)
+    placed = place(X, _known(Z, saved), points, seed=seed, threads=threads, spans=spans)
+    write_points(lambda a, b: placed[a:b], cells, umap, provenance=provenance)

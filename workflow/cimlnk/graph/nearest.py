@@ -85,7 +85,7 @@ def checked(X: NDArray[np.float32], k: int) -> NDArray[np.float32]:
     return X
 
 
-def knn(X: NDArray[np.float32], k: int = 15, recall: float = 0.95, seed: int = 0, threads: int | None = None) -> Knn:
+def knn(X: NDArray[np.float32], k: int = 15, recall: float = 0.95, *, seed: int = 0, threads: int | None = None) -> Knn:
     """The `k` nearest neighbours (Euclidean) of every row of a matrix.
 
     Up to 30,000 rows, or if `recall` is 1, all rows are compared. Above, the rows are cut into cells of about 160 by
@@ -135,7 +135,7 @@ def knn(X: NDArray[np.float32], k: int = 15, recall: float = 0.95, seed: int = 0
         scale = np.float32(index.scale)
         workers.spread(lambda a, b: np.multiply(np.sqrt(far[a:b]), scale, out=far[a:b]), len(far), 8192)
         if groups:
-            near, far, order = with_crowds(groups, near, far, order)
+            near, far, order = with_crowds(groups, near, far, order=order)
     if effort is None:
         return Knn(near, far, order, 1.0, 0.0, "exact", n, n)
     error = float(hits.std(ddof=1) / np.sqrt(len(hits)))

@@ -23,6 +23,7 @@ def make_part(
     features: str | Path,
     clustered: str | Path,
     picture: str | Path,
+    *,
     part: str | Path,
     sample: str,
     seed: int,
@@ -45,8 +46,10 @@ def make_part(
         points = z["points"]
     X = np.load(features, mmap_mode="r")
     span = known.spans.get(sample, (0, 0))
-    labels, confidence = labelled(X, known.known, known.labels, known.confidence, seed, threads, spans=[span])
-    placed = place(X, known.known, points, seed, threads, spans=[span])
+    labels, confidence = labelled(
+        X, known.known, known.labels, confidence=known.confidence, seed=seed, threads=threads, spans=[span]
+    )
+    placed = place(X, known.known, points, seed=seed, threads=threads, spans=[span])
     np.savez(part, span=np.array(span, np.int64), labels=labels, confidence=confidence, points=placed)
 
 
@@ -54,6 +57,7 @@ def gather(
     clustered: str | Path,
     picture: str | Path,
     parts: Iterable[str | Path],
+    *,
     cells: str | Path,
     clusters: str | Path,
     resolutions: str | Path,
@@ -73,12 +77,12 @@ def gather(
     result = Clustered.load(clustered)
     saved = Parts(parts, result.n)
     write_clusters(
-        result, lambda a, b: (saved.rows("labels", a, b), saved.rows("confidence", a, b)), cells, clusters,
-        resolutions, support, report,
+        result, lambda a, b: (saved.rows("labels", a, b), saved.rows("confidence", a, b)), cells, clusters=clusters,
+        resolutions=resolutions, support=support, report=report,
     )  # fmt: skip
     with np.load(picture) as z:
         provenance = json.loads(str(z["provenance"]))
-    write_points(lambda a, b: saved.rows("points", a, b), cells, umap, provenance)
+    write_points(lambda a, b: saved.rows("points", a, b), cells, umap, provenance=provenance)
 
 
 class _Part(NamedTuple):

@@ -22,6 +22,7 @@ def subcluster(
     W: sp.csr_matrix,
     parents: NDArray[np.int32],
     resolution: float = 6.0,
+    *,
     min_fraction: float = 0.001,
     min_cells: int = 20,
     objective: str = "modularity",
@@ -49,11 +50,11 @@ def subcluster(
     n = W.shape[0]
     with pool(threads) as workers:
         place = np.arange(n, dtype=np.int32) if order is None else order
-        whole = graph_of(W, objective, place, workers)
+        whole = graph_of(W, objective, place, workers=workers)
         above = np.ascontiguousarray(parents[place], dtype=np.int32)
         indptr, ix, w = kernel.within(whole.indptr, whole.ix, whole.w, above)
         inside = Graph(indptr, ix, w, whole.mass, whole.local)
-        found = optimise(inside, price_of(whole, resolution, objective), seed, 2, None, workers)
+        found = optimise(inside, price_of(whole, resolution, objective), seed, passes=2, start=None, workers=workers)
         found = kernel.components(inside.indptr, inside.ix, found)[0]
     least = max(min_cells, int(np.ceil(min_fraction * n)))
     found = join_small(inside, by_size(found), least)
@@ -61,14 +62,14 @@ def subcluster(
     if loose > least:
         rows = np.repeat(np.arange(n), np.diff(whole.indptr))
         strength = np.bincount(rows, whole.w, minlength=n).astype(np.float64, copy=False)
-        found = join_small(inside, found, loose, strength)
+        found = join_small(inside, found, loose, strength=strength)
     labels = np.empty(n, np.int32)
     labels[place] = found
     return by_size(labels)
 
 
 def join_small(
-    graph: Graph, labels: NDArray[np.int32], least: int, strength: NDArray[np.float64] | None = None
+    graph: Graph, labels: NDArray[np.int32], least: int, *, strength: NDArray[np.float64] | None = None
 ) -> NDArray[np.int32]:
     """Join every cluster below `least` cells to the neighbour it is tied to most closely, the smallest first.
 

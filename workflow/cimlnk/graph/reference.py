@@ -18,6 +18,7 @@ def reference(
     graph: Graph,
     resolution: float,
     objective: str,
+    *,
     seed: int,
     n_iterations: int,
     start: NDArray[np.int32] | None,

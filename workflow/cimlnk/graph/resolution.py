@@ -73,6 +73,7 @@ def choose_resolution(
     W: sp.csr_matrix,
     X: NDArray[np.float32] | None = None,
     resolutions: Sequence[float] = RESOLUTIONS,
+    *,
     k: int = 15,
     kind: str = "umap",
     objective: str = "modularity",
@@ -118,19 +119,35 @@ def choose_resolution(
     grid = sorted(float(r) for r in resolutions)
     with pool(threads) as workers:
         place = np.arange(n, dtype=np.int32) if order is None else order
-        sample, rows = stability_graph(W, X, place, stability_cells, k, kind, objective, seed, workers)
+        sample, rows = stability_graph(
+            W, X, place, cells=stability_cells, k=k, kind=kind, objective=objective, seed=seed, workers=workers
+        )
         total = max(float(sample.mass.sum()) if objective == "modularity" else float(sample.w.sum()), 1e-300)
         prices = [price_of(sample, r, objective) for r in grid]
-        found = workers.run(lambda r: solve(sample, prices[r], seed, 3, quick=False), [(r,) for r in range(len(grid))])
-        runs = subsample_labels(sample, grid, objective, n_subsamples, fraction, seed, workers)
+        found = workers.run(
+            lambda r: solve(sample, prices[r], seed, passes=3, quick=False), [(r,) for r in range(len(grid))]
+        )
+        runs = subsample_labels(
+            sample, grid, objective, n_subsamples=n_subsamples, fraction=fraction, seed=seed, workers=workers
+        )
         null = None
         if X is not None:
-            null = null_curve(X[np.sort(rows)], k, kind, grid, objective, n_subsamples, fraction, seed, workers)
+            null = null_curve(
+                X[np.sort(rows)],
+                k,
+                kind,
+                resolutions=grid,
+                objective=objective,
+                n_subsamples=n_subsamples,
+                fraction=fraction,
+                seed=seed,
+                workers=workers,
+            )
         lines = []
         for r, labels in enumerate(found):
             support, _ = cluster_support(labels, runs[:, r], int(labels.max()) + 1)
             score = quality(sample, labels, prices[r]) / total
-            lines.append(_row(grid[r], score, labels, support, pair_agreement(runs[:, r]), null))
+            lines.append(_row(grid[r], score, labels, support=support, agreement=pair_agreement(runs[:, r]), null=null))
         table = pd.DataFrame(lines)
         best, verdict, reason = decide(table)
         if fixed is not None:
@@ -139,8 +156,8 @@ def choose_resolution(
         table["chosen"] = np.arange(len(table)) == best
         chosen = found[best]
         if len(rows) < n:
-            graph = graph_of(W, objective, place, workers)
-            chosen = solve(graph, price_of(graph, grid[best], objective), seed, 3, quick=False)
+            graph = graph_of(W, objective, place, workers=workers)
+            chosen = solve(graph, price_of(graph, grid[best], objective), seed, passes=3, quick=False)
     whole = np.empty(n, np.int32)
     whole[place] = chosen
     whole = by_size(whole)
@@ -162,6 +179,7 @@ def _row(
     resolution: float,
     score: float,
     labels: NDArray[np.int32],
+    *,
     support: NDArray[np.float64],
     agreement: NDArray[np.float64],
     null: tuple[NDArray, NDArray] | None,

@@ -157,6 +157,7 @@ def write_clusters(
     result: Clustered,
     values: Values,
     cells: str | Path,
+    *,
     clusters: str | Path,
     resolutions: str | Path,
     support: str | Path,
@@ -178,13 +179,13 @@ def write_clusters(
             sums[:] += np.bincount(labels, confidence, count)
             yield pd.DataFrame({"cell": names, "cluster": labels, "confidence": confidence})
 
-    write_pieces(pieces(), clusters, CLUSTERS, provenance)
-    write_table(result.sweep, resolutions, RESOLUTIONS, provenance)
+    write_pieces(pieces(), clusters, CLUSTERS, provenance=provenance)
+    write_table(result.sweep, resolutions, RESOLUTIONS, provenance=provenance)
     n = int(sizes.sum())
     if n != result.n:
         raise ValueError(f"{n} cells were labelled, the features have {result.n}")
     table = result.clusters.assign(n_cells=sizes, fraction=sizes / max(n, 1), confidence=sums / np.maximum(sizes, 1))
-    write_table(table if n else CLUSTER_SUPPORT.empty(), support, CLUSTER_SUPPORT, provenance)
+    write_table(table if n else CLUSTER_SUPPORT.empty(), support, CLUSTER_SUPPORT, provenance=provenance)
     counted = {
         "supported_cells": float(table.loc[table["support"] >= 0.75, "fraction"].sum()),
         "mean_confidence": float(sums.sum() / n) if n else None,
@@ -192,7 +193,7 @@ def write_clusters(
     write_json(report, result.record | counted)
 
 
-def write_points(points: Points, cells: str | Path, umap: str | Path, provenance: Mapping[str, Any]) -> None:
+def write_points(points: Points, cells: str | Path, umap: str | Path, *, provenance: Mapping[str, Any]) -> None:
     """Write UMAP of all cells; `points(a, b)` gives the positions of the rows a..b."""
 
     def pieces() -> Iterator[pd.DataFrame]:
@@ -200,4 +201,4 @@ def write_points(points: Points, cells: str | Path, umap: str | Path, provenance
             place = points(a, b)
             yield pd.DataFrame({"cell": names, "umap1": place[:, 0], "umap2": place[:, 1]})
 
-    write_pieces(pieces(), umap, UMAP, provenance)
+    write_pieces(pieces(), umap, UMAP, provenance=provenance)

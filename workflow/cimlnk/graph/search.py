@@ -57,7 +57,7 @@ class Index:
         Whether search compares with every row.
     """
 
-    def __init__(self, X: NDArray[np.float32], workers: Pool, seed: int = 0, exact: bool | None = None) -> None:
+    def __init__(self, X: NDArray[np.float32], workers: Pool, seed: int = 0, *, exact: bool | None = None) -> None:
         n, d = X.shape
         self.workers, self.seed = workers, seed
         self.exact = n <= EXACT_BELOW if exact is None else exact
@@ -166,7 +166,7 @@ class Index:
         return Lists(np.ascontiguousarray(found.value[:, :k]), np.ascontiguousarray(found.ident[:, :k]))
 
     def probed(
-        self, Q: NDArray[np.float32], at: NDArray[np.int64], own: NDArray[np.int32], k: int, budget: float
+        self, Q: NDArray[np.float32], at: NDArray[np.int64], own: NDArray[np.int32], *, k: int, budget: float
     ) -> Lists:
         """Approximate lists; the queries come cell after cell, cell c has the rows at[c]..at[c + 1]."""
         found = self.fresh(len(Q), k + SPARE)
@@ -193,7 +193,7 @@ class Index:
         at = np.searchsorted(q, self.start).astype(np.int64)
         budget, before = float(BUDGETS[0]), (0.0, 1.0)
         while True:
-            rate = 1 - found_share(self.probed(Q, at, own, k, budget).value, limit)
+            rate = 1 - found_share(self.probed(Q, at, own, k=k, budget=budget).value, limit)
             if rate <= miss or budget >= min(self.n, BUDGETS[1]):
                 break
             before = (budget, rate)
@@ -222,11 +222,11 @@ def self_search(index: Index, k: int, recall: float) -> tuple[Lists, Effort | No
         return index.scanned(index.Z, own, k), None
     effort = index.calibrated(k, (1 - recall) / REVERSE_GAIN)
     while True:
-        found = backward(index, index.probed(index.Z, index.start, own, k, effort.budget))
+        found = backward(index, index.probed(index.Z, index.start, own, k=k, budget=effort.budget))
         for _ in range(ROUNDS):
             if found_share(found.value[effort.queries], effort.limit) >= recall:
                 return found, effort
-            found = backward(index, through(index, found, enough(index, found, effort, recall)))
+            found = backward(index, through(index, found, enough(index, found, effort, recall=recall)))
         if effort.budget >= min(index.n, BUDGETS[1]):
             return found, effort
         effort = effort._replace(budget=effort.budget * 1.3)
@@ -239,7 +239,7 @@ def backward(index: Index, found: Lists) -> Lists:
     return found
 
 
-def through(index: Index, found: Lists, first: int, rows: NDArray[np.int32] | None = None) -> Lists:
+def through(index: Index, found: Lists, first: int, *, rows: NDArray[np.int32] | None = None) -> Lists:
     """Lists of `rows` (or all) after a look at the `first` neighbours of their `first` neighbours (Dong 2011)."""
     rows = np.arange(index.n, dtype=np.int32) if rows is None else rows
     shape = len(rows), found.ident.shape[1]
@@ -249,11 +249,11 @@ def through(index: Index, found: Lists, first: int, rows: NDArray[np.int32] | No
     return new
 
 
-def enough(index: Index, found: Lists, effort: Effort, recall: float) -> int:
+def enough(index: Index, found: Lists, effort: Effort, *, recall: float) -> int:
     """How many neighbours' neighbours must be looked at to reach `recall`: the fewest of :data:`LOOKS` that do."""
     rows = effort.queries.astype(np.int32)
     for first in LOOKS[:-1]:
-        if found_share(through(index, found, first, rows).value, effort.limit) >= recall:
+        if found_share(through(index, found, first, rows=rows).value, effort.limit) >= recall:
             return first
     return LOOKS[-1]
 
@@ -265,7 +265,7 @@ class Found(NamedTuple):
     distances: NDArray[np.float32]
 
 
-def query(index: Index, Y: NDArray[np.float32], k: int, budget: float) -> Found:
+def query(index: Index, Y: NDArray[np.float32], k: int, *, budget: float) -> Found:
     """The `k` nearest indexed rows of every row of `Y`; `budget` from :meth:`Index.calibrated` (unused if exact)."""
     Q = index.normalised(np.ascontiguousarray(Y, np.float32))
     nobody = np.full(len(Q), -1, np.int32)
@@ -277,6 +277,6 @@ def query(index: Index, Y: NDArray[np.float32], k: int, budget: float) -> Found:
         across = np.ascontiguousarray(index.C.T)
         index.workers.spread(lambda a, b: cut.assign(Q, across, index.half, label, a, b), len(Q), 16384)
         order, at = cut.group(label, index.n_cells)
-        found = index.probed(np.ascontiguousarray(Q[order]), at, nobody, k, budget)
+        found = index.probed(np.ascontiguousarray(Q[order]), at, nobody, k=k, budget=budget)
         back = np.argsort(order, kind="stable")
     return Found(index.order[found.ident[back]], np.sqrt(found.value[back]) * np.float32(index.scale))

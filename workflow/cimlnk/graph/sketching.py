@@ -75,6 +75,7 @@ def vote(
     indices: NDArray[np.int32],
     distances: NDArray[np.float32],
     labels: NDArray[np.int32],
+    *,
     confidence: NDArray[np.float32],
 ) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
     """Label with the largest weight among the neighbours, and its share times the voters' own mean confidence."""
@@ -95,6 +96,7 @@ def transfer(
     X: NDArray[np.float32],
     rows: NDArray[np.int64],
     labels: NDArray[np.int32],
+    *,
     confidence: NDArray[np.float32] | None = None,
     seed: int = 0,
     threads: int | None = None,
@@ -118,22 +120,25 @@ def transfer(
     """
     sure = np.ones(len(rows), np.float32) if confidence is None else confidence
     base = np.asarray(X[rows])
-    agreement = reproduced(base, labels, sure, seed, threads, k)
+    agreement = reproduced(base, labels, sure, seed=seed, threads=threads, k=k)
     known = Known(base, rows)
-    return Transfer(*labelled(X, known, labels, sure, seed, threads, k, spans), agreement)
+    return Transfer(
+        *labelled(X, known, labels, confidence=sure, seed=seed, threads=threads, k=k, spans=spans), agreement
+    )
 
 
 def reproduced(
     base: NDArray[np.float32],
     labels: NDArray[np.int32],
     confidence: NDArray[np.float32],
+    *,
     seed: int,
     threads: int | None,
     k: int = K,
 ) -> float:
     """Share of the sketch's cells whose own label their sketch neighbours give back."""
-    inner = knn(base, k, RECALL, seed, threads)
-    back, _ = vote(inner.indices, inner.distances, labels, confidence)
+    inner = knn(base, k, RECALL, seed=seed, threads=threads)
+    back, _ = vote(inner.indices, inner.distances, labels, confidence=confidence)
     return float(np.mean(back == labels))
 
 
@@ -141,6 +146,7 @@ def labelled(
     X: NDArray[np.float32],
     known: Known,
     labels: NDArray[np.int32],
+    *,
     confidence: NDArray[np.float32],
     seed: int = 0,
     threads: int | None = None,
@@ -154,9 +160,9 @@ def labelled(
     spans = [(0, len(X))] if spans is None else spans
     at, size = offsets(spans)
     out, share = np.empty(size, np.int32), np.empty(size, np.float32)
-    for a, b, start, found in nearest_in(known, X, k, seed, threads, spans):
+    for a, b, start, found in nearest_in(known, X, k, seed=seed, threads=threads, spans=spans):
         out[start : start + b - a], share[start : start + b - a] = vote(
-            found.indices, found.distances, labels, confidence
+            found.indices, found.distances, labels, confidence=confidence
         )
     for (first, last), start in zip(spans, at, strict=True):
         own = known.within(first, last)
@@ -172,7 +178,7 @@ def offsets(spans: Sequence[Span]) -> tuple[list[int], int]:
 
 
 def nearest_in(
-    known: Known, X: NDArray[np.float32], k: int, seed: int, threads: int | None, spans: Sequence[Span]
+    known: Known, X: NDArray[np.float32], k: int, *, seed: int, threads: int | None, spans: Sequence[Span]
 ) -> Iterator[tuple[int, int, int, Found]]:
     """The `k` sketch rows nearest to the rows of `X` in `spans`.
 
@@ -192,13 +198,14 @@ def nearest_in(
         for first, last, start in wanted:
             for a in range(first, last, CHUNK):
                 b = min(last, a + CHUNK)
-                yield a, b, start + a - first, query(index, finite(np.asarray(X[a:b], np.float32), a), k, budget)
+                yield a, b, start + a - first, query(index, finite(np.asarray(X[a:b], np.float32), a), k, budget=budget)
 
 
 def extend(
     known: NDArray[np.float32],
     labels: NDArray[np.int32],
     new: NDArray[np.float32],
+    *,
     confidence: NDArray[np.float32] | None = None,
     seed: int = 0,
     threads: int | None = None,
@@ -220,15 +227,15 @@ def extend(
     """
     rows = np.arange(len(known), dtype=np.int64)
     sure = np.ones(len(rows), np.float32) if confidence is None else confidence
-    inner = knn(known, k, RECALL, seed, threads).distances[:, -1]
+    inner = knn(known, k, RECALL, seed=seed, threads=threads).distances[:, -1]
     usual = np.array(
         [np.quantile(inner[labels == c], 0.99) if (labels == c).any() else 0 for c in range(labels.max() + 1)]
     )
     out, share = np.empty(len(new), np.int32), np.empty(len(new), np.float32)
     strange = np.empty(len(new), np.float32)
     nobody = Known(known, np.empty(0, np.int64))  # no new row is a known one
-    for a, b, _, found in nearest_in(nobody, new, k, seed, threads, [(0, len(new))]):
-        out[a:b], share[a:b] = vote(found.indices, found.distances, labels, sure)
+    for a, b, _, found in nearest_in(nobody, new, k, seed=seed, threads=threads, spans=[(0, len(new))]):
+        out[a:b], share[a:b] = vote(found.indices, found.distances, labels, confidence=sure)
         strange[a:b] = found.distances[:, -1] / np.maximum(usual[out[a:b]], 1e-12)
     return Extension(out, share, strange)
 
@@ -237,6 +244,7 @@ def place(
     X: NDArray[np.float32],
     known: Known,
     points: NDArray[np.float32],
+    *,
     seed: int = 0,
     threads: int | None = None,
     k: int = NEAREST,
@@ -249,7 +257,7 @@ def place(
     spans = [(0, len(X))] if spans is None else spans
     at, size = offsets(spans)
     out = np.empty((size, 2), np.float32)
-    for a, b, start, found in nearest_in(known, X, k, seed, threads, spans):
+    for a, b, start, found in nearest_in(known, X, k, seed=seed, threads=threads, spans=spans):
         weight = 1.0 / (found.distances + 1e-6)
         weight /= weight.sum(axis=1, keepdims=True)
         out[start : start + b - a] = np.einsum("nk,nkc->nc", weight, points[found.indices])

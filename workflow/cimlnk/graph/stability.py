@@ -21,7 +21,7 @@ from .tasks import Pool
 NULL_CELLS = 10_000
 
 
-def graph_of(W: sp.csr_matrix, objective: str, order: NDArray[np.int32], workers: Pool) -> Graph:
+def graph_of(W: sp.csr_matrix, objective: str, order: NDArray[np.int32], *, workers: Pool) -> Graph:
     """The arrays the kernels need, nodes in `order`."""
     arrays = permuted(W, order, workers)
     return weighed(arrays, objective, not np.array_equal(order, np.arange(len(order))))
@@ -41,9 +41,9 @@ def price_of(graph: Graph, resolution: float, objective: str) -> float:
     return resolution / total if total > 0 else 0.0
 
 
-def solve(graph: Graph, price: float, seed: int, passes: int = 2, quick: bool = True) -> NDArray[np.int32]:
+def solve(graph: Graph, price: float, seed: int, *, passes: int = 2, quick: bool = True) -> NDArray[np.int32]:
     """Leiden in the calling thread; communities connected."""
-    labels = (optimise if quick else thorough)(graph, price, seed, passes, None, None)
+    labels = (optimise if quick else thorough)(graph, price, seed, passes=passes, start=None, workers=None)
     return kernel.components(graph.indptr, graph.ix, labels)[0]
 
 
@@ -51,6 +51,7 @@ def subsample_labels(
     graph: Graph,
     resolutions: Sequence[float],
     objective: str,
+    *,
     n_subsamples: int,
     fraction: float,
     seed: int,
@@ -72,7 +73,7 @@ def subsample_labels(
 
     def one(s: int, r: int) -> None:
         part = parts[s]
-        found = solve(part, price_of(part, resolutions[r], objective), seeds.derive(seed, s, r), passes)
+        found = solve(part, price_of(part, resolutions[r], objective), seeds.derive(seed, s, r), passes=passes)
         out[s, r, keeps[s]] = by_size(found)
 
     parts = workers.run(cut, [(s,) for s in range(n_subsamples)])
@@ -127,6 +128,7 @@ def stability_graph(
     W: sp.csr_matrix,
     X: NDArray[np.float32] | None,
     order: NDArray[np.int32],
+    *,
     cells: int,
     k: int,
     kind: str,
@@ -141,10 +143,10 @@ def stability_graph(
     """
     n = W.shape[0]
     if X is None or n <= cells:
-        return graph_of(W, objective, order, workers), order
+        return graph_of(W, objective, order, workers=workers), order
     subset = np.sort(seeds.rng(seed, "stability").choice(n, cells, replace=False)).astype(np.int32)
-    lists = knn(X[subset], k, 0.95, seed, workers.threads)
-    return graph_of(weights(lists, kind, workers.threads), objective, lists.order, workers), subset[lists.order]
+    lists = knn(X[subset], k, 0.95, seed=seed, threads=workers.threads)
+    return graph_of(weights(lists, kind, workers.threads), objective, lists.order, workers=workers), subset[lists.order]
 
 
 def structureless(X: NDArray[np.float32], n: int, seed: int) -> NDArray[np.float32]:
@@ -159,6 +161,7 @@ def null_curve(
     X: NDArray[np.float32],
     k: int,
     kind: str,
+    *,
     resolutions: Sequence[float],
     objective: str,
     n_subsamples: int,
@@ -168,8 +171,10 @@ def null_curve(
 ) -> tuple[NDArray, NDArray]:
     """Mean cluster number and stability of structureless data at every resolution."""
     Z = structureless(X, min(len(X), NULL_CELLS), seed)
-    lists = knn(Z, min(k, len(Z) - 1), 0.95, seed, workers.threads)
-    graph = graph_of(weights(lists, kind, workers.threads), objective, lists.order, workers)
-    runs = subsample_labels(graph, resolutions, objective, n_subsamples, fraction, seed + 1, workers)
+    lists = knn(Z, min(k, len(Z) - 1), 0.95, seed=seed, threads=workers.threads)
+    graph = graph_of(weights(lists, kind, workers.threads), objective, lists.order, workers=workers)
+    runs = subsample_labels(
+        graph, resolutions, objective, n_subsamples=n_subsamples, fraction=fraction, seed=seed + 1, workers=workers
+    )
     counts = runs.max(axis=2).mean(axis=0) + 1
     return counts, np.array([pair_agreement(runs[:, r]).mean() for r in range(len(resolutions))])

@@ -47,6 +47,7 @@ def support_of(
     W: sp.csr_matrix,
     labels: NDArray[np.int32],
     resolution: float,
+    *,
     choice: Choice,
     X: NDArray[np.float32],
     settings: Mapping[str, Any],
@@ -65,10 +66,25 @@ def support_of(
     objective = settings["objective"]
     with pool(threads) as workers:
         graph, rows = stability_graph(
-            W, X, order, settings["stability_cells"], settings["k"], settings["weights"], objective, seed, workers
+            W,
+            X,
+            order,
+            cells=settings["stability_cells"],
+            k=settings["k"],
+            kind=settings["weights"],
+            objective=objective,
+            seed=seed,
+            workers=workers,
         )
         runs = subsample_labels(
-            graph, [resolution], objective, settings["subsamples"], settings["subsample_fraction"], seed, workers, 1
+            graph,
+            [resolution],
+            objective,
+            n_subsamples=settings["subsamples"],
+            fraction=settings["subsample_fraction"],
+            seed=seed,
+            workers=workers,
+            passes=1,
         )[:, 0]
     best, hits = cluster_support(labels[rows], runs, int(labels.max()) + 1)
     confidence = confidence_of(hits, rows, labels)

@@ -22,6 +22,7 @@ def umap_layout(
     W: sp.csr_matrix,
     X: NDArray[np.float32],
     seed: int = 0,
+    *,
     min_dist: float = 0.3,
     spread: float = 1.0,
     n_epochs: int | None = None,
@@ -56,13 +57,16 @@ def umap_layout(
     if n_epochs is None:
         n_epochs = EPOCHS[2] if n <= SMALL else int(np.clip(BUDGET // max(n, 1), EPOCHS[0], EPOCHS[1]))
     with pool(threads) as workers:
-        return _descend(W, start_positions(X, seed), seed, min_dist, spread, n_epochs, workers)
+        return _descend(
+            W, start_positions(X, seed), seed, min_dist=min_dist, spread=spread, n_epochs=n_epochs, workers=workers
+        )
 
 
 def _descend(
     W: sp.csr_matrix,
     points: NDArray[np.float32],
     seed: int,
+    *,
     min_dist: float,
     spread: float,
     n_epochs: int,

@@ -39,7 +39,7 @@ def warm() -> float:
     with pool() as workers:
         index = Index(X, workers, exact=False)  # small matrices would only use the exact search
         self_search(index, 15, 0.95)
-        query(index, X[:50], 5, 500)
+        query(index, X[:50], 5, budget=500)
     return time.perf_counter() - start
 
 

@@ -146,7 +146,9 @@ def load_definitions(path: str | Path, *, infused: bool = True) -> Definitions:
     names = [str(n) for n in content["populations"]]
     populations = []
     for name, raw in content["populations"].items():
-        found = _definition(path, str(name), raw, names, infused, {**groups, **scores}, problems)
+        found = _definition(
+            path, str(name), raw, names=names, infused=infused, groups={**groups, **scores}, problems=problems
+        )
         if found is not None:
             populations.append(found)
     for d in populations:
@@ -242,7 +244,7 @@ def _number(value: Any) -> bool:
     return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e6
 
 
-def _weights(path: Path, where: str, value: Any, groups: Mapping[str, Any], problems: Problems) -> dict[str, float]:
+def _weights(path: Path, where: str, value: Any, *, groups: Mapping[str, Any], problems: Problems) -> dict[str, float]:
     if value is None:
         return {}
     if isinstance(value, list) and all(isinstance(v, str) for v in value):
@@ -254,7 +256,7 @@ def _weights(path: Path, where: str, value: Any, groups: Mapping[str, Any], prob
 
 
 def _requires(
-    path: Path, where: str, value: Any, groups: Mapping[str, Any], problems: Problems
+    path: Path, where: str, value: Any, *, groups: Mapping[str, Any], problems: Problems
 ) -> tuple[dict[str, str], ...]:
     if value is None:
         return ({},)
@@ -275,6 +277,7 @@ def _definition(
     path: Path,
     name: str,
     raw: Any,
+    *,
     names: list[str],
     infused: bool,
     groups: Mapping[str, Any],
@@ -288,9 +291,9 @@ def _definition(
     for key in raw:
         if key not in KEYS:
             problems.add(path, where, key, f"one of {', '.join(KEYS)}", KEYS)
-    positive = _weights(path, f"{where}.positive", raw.get("positive"), groups, problems)
-    negative = _weights(path, f"{where}.negative", raw.get("negative"), groups, problems)
-    requires = _requires(path, f"{where}.requires", raw.get("requires"), groups, problems)
+    positive = _weights(path, f"{where}.positive", raw.get("positive"), groups=groups, problems=problems)
+    negative = _weights(path, f"{where}.negative", raw.get("negative"), groups=groups, problems=problems)
+    requires = _requires(path, f"{where}.requires", raw.get("requires"), groups=groups, problems=problems)
     if not any(requires):
         problems.add(path, where, Plain("no `requires`"), "at least one feature that decides")
     for feature in sorted(set(positive) & set(negative)):

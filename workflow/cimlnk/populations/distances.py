@@ -28,6 +28,7 @@ def bright_levels(
     values: Floats,
     features: Sequence[str],
     batch: NDArray[Any],
+    *,
     thresholds: pd.DataFrame,
     feature: str,
     spec: Brightness,
@@ -70,6 +71,7 @@ def cluster_distances(
     values: Floats,
     features: Sequence[str],
     cluster: NDArray[np.integer],
+    *,
     batch: NDArray[Any],
     thresholds: pd.DataFrame,
     definitions: Definitions,
@@ -91,7 +93,10 @@ def cluster_distances(
     spread = (thresholds["high"] - thresholds["low"]) / 2
     sd = spread.groupby(thresholds["feature"]).mean().to_dict()
     asked = [f for f in definitions.bright if f in features]
-    levels = {f: bright_levels(values, features, batch, thresholds, f, definitions.bright[f]) for f in asked}
+    levels = {
+        f: bright_levels(values, features, batch, thresholds=thresholds, feature=f, spec=definitions.bright[f])
+        for f in asked
+    }
     borders = {f: np.array([levels[f][b] for b in names], dtype=np.float32) for f in asked}
     groups = {g: [list(features).index(m) for m in ms if m in features] for g, ms in definitions.groups.items()}
     groups = {g: members for g, members in groups.items() if members}
@@ -118,7 +123,7 @@ def cluster_distances(
 
 
 def score_distances(
-    values: Floats, genes: Sequence[str], cluster: NDArray[np.integer], definitions: Definitions
+    values: Floats, genes: Sequence[str], cluster: NDArray[np.integer], *, definitions: Definitions
 ) -> Distances:
     """Distances of the scores of gene signatures, log2, from molecules of the cluster's own cells.
 

@@ -28,6 +28,7 @@ def profile(
     values: np.ndarray,
     features: Sequence[str],
     groups: np.ndarray,
+    *,
     thresholds: pd.DataFrame,
     batch: np.ndarray,
     level: str,
@@ -59,7 +60,7 @@ def profile(
     return pd.concat(rows, ignore_index=True) if rows else PROFILES.empty()
 
 
-def features_to_read(paths: Sequence[str | Path], definitions: Definitions, modality: str, path: str) -> list[str]:
+def features_to_read(paths: Sequence[str | Path], definitions: Definitions, modality: str, *, path: str) -> list[str]:
     """Markers: all of the panel. Genes: those the definitions name and every sample measured.
 
     Raises
@@ -121,7 +122,7 @@ def write_populations(
     if not (labels["cell"].to_numpy() == cell_table["cell"].to_numpy()).all():
         raise ValueError("cluster table and cell table are not in the same order")
     cluster = labels["cluster"].to_numpy()
-    features = features_to_read(samples, defs, modality, definitions)
+    features = features_to_read(samples, defs, modality, path=definitions)
     values = gather(samples, features, cell_table["cell"].to_numpy())
     overrides, sheet_name = settings["overrides"], str(settings["override_sheet"])
     of_sample = read_table(sheet).set_index("sample")["batch"].astype(str)
@@ -131,18 +132,18 @@ def write_populations(
             values,
             features,
             batch,
-            cell_table["sample"].to_numpy(),
+            samples=cell_table["sample"].to_numpy(),
             cofactors=variables(samples, "cofactor"),
             reference=None if reference is None else Reference.read(reference),
             panel=settings["panel"],
             seed=seed,
         )
         cuts = set_thresholds(cuts, overrides, sheet_name)
-        distances = cluster_distances(values, features, cluster, batch, cuts, defs)
+        distances = cluster_distances(values, features, cluster, batch=batch, thresholds=cuts, definitions=defs)
     else:
         cuts = gene_thresholds(features)
-        distances = score_distances(values, features, cluster, defs)
-    by_cluster = profile(values, features, cluster, cuts, batch, "cluster")
+        distances = score_distances(values, features, cluster, definitions=defs)
+    by_cluster = profile(values, features, cluster, thresholds=cuts, batch=batch, level="cluster")
     n_cells = pd.Series(cluster).value_counts().sort_index()
     named = name_clusters(distances, defs)
     supported = read_table(support).set_index("cluster")["parent_support"]
@@ -156,12 +157,16 @@ def write_populations(
     by_hand = [o for o in overrides if o["what"] != "threshold"]
     columns = dict(zip(features, values.T, strict=True))
     ids = cell_table["cell"].to_numpy(dtype=object)
-    population, changes = rename_cells(by_pipeline, cluster, ids, columns, by_hand, base=".", file=sheet_name)
+    population, changes = rename_cells(
+        by_pipeline, cluster, ids, values=columns, overrides=by_hand, base=".", file=sheet_name
+    )
     table = annotation_by_hand(table, changes)
     ahead = (0.5 + 0.5 * (named["margin"].fillna(0.0) / CERTAIN_MARGIN)).clip(0.5, 1.0)
     certainty = ahead * named["score"].fillna(0.0)
     names = pd.factorize(population, sort=True)[0]
-    agreement = name_agreement(graph, matrix, names, cell_table["sample"].to_numpy(), seed=seed, threads=threads)
+    agreement = name_agreement(
+        graph, matrix, names, samples=cell_table["sample"].to_numpy(), seed=seed, threads=threads
+    )
     result = pd.DataFrame(
         {
             "cell": cell_table["cell"],
@@ -172,9 +177,9 @@ def write_populations(
         }
     )
     result.loc[population != by_pipeline, "confidence"] = np.float32(1.0)  # named by a person
-    by_population = profile(values, features, population, cuts, batch, "population")
-    write_table(table, annotation, ANNOTATION, provenance)
-    write_table(result, populations, POPULATIONS, provenance)
-    write_table(pd.concat([by_cluster, by_population], ignore_index=True), profiles, PROFILES, provenance)
-    write_table(cuts, thresholds, THRESHOLDS, provenance)
-    write_table(changes, overridden, OVERRIDDEN, provenance)
+    by_population = profile(values, features, population, thresholds=cuts, batch=batch, level="population")
+    write_table(table, annotation, ANNOTATION, provenance=provenance)
+    write_table(result, populations, POPULATIONS, provenance=provenance)
+    write_table(pd.concat([by_cluster, by_population], ignore_index=True), profiles, PROFILES, provenance=provenance)
+    write_table(cuts, thresholds, THRESHOLDS, provenance=provenance)
+    write_table(changes, overridden, OVERRIDDEN, provenance=provenance)

@@ -55,7 +55,7 @@ class Judged(NamedTuple):
         return self.evidence * (1 - SUPPORT + SUPPORT * self.support)
 
 
-def evidence_for(state: str, feature: str, cluster: int, d: Distances) -> float | None:
+def evidence_for(state: str, feature: str, cluster: int, *, d: Distances) -> float | None:
     """Probability that a cluster is in a state, 0.5 at its border; None if it was not measured."""
 
     def read(table: pd.DataFrame) -> float:
@@ -81,13 +81,13 @@ def evidence_for(state: str, feature: str, cluster: int, d: Distances) -> float 
     return float(ndtr(border / sd))
 
 
-def judge(definition: Definition, definitions: Definitions, cluster: int, d: Distances) -> Judged:
+def judge(definition: Definition, definitions: Definitions, cluster: int, *, d: Distances) -> Judged:
     """A definition for one cluster: the best of its alternatives, together with the best of its parents."""
     least = 0.5 if ROOT in definition.parents else definitions.refine_from
-    own = [_alternative(r, cluster, d, least) for r in definition.requires]
+    own = [_alternative(r, cluster, d, least=least) for r in definition.requires]
     best = max(own, key=lambda j: (j.met, -len(j.against), j.evidence))
     if ROOT not in definition.parents:
-        above = [judge(definitions.get(p), definitions, cluster, d) for p in definition.parents]
+        above = [judge(definitions.get(p), definitions, cluster, d=d) for p in definition.parents]
         parent = max(above, key=lambda j: (j.met, -len(j.against), j.evidence))
         best = Judged(
             best.met and parent.met,
@@ -99,11 +99,11 @@ def judge(definition: Definition, definitions: Definitions, cluster: int, d: Dis
     return best._replace(support=_support(definition, cluster, d))
 
 
-def _alternative(requires: Mapping[str, str], cluster: int, d: Distances, least: float) -> Judged:
+def _alternative(requires: Mapping[str, str], cluster: int, d: Distances, *, least: float) -> Judged:
     evidence, against, unmeasured = 1.0, [], []
     met = True
     for feature, state in requires.items():
-        found = evidence_for(state, feature, cluster, d)
+        found = evidence_for(state, feature, cluster, d=d)
         if found is None:
             unmeasured.append(feature)
             if state in ("negative", "low"):
@@ -124,7 +124,7 @@ def _support(definition: Definition, cluster: int, d: Distances) -> float:
     total = agreed = 0.0
     for state, features in (("positive", definition.positive), ("negative", definition.negative)):
         for feature, weight in features.items():
-            found = evidence_for(state, feature, cluster, d)
+            found = evidence_for(state, feature, cluster, d=d)
             if found is not None:
                 total += weight
                 agreed += weight * found
@@ -153,7 +153,7 @@ def name_clusters(distances: Distances, definitions: Definitions) -> pd.DataFram
     """
     rows = []
     for cluster in distances.threshold.index:
-        judged = {p.name: judge(p, definitions, cluster, distances) for p in definitions.populations}
+        judged = {p.name: judge(p, definitions, cluster, d=distances) for p in definitions.populations}
         met = [name for name, j in judged.items() if j.met]
         refined = set().union(*(definitions.ancestors(name) for name in met)) if met else set()
         ranked = sorted((n for n in met if n not in refined), key=lambda n: -judged[n].score)

@@ -44,8 +44,8 @@ def name_agreement(
     graph: str | Path,
     features: str | Path,
     names: NDArray[np.integer],
-    samples: Sequence[str] | NDArray[np.object_],
     *,
+    samples: Sequence[str] | NDArray[np.object_],
     seed: int,
     threads: int | None = None,
 ) -> NDArray[np.float32]:
@@ -99,7 +99,7 @@ def name_agreement(
     starts = np.concatenate([[0], ends]).tolist()
     spans = list(zip(starts, [*starts[1:], n], strict=True))
     base = Known(read_rows(features, rows), rows)
-    for a, b, _, found in nearest_in(base, X, indices.shape[1], seed, threads, spans):
+    for a, b, _, found in nearest_in(base, X, indices.shape[1], seed=seed, threads=threads, spans=spans):
         agreement[a:b] = same_name(found.indices, known, names[a:b])
     agreement[rows] = inside
     return agreement

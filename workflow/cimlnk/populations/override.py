@@ -55,9 +55,9 @@ def rename_cells(
     population: NDArray[np.object_],
     cluster: NDArray[np.integer],
     cells: NDArray[np.object_],
+    *,
     values: pd.DataFrame | Mapping[str, NDArray[np.floating]],
     overrides: Sequence[Mapping[str, Any]],
-    *,
     base: str | Path,
     file: str,
 ) -> tuple[NDArray[np.object_], pd.DataFrame]:
@@ -81,7 +81,7 @@ def rename_cells(
     """
     result, told = population.copy(), []
     for o in overrides:
-        rows = _rows(o, result, cluster, cells, Path(base), file)
+        rows = _rows(o, result, cluster, cells=cells, base=Path(base), file=file)
         if o["action"] == "split":
             if o["marker"] not in values:
                 where = f"row {o['row']}, column marker"
@@ -113,7 +113,7 @@ def annotation_by_hand(table: pd.DataFrame, changes: pd.DataFrame) -> pd.DataFra
 
 
 def _rows(
-    o: Mapping[str, Any], population: NDArray[np.object_], cluster: NDArray[np.integer], cells: NDArray[np.object_],
+    o: Mapping[str, Any], population: NDArray[np.object_], cluster: NDArray[np.integer], *, cells: NDArray[np.object_],
     base: Path, file: str,
 ) -> NDArray[np.bool_]:  # fmt: skip
     """The cells a row is about."""

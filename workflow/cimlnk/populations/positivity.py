@@ -128,7 +128,7 @@ def find_threshold(
     """
     nk = nk[np.isfinite(nk)]
     edges, refused = _edges({k: v[np.isfinite(v)] for k, v in references.items()}, noise)
-    valley = find_valley(nk, edges, noise, rng or np.random.default_rng(0))
+    valley = find_valley(nk, edges, noise, rng=rng or np.random.default_rng(0))
     if valley is not None:
         return valley
     if edges:
@@ -175,7 +175,7 @@ def _edges(references: Mapping[str, Floats], noise: float) -> tuple[dict[str, fl
     return edges, refused
 
 
-def find_valley(nk: Floats, edges: Mapping[str, float], noise: float, rng: np.random.Generator) -> Threshold | None:
+def find_valley(nk: Floats, edges: Mapping[str, float], noise: float, *, rng: np.random.Generator) -> Threshold | None:
     """The lowest valley of the NK cells' density between a mode of negative and one of positive cells.
 
     Negative is a mode whose peak lies below the edge of a reference lineage, or without one no further above the noise
@@ -185,17 +185,17 @@ def find_valley(nk: Floats, edges: Mapping[str, float], noise: float, rng: np.ra
         return None
     grid = np.linspace(0.0, max(float(nk.max()), noise + 3) + 1, GRID)
     negative = max(min(edges.values()) if edges else noise + LOW_MODE, noise)
-    found = _valley(np.maximum(nk, 0.0), grid, noise, negative)
+    found = _valley(np.maximum(nk, 0.0), grid, noise, negative=negative)
     if found is None:
         return None
-    draws = [_valley(np.maximum(rng.choice(nk, len(nk)), 0.0), grid, noise, negative) for _ in range(10)]
+    draws = [_valley(np.maximum(rng.choice(nk, len(nk)), 0.0), grid, noise, negative=negative) for _ in range(10)]
     seen = sorted([d for d in draws if d is not None] + [found])
     if len(seen) < 8:
         return None  # a valley that comes and goes with the draw is none
     return Threshold(found, seen[0], seen[-1], "valley", None)
 
 
-def _valley(values: Floats, grid: Floats, noise: float, negative: float) -> float | None:
+def _valley(values: Floats, grid: Floats, noise: float, *, negative: float) -> float | None:
     step = grid[1] - grid[0]
     counts, _ = np.histogram(values, bins=len(grid), range=(grid[0] - step / 2, grid[-1] + step / 2))
     reach = int(math.ceil(4 * BANDWIDTH / step))
@@ -223,8 +223,8 @@ def protein_thresholds(
     nk: Floats,
     features: Sequence[str],
     batches: Sequence[str] | NDArray[Any],
-    samples: NDArray[Any],
     *,
+    samples: NDArray[Any],
     cofactors: Mapping[str, float],
     reference: Reference | None = None,
     panel: Mapping[str, float] | None = None,
@@ -254,7 +254,7 @@ def protein_thresholds(
     for batch in sorted(pd.unique(batches)):
         mine = picked[batches[picked] == batch]
         for column, feature in enumerate(features):
-            others = _of_batch(reference, batch, feature, seed)
+            others = _of_batch(reference, batch, feature, seed=seed)
             found = find_threshold(
                 nk[mine, column],
                 others,
@@ -266,7 +266,7 @@ def protein_thresholds(
     return pd.DataFrame(rows, columns=["feature", "batch", "threshold", "low", "high", "method", "reason"])
 
 
-def _of_batch(reference: Reference | None, batch: str, feature: str, seed: int) -> dict[str, Floats]:
+def _of_batch(reference: Reference | None, batch: str, feature: str, *, seed: int) -> dict[str, Floats]:
     if reference is None or feature not in reference.markers:
         return {}
     column = reference.markers.index(feature)
@@ -284,7 +284,7 @@ def _even(rows: NDArray[np.int64], most: int) -> NDArray[np.int64]:
     return rows[np.linspace(0, len(rows) - 1, min(len(rows), most)).astype(np.int64)] if len(rows) else rows
 
 
-def cuts_of(thresholds: pd.DataFrame, features: Sequence[str], batch: str, column: str = "threshold") -> Floats:
+def cuts_of(thresholds: pd.DataFrame, features: Sequence[str], batch: str, *, column: str = "threshold") -> Floats:
     """Thresholds of `features` in a batch as float32, NaN where there is none; rows without a batch hold for all."""
     table = thresholds[thresholds["batch"].isin([batch, ""])].set_index("feature")[column]
     return table.reindex(list(features)).to_numpy(dtype=np.float32)

@@ -24,6 +24,7 @@ def summarise(
     values: np.ndarray,
     features: Sequence[str],
     population: np.ndarray,
+    *,
     cut: np.ndarray,
     sample: str,
     positive: np.ndarray | None = None,
@@ -105,12 +106,14 @@ def write_state(
         sample = sample_of(names[0])
         if not of_genes:
             cut = cuts_of(cuts, present, str(batch[sample]))
-            parts.append(summarise(columns(path, present), present, rows.to_numpy(), cut, sample))
+            parts.append(summarise(columns(path, present), present, rows.to_numpy(), cut=cut, sample=sample))
             continue
         depths = cell_depths(path)
         deep = np.flatnonzero(depths >= depth)
         values, positive = at_depth(columns(path, present, "counts")[deep], depths[deep], depth)
         none = np.full(len(present), np.nan)
-        parts.append(summarise(values, present, rows.to_numpy()[deep], none, sample, positive))
+        parts.append(summarise(values, present, rows.to_numpy()[deep], cut=none, sample=sample, positive=positive))
     result = pd.concat(parts, ignore_index=True) if parts else STATE.empty()
-    write_table(result.sort_values(["sample", "population", "feature"], kind="stable"), state, STATE, provenance)
+    write_table(
+        result.sort_values(["sample", "population", "feature"], kind="stable"), state, STATE, provenance=provenance
+    )

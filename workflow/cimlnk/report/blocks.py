@@ -121,7 +121,7 @@ class Site:
         target.parent.mkdir(parents=True, exist_ok=True)
         target.write_bytes(source.read_bytes())
 
-    def folded(self, folder: str, figures: list[tuple[str, str, Path]], what: str, unfolded: int = 0) -> Text:
+    def folded(self, folder: str, figures: list[tuple[str, str, Path]], what: str, *, unfolded: int = 0) -> Text:
         """Figures made by earlier rules, each folded away under its title unless there are at most `unfolded`.
 
         Parameters
@@ -145,7 +145,14 @@ class Site:
         return Text("".join(parts), "html")
 
     def figure(
-        self, name: str, drawn: Any, caption: str, table: pd.DataFrame, table_name: str | None = None, png: bool = False
+        self,
+        name: str,
+        drawn: Any,
+        caption: str,
+        *,
+        table: pd.DataFrame,
+        table_name: str | None = None,
+        png: bool = False,
     ) -> Figure:
         """Save a matplotlib figure and the table behind it."""
         file = f"figures/{slug(name)}.{'png' if png else 'svg'}"
@@ -153,7 +160,7 @@ class Site:
         alt = re.sub(r"<[^>]+>", "", caption).split(". ")[0]
         return Figure(slug(name), file, caption, self.table_file(table_name or name, table), alt)
 
-    def table(self, name: str, table: pd.DataFrame, caption: str, columns: dict[str, str] | None = None) -> Table:
+    def table(self, name: str, table: pd.DataFrame, caption: str, *, columns: dict[str, str] | None = None) -> Table:
         """Show `table` (chosen columns under readable headings) and write it whole as CSV."""
         file = self.table_file(name, table, MAX_CSV_ROWS)
         if len(table) > MAX_CSV_ROWS:

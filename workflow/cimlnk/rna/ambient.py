@@ -39,7 +39,7 @@ class Ambient:
 
 
 def estimate_ambient(
-    counts: sp.csr_matrix, genes: np.ndarray, lineage: np.ndarray, specific: Mapping[str, Specific]
+    counts: sp.csr_matrix, genes: np.ndarray, lineage: np.ndarray, *, specific: Mapping[str, Specific]
 ) -> Ambient:
     """Estimate the ambient share from genes that the cells at hand cannot have made.
 
@@ -86,7 +86,7 @@ def estimate_ambient(
     return Ambient(float(middle), float(values.min()), float(values.max()), estimates, profile)
 
 
-def subtract_ambient(counts: sp.csr_matrix, ambient: Ambient, seed: int, sample: str) -> sp.csr_matrix:
+def subtract_ambient(counts: sp.csr_matrix, ambient: Ambient, seed: int, *, sample: str) -> sp.csr_matrix:
     """Remove the expected ambient counts, entry by entry, keeping integers.
 
     Each count is thinned: of x counts, of which mu are expected to be ambient, every one is kept with probability

@@ -82,15 +82,15 @@ def make_cells(
     known = load_lineages(lineages)
     _check_markers(raw, counts, known)
     table = GateTable(sample)
-    live, values = live_cells(raw, counts, table, settings, seed, sample)
+    live, values = live_cells(raw, counts, table, settings=settings, seed=seed, sample=sample)
     matrix = counts.matrix[live]
-    doublets = find_doublets(matrix, settings["doublets"], seed, sample)
+    doublets = find_doublets(matrix, settings["doublets"], seed, sample=sample)
     single = single_cells(table, doublets)
     matrix = matrix[single]
     fit = marker_model(matrix, counts.genes, known)
-    probability = nk_probability(table, fit, known, settings["nk"]["probability"], tissue)
+    probability = nk_probability(table, fit, known, cut=settings["nk"]["probability"], tissue=tissue)
     selected = probability >= settings["nk"]["probability"]
-    ambient = estimate_ambient(matrix, counts.genes, fit.best().astype(str), known.ambient)
+    ambient = estimate_ambient(matrix, counts.genes, fit.best().astype(str), specific=known.ambient)
     if int(selected.sum()) < settings["nk"]["min_cells"]:
         raise UserError(
             raw,
@@ -100,7 +100,7 @@ def make_cells(
         )
     kept = matrix[selected]
     if settings["ambient"]["correct"]:
-        kept = subtract_ambient(kept, ambient, seed, sample)
+        kept = subtract_ambient(kept, ambient, seed, sample=sample)
     rows = np.flatnonzero(live)[single][selected]
     obs = pd.DataFrame(
         {
@@ -138,8 +138,8 @@ def make_cells(
         },
         "lineages": {n: int((fit.best() == n).sum()) for n in fit.names},
     }
-    write_cells(output, kept, obs, counts.genes, record)
-    write_table(table.table(), gates, GATES, provenance)
+    write_cells(output, kept, obs, genes=counts.genes, record=record)
+    write_table(table.table(), gates, GATES, provenance=provenance)
     LOG.info("%s: %d NK cells kept", sample, len(obs))
 
 
@@ -147,13 +147,13 @@ def leave_out(error: UserError, *, sample: str, output: str, gates: str) -> None
     """Write empty results for a sample that cannot be used, with the reason inside."""
     record = {"left_out": True, "reason": str(error), "summary": None}
     obs = pd.DataFrame({"sample": np.array([], dtype=object)}, index=np.array([], dtype=object))
-    write_cells(output, sp.csr_matrix((0, 0), dtype=np.int32), obs, np.array([], dtype=object), record)
-    write_table(GATES.empty(), gates, GATES, {"left_out": str(error)})
+    write_cells(output, sp.csr_matrix((0, 0), dtype=np.int32), obs, genes=np.array([], dtype=object), record=record)
+    write_table(GATES.empty(), gates, GATES, provenance={"left_out": str(error)})
     LOG.warning("%s: left out: %s", sample, error)
 
 
 def write_cells(
-    path: str, counts: sp.csr_matrix, obs: pd.DataFrame, genes: np.ndarray, record: Mapping[str, Any]
+    path: str, counts: sp.csr_matrix, obs: pd.DataFrame, *, genes: np.ndarray, record: Mapping[str, Any]
 ) -> None:
     """Write counts and their log1p of counts per 10,000 as h5ad."""
     import anndata as ad

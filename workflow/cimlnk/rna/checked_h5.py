@@ -65,7 +65,9 @@ def check_file(path: Path, file: Any) -> None:
                     raise UserError(path, place, found, f"at most {most:,} bytes")
 
 
-def sparse_group(path: Path, group: Any, shape: tuple[int, int], by_row: bool = True) -> sp.csr_matrix | sp.csc_matrix:
+def sparse_group(
+    path: Path, group: Any, shape: tuple[int, int], *, by_row: bool = True
+) -> sp.csr_matrix | sp.csc_matrix:
     """A compressed sparse matrix from the arrays ``data``, ``indices``, ``indptr`` of a group, checked first.
 
     Parameters
@@ -138,4 +140,4 @@ def matrix_of(path: Path, item: Any) -> sp.csr_matrix | sp.csc_matrix | np.ndarr
             path, item.name, encoding or Plain("no encoding"), "a csr_matrix, a csc_matrix or a dense array"
         )
     n_rows, n_columns = (int(v) for v in shape)
-    return sparse_group(path, item, (n_rows, n_columns), by_row)
+    return sparse_group(path, item, (n_rows, n_columns), by_row=by_row)

@@ -24,7 +24,7 @@ TOLERANCE = 1e-5
 
 
 def contradict(
-    counts: np.ndarray, depth: np.ndarray, genes: tuple[str, ...], fit: Lineages, nk: list[str], against: Against
+    counts: np.ndarray, depth: np.ndarray, genes: tuple[str, ...], *, fit: Lineages, nk: list[str], against: Against
 ) -> Lineages:
     """Move cells that transcribe what only another lineage does from NK to that lineage.
 
@@ -69,7 +69,7 @@ def contradict(
     for _ in range(ROUNDS):
         low = np.where(capped, np.minimum(low, seen / LEAST_FOLD), low)
         high = np.maximum(seen, LEAST_FOLD * low)
-        ratio = likelihood_ratio(found, depth, high, low)
+        ratio = likelihood_ratio(found, depth, high, low=low)
         odds = (np.log((1 - SILENT) * ratio + SILENT) - np.log(stray * ratio + 1 - stray)).sum(axis=1)
         foreign = 1 / (1 + np.exp(-odds) * (1 - share) / share)
         own = called * (1 - foreign)

@@ -72,8 +72,8 @@ def make_counts(
     file: object,
     matrix: Any,
     barcodes: Sequence[str] | np.ndarray,
-    genes: Sequence[str] | np.ndarray,
     *,
+    genes: Sequence[str] | np.ndarray,
     ids: Sequence[str] | np.ndarray | None = None,
     found: str,
     notes: Sequence[str] = (),
@@ -129,9 +129,9 @@ def make_counts(
         )
     counts = sp.csr_matrix(matrix)
     counts = sp.csr_matrix((np.rint(counts.data).astype(np.int32), counts.indices, counts.indptr), shape=counts.shape)
-    counts, names, ids = _human_symbols(file, counts, names, ids, said)
+    counts, names, ids = _human_symbols(file, counts, names, ids=ids, said=said)
     names = _named(names, ids, said)
-    counts, names = _merge_duplicates(file, counts, names, ids, said)
+    counts, names = _merge_duplicates(file, counts, names, ids=ids, said=said)
     counts.eliminate_zeros()
     counts.sort_indices()
     if counts.nnz == 0:
@@ -140,7 +140,7 @@ def make_counts(
 
 
 def _human_symbols(
-    file: object, counts: sp.csr_matrix, names: np.ndarray, ids: Any, said: list[str]
+    file: object, counts: sp.csr_matrix, names: np.ndarray, *, ids: Any, said: list[str]
 ) -> tuple[sp.csr_matrix, np.ndarray, np.ndarray | None]:
     """Gene symbols (and ids) of one human genome: second column, genome prefixes, mouse spike-ins."""
     other = None if ids is None else np.asarray(ids, dtype=object)
@@ -194,7 +194,7 @@ def _named(names: np.ndarray, ids: np.ndarray | None, said: list[str]) -> np.nda
 
 
 def _merge_duplicates(
-    file: object, counts: sp.csr_matrix, names: np.ndarray, ids: Any, said: list[str]
+    file: object, counts: sp.csr_matrix, names: np.ndarray, *, ids: Any, said: list[str]
 ) -> tuple[sp.csr_matrix, np.ndarray]:
     """Sum the columns of one symbol; the first one's place is kept."""
     first: dict[str, int] = {}

@@ -40,7 +40,7 @@ class Mixture:
     converged: bool
 
 
-def doublet_probability(counts: sp.csr_matrix, seed: int, sample: str, share: float | None = None) -> Mixture:
+def doublet_probability(counts: sp.csr_matrix, seed: int, sample: str, *, share: float | None = None) -> Mixture:
     """Probability of each cell of being a doublet.
 
     Parameters
@@ -106,7 +106,7 @@ def _fit(cells: np.ndarray, simulated: np.ndarray, known: float | None) -> Mixtu
         single = 1.0 - probability
         # Both classes weigh the same, so that the fitted odds are the ratio of their densities.
         weight = np.concatenate([np.full(len(simulated), single.sum() / len(simulated)), single])
-        beta = _logistic(x, label, weight, beta)
+        beta = _logistic(x, label, weight, beta=beta)
         if share is None:
             share = _largest_share(cells @ beta, simulated @ beta)
         odds = np.exp(np.clip(cells @ beta, -30, 30)) * share / (1.0 - share)
@@ -137,7 +137,7 @@ def _largest_share(cells: np.ndarray, simulated: np.ndarray) -> float:
     return float(min(MOST, (above[seen] / len(cells) / fraction[seen]).min()))
 
 
-def _logistic(x: np.ndarray, label: np.ndarray, weight: np.ndarray, beta: np.ndarray) -> np.ndarray:
+def _logistic(x: np.ndarray, label: np.ndarray, weight: np.ndarray, *, beta: np.ndarray) -> np.ndarray:
     """Weighted ridge logistic regression by Newton's method (the intercept, column 0, is free)."""
     ridge = np.full(x.shape[1], RIDGE)
     ridge[0] = 0.0

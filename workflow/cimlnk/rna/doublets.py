@@ -32,7 +32,7 @@ class Doublets:
     reason: str | None = None
 
 
-def find_doublets(counts: sp.csr_matrix, settings: Mapping[str, Any], seed: int, sample: str) -> Doublets:
+def find_doublets(counts: sp.csr_matrix, settings: Mapping[str, Any], seed: int, *, sample: str) -> Doublets:
     """Score every cell and call doublets.
 
     A small sample, or one of which an implausible share would be called, calls nobody and says so.
@@ -54,11 +54,11 @@ def find_doublets(counts: sp.csr_matrix, settings: Mapping[str, Any], seed: int,
     if n < settings["min_cells"]:
         return Doublets(unknown, nobody, np.nan, np.nan, method, f"{n} cells, fewer than {settings['min_cells']}")
     if method == "mixture":
-        fit = doublet_probability(counts, seed, sample, rate)
+        fit = doublet_probability(counts, seed, sample, share=rate)
         score, threshold, share = fit.probability, CALLED, fit.share
     else:
         share = rate or min(LARGEST_RATE, max(0.01, RATE_PER_CELL * n))
-        score, threshold = _scrublet(counts, share, seed, sample)
+        score, threshold = _scrublet(counts, share, seed, sample=sample)
     if np.isnan(threshold):
         return Doublets(score, nobody, np.nan, share, method, "the simulated doublets' scores have no two modes")
     called = score >= threshold
@@ -71,7 +71,7 @@ def find_doublets(counts: sp.csr_matrix, settings: Mapping[str, Any], seed: int,
     return Doublets(score, called, threshold, share, method)
 
 
-def _scrublet(counts: sp.csr_matrix, rate: float, seed: int, sample: str) -> tuple[np.ndarray, float]:
+def _scrublet(counts: sp.csr_matrix, rate: float, seed: int, *, sample: str) -> tuple[np.ndarray, float]:
     """Scores and automatic threshold of scanpy's Scrublet, on one thread and with exact neighbours."""
     import anndata as ad
     from threadpoolctl import threadpool_limits

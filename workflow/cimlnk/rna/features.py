@@ -76,17 +76,19 @@ def make_features(
         raise UserError("sample sheet", "columns", key, "the column named by rna.integrate.key", sheet.columns)
     batch_of = sheet[key].astype(str)
     excess = excess_variance(moments((batch_of[f.sample], log_counts(m)) for f, m in matrices(usable, genes)))
-    choice = choose_genes(genes, excess, settings["features"], known, defining_genes(definitions))
-    x, names = _dense(usable, genes, choice, settings["features"]["kir"])
+    choice = choose_genes(genes, excess, settings["features"], known=known, wanted=defining_genes(definitions))
+    x, names = _dense(usable, genes, choice, kir=settings["features"]["kir"])
     found = components(standardise(x), settings["features"]["n_components"])
     sample_of = np.repeat([f.sample for f in usable], [len(f.cells) for f in usable])
     verdict = design_verdict(sheet.loc[[f.sample for f in usable]], key)
-    corrected, integration = harmonise(found.scores, sample_of, sheet, settings["integrate"], verdict, seed)
+    corrected, integration = harmonise(
+        found.scores, sample_of, sheet, settings=settings["integrate"], verdict=verdict, seed=seed
+    )
     Path(features).parent.mkdir(parents=True, exist_ok=True)
     np.save(features, corrected.astype(np.float32))
     table = pd.DataFrame({"cell": np.concatenate([f.cells for f in usable]), "sample": sample_of})
-    write_table(table, cell_table, CELLS, provenance)
-    write_table(summarise(files), summary, SUMMARY, provenance)
+    write_table(table, cell_table, CELLS, provenance=provenance)
+    write_table(summarise(files), summary, SUMMARY, provenance=provenance)
     record = {
         "names": [f"PC{i + 1}" for i in range(corrected.shape[1])],
         "scaling": "log1p of counts per 10,000; standard scores per gene clipped at 10; principal components",
@@ -113,7 +115,7 @@ def make_features(
 
 
 def _dense(
-    files: Sequence[SampleFile], genes: np.ndarray, choice: pd.DataFrame, kir: str
+    files: Sequence[SampleFile], genes: np.ndarray, choice: pd.DataFrame, *, kir: str
 ) -> tuple[np.ndarray, list[str]]:
     """Dense float32 cells x features: the chosen genes, and all KIR genes as one feature if asked for."""
     chosen = np.flatnonzero(choice["chosen"].to_numpy())

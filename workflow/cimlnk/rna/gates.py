@@ -51,7 +51,7 @@ class GateTable:
             }
         )
 
-    def apply(self, bound: Bound, values: np.ndarray, kept: np.ndarray, method: str) -> np.ndarray:
+    def apply(self, bound: Bound, values: np.ndarray, kept: np.ndarray, *, method: str) -> np.ndarray:
         """Apply one quality bound to the cells `kept` so far; returns the new mask."""
         passing = kept & bound.passes(values)
         ends = [float((kept & bound.passes(values, at)).sum()) for at in (bound.low, bound.high)]

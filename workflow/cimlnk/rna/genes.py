@@ -116,12 +116,12 @@ def load_lineages(path: str | Path) -> LineageTable:
         ambient[str(name)] = Specific(tuple(map(str, entry["made_by"])), tuple(map(str, entry["genes"])))
     if "nk" not in kinds.values():
         problems.add(path, "lineages", Plain("none of kind nk"), "one lineage of kind nk")
-    against = _against(path, content.get("against_nk"), markers, problems)
+    against = _against(path, content.get("against_nk"), markers, problems=problems)
     problems.raise_if_any()
     return LineageTable(markers, kinds, ambient, against)
 
 
-def _against(path: Path, entry: Any, markers: Mapping[str, Any], problems: Problems) -> Against | None:
+def _against(path: Path, entry: Any, markers: Mapping[str, Any], *, problems: Problems) -> Against | None:
     if entry is None:
         return None
     if not isinstance(entry, Mapping) or not _is_list(entry.get("lineages")) or not _is_list(entry.get("genes")):

@@ -30,6 +30,7 @@ def harmonise(
     scores: np.ndarray,
     samples: np.ndarray,
     sheet: pd.DataFrame,
+    *,
     settings: Mapping[str, Any],
     verdict: tuple[bool, str],
     seed: int,

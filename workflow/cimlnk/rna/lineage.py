@@ -64,8 +64,8 @@ def assign_lineages(
     counts: np.ndarray,
     depth: np.ndarray,
     genes: tuple[str, ...],
-    markers: Mapping[str, tuple[str, ...]],
     *,
+    markers: Mapping[str, tuple[str, ...]],
     max_iterations: int = 200,
     tolerance: float = 1e-5,
 ) -> Lineages:
@@ -95,7 +95,7 @@ def assign_lineages(
     probability = np.zeros((len(counts), len(names)))
     converged = False
     for _ in range(max_iterations):
-        odds = _log_odds(counts, depth, high, low)
+        odds = _log_odds(counts, depth, high, low=low)
         score = odds @ member + np.log(share)
         score -= score.max(axis=1, keepdims=True)
         probability = np.exp(score)
@@ -120,7 +120,7 @@ def assign_lineages(
     return Lineages(names, probability, share, high, low, tuple(genes), converged)
 
 
-def likelihood_ratio(counts: np.ndarray, depth: np.ndarray, high: np.ndarray, low: np.ndarray) -> np.ndarray:
+def likelihood_ratio(counts: np.ndarray, depth: np.ndarray, high: np.ndarray, *, low: np.ndarray) -> np.ndarray:
     """Negative-binomial likelihood ratio of the high to the low rate (shares of all counts), cells x genes."""
     up, down = depth[:, None] * high, depth[:, None] * low
     log_ratio = counts * (np.log(high) - np.log(low)) + (counts + DISPERSION) * (
@@ -129,9 +129,9 @@ def likelihood_ratio(counts: np.ndarray, depth: np.ndarray, high: np.ndarray, lo
     return np.exp(np.clip(log_ratio, -50, 50))
 
 
-def _log_odds(counts: np.ndarray, depth: np.ndarray, high: np.ndarray, low: np.ndarray) -> np.ndarray:
+def _log_odds(counts: np.ndarray, depth: np.ndarray, high: np.ndarray, *, low: np.ndarray) -> np.ndarray:
     """Evidence of each gene for being in its lineage, bounded by SILENT and STRAY."""
-    ratio = likelihood_ratio(counts, depth, high, low)
+    ratio = likelihood_ratio(counts, depth, high, low=low)
     return np.log((1 - SILENT) * ratio + SILENT) - np.log(STRAY * ratio + 1 - STRAY)
 
 

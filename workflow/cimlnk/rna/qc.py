@@ -48,7 +48,7 @@ def measures(counts: sp.csr_matrix, genes: np.ndarray) -> dict[str, np.ndarray]:
     return {"n_counts": total, "n_genes": np.diff(counts.indptr).astype(np.int64), "mito_percent": percent}
 
 
-def bounds(values: Mapping[str, np.ndarray], settings: Mapping[str, Any], seed: int, sample: str) -> list[Bound]:
+def bounds(values: Mapping[str, np.ndarray], settings: Mapping[str, Any], seed: int, *, sample: str) -> list[Bound]:
     """Bounds of the sample: median ± `n_mads` robust standard deviations, on a log scale for counts and genes.
 
     The rule is scater's ``isOutlier`` (McCarthy et al., Bioinformatics 2017); the floors and caps of the config keep

@@ -26,12 +26,14 @@ def read_hdf5(path: Path, source: str = "auto") -> Counts:
         with h5py.File(path, "r") as file:
             check_file(path, file)
             if "matrix" in file:
-                return _tenx(path, file["matrix"], "features/name", "features/id", "10x h5, group matrix")
+                return _tenx(path, file["matrix"], "features/name", gene_id="features/id", found="10x h5, group matrix")
             if "obs" in file and "var" in file:
                 return _h5ad(path, file, source)
             genomes = [k for k in file if isinstance(file[k], h5py.Group) and "gene_names" in file[k]]
             if len(genomes) == 1:
-                return _tenx(path, file[genomes[0]], "gene_names", "genes", f"10x h5, genome {genomes[0]}")
+                return _tenx(
+                    path, file[genomes[0]], "gene_names", gene_id="genes", found=f"10x h5, genome {genomes[0]}"
+                )
             if genomes:
                 raise UserError(path, "genomes", ", ".join(genomes), "one genome")
             raise UserError(
@@ -48,7 +50,7 @@ def _text(values: Any) -> np.ndarray:
     return np.array([v.decode() if isinstance(v, bytes) else str(v) for v in raw], dtype=object)
 
 
-def _tenx(path: Path, group: Any, name: str, gene_id: str, found: str) -> Counts:
+def _tenx(path: Path, group: Any, name: str, *, gene_id: str, found: str) -> Counts:
     missing = [k for k in ("data", "indices", "indptr", "shape", "barcodes", name) if k not in group]
     if missing:
         raise UserError(
@@ -67,7 +69,7 @@ def _tenx(path: Path, group: Any, name: str, gene_id: str, found: str) -> Counts
     if len(names) == n_genes and "features/feature_type" in group:
         keep = expression(path, _text(group["features/feature_type"][:]), notes)
         matrix, names, ids = matrix[:, keep], names[keep], None if ids is None else ids[keep]
-    return make_counts(path, matrix, barcodes, names, ids=ids, found=found, notes=notes)
+    return make_counts(path, matrix, barcodes, genes=names, ids=ids, found=found, notes=notes)
 
 
 def _h5ad(path: Path, file: Any, source: str) -> Counts:
@@ -109,7 +111,7 @@ def _h5ad(path: Path, file: Any, source: str) -> Counts:
         keep = expression(path, var["feature_types"].astype(str).to_numpy(dtype=object), notes)
         matrix, names, ids = matrix[:, keep], names[keep], None if ids is None else ids[keep]
     return make_counts(
-        path, matrix, obs.index.to_numpy(dtype=object), names, ids=ids, found=f"h5ad, {place}", notes=notes
+        path, matrix, obs.index.to_numpy(dtype=object), genes=names, ids=ids, found=f"h5ad, {place}", notes=notes
     )
 
 

@@ -31,7 +31,7 @@ def read_mtx(folder: Path) -> Counts:
     barcodes = [row[0] for row in _rows(barcode_file)]
     features = _rows(feature_file)
     about = f"{len(features)} genes ({feature_file.name}) x {len(barcodes)} barcodes ({barcode_file.name})"
-    matrix = _matrix(matrix_file, len(features), len(barcodes), about)
+    matrix = _matrix(matrix_file, len(features), len(barcodes), about=about)
     ids = np.array([row[0] for row in features], dtype=object)
     names = np.array([row[1] if len(row) > 1 and row[1] else row[0] for row in features], dtype=object)
     kinds = np.array([row[2] if len(row) > 2 else EXPRESSION for row in features], dtype=object)
@@ -40,7 +40,7 @@ def read_mtx(folder: Path) -> Counts:
         matrix_file.parent,
         sp.csr_matrix(matrix.T)[:, keep],
         barcodes,
-        names[keep],
+        genes=names[keep],
         ids=ids[keep],
         found=f"10x folder ({matrix_file.name})",
         notes=notes,
@@ -84,7 +84,7 @@ def _rows(file: Path) -> list[list[str]]:
     return rows
 
 
-def _matrix(file: Path, n_genes: int, n_cells: int, about: str) -> sp.coo_matrix:
+def _matrix(file: Path, n_genes: int, n_cells: int, *, about: str) -> sp.coo_matrix:
     """The matrix, if its header, its size and its letters are what a matrix of that shape has.
 
     SciPy's reader believes the header, and crashes on what stands behind the last entry.

@@ -23,7 +23,7 @@ EMPTY_DROPLETS = 10  # median counts per barcode below which a matrix is that of
 
 
 def live_cells(
-    raw: str, counts: Counts, table: GateTable, settings: Mapping[str, Any], seed: int, sample: str
+    raw: str, counts: Counts, table: GateTable, *, settings: Mapping[str, Any], seed: int, sample: str
 ) -> tuple[np.ndarray, dict[str, np.ndarray]]:
     """Mask over barcodes of the cells that pass quality control, and the measures it was made on."""
     values = measures(counts.matrix, counts.genes)
@@ -36,9 +36,9 @@ def live_cells(
             "the filtered matrix (this looks like raw_feature_bc_matrix, which holds every droplet)",
         )
     kept = np.ones(len(counts.barcodes), dtype=bool)
-    for bound in bounds(values, settings["qc"], seed, sample):
+    for bound in bounds(values, settings["qc"], seed, sample=sample):
         n_mads = settings["qc"]["mito_n_mads" if bound.gate == "mitochondrial" else "n_mads"]
-        kept = table.apply(bound, values[bound.channel], kept, f"median and {n_mads:g} MAD, {bound.side}")
+        kept = table.apply(bound, values[bound.channel], kept, method=f"median and {n_mads:g} MAD, {bound.side}")
     if np.isnan(values["mito_percent"]).all():
         n = int(kept.sum())
         table.add("mitochondrial", n, n, method="skipped", channel="mito_percent", reason="no mitochondrial genes")
@@ -78,15 +78,15 @@ def marker_model(matrix: sp.csr_matrix, genes: np.ndarray, known: LineageTable) 
         return matrix[:, [position[g] for g in used]].toarray().astype(np.float64), used
 
     counts, used = counts_of({g for names in known.markers.values() for g in names})
-    fit = assign_lineages(counts, depth, used, known.markers)
+    fit = assign_lineages(counts, depth, used, markers=known.markers)
     if known.against is None:
         return fit
     counts, used = counts_of({*known.against.genes, *(g for group in known.against.together for g in group)})
-    return contradict(counts, depth, used, fit, known.of_kind("nk"), known.against)
+    return contradict(counts, depth, used, fit=fit, nk=known.of_kind("nk"), against=known.against)
 
 
 def nk_probability(
-    table: GateTable, fit: Lineages, known: LineageTable, cut: float, tissue: str = "blood"
+    table: GateTable, fit: Lineages, known: LineageTable, *, cut: float, tissue: str = "blood"
 ) -> np.ndarray:
     """Add the gates lymphocytes and NK; returns each cell's probability of being an NK cell.
 

@@ -77,6 +77,7 @@ def choose_genes(
     genes: Sequence[str] | np.ndarray,
     excess: np.ndarray,
     settings: Mapping[str, Any],
+    *,
     known: LineageTable,
     wanted: Sequence[str] = (),
 ) -> pd.DataFrame:

@@ -96,22 +96,24 @@ def clusters(cohort: Cohort, seed: int) -> NDArray[np.integer]:
     """Leiden clusters of cells in the markers that are clustered."""
     use = [j for j, marker in enumerate(cohort.markers) if marker in CLUSTERED]
     values = np.ascontiguousarray(cohort.values[:, use], dtype=np.float32)
-    lists = knn(values, NEIGHBOURS, RECALL, derive(seed, "neighbours"), 1)
+    lists = knn(values, NEIGHBOURS, RECALL, seed=derive(seed, "neighbours"), threads=1)
     graph = weights(lists, ordered=True, threads=1)
     return leiden(graph, RESOLUTION, seed=derive(seed, "clusters"), order=lists.order, ordered=True, threads=1).labels
 
 
 def name(
-    cohort: Cohort, labels: NDArray[np.integer], reference: Reference | None, seed: int, infused: bool
+    cohort: Cohort, labels: NDArray[np.integer], reference: Reference | None, *, seed: int, infused: bool
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Names of the clusters `labels` of the cells of `cohort`, and THRESHOLDS."""
     definitions = load_definitions(DEFINITIONS, infused=infused)
     cofactors = dict(zip(cohort.markers, cohort.cofactors, strict=True))
     batch = cohort.batch.astype(str)
     cuts = protein_thresholds(
-        cohort.values, cohort.markers, batch, cohort.file, cofactors=cofactors, reference=reference, seed=seed
+        cohort.values, cohort.markers, batch, samples=cohort.file, cofactors=cofactors, reference=reference, seed=seed
     )
-    distances = cluster_distances(cohort.values, cohort.markers, labels, batch, cuts, definitions)
+    distances = cluster_distances(
+        cohort.values, cohort.markers, labels, batch=batch, thresholds=cuts, definitions=definitions
+    )
     return name_clusters(distances, definitions), cuts
 
 
@@ -133,7 +135,7 @@ def answer(
     nk = cohort.only(kept)
     own = clusters(nk, seed) if labels is None else labels
     treated = any(f.infused for f in cohort.files) if infused is None else infused
-    table, cuts = name(nk, own, reference, seed, treated)
+    table, cuts = name(nk, own, reference, seed=seed, infused=treated)
     hits = int((kept & cohort.nk).sum())
     at = table.reindex(own)
     return Answer(

@@ -149,9 +149,9 @@ def make(
             if n == 0:
                 continue
             made = (
-                make_nk(random, kind, n, lived, donor, run)
+                make_nk(random, kind, n, lived=lived, donor=donor, run=run)
                 if kind in POPULATIONS
-                else make_other(random, kind, n, donor, run)
+                else make_other(random, kind, n, donor=donor, run=run)
             )
             counts.append(made.counts)
             names.append(np.full(n, kind, dtype=object))
@@ -159,7 +159,7 @@ def make(
         expected, kind_of = np.concatenate(counts), np.concatenate(names)
         if change is not None:
             expected = change(expected, kind_of)
-        values.append(_measured(random, expected, run, fluorescence))
+        values.append(_measured(random, expected, run, fluorescence=fluorescence))
         file.append(np.full(len(expected), number))
         kinds.append(kind_of)
         also.append(np.concatenate(seconds))
@@ -182,7 +182,7 @@ def _patient(f: File) -> Patient:
     return Patient(f.patient, CIML if f.infused else IL2_ONLY, 1, "AML", 1e7, 7, 7, False, f.cmv, 0, "nk")
 
 
-def _measured(random: np.random.Generator, expected: np.ndarray, run: Run, fluorescence: bool) -> np.ndarray:
+def _measured(random: np.random.Generator, expected: np.ndarray, run: Run, *, fluorescence: bool) -> np.ndarray:
     if fluorescence:
         light = LIGHT_PER_COUNT * random.poisson(expected) + LIGHT_NOISE * random.standard_normal(expected.shape)
         return np.arcsinh(light / LIGHT_COFACTOR)

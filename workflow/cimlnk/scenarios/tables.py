@@ -74,7 +74,15 @@ def cohort(n: int, seed: int, *, batches: str = "spread") -> Cohort:
         summary, columns=["sample", "n_lymphocytes", "n_nk", "n_nk_low", "n_nk_high", "left_out", "reason"]
     )
     named = pd.concat(cells, ignore_index=True)
-    abundance = make_abundance({"cytof": named}, {"cytof": found}, samples, counted, patients, UNCERTAINTY, FEW_CELLS)
+    abundance = make_abundance(
+        {"cytof": named},
+        {"cytof": found},
+        samples,
+        counts=counted,
+        patients=patients,
+        uncertainty=UNCERTAINTY,
+        few_cells=FEW_CELLS,
+    )
     return Cohort(abundance, samples, patients)
 
 
@@ -83,7 +91,7 @@ def tested(c: Cohort, seed: int) -> pd.DataFrame:
     return abundance_tests(c.abundance, c.samples, c.patients, baseline="pre", seed=seed)
 
 
-def false_findings(n: int, cohorts: int, seed: int, batches: str = "spread") -> pd.DataFrame:
+def false_findings(n: int, cohorts: int, seed: int, *, batches: str = "spread") -> pd.DataFrame:
     """The tests with a p of several cohorts without an effect."""
     tables = []
     for i in range(cohorts):

@@ -57,7 +57,7 @@ RNA_PURITY = 0.90  # NK cells among the lymphocytes of the NK-enriched suspensio
 HANDLING_SD = 0.12  # of log shares: another tube, thawed and enriched, holds not quite the same cells
 
 
-def latent_shares(seed: int, patient: Patient, timepoint: str, modality: str = "cytof") -> np.ndarray:
+def latent_shares(seed: int, patient: Patient, timepoint: str, *, modality: str = "cytof") -> np.ndarray:
     """True shares of the NK populations in a patient's blood, product or donor (sum 1, order of POPULATIONS).
 
     Every donor has a lasting deviation from the mean (the donor's repertoire), each time point a smaller one. Adaptive
@@ -187,7 +187,7 @@ def content(size: str, seed: int, sample: Sample) -> Content:
     other = random.multinomial(lymphocytes - n_nk, of_lymphocytes) + random.poisson(of_others * lymphocytes)
     live = n_nk + int(other.sum())
     return Content(
-        nk=random.multinomial(n_nk, latent_shares(seed, sample.patient, sample.timepoint, sample.modality)),
+        nk=random.multinomial(n_nk, latent_shares(seed, sample.patient, sample.timepoint, modality=sample.modality)),
         other=other,
         doublets=int(live * random.uniform(0.02, 0.07)),
         dead=int(live * random.uniform(0.03, 0.12)),  # rna: low-quality cells with much mitochondrial RNA

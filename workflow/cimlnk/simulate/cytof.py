@@ -71,7 +71,9 @@ class Cells(NamedTuple):
     also: np.ndarray
 
 
-def _measure(random: np.random.Generator, level: np.ndarray, shift: np.ndarray, run: Run, sticky: float) -> np.ndarray:
+def _measure(
+    random: np.random.Generator, level: np.ndarray, shift: np.ndarray, *, run: Run, sticky: float
+) -> np.ndarray:
     """Expected counts of cells with the stained levels `level`: spread, background, spill and saturation."""
     table = levels()
     n = len(level)
@@ -85,33 +87,35 @@ def _measure(random: np.random.Generator, level: np.ndarray, shift: np.ndarray, 
     return SATURATION * -np.expm1(-counts / SATURATION)
 
 
-def make_nk(random: np.random.Generator, population: str, n: int, lived: Setting, donor: Repertoire, run: Run) -> Cells:
+def make_nk(
+    random: np.random.Generator, population: str, n: int, *, lived: Setting, donor: Repertoire, run: Run
+) -> Cells:
     """`n` live single NK cells of one region."""
-    cells = latent.draw(random, population, n, lived)
-    held = receptors.draw(random, population, cells, donor)
+    cells = latent.draw(random, population, n, setting=lived)
+    held = receptors.draw(random, population, cells, donor=donor)
     level = nk_levels(random, cells)
     level[:, NKG2A] *= held.nkg2a
     level[:, KIR_COLUMNS] = np.where(held.kir, level[:, KIR_COLUMNS] + donor.kir_level, 0.0)
     shift = state_shift(lived.timepoint) if lived.infused else 0.0
     level = np.clip(level + shift * (level > 0.3), 0, None)
-    counts = _measure(random, level, donor.marker_shift, run, 1.0)
+    counts = _measure(random, level, donor.marker_shift, run=run, sticky=1.0)
     return Cells(counts, receptors.also(population, cells, held))
 
 
-def make_other(random: np.random.Generator, kind: str, n: int, donor: Repertoire, run: Run) -> Cells:
+def make_other(random: np.random.Generator, kind: str, n: int, *, donor: Repertoire, run: Run) -> Cells:
     """`n` live single cells of a kind that is not NK."""
     sticky = MYELOID_BACKGROUND if kind in SEES_MYELOID else 1.0
-    counts = _measure(random, kind_levels(random, kind, n), donor.marker_shift, run, sticky)
+    counts = _measure(random, kind_levels(random, kind, n), donor.marker_shift, run=run, sticky=sticky)
     return Cells(counts, np.full(n, "", dtype=object))
 
 
-def _make(random: np.random.Generator, kind: str, n: int, lived: Setting, donor: Repertoire, run: Run) -> Cells:
+def _make(random: np.random.Generator, kind: str, n: int, *, lived: Setting, donor: Repertoire, run: Run) -> Cells:
     if kind in POPULATIONS:
-        return make_nk(random, kind, n, lived, donor, run)
-    return make_other(random, kind, n, donor, run)
+        return make_nk(random, kind, n, lived=lived, donor=donor, run=run)
+    return make_other(random, kind, n, donor=donor, run=run)
 
 
-def _like_the_live(random: np.random.Generator, cells: Content, n: int, *context: Any) -> np.ndarray:
+def _like_the_live(random: np.random.Generator, cells: Content, n: int, **context: Any) -> np.ndarray:
     """Counts of `n` cells drawn like the file's live cells (dead cells and the members of doublets)."""
     kinds = [*POPULATIONS, *KINDS]
     weight = np.array([*cells.nk, *cells.other], float)
@@ -119,7 +123,7 @@ def _like_the_live(random: np.random.Generator, cells: Content, n: int, *context
     result = np.empty((n, len(MARKERS)))
     for k in np.unique(drawn):
         rows = np.flatnonzero(drawn == k)
-        result[rows] = _make(random, kinds[k], len(rows), *context).counts
+        result[rows] = _make(random, kinds[k], len(rows), **context).counts
     return result
 
 
@@ -168,13 +172,13 @@ def simulate_sample(size: str, seed: int, sample: design.Sample) -> tuple[pd.Dat
     random = rng(seed, "cytof", sample.id)
     run = run_of(seed, sample.batch)
     cells = content(size, seed, sample)
-    context = (setting(seed, sample), repertoire(seed, sample.patient), run)
+    context: dict[str, Any] = {"lived": setting(seed, sample), "donor": repertoire(seed, sample.patient), "run": run}
 
     groups = [(kind, int(n)) for kind, n in zip((*POPULATIONS, *KINDS), (*cells.nk, *cells.other), strict=True)]
-    made = [_make(random, kind, n, *context) for kind, n in groups]
+    made = [_make(random, kind, n, **context) for kind, n in groups]
     parts = [c.counts for c in made]
-    parts.append(_like_the_live(random, cells, cells.dead, *context) * 0.7)
-    first, second = (_like_the_live(random, cells, cells.doublets, *context) for _ in range(2))
+    parts.append(_like_the_live(random, cells, cells.dead, **context) * 0.7)
+    first, second = (_like_the_live(random, cells, cells.doublets, **context) for _ in range(2))
     parts.append(first + second)
     parts.append(np.exp(random.normal(0, 0.6, (cells.debris, len(MARKERS)))))
     parts.append(np.zeros((cells.beads, len(MARKERS))))
@@ -222,7 +226,7 @@ def simulate_sample(size: str, seed: int, sample: design.Sample) -> tuple[pd.Dat
 
 
 def simulate_cytof(
-    size: str, seed: int, sample: str, fcs: str | Path, truth: str | Path, provenance: dict[str, Any] | None = None
+    size: str, seed: int, sample: str, *, fcs: str | Path, truth: str | Path, provenance: dict[str, Any] | None = None
 ) -> None:
     """Write the FCS file of `sample` and its part of the truth (CELLS_CYTOF).
 
@@ -253,5 +257,5 @@ def simulate_cytof(
         "$TIMESTEP": "0.001",
     }
     Path(fcs).parent.mkdir(parents=True, exist_ok=True)
-    write_fcs(fcs, events.to_numpy(), names, long_names, drawn.big_endian, keywords)
-    write_table(cells, truth, CELLS_CYTOF, provenance)
+    write_fcs(fcs, events.to_numpy(), names, long_names=long_names, big_endian=drawn.big_endian, keywords=keywords)
+    write_table(cells, truth, CELLS_CYTOF, provenance=provenance)

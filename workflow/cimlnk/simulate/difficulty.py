@@ -87,7 +87,7 @@ def plain_scanpy(values: np.ndarray, seed: int) -> np.ndarray:
     return data.obs["leiden"].astype(int).to_numpy()
 
 
-def discriminant(values: np.ndarray, truth: np.ndarray, patient: np.ndarray, folds: int = 4) -> np.ndarray:
+def discriminant(values: np.ndarray, truth: np.ndarray, patient: np.ndarray, *, folds: int = 4) -> np.ndarray:
     """Names by a linear discriminant fitted to the truth of other patients: the covariance within names is pooled."""
     result = np.full(len(values), "", dtype=object)
     people = pd.unique(patient)
@@ -107,7 +107,7 @@ def discriminant(values: np.ndarray, truth: np.ndarray, patient: np.ndarray, fol
 
 
 def difficulty(
-    values: pd.DataFrame, truth: pd.DataFrame, patient: np.ndarray, ours: np.ndarray, modality: str, seed: int
+    values: pd.DataFrame, truth: pd.DataFrame, patient: np.ndarray, *, ours: np.ndarray, modality: str, seed: int
 ) -> pd.DataFrame:
     """DIFFICULTY of the cells in `values`.
 
@@ -147,7 +147,7 @@ def difficulty(
 
 
 def kept_cells(
-    samples: Mapping[str, str | Path], truth: pd.DataFrame, populations: pd.DataFrame, modality: str, seed: int
+    samples: Mapping[str, str | Path], truth: pd.DataFrame, populations: pd.DataFrame, *, modality: str, seed: int
 ) -> tuple[pd.DataFrame, pd.DataFrame, np.ndarray]:
     """Values, truth and the pipeline's names of up to 20,000 true NK cells, evenly over the samples' h5ad files."""
     import anndata
@@ -173,6 +173,7 @@ def make_difficulty(
     samples: Sequence[str | Path],
     names: Mapping[str, Sequence[str]],
     truth_cells: Mapping[str, str | Path],
+    *,
     populations: Mapping[str, str | Path],
     sheet: str | Path,
     panel: str | Path | None,
@@ -199,7 +200,9 @@ def make_difficulty(
     for modality, ids in names.items():
         own_files = {sample: next(files) for sample in ids}
         truth = read_table(truth_cells[modality], TRUTH_CELLS[modality])
-        values, own, ours = kept_cells(own_files, truth, read_table(populations[modality]), modality, seed)
+        values, own, ours = kept_cells(
+            own_files, truth, read_table(populations[modality]), modality=modality, seed=seed
+        )
         if modality == "rna":
             values = values[values.var().nlargest(VARIABLE_GENES).index]
         elif panel is not None:
@@ -207,5 +210,5 @@ def make_difficulty(
             clustered = set(table.loc[table["cluster"] == "yes", "marker"])
             values = values[[m for m in values if m in clustered]]
         patient = people.loc[own["sample"]].to_numpy(dtype=object)
-        tables.append(difficulty(values, own, patient, ours, modality, seed))
-    write_table(pd.concat(tables, ignore_index=True), output, DIFFICULTY, provenance)
+        tables.append(difficulty(values, own, patient, ours=ours, modality=modality, seed=seed))
+    write_table(pd.concat(tables, ignore_index=True), output, DIFFICULTY, provenance=provenance)

@@ -14,6 +14,7 @@ def write_fcs(
     path: str | Path,
     events: np.ndarray,
     names: Sequence[str],
+    *,
     long_names: Sequence[str],
     big_endian: bool = False,
     keywords: Mapping[str, str] | None = None,

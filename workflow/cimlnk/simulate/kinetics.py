@@ -96,7 +96,7 @@ def kinetics(size: str, seed: int) -> dict[str, Kinetics]:
     return result
 
 
-def measured(seed: int, patient: Patient, day: int, what: str, value: float) -> float:
+def measured(seed: int, patient: Patient, day: int, *, what: str, value: float) -> float:
     """A laboratory's reading of `value`: log-normal noise with a coefficient of variation of 15 %, one decimal."""
     sigma = float(np.sqrt(np.log1p(MEASUREMENT_CV**2)))
     return round(float(value * np.exp(rng(seed, "count", patient.id, day, what).normal(-(sigma**2) / 2, sigma))), 1)

@@ -53,7 +53,7 @@ def _maturation(random: np.random.Generator, population: str, n: int) -> np.ndar
     return low + (high - low) * random.beta(*_PLACE[population], n)
 
 
-def draw(random: np.random.Generator, population: str, n: int, setting: Setting) -> Latents:
+def draw(random: np.random.Generator, population: str, n: int, *, setting: Setting) -> Latents:
     """Places of `n` cells of one region.
 
     Cells of the other regions of a sample are touched by what the sample went through: everything in the product has

@@ -18,13 +18,13 @@ class Receptors(NamedTuple):
     kir: np.ndarray
 
 
-def draw(random: np.random.Generator, population: str, cells: Latents, donor: Repertoire) -> Receptors:
+def draw(random: np.random.Generator, population: str, cells: Latents, *, donor: Repertoire) -> Receptors:
     """Receptors of cells of one region: every CD56dim_KIR cell has a KIR, every CD56dim_NKG2A cell NKG2A."""
     n = len(cells.maturation)
     nkg2a = random.random(n) < nkg2a_rate(cells)
     if population == "CD56dim_NKG2A":
         nkg2a[:] = True
-    kir = express_kir(random, donor, kir_rate(cells), np.full(n, population == "CD56dim_KIR"))
+    kir = express_kir(random, donor, kir_rate(cells), at_least_one=np.full(n, population == "CD56dim_KIR"))
     return Receptors(nkg2a, kir)
 
 

@@ -26,6 +26,7 @@ def make_recovery(
     truth_cells: Mapping[str, str | Path],
     truth_abundance: str | Path,
     populations: Mapping[str, str | Path],
+    *,
     summaries: Mapping[str, str | Path],
     abundance: str | Path,
     folds: str | Path,
@@ -38,12 +39,12 @@ def make_recovery(
         {m: read_table(path, TRUTH_CELLS[m]) for m, path in truth_cells.items()},
         read_table(truth_abundance, ABUNDANCE),
         {m: read_table(path) for m, path in populations.items()},
-        {m: read_table(path) for m, path in summaries.items()},
-        read_table(abundance),
-        read_table(folds),
+        summaries={m: read_table(path) for m, path in summaries.items()},
+        abundance=read_table(abundance),
+        folds=read_table(folds),
     )
-    write_table(marks, recovery, RECOVERY, provenance)
-    write_table(details, cases, RECOVERY_CASES, provenance)
+    write_table(marks, recovery, RECOVERY, provenance=provenance)
+    write_table(details, cases, RECOVERY_CASES, provenance=provenance)
 
 
 def as_text(marks: pd.DataFrame) -> str:

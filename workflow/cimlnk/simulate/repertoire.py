@@ -43,7 +43,7 @@ def repertoire(seed: int, patient: Patient) -> Repertoire:
 
 
 def express_kir(
-    random: np.random.Generator, donor: Repertoire, rate: np.ndarray, at_least_one: np.ndarray
+    random: np.random.Generator, donor: Repertoire, rate: np.ndarray, *, at_least_one: np.ndarray
 ) -> np.ndarray:
     """Which KIR genes each cell expresses (bool, cells × genes): independent draws per gene and cell.
 

@@ -36,12 +36,12 @@ STATE_EFFECTS_LOG2 = {
 
 
 def _nk(
-    random: np.random.Generator, population: str, n: int, lived: Setting, donor: Repertoire
+    random: np.random.Generator, population: str, n: int, *, lived: Setting, donor: Repertoire
 ) -> tuple[np.ndarray, np.ndarray]:
     """Relative expression of NK cells of one region (cells × genes, float32) and their second names."""
     names = gene_names()
-    cells = latent.draw(random, population, n, lived)
-    held = receptors.draw(random, population, cells, donor)
+    cells = latent.draw(random, population, n, setting=lived)
+    held = receptors.draw(random, population, cells, donor=donor)
     rates = nk_rates(cells, np.asarray(held.kir.any(axis=1)))
     rates[:, names.index("KLRC1")] *= np.where(held.nkg2a, 1.6, 0.08)
     for gene, effect in STATE_EFFECTS_LOG2.get(lived.timepoint, {}).items():
@@ -54,12 +54,12 @@ def _nk(
 
 
 def _rates(
-    random: np.random.Generator, kind: str, n: int, lived: Setting, donor: Repertoire, factor: np.ndarray
+    random: np.random.Generator, kind: str, n: int, *, lived: Setting, donor: Repertoire, factor: np.ndarray
 ) -> tuple[np.ndarray, np.ndarray]:
     """Expected share of molecules per gene (n × genes, float32) of single cells of one kind, and second names."""
     names = gene_names()
     if kind in POPULATIONS:
-        rates, also = _nk(random, kind, n, lived, donor)
+        rates, also = _nk(random, kind, n, lived=lived, donor=donor)
     else:
         rates = np.repeat(profiles()[kind].to_numpy(dtype=np.float32)[None, :], n, axis=0)
         also = np.full(n, "", dtype=object)
@@ -103,7 +103,7 @@ def simulate_sample(size: str, seed: int, sample: design.Sample) -> tuple[np.nda
         also = np.empty(len(types), dtype=object)
         for kind in np.unique(types):
             rows = np.flatnonzero(types == kind)
-            rates[rows], also[rows] = _rates(random, kinds[kind], len(rows), lived, donor, factor)
+            rates[rows], also[rows] = _rates(random, kinds[kind], len(rows), lived=lived, donor=donor, factor=factor)
         return rates, also
 
     def like_the_sample(n: int) -> np.ndarray:
@@ -154,6 +154,7 @@ def simulate_rna(
     size: str,
     seed: int,
     sample: str,
+    *,
     truth: str | Path,
     folder: str | Path | None = None,
     h5: str | Path | None = None,
@@ -178,4 +179,4 @@ def simulate_rna(
         write_10x_folder(folder, counts, barcodes)
     else:
         raise ValueError("neither folder nor h5 given")
-    write_table(cells, truth, CELLS_RNA, provenance)
+    write_table(cells, truth, CELLS_RNA, provenance=provenance)

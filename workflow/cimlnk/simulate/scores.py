@@ -117,7 +117,7 @@ def adjusted_rand(a: pd.Series, b: pd.Series) -> float:
     return 1.0 if most == expected else (pairs(table) - expected) / (most - expected)
 
 
-def _cases(measure: str, modality: str, table: pd.DataFrame, tolerance: float, relative: bool) -> pd.DataFrame:
+def _cases(measure: str, modality: str, table: pd.DataFrame, *, tolerance: float, relative: bool) -> pd.DataFrame:
     """RECOVERY_CASES of a table with ``case``, ``truth`` and ``found``; a missing answer is never within."""
     error = table["found"] / table["truth"] - 1 if relative else table["found"] - table["truth"]
     rows = table[["case", "truth", "found"]].assign(measure=measure, modality=modality, error=error)
@@ -134,7 +134,7 @@ def nk_fraction_cases(truth: pd.DataFrame, summary: pd.DataFrame) -> pd.DataFram
     table = pd.DataFrame(
         {"case": own["sample"].to_numpy(), "truth": own["nk_of_lymphocytes"].to_numpy(), "found": share}
     )
-    return _cases("NK fraction", "cytof", table, POINTS, relative=False)
+    return _cases("NK fraction", "cytof", table, tolerance=POINTS, relative=False)
 
 
 def fold_cases(truth: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
@@ -151,11 +151,11 @@ def fold_cases(truth: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
             "found": [found.get(key, np.nan) for key in keys],
         }
     )
-    return _cases("NK fold", "counts", table, FOLD_TOLERANCE, relative=True)
+    return _cases("NK fold", "counts", table, tolerance=FOLD_TOLERANCE, relative=True)
 
 
 def subset_cases(
-    truth: pd.DataFrame, abundance: pd.DataFrame, modality: str, cells: pd.DataFrame | None = None
+    truth: pd.DataFrame, abundance: pd.DataFrame, modality: str, *, cells: pd.DataFrame | None = None
 ) -> pd.DataFrame:
     """Shares of subsets of at least 5 % of a sample's NK cells, true and found (ABUNDANCE).
 
@@ -178,7 +178,7 @@ def subset_cases(
         at_most = np.array([high.get(key, 0.0) for key in keys])
         share = np.where(np.isnan(given) | ~known, share, np.clip(given, at_least, at_most))
     table = pd.DataFrame({"case": [f"{s} {p}" for s, p in keys], "truth": share, "found": given})
-    return _cases("subset fraction", modality, table, POINTS, relative=False)
+    return _cases("subset fraction", modality, table, tolerance=POINTS, relative=False)
 
 
 def _ranges(cells: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
@@ -193,7 +193,7 @@ def _ranges(cells: pd.DataFrame) -> tuple[pd.Series, pd.Series]:
 
 
 def _row(
-    measure: str, modality: str, value: float, threshold: float, n: int, worst: str | None, meaning: str
+    measure: str, modality: str, value: float, *, threshold: float, n: int, worst: str | None, meaning: str
 ) -> dict[str, Any]:
     passed = bool(np.isnan(threshold) or value >= threshold)
     return dict(zip(RECOVERY.columns, (measure, modality, value, threshold, passed, n, worst, meaning), strict=True))
@@ -208,13 +208,22 @@ def _summarise(cases: pd.DataFrame, threshold: float, meaning: str) -> dict[str,
         worst = f"{cases.at[at, 'case']}: {cases.at[at, 'found']:.3g}, truth {cases.at[at, 'truth']:.3g}"
     value = float(cases["within"].mean()) if len(cases) else float("nan")
     first = cases.iloc[0] if len(cases) else {"measure": meaning, "modality": ""}
-    return _row(f"{first['measure']} within tolerance", first["modality"], value, threshold, len(cases), worst, meaning)
+    return _row(
+        f"{first['measure']} within tolerance",
+        first["modality"],
+        value,
+        threshold=threshold,
+        n=len(cases),
+        worst=worst,
+        meaning=meaning,
+    )
 
 
 def score(
     truth_cells: Mapping[str, pd.DataFrame],
     truth_abundance: pd.DataFrame,
     populations: Mapping[str, pd.DataFrame],
+    *,
     summaries: Mapping[str, pd.DataFrame],
     abundance: pd.DataFrame,
     folds: pd.DataFrame,
@@ -242,7 +251,17 @@ def score(
         }
         for name in ("precision", "precision_lineage", "recall"):
             asked = NK_GATE if name == strict or (name == "recall" and modality == "cytof") else nan
-            rows.append(_row(f"NK gate {name}", modality, gate[name], asked, len(named), None, words[name]))
+            rows.append(
+                _row(
+                    f"NK gate {name}",
+                    modality,
+                    gate[name],
+                    threshold=asked,
+                    n=len(named),
+                    worst=None,
+                    meaning=words[name],
+                )
+            )
         known = named_cells(truth, named)
         names = score_names(*(known[c].to_numpy(dtype=object) for c in ("population", "also", "found")))
         for measure, key, asked, meaning in (
@@ -251,8 +270,8 @@ def score(
             ("cells named rightly", "right", nan, "true NK cells with a name that holds, or a less specific one"),
             ("cells named wrongly", "wrong", nan, "true NK cells with a name that does not hold"),
         ):
-            rows.append(_row(measure, modality, names[key], asked, len(known), None, meaning))
-        subset = subset_cases(truth_abundance, abundance, modality, truth)
+            rows.append(_row(measure, modality, names[key], threshold=asked, n=len(known), worst=None, meaning=meaning))
+        subset = subset_cases(truth_abundance, abundance, modality, cells=truth)
         asked = SUBSETS_WITHIN if modality == "cytof" else nan
         meaning = "subsets of at least 5 % whose share of NK cells is within 2 points"
         rows.append(_summarise(subset, asked, meaning))

@@ -54,7 +54,7 @@ def counts_table(size: str, seed: int) -> pd.DataFrame:
                 value = curve.lymphocytes_per_ul(day, patient.arm != IL2_ONLY)
             else:
                 value = curve.nk_per_ul(day)
-            reading = measured(seed, patient, day, "lymphocytes" if by_file else "nk", value)
+            reading = measured(seed, patient, day, what="lymphocytes" if by_file else "nk", value=value)
             rows.append(
                 {
                     "patient": patient.id,
@@ -147,7 +147,7 @@ def as_text(table: pd.DataFrame) -> str:
     return text.to_csv(sep="\t", index=False, lineterminator="\n")
 
 
-def write_sheets(size: str, seed: int, folder: Path, cohort: str | None = None) -> list[Path]:
+def write_sheets(size: str, seed: int, folder: Path, *, cohort: str | None = None) -> list[Path]:
     """Write ``{folder}/{samples,counts,patients}/{cohort}.tsv`` (and functional/) and return the paths."""
     written = []
     for name, table in sheets(size, seed, cohort).items():
@@ -159,7 +159,7 @@ def write_sheets(size: str, seed: int, folder: Path, cohort: str | None = None) 
 
 
 def check_sheets(
-    size: str, seed: int, cohort: str, samples: Path, counts: Path, patients: Path, functional: Path | None = None
+    size: str, seed: int, cohort: str, *, samples: Path, counts: Path, patients: Path, functional: Path | None = None
 ) -> None:
     """Refuse sheets that do not belong to the size and seed of the config.
 
@@ -195,7 +195,7 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--cohort", help="id of the cohort (default: the size)")
     parser.add_argument("--folder", type=Path, default=Path("config"), help="where to write (default: config)")
     given = parser.parse_args(arguments)
-    for path in write_sheets(given.size, given.seed, given.folder, given.cohort):
+    for path in write_sheets(given.size, given.seed, given.folder, cohort=given.cohort):
         print(path)
 
 

@@ -46,7 +46,7 @@ def abundance(size: str, seed: int) -> pd.DataFrame:
     rows: list[dict[str, Any]] = []
     for s in samples:
         held = contents[s.id]
-        shares = latent_shares(seed, s.patient, s.timepoint, s.modality)
+        shares = latent_shares(seed, s.patient, s.timepoint, modality=s.modality)
         in_blood = s.tissue == "blood"
         for population, n, latent in zip(("NK", *POPULATIONS), (held.n_nk, *held.nk), (1.0, *shares), strict=True):
             rows.append(
@@ -126,6 +126,7 @@ def write_truth(
     size: str,
     seed: int,
     cohort: str,
+    *,
     sheets: dict[str, str | Path],
     cytof: Iterable[str | Path],
     rna: Iterable[str | Path],
@@ -148,11 +149,11 @@ def write_truth(
     UserError
         If a sheet is not the one the generator writes for this size, seed and cohort.
     """
-    check_sheets(size, seed, cohort, *(Path(sheets[name]) for name in ("samples", "counts", "patients")))
+    check_sheets(size, seed, cohort, **{name: Path(sheets[name]) for name in ("samples", "counts", "patients")})
     for paths, schema, name in ((cytof, CELLS_CYTOF, "cells_cytof"), (rna, CELLS_RNA, "cells_rna")):
         parts = [read_table(path, schema) for path in paths]
         table = pd.concat(parts, ignore_index=True) if parts else schema.empty()
-        write_table(table, output[name], schema, provenance)
-    write_table(abundance(size, seed), output["abundance"], ABUNDANCE, provenance)
-    write_table(effects(), output["effects"], EFFECTS, provenance)
-    write_table(kinetics_table(size, seed), output["kinetics"], KINETICS, provenance)
+        write_table(table, output[name], schema, provenance=provenance)
+    write_table(abundance(size, seed), output["abundance"], ABUNDANCE, provenance=provenance)
+    write_table(effects(), output["effects"], EFFECTS, provenance=provenance)
+    write_table(kinetics_table(size, seed), output["kinetics"], KINETICS, provenance=provenance)

@@ -60,7 +60,7 @@ class MixedCounts(NamedTuple):
 
 
 def fit_counts(
-    y: Floats, n: Floats, design: Floats, group: NDArray[np.int64], *, overdispersion: bool = True
+    y: Floats, n: Floats, design: Floats, *, group: NDArray[np.int64], overdispersion: bool = True
 ) -> MixedCounts:
     """Fit the model to every row of `y`.
 
@@ -85,7 +85,9 @@ def fit_counts(
         not come to rest.
     """
     y = np.atleast_2d(np.asarray(y, float))
-    problem = _Problem(y, np.broadcast_to(np.asarray(n, float), y.shape), np.asarray(design, float), np.asarray(group))
+    problem = _Problem(
+        y, np.broadcast_to(np.asarray(n, float), y.shape), np.asarray(design, float), group=np.asarray(group)
+    )
     phis = np.linspace(*LOG_PHI, 7) if overdispersion else np.array([np.log(1e9)])
     sigmas = np.linspace(*LOG_SIGMA, 6)
     state = problem.start()
@@ -128,7 +130,7 @@ def fit_counts(
 class _Problem:
     """Data of B rows and the functions of (sigma, phi) and theta = (beta, v), where u = sigma v."""
 
-    def __init__(self, y: Floats, n: Floats, design: Floats, group: NDArray[np.int64]) -> None:
+    def __init__(self, y: Floats, n: Floats, design: Floats, *, group: NDArray[np.int64]) -> None:
         self.y, self.n, self.design, self.group = y, n, design, group
         q = int(group.max()) + 1
         self.p, self.q = design.shape[1], q
@@ -136,7 +138,7 @@ class _Problem:
         self.prior = np.concatenate([np.full(self.p, RIDGE), np.ones(q)])
 
     def rows(self, which: NDArray[np.int64]) -> _Problem:
-        return _Problem(self.y[which], self.n[which], self.design, self.group)
+        return _Problem(self.y[which], self.n[which], self.design, group=self.group)
 
     def start(self) -> Floats:
         """Least squares on smoothed logits."""
@@ -150,7 +152,7 @@ class _Problem:
         return np.concatenate([wide, sigma * self.indicator], axis=2)
 
     def _objective(self, eta: Floats, phi: Floats, theta: Floats) -> Floats:
-        return log_likelihood(eta, self.y, self.n, phi) - 0.5 * (theta**2 * self.prior).sum(axis=1)
+        return log_likelihood(eta, self.y, self.n, phi=phi) - 0.5 * (theta**2 * self.prior).sum(axis=1)
 
     def _mode(self, place: Floats, theta: Floats) -> tuple[Floats, Floats, Flags]:
         """Newton steps (halved while they make things worse) to the mode of (beta, v)."""
@@ -160,7 +162,7 @@ class _Problem:
         value = self._objective(eta, phi, theta)
         settled = np.zeros(len(theta), bool)
         for _ in range(60):
-            slope, weight = derivatives(eta, self.y, self.n, phi)
+            slope, weight = derivatives(eta, self.y, self.n, phi=phi)
             gradient = (full * slope[..., None]).sum(axis=1) - theta * self.prior
             hessian = np.swapaxes(full * weight[..., None], 1, 2) @ full
             hessian[:, np.arange(self.p + self.q), np.arange(self.p + self.q)] += self.prior
@@ -194,7 +196,7 @@ class _Problem:
 
     def _information(self, place: Floats, eta: Floats) -> Floats:
         full = self._full(place)
-        _, weight = derivatives(eta, self.y, self.n, np.exp(place[:, 1])[:, None])
+        _, weight = derivatives(eta, self.y, self.n, phi=np.exp(place[:, 1])[:, None])
         return np.swapaxes(full * weight[..., None], 1, 2) @ full + np.diag(self.prior)
 
     def covariances(self, place: Floats, theta: Floats) -> tuple[Floats, Floats]:
@@ -202,7 +204,7 @@ class _Problem:
         full = self._full(place)
         eta = _linear(full, theta)
         inverse = np.linalg.inv(self._information(place, eta))
-        _, weight = derivatives(eta, self.y, self.n, np.exp(place[:, 1])[:, None])
+        _, weight = derivatives(eta, self.y, self.n, phi=np.exp(place[:, 1])[:, None])
         scale = weight**2 * (self.n > 0).sum(axis=1, keepdims=True) / weight.sum(axis=1, keepdims=True)
         meat = np.swapaxes(full * scale[..., None], 1, 2) @ full + np.diag(self.prior)
         return np.asarray(inverse), np.asarray(inverse @ meat @ inverse)
@@ -212,7 +214,7 @@ def _linear(full: Floats, theta: Floats) -> Floats:
     return np.clip((full @ theta[..., None])[..., 0], -30.0, 30.0)
 
 
-def log_likelihood(eta: Floats, y: Floats, n: Floats, phi: Floats) -> Floats:
+def log_likelihood(eta: Floats, y: Floats, n: Floats, *, phi: Floats) -> Floats:
     """Beta-binomial log likelihood per row, without the binomial coefficients; phi ≥ 1e8 is binomial."""
     if phi.min() >= 1e8:
         return (y * eta - n * np.logaddexp(0.0, eta)).sum(axis=1)
@@ -222,7 +224,7 @@ def log_likelihood(eta: Floats, y: Floats, n: Floats, phi: Floats) -> Floats:
     return each.sum(axis=1)
 
 
-def derivatives(eta: Floats, y: Floats, n: Floats, phi: Floats) -> tuple[Floats, Floats]:
+def derivatives(eta: Floats, y: Floats, n: Floats, *, phi: Floats) -> tuple[Floats, Floats]:
     """First derivative of the log likelihood in eta, and minus the second, kept above a tenth of its expectation."""
     mu, rest = special.expit(eta), special.expit(-eta)
     m = mu * rest

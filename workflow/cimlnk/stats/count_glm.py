@@ -52,7 +52,9 @@ def deviance(counts: Floats, mean: Floats, dispersion: float | Floats) -> Floats
     return 2 * (first - (counts + size) * np.log((counts + size) / (mu + size))).sum(axis=1)
 
 
-def fit_nb(counts: Floats, design: Floats, offset: Floats, dispersion: float | Floats, iterations: int = 60) -> NbFit:
+def fit_nb(
+    counts: Floats, design: Floats, offset: Floats, *, dispersion: float | Floats, iterations: int = 60
+) -> NbFit:
     """Log-linear negative binomial models with one dispersion, all units together (iteratively reweighted).
 
     Parameters
@@ -72,7 +74,7 @@ def fit_nb(counts: Floats, design: Floats, offset: Floats, dispersion: float | F
         on one side, their means and deviances are then still right.
     """
     parts = [
-        _fit_chunk(counts[i : i + _CHUNK], design, offset, _part(dispersion, i), iterations)
+        _fit_chunk(counts[i : i + _CHUNK], design, offset, dispersion=_part(dispersion, i), iterations=iterations)
         for i in range(0, max(len(counts), 1), _CHUNK)
     ]
     return NbFit(*(np.concatenate(columns) for columns in zip(*parts, strict=True)))
@@ -82,7 +84,7 @@ def _part(dispersion: float | Floats, start: int) -> float | Floats:
     return dispersion if np.ndim(dispersion) == 0 else np.asarray(dispersion)[start : start + _CHUNK]
 
 
-def _fit_chunk(y: Floats, x: Floats, offset: Floats, dispersion: float | Floats, iterations: int) -> NbFit:
+def _fit_chunk(y: Floats, x: Floats, offset: Floats, *, dispersion: float | Floats, iterations: int) -> NbFit:
     q = x.shape[1]
     each = _column(dispersion, len(y))
     same = np.ndim(dispersion) == 0
@@ -136,7 +138,7 @@ def pearson(counts: Floats, mean: Floats, dispersion: float | Floats) -> Floats:
     return np.where(mean > 1e-4, (counts - mu) ** 2 / variance, 0.0).sum(axis=1)
 
 
-def common_dispersion(counts: Floats, design: Floats, offset: Floats, most_units: int = 400) -> float:
+def common_dispersion(counts: Floats, design: Floats, offset: Floats, *, most_units: int = 400) -> float:
     """The one dispersion at which Pearson's chi-square of all units equals their degrees of freedom.
 
     Units are thinned evenly to `most_units`: one number needs no more.
@@ -146,7 +148,7 @@ def common_dispersion(counts: Floats, design: Floats, offset: Floats, most_units
 
     def excess(log_dispersion: float) -> float:
         phi = float(np.exp(log_dispersion))
-        fit = fit_nb(some, design, offset, phi)
+        fit = fit_nb(some, design, offset, dispersion=phi)
         df = residual_df(fit.mean, design)
         use = (df > 0) & fit.converged
         return float(pearson(some[use], fit.mean[use], phi).sum() - df[use].sum())
@@ -163,7 +165,7 @@ def common_dispersion(counts: Floats, design: Floats, offset: Floats, most_units
     return float(np.exp((low + high) / 2))
 
 
-def trended_dispersion(counts: Floats, design: Floats, offset: Floats, units_per_bin: int = 200) -> Floats:
+def trended_dispersion(counts: Floats, design: Floats, offset: Floats, *, units_per_bin: int = 200) -> Floats:
     """A dispersion per unit, which follows the unit's mean count: :func:`common_dispersion` of bins of like units.
 
     Units are sorted by mean count and cut into bins of at least `units_per_bin`; between the bins' mean log counts the
@@ -181,8 +183,8 @@ def ql_test(
     counts: Floats,
     design: Floats,
     offset: Floats,
-    column: int,
     *,
+    column: int,
     dispersion: float | Floats,
     level: float = 0.95,
     max_prior_df: float = MAX_PRIOR_DF,
@@ -200,8 +202,8 @@ def ql_test(
     column
         Column of `design` that is tested.
     """
-    full = fit_nb(counts, design, offset, dispersion)
-    reduced = fit_nb(counts, np.delete(design, column, axis=1), offset, dispersion)
+    full = fit_nb(counts, design, offset, dispersion=dispersion)
+    reduced = fit_nb(counts, np.delete(design, column, axis=1), offset, dispersion=dispersion)
     df = residual_df(full.mean, design)
     ok = full.converged & reduced.converged & (counts.sum(axis=1) > 0)
     own = ok & (df > 0)
@@ -224,7 +226,7 @@ def ql_test(
     beta, inverse = full.beta.copy(), full.inverse.copy()
     if separated.any():
         own_dispersion = dispersion if np.ndim(dispersion) == 0 else np.asarray(dispersion)[separated]
-        finite = fit_nb(counts[separated] + 0.5, design, offset, own_dispersion)
+        finite = fit_nb(counts[separated] + 0.5, design, offset, dispersion=own_dispersion)
         beta[separated], inverse[separated] = finite.beta, finite.inverse
     effect = np.where(ok, beta[:, column], np.nan) / np.log(2)
     se = np.sqrt(inverse[:, column, column] * posterior) / np.log(2)

@@ -33,7 +33,7 @@ def _signs(n: int, seed: int) -> tuple[NDArray[np.floating], bool]:
     return drawn, False
 
 
-def sign_flip(diff: Floats, level: float = 0.95, seed: int = 0, least: int = 3) -> Tested:
+def sign_flip(diff: Floats, level: float = 0.95, seed: int = 0, *, least: int = 3) -> Tested:
     """Exact sign-flip test of a zero difference (Fisher's randomisation test for pairs) and its interval.
 
     All ``2^n`` sign patterns are enumerated up to 16 patients, sampled above. The least two-sided p is ``2 / 2^m`` for
@@ -71,7 +71,7 @@ def sign_flip(diff: Floats, level: float = 0.95, seed: int = 0, least: int = 3) 
     return Tested(n, effect, blank, blank, low, high, p, floor, reason)
 
 
-def relabel(first: Floats, second: Floats, seed: int = 0, least: int = 3) -> Tested:
+def relabel(first: Floats, second: Floats, seed: int = 0, *, least: int = 3) -> Tested:
     """Exact permutation test of two arms: every way to deal the patients into arms of these sizes.
 
     The least two-sided p is 2 / C(n, n1) (1 / C for arms of unequal size that cannot mirror each other).

@@ -11,7 +11,7 @@ from scipy import special, stats
 Array = NDArray[np.float64]
 
 
-def label_variance(cells: Array, moved: Array, doubt: Array, root_doubt: Array, correlation: float) -> Array:
+def label_variance(cells: Array, moved: Array, doubt: Array, *, root_doubt: Array, correlation: float) -> Array:
     """Variance of the number of cells of each population when labels are uncertain.
 
     Every cell leaves its population with probability 1 - confidence, and joins another one in proportion to the sizes
@@ -127,7 +127,7 @@ def wilson(share: float, n: int, z: float = 1.959963984540054) -> tuple[float, f
     return float(centre - half), float(centre + half)
 
 
-def t_interval(effect: ArrayLike, se: ArrayLike, df: ArrayLike, level: float = 0.95) -> tuple[Array, Array, Array]:
+def t_interval(effect: ArrayLike, se: ArrayLike, df: ArrayLike, *, level: float = 0.95) -> tuple[Array, Array, Array]:
     """Limits and two-sided p of an estimate that is t distributed about the truth.
 
     Parameters

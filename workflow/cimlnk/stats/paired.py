@@ -74,7 +74,7 @@ def moderated_paired(diff: Floats, level: float = 0.95, least: int = 3) -> Teste
     return Tested(n, effect, se, total, low, high, p, np.where(ok, 0.0, np.nan), reason)
 
 
-def welch(first: Floats, second: Floats, level: float = 0.95, least: int = 3) -> Tested:
+def welch(first: Floats, second: Floats, level: float = 0.95, *, least: int = 3) -> Tested:
     """Difference of the mean per-patient differences of two arms, variances of the arms apart (Welch 1947)."""
     n1, n2 = np.isfinite(first).sum(axis=1), np.isfinite(second).sum(axis=1)
     reason = too_few(np.minimum(n1, n2), least)

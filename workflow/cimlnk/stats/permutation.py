@@ -24,7 +24,7 @@ class Permuted(NamedTuple):
     reason: str | None
 
 
-def _permutations(blocks: NDArray, count: int, seed: int, name: str) -> list[NDArray[np.int64]]:
+def _permutations(blocks: NDArray, count: int, seed: int, *, name: str) -> list[NDArray[np.int64]]:
     """Orders of the rows that only move rows within their block."""
     generator = rng(seed, name)
     members = [np.flatnonzero(blocks == b) for b in np.unique(blocks)]
@@ -66,7 +66,7 @@ def permute(
     if patterns < 2:
         return Permuted(np.nan, np.nan, np.nan, np.nan, 0, "no block has two samples with different labels")
     observed, effect = statistic(labels_)
-    orders = _permutations(blocks_, permutations, seed, name)
+    orders = _permutations(blocks_, permutations, seed, name=name)
     null = np.array([statistic(labels_[order])[0] for order in orders])
     p = (1 + int((null >= observed - 1e-12 * max(1.0, abs(observed))).sum())) / (permutations + 1)
     floor = max(1 / patterns, 1 / (permutations + 1))

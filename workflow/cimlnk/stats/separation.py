@@ -9,7 +9,7 @@ from scipy import optimize
 Floats = NDArray[np.float64]
 
 
-def is_separated(y: Floats, n: Floats, matrix: Floats, weights: Floats) -> bool:
+def is_separated(y: Floats, n: Floats, matrix: Floats, *, weights: Floats) -> bool:
     """Whether the likelihood pushes a contrast to infinity: one side of it has no cells (or nothing else) at all.
 
     It does if some direction d keeps the fit of every mixed sample (X d = 0), lowers the samples without a cell or

@@ -11,7 +11,9 @@ def derived(cohort, n_nk, n_lymphocytes, count_cv=0.15, min_lymphocytes=50, **li
     """The row of B at baseline (60 lymphocytes/uL), its file with these events."""
     summary = cohort["summaries"]["cytof"].assign(n_nk=n_nk, n_lymphocytes=float(n_lymphocytes), **limits)
     uncertainty = UNCERTAINTY | {"count_cv": count_cv}
-    table = nk_per_ul(cohort["counts"], cohort["samples"], summary, uncertainty, min_lymphocytes=min_lymphocytes)
+    table = nk_per_ul(
+        cohort["counts"], cohort["samples"], summary, uncertainty=uncertainty, min_lymphocytes=min_lymphocytes
+    )
     return table.set_index(["patient", "day"]).loc[("B", -6)]
 
 
@@ -24,9 +26,9 @@ def test_every_sample_has_a_row_for_every_population_even_without_cells(cohort):
 
 def test_given_counts_win_and_missing_ones_come_from_lymphocytes_of_the_same_day(cohort):
     summary = cohort["summaries"]["cytof"].assign(n_nk=500, n_lymphocytes=2000.0)
-    table = nk_per_ul(cohort["counts"], cohort["samples"], summary, UNCERTAINTY, min_lymphocytes=50).set_index(
-        ["patient", "day"]
-    )
+    table = nk_per_ul(
+        cohort["counts"], cohort["samples"], summary, uncertainty=UNCERTAINTY, min_lymphocytes=50
+    ).set_index(["patient", "day"])
     assert table.loc[("A", 7), ["nk_per_ul", "source"]].tolist() == [400.0, "counts"]
     # 60 lymphocytes/uL x 500 / 2000; never 500 / 5000 events
     assert table.at[("B", -6), "nk_per_ul"] == pytest.approx(15.0)
@@ -38,7 +40,7 @@ def test_given_counts_win_and_missing_ones_come_from_lymphocytes_of_the_same_day
 
 
 def test_without_mass_cytometry_lymphocytes_are_not_turned_into_nk(cohort):
-    table = nk_per_ul(cohort["counts"], cohort["samples"], None, UNCERTAINTY, min_lymphocytes=50).set_index(
+    table = nk_per_ul(cohort["counts"], cohort["samples"], None, uncertainty=UNCERTAINTY, min_lymphocytes=50).set_index(
         ["patient", "day"]
     )
     assert np.isnan(table.at[("B", -6), "nk_per_ul"])
@@ -47,9 +49,9 @@ def test_without_mass_cytometry_lymphocytes_are_not_turned_into_nk(cohort):
 def test_left_out_files_and_files_without_a_lymphocyte_gate_are_not_used(cohort):
     for change in ({"left_out": True}, {"n_lymphocytes": np.nan}):
         summary = cohort["summaries"]["cytof"].assign(**change)
-        table = nk_per_ul(cohort["counts"], cohort["samples"], summary, UNCERTAINTY, min_lymphocytes=50).set_index(
-            ["patient", "day"]
-        )
+        table = nk_per_ul(
+            cohort["counts"], cohort["samples"], summary, uncertainty=UNCERTAINTY, min_lymphocytes=50
+        ).set_index(["patient", "day"])
         assert np.isnan(table.at[("B", -6), "nk_per_ul"])
 
 

@@ -31,7 +31,7 @@ def test_small_samples_are_named_and_do_not_set_the_depth(cohort):
 
 def test_the_same_seed_gives_the_same_numbers(cohort):
     abundance = make_abundance(**cohort)
-    first, second = (make_diversity(abundance, 100, 50, 3) for _ in range(2))
+    first, second = (make_diversity(abundance, 100, 50, seed=3) for _ in range(2))
     assert first.equals(second)
-    other = make_diversity(abundance, 100, 50, 4)
+    other = make_diversity(abundance, 100, 50, seed=4)
     assert not first["low"].equals(other["low"])

@@ -112,12 +112,12 @@ def test_protein_and_rna_are_paired_by_subset_and_patient_day():
     levels = {(f"P{i}", p): rng.normal() for i in range(4) for p in POPULATIONS}
     cytof = state({(f"{s}_c", p): v for (s, p), v in levels.items()}, "NKG2A")
     rna = state({(f"{s}_r", p): np.exp(v) for (s, p), v in levels.items()}, "KLRC1")
-    pairs = matched_features(cytof, rna, samples, {"NKG2A": "KLRC1", "CD56": "NCAM1"})
+    pairs = matched_features(cytof, rna, samples, genes={"NKG2A": "KLRC1", "CD56": "NCAM1"})
     assert len(pairs) == 12
     judged = agreement(pairs, shuffles=99).iloc[0]
     assert judged["verdict"] == "reliable" and judged["correlation"] == pytest.approx(1)
     assert np.isnan(judged["concordance"])
-    few = matched_features(cytof.assign(n_cells=3), rna, samples, {"NKG2A": "KLRC1"}, min_cells=20)
+    few = matched_features(cytof.assign(n_cells=3), rna, samples, genes={"NKG2A": "KLRC1"}, min_cells=20)
     assert few.empty
 
 

@@ -71,7 +71,7 @@ def profiles(*times: dict[str, list[float]]):
     for t, centres in enumerate(times):
         x, name, patient = blobs(centres, seed=t)
         _, code = np.unique(name, return_inverse=True)
-        found.append(profile(summarise(x, code, patient, 4)))
+        found.append(profile(summarise(x, code, patient, n_patients=4)))
     return found
 
 
@@ -131,7 +131,7 @@ def course() -> tuple[Course, np.ndarray]:
 def test_identity_is_kept_by_separate_clusterings_and_supported():
     cells, name = course()
     label = cluster_times(cells, kmeans)
-    links = supported_links(summaries(cells, label), cells.pairs, SETTINGS, 0, "data")
+    links = supported_links(summaries(cells, label), cells.pairs, SETTINGS, seed=0, name="data")
     joined = tracks(links, {"T0": 3, "T1": 3, "T2": 3})
     track = np.array([joined[(t, int(c))] for t, c in zip(cells.timepoint, label, strict=True)])
     for who in "ABCD":
@@ -146,11 +146,11 @@ def test_no_link_survives_exchanged_labels_and_no_event_exchanged_times():
     cells, _ = course()
     label = cluster_times(cells, kmeans)
     broken = shuffled_labels(cells, label, seed=1)
-    links = supported_links(summaries(broken, label), cells.pairs, SETTINGS, 0, "control")
+    links = supported_links(summaries(broken, label), cells.pairs, SETTINGS, seed=0, name="control")
     assert max(r.support.max() for r in links.values()) <= 0.5
     still = shuffled_times(cells, seed=1)
     again = cluster_times(still, lambda x, t: kmeans(x, t, 4))  # all four populations are now at every time point
-    links = supported_links(summaries(still, again), cells.pairs, SETTINGS, 0, "control")
+    links = supported_links(summaries(still, again), cells.pairs, SETTINGS, seed=0, name="control")
     assert not [s for r in links.values() for s in r.event_support if s > 0.5]
 
 
@@ -191,7 +191,7 @@ def arm(cells: int = 240) -> tuple[np.ndarray, pd.Series, np.ndarray, pd.DataFra
 def test_an_arm_is_followed_from_its_product_and_all_tables_fit_their_schemas():
     x, sample, population, samples = arm()
     settings = {**SETTINGS, "cells_per_timepoint": 600, "resolution": 0.3}
-    found = follow(x, sample, population, samples, {"D7": 50.0, "D28": 200.0}, settings, seed=3)
+    found = follow(x, sample, population, samples=samples, per_ul={"D7": 50.0, "D28": 200.0}, settings=settings, seed=3)
     assert found["events"].empty  # every subset moves, none is born or lost
     for name in ("identity", "tracks", "ancestry"):
         SCHEMAS[name].check(found[name].assign(modality="cytof", arm="CIML"))
@@ -210,17 +210,17 @@ def test_an_arm_is_followed_from_its_product_and_all_tables_fit_their_schemas():
 
 def test_ancestry_of_exchanged_labels_names_no_founder():
     x, sample, population, samples = arm()
-    course_, rows = draw(x, sample, samples, 600, seed=0)
+    course_, rows = draw(x, sample, samples, cells_per_timepoint=600, seed=0)
     _, code = np.unique(population[rows].astype(str), return_inverse=True)
     broken = shuffled_labels(course_, code, seed=9)
-    table = ancestry(broken, population[rows], ["product", "D7", "D28"], {}, SETTINGS, seed=4)
+    table = ancestry(broken, population[rows], ["product", "D7", "D28"], per_ul={}, settings=SETTINGS, seed=4)
     assert (table["verdict"] == "founder").mean() < 0.2 and table["growth"].isna().all()
 
 
 def test_time_points_with_few_cells_are_left_out_and_samples_weigh_alike():
     x, sample, _, samples = arm()
     few = sample.str.endswith("D7").to_numpy() & (np.arange(len(sample)) % 20 > 0)
-    course_, rows = draw(x[~few], sample[~few].reset_index(drop=True), samples, 400, seed=0)
+    course_, rows = draw(x[~few], sample[~few].reset_index(drop=True), samples, cells_per_timepoint=400, seed=0)
     assert course_.pairs == [("product", "D28")]
     assert np.bincount(course_.patient[course_.timepoint == "D28"]).tolist() == [100] * 4
     assert founder_line([("donor", "product"), ("product", "D7"), ("pre", "D7")], samples) == ["product", "D7"]
@@ -244,7 +244,7 @@ def test_a_change_of_patients_is_not_an_event():
     some = Course(cells.features[~gone], cells.timepoint[~gone], cells.patient[~gone], cells.pairs[:1])
     moments = summaries(some, label[~gone])
     assert shared_patients(moments["T0"], moments["T1"]).tolist() == [1, 1, 0, 0]
-    assert supported_links(moments, some.pairs, SETTINGS, 0, "data")[("T0", "T1")].events == []
+    assert supported_links(moments, some.pairs, SETTINGS, seed=0, name="data")[("T0", "T1")].events == []
 
 
 def test_one_population_cut_differently_is_linked_by_its_neighbours():
@@ -257,10 +257,10 @@ def test_one_population_cut_differently_is_linked_by_its_neighbours():
     timepoint = np.where(later, "T1", "T0").astype(object)
     cells = Course(x, timepoint, patient, [("T0", "T1")])
     moments = summaries(cells, label)
-    alone = supported_links(moments, cells.pairs, SETTINGS, 0, "data")[("T0", "T1")]
+    alone = supported_links(moments, cells.pairs, SETTINGS, seed=0, name="data")[("T0", "T1")]
     assert {"birth", "loss"} & {e.kind for e in alone.events}
     mixed = mixings(cells, label, moments)
-    result = supported_links(moments, cells.pairs, SETTINGS, 0, "data", mixed)[("T0", "T1")]
+    result = supported_links(moments, cells.pairs, SETTINGS, seed=0, name="data", mixed=mixed)[("T0", "T1")]
     assert not {"birth", "loss"} & {e.kind for e in result.events}
     forward, backward = mixed[("T0", "T1")].shares(np.ones(4))
     # both times are the same population: across time there are as many neighbours as chance mixing gives
@@ -271,5 +271,5 @@ def test_a_subset_without_cells_nearby_is_not_mixed():
     x = np.vstack([np.random.default_rng(9).normal(c, 0.3, (200, 3)) for c in (0, 4, 0, 9)])
     later = np.arange(800) >= 400
     label = np.repeat([0, 1, 0, 1], 200)
-    forward, _ = mixing(x, later, label, np.zeros(800, dtype=int), (1, 2, 2)).shares(np.ones(1))
+    forward, _ = mixing(x, later, label, patient=np.zeros(800, dtype=int), shape=(1, 2, 2)).shares(np.ones(1))
     assert forward[0, 0] == pytest.approx(1, abs=0.15) and forward[:, 1].sum() == 0

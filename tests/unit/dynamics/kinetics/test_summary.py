@@ -12,7 +12,9 @@ SETTINGS = {"min_days": 4, "censor_events": ["boost"], "pooling": True, "draws":
 def run(cohort, **settings):
     table = make_abundance(**cohort)
     folds = make_folds(table, "pre")
-    return make_kinetics(table, folds, cohort["counts"], "pre", {**SETTINGS, **settings}, seed=1)
+    return make_kinetics(
+        table, folds, cohort["counts"], baseline_timepoint="pre", settings={**SETTINGS, **settings}, seed=1
+    )
 
 
 def test_measured_summary_of_a_hand_made_series(cohort):

@@ -23,7 +23,7 @@ def test_the_regression_agrees_with_statsmodels():
     rng = np.random.default_rng(0)
     x, offset = design(5), np.log(rng.uniform(500, 2000, 10))
     y = rng.poisson(np.exp(offset) * 0.01, (3, 10)).astype(float)
-    ours = fit_nb(y, x, offset, 0.2)
+    ours = fit_nb(y, x, offset, dispersion=0.2)
     for i in range(3):
         model = sm.GLM(y[i], x, offset=offset, family=sm.families.NegativeBinomial(alpha=0.2)).fit(tol=1e-12)
         assert ours.beta[i] == pytest.approx(model.params, abs=1e-5)
@@ -56,7 +56,7 @@ def test_one_sided_neighbourhoods_get_a_finite_flagged_effect_and_a_p_value():
     x, offset = design(6), np.full(12, np.log(1000.0))
     y = rng.poisson(20, (50, 12)).astype(float)
     y[0, ::2] = 0  # no cell at baseline in any patient
-    result = ql_test(y, x, offset, 6, dispersion=0.0)
+    result = ql_test(y, x, offset, column=6, dispersion=0.0)
     assert result.separated[0] and not result.separated[1:].any()
     assert 3 < result.effect[0] < 10 and result.p[0] < 1e-6 and np.isfinite(result.low[0])
 
@@ -110,7 +110,7 @@ def test_a_planted_gathering_is_found_where_it_is():
     x, code, samples = landscape(4, shift=0.15)
     found = find_neighbourhoods(x, neighbours(x), size=60, share=0.05, seed=0)
     counts = count_samples(found, code, len(samples))
-    table = neighbourhood_tests(counts, np.bincount(code), found.radius, samples, baselines=["pre"])
+    table = neighbourhood_tests(counts, np.bincount(code), found.radius, samples=samples, baselines=["pre"])
     where = x[found.centre, 0]
     right = table[where > 9]
     assert (right["effect"] > 0).all() and (right["fdr"] < 0.1).mean() > 0.8
@@ -121,7 +121,7 @@ def test_two_patients_are_refused_in_every_row():
     x, code, samples = landscape(5, n=2)
     found = find_neighbourhoods(x, neighbours(x), size=40, share=0.02, seed=0)
     counts = count_samples(found, code, len(samples))
-    table = neighbourhood_tests(counts, np.bincount(code), found.radius, samples, baselines=["pre"])
+    table = neighbourhood_tests(counts, np.bincount(code), found.radius, samples=samples, baselines=["pre"])
     assert len(table) == len(found.centre) and table["p"].isna().all()
     assert (table["reason"] == "2 patients have both time points, 3 are needed").all()
 
@@ -140,7 +140,7 @@ def test_arms_are_compared_within_patients():
     counts = rng.poisson(30, (80, 16))
     up = ((samples["arm"] == "CIML") & (samples["timepoint"] == "D7")).to_numpy()
     counts[:8, up] = rng.poisson(120, (8, up.sum()))
-    table = neighbourhood_tests(counts, totals, np.ones(80), samples, baselines=["pre"], reference_arm="IL2")
+    table = neighbourhood_tests(counts, totals, np.ones(80), samples=samples, baselines=["pre"], reference_arm="IL2")
     rows = table[table["contrast"] == "CIML vs IL2: D7 vs pre"]
     assert (rows["fdr"].to_numpy()[:8] < 0.01).all() and rows["effect"].to_numpy()[:8] == pytest.approx(2, abs=0.6)
     assert (rows["fdr"].to_numpy()[8:] < 0.05).mean() < 0.05

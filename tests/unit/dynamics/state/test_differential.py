@@ -170,7 +170,7 @@ def test_two_tubes_of_a_patient_count_once():
     twin = samples[samples["sample"] == "CIML0_D7"].assign(sample="CIML0_D7_again")
     samples = pd.concat([samples, twin], ignore_index=True)
     values = pd.DataFrame([np.arange(7.0)], columns=samples["sample"])
-    diff = differences(values, samples, "CIML", "D7", "pre")
+    diff = differences(values, samples, "CIML", timepoint="D7", baseline="pre")
     assert diff.columns.tolist() == ["CIML0", "CIML1", "CIML2"] and diff.iloc[0, 0] == (1 + 6) / 2 - 0
 
 

@@ -34,7 +34,7 @@ def estimable(batch: Sequence[object], kept: Mapping[str, Sequence[object]]) -> 
 
 
 def check_design(
-    batch: Sequence[str], kept: Mapping[str, Sequence[object]], what: str, source: object = "sample sheet"
+    batch: Sequence[str], kept: Mapping[str, Sequence[object]], what: str, *, source: object = "sample sheet"
 ) -> None:
     """Refuse an alignment that the design cannot identify.
 

@@ -75,7 +75,7 @@ def summarise_distances(distance: Floats, batch: Sequence[object], who: Sequence
 
 
 def marker_distances(
-    before: Sequence[Floats], after: Sequence[Floats], markers: Sequence[str], pairs: Sequence[tuple[int, int]]
+    before: Sequence[Floats], after: Sequence[Floats], markers: Sequence[str], *, pairs: Sequence[tuple[int, int]]
 ) -> pd.DataFrame:
     """Mean distance over `pairs` of samples by marker, before and after."""
     rows = {}

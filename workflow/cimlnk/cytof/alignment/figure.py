@@ -23,6 +23,7 @@ def draw_alignment(
     path: str | Path,
     labels: Sequence[str],
     batch: Sequence[str],
+    *,
     before: npt.NDArray[np.floating],
     after: npt.NDArray[np.floating],
     pairs: pd.DataFrame,

@@ -72,6 +72,7 @@ def fit_files(
     files: Mapping[str, str | Path],
     samples: pd.DataFrame,
     model: str | Path,
+    *,
     settings: Mapping[str, Any],
     seed: int = 0,
     provenance: Mapping[str, Any] | None = None,
@@ -108,8 +109,8 @@ def fit_files(
         stacked,
         sample,
         [str(b) for b in samples.loc[filled, "batch"]],
-        {name: [values[i] for i in rows] for name, values in kept.items()},
-        markers,
+        kept={name: [values[i] for i in rows] for name, values in kept.items()},
+        markers=markers,
         metaclusters=int(settings["metaclusters"]),
         minimum=int(settings["minimum_cells"]),
         seed=seed,
@@ -120,7 +121,12 @@ def fit_files(
 
 
 def align_file(
-    cells: str | Path, model: str | Path, aligned: str | Path, batch: str, provenance: Mapping[str, Any] | None = None
+    cells: str | Path,
+    model: str | Path,
+    aligned: str | Path,
+    *,
+    batch: str,
+    provenance: Mapping[str, Any] | None = None,
 ) -> None:
     """Write a sample's cells with aligned markers, block by block.
 
@@ -166,6 +172,7 @@ def compare_files(
     before: Mapping[str, str | Path],
     after: Mapping[str, str | Path],
     samples: pd.DataFrame,
+    *,
     distances: str | Path,
     summary: str | Path,
     figure: str | Path,
@@ -192,7 +199,7 @@ def compare_files(
             kind = "anchor" if anchor_pair else "same batch" if batch[i] == batch[j] else "other batch"
             rows.append((names[i], names[j], kind, d0[i, j], d1[i, j]))
     table = pd.DataFrame(rows, columns=list(DISTANCES.columns))
-    write_table(table, distances, DISTANCES, provenance)
+    write_table(table, distances, DISTANCES, provenance=provenance)
     content: dict[str, Any] = {"markers": markers, "samples": names, "provenance": dict(provenance or {})}
     for kind, part in table.groupby("kind"):
         content[str(kind).replace(" ", "_")] = {"before": part["before"].mean(), "after": part["after"].mean()}
@@ -205,9 +212,9 @@ def compare_files(
     write_json(summary, content)
     pairs = [(i, j) for i in range(len(names)) for j in range(i) if batch[i] != batch[j]]
     anchor_pairs = [p for p in pairs if anchors[p[0]] and anchors[p[1]] and identity[p[0]] == identity[p[1]]]
-    by_marker = marker_distances(x, y, markers, anchor_pairs or pairs) if pairs else None
+    by_marker = marker_distances(x, y, markers, pairs=anchor_pairs or pairs) if pairs else None
     labels = [f"{n} ({b})" for n, b in zip(names, batch, strict=True)]
-    draw_alignment(figure, labels, batch, d0, d1, table, by_marker)
+    draw_alignment(figure, labels, batch, before=d0, after=d1, pairs=table, markers=by_marker)
 
 
 def read_cells(path: str | Path) -> pd.DataFrame:

@@ -100,9 +100,9 @@ def fit_alignment(
     values: Floats,
     sample: npt.NDArray[np.integer],
     batch: Sequence[str],
+    *,
     kept: Mapping[str, Sequence[object]],
     markers: Sequence[str],
-    *,
     metaclusters: int = 5,
     minimum: int = FEWEST,
     seed: int = 0,
@@ -146,10 +146,10 @@ def fit_alignment(
     ----------
     Van Gassen S et al. (2020) CytoNorm: a normalization algorithm for cytometry data. Cytometry A 97:268-278.
     """
-    check_design(batch, kept, what, source)
+    check_design(batch, kept, what, source=source)
     _, levels = dummies(batch)
     names = np.array([str(b) for b in batch])
-    everything = _fit_maps(values, sample, names, kept, levels, 1)
+    everything = _fit_maps(values, sample, names, kept=kept, levels=levels, minimum=1)
     if everything is None:
         raise ValueError("the overall map could not be fitted although the design allows it")
     rough = np.empty(values.shape)
@@ -162,7 +162,7 @@ def fit_alignment(
     own = np.zeros(meta.n, dtype=bool)
     for c in range(meta.n):
         rows = cluster == c
-        fitted = _fit_maps(values[rows], sample[rows], names, kept, levels, minimum)
+        fitted = _fit_maps(values[rows], sample[rows], names, kept=kept, levels=levels, minimum=minimum)
         if fitted is not None:
             maps[:, c], own[c] = fitted, True
     return Alignment(tuple(markers), tuple(levels), everything, maps, own, meta)
@@ -172,6 +172,7 @@ def _fit_maps(
     values: Floats,
     sample: npt.NDArray[np.integer],
     batch: npt.NDArray[np.str_],
+    *,
     kept: Mapping[str, Sequence[object]],
     levels: list[str],
     minimum: int,

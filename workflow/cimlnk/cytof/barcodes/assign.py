@@ -117,7 +117,9 @@ def debarcode(
         return Assignment(key, none, none, nothing, nothing, np.full(n, np.nan), np.full(n, np.nan), counts)
     scaled, nearest, separation = scale(transform(counts, cofactor), key)
     if cutoff is None:
-        cutoffs, expected = estimate_cutoffs(counts, key, nearest, separation, doublets, cofactor, seed)
+        cutoffs, expected = estimate_cutoffs(
+            counts, key, nearest, separation=separation, doublets=doublets, cofactor=cofactor, seed=seed
+        )
     else:
         cutoffs, expected = np.full(n, float(cutoff)), np.full(n, np.nan)
     sample = np.where((nearest >= 0) & (separation > np.append(cutoffs, np.inf)[nearest]), nearest, -1)

@@ -25,6 +25,7 @@ def estimate_cutoffs(
     counts: Floats,
     key: BarcodeKey,
     nearest: Ints,
+    *,
     separation: Floats,
     doublets: float,
     cofactor: float,
@@ -58,19 +59,19 @@ def estimate_cutoffs(
         (fewer than two codes with clearly separated events) all cut-offs are 0.1.
     """
     n = len(key.samples)
-    made, made_separation = simulate_doublets(counts, key, nearest, separation, cofactor, seed)
+    made, made_separation = simulate_doublets(counts, key, nearest, separation=separation, cofactor=cofactor, seed=seed)
     grid = np.arange(LEAST, MOST + STEP / 2, STEP)
-    common, _ = _cutoff(separation[nearest >= 0], made_separation, grid, doublets)
+    common, _ = _cutoff(separation[nearest >= 0], made_separation, grid, tolerated=doublets)
     cutoffs, expected = np.full(n, common), np.full(n, np.nan)
     for i in range(n):
         mine, theirs = separation[nearest == i], made_separation[made == i]
         if min(len(mine), len(theirs)) >= FEWEST:
-            cutoffs[i], expected[i] = _cutoff(mine, theirs, grid, doublets)
+            cutoffs[i], expected[i] = _cutoff(mine, theirs, grid, tolerated=doublets)
     return cutoffs, expected
 
 
 def simulate_doublets(
-    counts: Floats, key: BarcodeKey, nearest: Ints, separation: Floats, cofactor: float, seed: int
+    counts: Floats, key: BarcodeKey, nearest: Ints, *, separation: Floats, cofactor: float, seed: int
 ) -> tuple[Ints, Floats]:
     """Code and separation of sums of two clearly separated events of different codes (those with a code in the key)."""
     sure = np.flatnonzero((nearest >= 0) & (separation > SURE))
@@ -89,7 +90,7 @@ def simulate_doublets(
     return code[valid], gap[valid]
 
 
-def _cutoff(measured: Floats, made: Floats, grid: Floats, tolerated: float) -> tuple[float, float]:
+def _cutoff(measured: Floats, made: Floats, grid: Floats, *, tolerated: float) -> tuple[float, float]:
     low = int((measured < LOW).sum()), int((made < LOW).sum())
     if len(measured) == 0 or low[1] == 0:
         return float(grid[0]), 0.0

@@ -14,7 +14,7 @@ from .cutoffs import LOW, simulate_doublets
 
 
 def draw_barcodes(
-    path: str | Path, counts: npt.NDArray[np.floating], found: Assignment, cofactor: float, seed: int
+    path: str | Path, counts: npt.NDArray[np.floating], found: Assignment, *, cofactor: float, seed: int
 ) -> None:
     """Four panels: separations with the simulated doublets, yields, events per sample, median staining by code."""
     key, n = found.key, len(found.key.samples)
@@ -27,7 +27,9 @@ def draw_barcodes(
         ax = grid["separation"]
         ax.hist(found.separation[valid], bins, color=QUIET, label=f"all events ({valid.sum()})")
         ax.hist(found.separation[found.sample >= 0], bins, color=AFTER, label=f"assigned ({100 * found.share:.1f} %)")
-        _, made = simulate_doublets(counts, key, found.nearest, found.separation, cofactor, seed)
+        _, made = simulate_doublets(
+            counts, key, found.nearest, separation=found.separation, cofactor=cofactor, seed=seed
+        )
         if (made < LOW).any():
             factor = (found.separation[valid] < LOW).sum() / (made < LOW).sum()
             height, _ = np.histogram(made, bins)

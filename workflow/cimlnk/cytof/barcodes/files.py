@@ -48,6 +48,7 @@ def debarcode_file(
     fcs: str | Path,
     key: str | Path,
     assignments: str | Path,
+    *,
     yields: str | Path,
     figure: str | Path,
     settings: Mapping[str, Any],
@@ -85,7 +86,7 @@ def debarcode_file(
             problems.add(key, "column of sample names", Plain(f"no row of sample {s}"), "its code", codes.samples)
     problems.raise_if_any()
     acquisition = read_acquisition(fcs)
-    counts = acquisition.events[:, columns_of_masses(acquisition.metals, codes.masses, "barcode", fcs)]
+    counts = acquisition.events[:, columns_of_masses(acquisition.metals, codes.masses, "barcode", source=fcs)]
     cutoff = float(settings["separation_cutoff"])
     found = debarcode(
         counts,
@@ -105,10 +106,10 @@ def debarcode_file(
             "distance": found.distance,
         }
     )
-    write_table(table, assignments, ASSIGNMENTS, provenance)
+    write_table(table, assignments, ASSIGNMENTS, provenance=provenance)
     summary = yields_table(found)
-    write_table(summary, yields, YIELDS, provenance)
-    draw_barcodes(figure, counts, found, float(settings["cofactor"]), seed)
+    write_table(summary, yields, YIELDS, provenance=provenance)
+    draw_barcodes(figure, counts, found, cofactor=float(settings["cofactor"]), seed=seed)
     log.info("%s: %.1f %% of %d events assigned to %d samples", fcs, 100 * found.share, len(counts), len(codes.samples))
     for row in summary[summary["n_assigned"] == 0].itertuples():
         log.warning("%s: no event of sample %s (%s)", fcs, row.sample, row.code)
@@ -141,7 +142,7 @@ def yields_table(found: Assignment) -> pd.DataFrame:
     )
 
 
-def split_file(fcs: str | Path, assignments: str | Path, sample: str, separate: str | Path) -> None:
+def split_file(fcs: str | Path, assignments: str | Path, sample: str, *, separate: str | Path) -> None:
     """Write the events of one sample of a pooled file, all channels, in their order.
 
     Raises
@@ -157,4 +158,4 @@ def split_file(fcs: str | Path, assignments: str | Path, sample: str, separate: 
     mine = (table["sample"] == sample).to_numpy()
     if not mine.any():
         raise UserError(fcs, f"sample {sample}", Plain("no event assigned"), "events with its barcode; see the yields")
-    write_acquisition(separate, acquisition, acquisition.events[mine], "debarcoded", f"sample {sample}")
+    write_acquisition(separate, acquisition, acquisition.events[mine], step="debarcoded", note=f"sample {sample}")

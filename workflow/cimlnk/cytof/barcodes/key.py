@@ -55,7 +55,9 @@ class BarcodeKey:
         return make_key([self.samples[i] for i in rows], self.masses, self.code[list(rows)])
 
 
-def make_key(samples: Sequence[str], masses: Sequence[int], code: npt.ArrayLike, source: object = "key") -> BarcodeKey:
+def make_key(
+    samples: Sequence[str], masses: Sequence[int], code: npt.ArrayLike, *, source: object = "key"
+) -> BarcodeKey:
     """A key from names, masses and a 0/1 matrix; all mistakes are reported together.
 
     Raises
@@ -151,7 +153,7 @@ def read_key(path: str | Path, pool: str | None = None) -> BarcodeKey:
         samples.append(row[0])
         code.append([bits.get(cell.lower(), 0) == 1 for cell in row[first:]])
     problems.raise_if_any()
-    return make_key(samples, masses, np.array(code, dtype=int), path)
+    return make_key(samples, masses, np.array(code, dtype=int), source=path)
 
 
 def _mass(title: str) -> int | None:

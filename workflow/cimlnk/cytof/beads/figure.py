@@ -14,7 +14,7 @@ from .normalise import Normalised
 from .slopes import running_median
 
 
-def draw_beads(path: str | Path, result: Normalised, channels: Sequence[str], dna: Sequence[int]) -> None:
+def draw_beads(path: str | Path, result: Normalised, channels: Sequence[str], *, dna: Sequence[int]) -> None:
     """Beads over time, raw above and normalised below (dots, running median, baseline), and the bead gate beside."""
     masses, hours = result.bead_masses, (result.bead_time - result.bead_time[0]) / 60_000
     colours = ["#1f6f8b", "#b2592c", "#7a3e9d", "#4d7c3a", "#8a6d1d", "#444444"]
@@ -34,10 +34,10 @@ def draw_beads(path: str | Path, result: Normalised, channels: Sequence[str], dn
             ax.set_title(f"{name}: drift {100 * drift:+.1f} % over the run")
         grid["after"].set_xlabel("acquisition time (min)")
         grid["before"].legend(ncols=len(masses), fontsize=6, loc="upper right", title="bead mass")
-        _draw_gate(grid["gate"], result, channels, dna)
+        _draw_gate(grid["gate"], result, channels, dna=dna)
 
 
-def _draw_gate(ax, result: Normalised, channels: Sequence[str], dna: Sequence[int]) -> None:  # type: ignore[no-untyped-def]
+def _draw_gate(ax, result: Normalised, channels: Sequence[str], *, dna: Sequence[int]) -> None:  # type: ignore[no-untyped-def]
     beads = np.arcsinh(result.events[:, columns_of_masses(channels, result.bead_masses, "bead")] / 5).min(axis=1)
     if dna:
         nucleus = np.arcsinh(result.events[:, columns_of_masses(channels, dna, "DNA")] / 5).max(axis=1)

@@ -32,7 +32,7 @@ def bead_settings(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def measure_beads(
-    fcs: str | Path, baseline: str | Path, settings: Mapping[str, Any], provenance: Mapping[str, Any] | None = None
+    fcs: str | Path, baseline: str | Path, settings: Mapping[str, Any], *, provenance: Mapping[str, Any] | None = None
 ) -> None:
     """Write the mean intensity of a file's beads (JSON), for a baseline shared by several files.
 
@@ -86,6 +86,7 @@ def normalise_file(
     fcs: str | Path,
     normalised: str | Path,
     record: str | Path,
+    *,
     figure: str | Path,
     settings: Mapping[str, Any],
     baselines: Sequence[str | Path] = (),
@@ -126,7 +127,9 @@ def normalise_file(
     )
     remove = bool(settings["remove"])
     note = f"beads {' '.join(map(str, result.bead_masses))}; window {result.window}"
-    write_acquisition(normalised, acquisition, result.events[result.keep] if remove else result.events, STEP, note)
+    write_acquisition(
+        normalised, acquisition, result.events[result.keep] if remove else result.events, step=STEP, note=note
+    )
     content = {
         "n_events": len(result.events),
         "n_beads": int(result.call.singlet.sum()),
@@ -144,7 +147,7 @@ def normalise_file(
         "provenance": dict(provenance or {}),
     }
     write_json(record, content)
-    draw_beads(figure, result, acquisition.metals, settings["dna"])
+    draw_beads(figure, result, acquisition.metals, dna=settings["dna"])
     log.info(
         "%s: %d beads, %d bead doublets, drift %.1f %% before, %.1f %% after",
         fcs,

@@ -73,8 +73,8 @@ def find_beads(
     source: object = "events",
 ) -> tuple[BeadCall, npt.NDArray[np.intp]]:
     """:func:`identify_beads` by masses; returns the call and the bead columns, raises UserError without beads."""
-    columns = columns_of_masses(channels, beads, "bead", source)
-    dna_columns = columns_of_masses(channels, dna, "DNA", source) if dna else np.empty(0, dtype=np.intp)
+    columns = columns_of_masses(channels, beads, "bead", source=source)
+    dna_columns = columns_of_masses(channels, dna, "DNA", source=source) if dna else np.empty(0, dtype=np.intp)
     try:
         return identify_beads(events[:, columns], events[:, dna_columns], trim=trim, minimum=minimum), columns
     except NoBeads as error:
@@ -158,7 +158,7 @@ def normalise_beads(
     if target.shape != (len(columns),):
         raise ValueError(f"baseline has {target.size} values for {len(columns)} bead channels")
     width = window_for(len(order), window)
-    factor = correction(clock, part, order, before, target, width)
+    factor = correction(clock, part, order, beads=before, baseline=target, window=width)
     scaled = np.array(events, dtype=np.float32, copy=copy or None)
     counts = mass_channels(list(channels))
     for start in range(0, len(scaled), BLOCK):

@@ -111,7 +111,13 @@ def interpolate_slopes(bead_time: Floats, slopes: Floats, time: Floats) -> Float
 
 
 def correction(
-    clock: Floats, part: npt.NDArray[np.intp], order: npt.NDArray[np.intp], beads: Floats, baseline: Floats, window: int
+    clock: Floats,
+    part: npt.NDArray[np.intp],
+    order: npt.NDArray[np.intp],
+    *,
+    beads: Floats,
+    baseline: Floats,
+    window: int,
 ) -> Floats:
     """The correction factor of every event, each joined part and each stretch between steps by its own beads.
 

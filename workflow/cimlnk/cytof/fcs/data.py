@@ -129,7 +129,7 @@ def layout_of(segments: Segments) -> Layout:
             continue
         # floats betray a begin one byte late by their values, so such a file may seem one byte short (settle_shift)
         slack = 1 if columns and columns[0].kind == "f" else 0
-        misfit, n = _fit(begin, end, row, declared, segments.size + slack)
+        misfit, n = _fit(begin, end, row, declared=declared, size=segments.size + slack)
         if best is None or misfit < best[0]:
             best = (misfit, name, begin, n)
     if best is None:
@@ -139,7 +139,7 @@ def layout_of(segments: Segments) -> Layout:
         raise UserError(segments.path, "DATA offsets", found, "a place inside the file")
     misfit, name, begin, n = best
     if misfit >= REFUSE:
-        raise _short(segments, begin, declared, row)
+        raise _short(segments, begin, declared, row=row)
     usable = [p for p in places if p[1] >= HEADER_BYTES]
     if len({p[1:] for p in usable}) > 1:
         segments.notes.append(f"DATA offsets of HEADER and TEXT differ; those of {name} fit the events")
@@ -150,7 +150,7 @@ def layout_of(segments: Segments) -> Layout:
     return Layout(begin, n, row, columns, order)
 
 
-def _short(segments: Segments, begin: int, n_events: int, row: int) -> UserError:
+def _short(segments: Segments, begin: int, n_events: int, *, row: int) -> UserError:
     found = Plain(f"{segments.size - begin} bytes from byte {begin} to the end of the file")
     return UserError(segments.path, "DATA segment", found, f"{n_events} events of {row} bytes (file cut short?)")
 
@@ -158,7 +158,7 @@ def _short(segments: Segments, begin: int, n_events: int, row: int) -> UserError
 EXACT, OFF_BY_ONE, PADDED, RECOUNTED, REFUSE = range(5)
 
 
-def _fit(begin: int, end: int, row: int, declared: int, size: int) -> tuple[int, int]:
+def _fit(begin: int, end: int, row: int, *, declared: int, size: int) -> tuple[int, int]:
     """How well a place fits: (misfit, events)."""
     length, need = end - begin + 1, declared * row
     within = begin + need <= size
@@ -190,14 +190,16 @@ def settle_shift(f: BinaryIO, segments: Segments, layout: Layout) -> Layout:
     """
     if layout.n_events == 0:
         return layout
-    near = {shift: seen for shift in (0, 1, -1) if (seen := _look(f, segments, layout, shift)) is not None}
+    near = {shift: seen for shift in (0, 1, -1) if (seen := _look(f, segments, layout, shift=shift)) is not None}
     scores = {shift: seen[0] for shift, seen in near.items()}
     stated = scores.get(0, 0.0)
     over = segments.size - (layout.begin + layout.n_events * layout.row)
     last = not any(segments.integer(k, 0) > 0 for k in ("$BEGINANALYSIS", "$NEXTDATA", "$BEGINSTEXT"))
     if last and over not in USUAL and layout.columns[0].kind == "f" and abs(over) <= FARTHEST:
         reach = min(NEAR, layout.row - 1)
-        places = {s: seen for s in range(-reach, reach + 1) if (seen := _look(f, segments, layout, s)) is not None}
+        places = {
+            s: seen for s in range(-reach, reach + 1) if (seen := _look(f, segments, layout, shift=s)) is not None
+        }
         most = max((seen[1] for seen in places.values()), default=0.0)
         sound = [s for s, seen in places.items() if seen[1] >= most - 0.02 and seen[2] is not False]
         running = [s for s in sound if places[s][2]] or sound
@@ -215,7 +217,7 @@ def settle_shift(f: BinaryIO, segments: Segments, layout: Layout) -> Layout:
             return _at(layout, running[0])
     best = max(scores, key=lambda s: (scores[s], s == 0), default=0)
     if 0 not in scores and scores.get(best, 0.0) < 0.9:
-        raise _short(segments, layout.begin, layout.n_events, layout.row)
+        raise _short(segments, layout.begin, layout.n_events, row=layout.row)
     if best == 0 or scores[best] < stated + 0.2:
         return layout
     segments.notes.append(f"DATA begins {'after' if best > 0 else 'before'} the stated byte by one, by its values")
@@ -226,7 +228,7 @@ def _at(layout: Layout, shift: int) -> Layout:
     return Layout(layout.begin + shift, layout.n_events, layout.row, layout.columns, layout.order)
 
 
-def _look(f: BinaryIO, segments: Segments, layout: Layout, shift: int) -> tuple[float, float, bool | None] | None:
+def _look(f: BinaryIO, segments: Segments, layout: Layout, *, shift: int) -> tuple[float, float, bool | None] | None:
     """Plausibility of the first values of DATA begun `shift` bytes later, of all and of those that are not zero, and
     whether their clock runs forwards.
 
@@ -242,7 +244,7 @@ def _look(f: BinaryIO, segments: Segments, layout: Layout, shift: int) -> tuple[
     time = next((i for i in range(n) if segments.text.get(f"$P{i + 1}N", "").lower() == "time"), None)
     clock = None
     if time is not None:
-        values = decode_rows(raw, probe, np.float64, [time])[:, 0]
+        values = decode_rows(raw, probe, np.float64, picked=[time])[:, 0]
         steps = np.diff(values)
         if len(steps) and np.isfinite(values).all() and (steps != 0).any():
             clock = bool((steps >= 0).mean() > 0.99 and (values >= 0).all())
@@ -266,7 +268,7 @@ def _plausible(raw: bytes, layout: Layout) -> float:
 
 
 def decode_rows(
-    raw: bytes, layout: Layout, dtype: type, picked: list[int] | None = None, masked: bool = True
+    raw: bytes, layout: Layout, dtype: type, *, picked: list[int] | None = None, masked: bool = True
 ) -> NDArray[np.floating]:
     """Decode whole rows of DATA to a matrix (rows × picked columns)."""
     picked = list(range(len(layout.columns))) if picked is None else picked
@@ -306,11 +308,11 @@ def _column(raw: NDArray[np.uint8], column: Column, order: str | tuple[int, ...]
 
 
 def iterate_rows(
-    f: BinaryIO, layout: Layout, picked: list[int], dtype: type, chunk: int | None = None
+    f: BinaryIO, layout: Layout, picked: list[int], *, dtype: type, chunk: int | None = None
 ) -> Iterator[NDArray[np.floating]]:
     """Read DATA in blocks of `chunk` events (default: blocks of about 16 MiB), in the order of the file."""
     step = chunk or max(1, CHUNK_BYTES // max(layout.row, 1))
     f.seek(layout.begin)
     for start in range(0, layout.n_events, step):
         n = min(step, layout.n_events - start)
-        yield decode_rows(f.read(n * layout.row), layout, dtype, picked)
+        yield decode_rows(f.read(n * layout.row), layout, dtype, picked=picked)

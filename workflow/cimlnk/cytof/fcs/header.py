@@ -125,7 +125,7 @@ def read_events(
         return flat.reshape(layout.n_events, len(picked))
     out: NDArray[np.floating] = np.empty((layout.n_events, len(picked)), dtype)
     at = 0
-    for block in _blocks(header, picked, dtype, None):
+    for block in _blocks(header, picked, dtype, chunk=None):
         out[at : at + len(block)] = block
         at += len(block)
     _complete(header, at, layout.n_events)
@@ -138,12 +138,12 @@ def iterate_events(
     """Stream a file in float32 blocks of `chunk` events, so that a file larger than memory can be worked on."""
     header = source if isinstance(source, FcsHeader) else read_header(source)
     picked = list(range(len(header.channels))) if channels is None else [header.index(c) for c in channels]
-    yield from _blocks(header, picked, np.float32, chunk)
+    yield from _blocks(header, picked, np.float32, chunk=chunk)
 
 
-def _blocks(header: FcsHeader, picked: list[int], dtype: type, chunk: int | None) -> Iterator[NDArray[np.floating]]:
+def _blocks(header: FcsHeader, picked: list[int], dtype: type, *, chunk: int | None) -> Iterator[NDArray[np.floating]]:
     with header.path.open("rb") as f, np.errstate(over="ignore", invalid="ignore"):
-        yield from iterate_rows(f, header.layout, picked, dtype, chunk)
+        yield from iterate_rows(f, header.layout, picked, dtype=dtype, chunk=chunk)
 
 
 def _complete(header: FcsHeader, got: int, expected: int) -> None:

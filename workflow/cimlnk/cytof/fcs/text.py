@@ -85,13 +85,13 @@ def _read(path: Path, f: BinaryIO, size: int) -> Segments:
         _offset(path, name, header[10 + 8 * i : 18 + 8 * i]) for i, name in enumerate(names)
     )
     notes: list[str] = []
-    body = _slice(path, f, size, begin, end, "TEXT")
+    body = _slice(path, f, size, begin=begin, end=end, what="TEXT")
     text = parse_text(path, body, notes)
     segments = Segments(path, version, text, (data_begin, data_end), size, notes)
     for keyword in REQUIRED:
         if keyword not in text:
             raise UserError(path, "TEXT", Plain("no " + keyword), f"the keyword {keyword}")
-    _supplement(segments, f, body[:1], (begin, end))
+    _supplement(segments, f, body[:1], primary=(begin, end))
     if segments.integer("$NEXTDATA", 0) > 0:
         notes.append("the file has several data sets; the first is read")
     return segments
@@ -107,7 +107,7 @@ def _offset(path: Path, name: str, raw: bytes) -> int:
     return int(digits)
 
 
-def _slice(path: Path, f: BinaryIO, size: int, begin: int, end: int, what: str) -> bytes:
+def _slice(path: Path, f: BinaryIO, size: int, *, begin: int, end: int, what: str) -> bytes:
     if not (HEADER_BYTES <= begin < end <= size) or end - begin > MAX_TEXT:
         found = Plain(f"bytes {begin} to {end} in a file of {size} bytes")
         raise UserError(path, f"{what} segment", found, f"offsets between {HEADER_BYTES} and the end of the file")
@@ -217,7 +217,7 @@ def _faults(tokens: list[bytes], delimiter: bytes) -> int:
     return bad + misplaced + 100 * missing + len(tokens) % 2
 
 
-def _supplement(segments: Segments, f: BinaryIO, delimiter: bytes, primary: tuple[int, int]) -> None:
+def _supplement(segments: Segments, f: BinaryIO, delimiter: bytes, *, primary: tuple[int, int]) -> None:
     """Add the keywords of a supplemental TEXT segment; the primary segment wins where both have one."""
     span = []
     for keyword in ("$BEGINSTEXT", "$ENDSTEXT"):

@@ -20,6 +20,7 @@ def write_fcs(
     path: str | Path,
     events: ArrayLike,
     channels: Sequence[str],
+    *,
     markers: Sequence[str] | None = None,
     metadata: Mapping[str, object] | None = None,
     big_endian: bool = False,

@@ -120,7 +120,7 @@ def choose(split: Split, which: Which) -> int | None:
 
 
 def valley_threshold(
-    values: Floats, which: Which, rng: np.random.Generator, bootstraps: int, spare: Side | None = None
+    values: Floats, which: Which, rng: np.random.Generator, *, bootstraps: int, spare: Side | None = None
 ) -> Threshold | None:
     """Threshold at a valley, or None if there is none.
 
@@ -147,7 +147,7 @@ def valley_threshold(
     while right < len(floor) - 1 and floor[right + 1]:
         right += 1
     low, high = float(GRID[a + left]), float(GRID[a + right])
-    value = float(GRID[at]) if spare is None else _spare(values, split, (a, at, b), 1 if spare == "below" else -1)
+    value = float(GRID[at]) if spare is None else _spare(values, split, (a, at, b), step=1 if spare == "below" else -1)
     if bootstraps:
         n = int(counts.sum())
         draws = rng.multinomial(n, counts / n, size=bootstraps).astype(np.float64)
@@ -157,7 +157,7 @@ def valley_threshold(
     return Threshold(value, min(low, value), max(high, value), "valley")
 
 
-def _spare(values: Floats, split: Split, places: tuple[int, int, int], step: int) -> float:
+def _spare(values: Floats, split: Split, places: tuple[int, int, int], *, step: int) -> float:
     a, at, b = places
     left, valley, right = float(GRID[a]), float(GRID[at]), float(GRID[b])
     sd_left = _side_sd(values[(values >= left) & (values < valley)], left, upper=True)

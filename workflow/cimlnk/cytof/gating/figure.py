@@ -57,7 +57,15 @@ def draw_gates(
     """
     data = read_sample(fcs, panel, settings)
     gated, course = gate_sample(
-        data, sample, batch, gate_file, pool, settings, seed, lineages=lineages, by_hand=by_hand
+        data,
+        sample,
+        batch,
+        gates=gate_file,
+        pool=pool,
+        settings=settings,
+        seed=seed,
+        lineages=lineages,
+        by_hand=by_hand,
     )
     panels = _panels(gated)
     pairs = _pairs(data) if gated.fit is not None else []
@@ -69,12 +77,12 @@ def draw_gates(
             ax.set_axis_off()
         alive = course.good.copy()
         for ax, (x, y) in zip(axes[len(panels) :], pairs, strict=False):
-            _plane(ax, data, gated, x, y, legend=(x, y) == pairs[-1])
+            _plane(ax, data, gated, x=x, y=y, legend=(x, y) == pairs[-1])
         for ax, cuts in zip(axes, panels, strict=False):
             spec = cuts[0][0].spec
             looked = gated.nodes[spec.look_at] if spec.look_at else alive
             if any(np.isfinite(t.value) for _, t in cuts):
-                _density(ax, data, cuts, looked)
+                _density(ax, data, cuts, rows=looked)
             else:
                 _words(ax, cuts[0][0].gate, cuts[0][1].reason)
             for cut, threshold in cuts:
@@ -101,7 +109,7 @@ def _panels(gated: Gated) -> list[list[tuple[Cut, Threshold]]]:
     return panels
 
 
-def _density(ax: Any, data: Sample, cuts: list[tuple[Cut, Threshold]], rows: NDArray[np.bool_]) -> None:
+def _density(ax: Any, data: Sample, cuts: list[tuple[Cut, Threshold]], *, rows: NDArray[np.bool_]) -> None:
     cut, threshold = cuts[-1]
     values = signal(data.scaled, cut, rows)
     ends = [t.value for _, t in cuts if np.isfinite(t.value)]
@@ -151,7 +159,7 @@ def _pairs(data: Sample) -> list[tuple[Channel, Channel]]:
     return [(a, b) for a, b in found if a is not None and b is not None]
 
 
-def _plane(ax: Any, data: Sample, gated: Gated, x: Channel, y: Channel, legend: bool) -> None:
+def _plane(ax: Any, data: Sample, gated: Gated, *, x: Channel, y: Channel, legend: bool) -> None:
     """Live events in two markers, coloured by lineage, with the gates' cuts in either."""
     live = np.flatnonzero(gated.fit.lineage >= 0)
     live = live[:: max(1, len(live) // MOST_DOTS)]

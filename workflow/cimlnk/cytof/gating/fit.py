@@ -67,6 +67,7 @@ class LineageFit:
         batch: Batch,
         columns: Sequence[int],
         nodes: Sequence[Node],
+        *,
         target: str,
         by_hand: Mapping[str, float] | None = None,
         seed: int = 0,
@@ -131,8 +132,10 @@ class LineageFit:
             if all(len(v) >= LEAST for v in of_batch):
                 (kept, dropped), where = of_batch, "batch"
         if len(kept) >= LEAST and len(dropped) >= LEAST:
-            by_lineage = [v for v in self._each(scaled, cut, marker, keep, where) if len(v) >= LEAST] or [kept]
-            found = best_cut(by_lineage, dropped, cut.side, noise)
+            by_lineage = [v for v in self._each(scaled, cut, marker, names=keep, where=where) if len(v) >= LEAST] or [
+                kept
+            ]
+            found = best_cut(by_lineage, dropped, cut.side, noise=noise)
             if where == "batch":
                 why = (
                     f"fewer than {LEAST} events of {_words(keep)} or {_words(drop)} in this sample: fitted to its batch"
@@ -153,7 +156,7 @@ class LineageFit:
     def _values(self, scaled: Floats, cut: Cut, names: set[str]) -> Floats:
         return signal(scaled, cut, _among(self.lineage, names))
 
-    def _each(self, scaled: Floats, cut: Cut, marker: str, names: set[str], where: str) -> list[Floats]:
+    def _each(self, scaled: Floats, cut: Cut, marker: str, *, names: set[str], where: str) -> list[Floats]:
         """Values of every lineage by itself, so that a rare one counts as much as a common one."""
         if where == "sample":
             return [self._values(scaled, cut, {n}) for n in sorted(names)]
@@ -211,7 +214,7 @@ def _words(names: set[str]) -> str:
     return " or ".join(f"{n} cells" if n in ("T", "B", "NK") else n for n in LINEAGES if n in names)
 
 
-def best_cut(kept: Sequence[Floats], dropped: Floats, side: str, noise: float) -> Threshold:
+def best_cut(kept: Sequence[Floats], dropped: Floats, side: str, *, noise: float) -> Threshold:
     """The cut with the best balanced accuracy: the middle of the stretch that is as good, its ends the interval.
 
     `kept` has the values of each lineage to be kept by itself; all count the same.

@@ -134,6 +134,7 @@ def gate_events(
     scaled: NDArray[np.floating],
     matched: Matched,
     nodes: Sequence[Node],
+    *,
     settings: Mapping[str, Any],
     sample: str,
     seed: int,
@@ -197,7 +198,7 @@ def gate_events(
         entering = alive.copy()
         if node.node in skipped:
             log.info("%s: gate %s skipped: %s", sample, node.node, skipped[node.node])
-            rows.append(_row(node.node, parent, int(alive.sum()), int(alive.sum()), reason=skipped[node.node]))
+            rows.append(_row(node.node, parent, int(alive.sum()), n_out=int(alive.sum()), reason=skipped[node.node]))
             parent = node.node
         for cut in by_node.get(node.node, []):
             looked = reached[node.look_at] if node.look_at else entering
@@ -208,7 +209,11 @@ def gate_events(
                     memory[key] = fitted, fitted
             if key not in memory:
                 memory[key] = _find(
-                    signal(scaled, cut, looked), cut, settings, seeds.rng(seed, "cytof gate", sample, cut.gate), pool
+                    signal(scaled, cut, looked),
+                    cut,
+                    settings,
+                    rng=seeds.rng(seed, "cytof gate", sample, cut.gate),
+                    pool=pool,
                 )
             threshold = memory[key][1 if cut.part == "high" else 0]
             values = signal(scaled, cut)
@@ -218,7 +223,7 @@ def gate_events(
             alive &= keep
             n_out = int(alive.sum())
             span = (min(n_out, *ends), max(n_out, *ends))
-            rows.append(_row(cut.gate, parent, n_in, n_out, span, cut, threshold))
+            rows.append(_row(cut.gate, parent, n_in, n_out=n_out, span=span, cut=cut, threshold=threshold))
             done.append((cut, threshold))
             passed.append(keep)
             parent = cut.gate
@@ -227,7 +232,7 @@ def gate_events(
             fit.place(scaled, alive)
     final = nodes[-1].node
     begin = reached.pop("")
-    low, high = _range(scaled, begin, done, passed, int(alive.sum()))
+    low, high = _range(scaled, begin, done, passed=passed, n_final=int(alive.sum()))
     table = pd.DataFrame(rows)
     table.insert(0, "sample", sample)
     table.insert(1, "step", np.arange(len(table)))
@@ -241,6 +246,7 @@ def _find(
     values: NDArray[np.floating],
     cut: Cut,
     settings: Mapping[str, Any],
+    *,
     rng: np.random.Generator,
     pool: Mapping[str, Threshold] | None,
 ) -> tuple[Threshold, Threshold]:
@@ -259,7 +265,9 @@ def _find(
             return low, high
         none = Threshold(NAN, NAN, NAN, "skipped", f"{why}, and no threshold of the batch")
         return none, none
-    threshold = _one(values, cut, n, least, bootstraps, rng, pool.get(cut.gate) if pool else None)
+    threshold = _one(
+        values, cut, n, least=least, bootstraps=bootstraps, rng=rng, pooled=pool.get(cut.gate) if pool else None
+    )
     return threshold, threshold
 
 
@@ -274,6 +282,7 @@ def _one(
     values: NDArray[np.floating],
     cut: Cut,
     n: int,
+    *,
     least: int,
     bootstraps: int,
     rng: np.random.Generator,
@@ -283,7 +292,7 @@ def _one(
     own = None
     if n >= least:
         spare = spec.keep if spec.spare else None
-        own = valley_threshold(values, spec.valley, rng, bootstraps, spare)  # type: ignore[arg-type]
+        own = valley_threshold(values, spec.valley, rng, bootstraps=bootstraps, spare=spare)  # type: ignore[arg-type]
     trusted = pooled is not None and pooled.method == "valley"
     if own is not None:
         if trusted and pooled is not None and abs(own.value - pooled.value) > AGREE:
@@ -305,7 +314,7 @@ def _one(
 
 
 def _range(
-    scaled: NDArray[np.floating], begin: Bools, done: list[tuple[Cut, Threshold]], passed: list[Bools], n_final: int
+    scaled: NDArray[np.floating], begin: Bools, done: list[tuple[Cut, Threshold]], *, passed: list[Bools], n_final: int
 ) -> tuple[float, float]:
     """The final count's range: each threshold moved alone to the ends of its interval, changes added in quadrature."""
     if not done:
@@ -327,6 +336,7 @@ def _row(
     gate: str,
     parent: str | None,
     n_in: int,
+    *,
     n_out: int,
     span: tuple[int, int] | None = None,
     cut: Cut | None = None,

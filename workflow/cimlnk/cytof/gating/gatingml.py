@@ -33,6 +33,7 @@ def write_gatingml(
     path: str | Path,
     gated: Gated,
     course: Acquisition,
+    *,
     header: FcsHeader,
     events: NDArray[np.floating],
     scaled: NDArray[np.floating],
@@ -57,25 +58,25 @@ def write_gatingml(
     ET.register_namespace("gating", f"{SPACE}gating")
     ET.register_namespace("data-type", f"{SPACE}datatypes")
     root = ET.Element(f"{GATING}Gating-ML")
-    parent = _time_gate(root, course, gated, header)
+    parent = _time_gate(root, course, gated, header=header)
     for cut, threshold in gated.cuts:
         if not np.isfinite(threshold.value):
             continue
         name = gate_id(cut.gate)
         if cut.side == "not_all_above":
-            box = _gate(root, "RectangleGate", f"{name}_excluded", parent)
+            box = _gate(root, "RectangleGate", f"{name}_excluded", parent=parent)
             for channel in cut.channels:
                 keep = passes(scaled[:, channel.column], cut, threshold.value)
-                low = _stored(threshold.value, channel, events[:, channel.column], ~keep, transformed)
+                low = _stored(threshold.value, channel, events[:, channel.column], above=~keep, transformed=transformed)
                 _range(box, header, channel.channel, low=low)
-            outside = _gate(root, "BooleanGate", name, parent)
+            outside = _gate(root, "BooleanGate", name, parent=parent)
             _not(outside, f"{name}_excluded")
         else:
             channel = cut.channels[0]
             keep = passes(scaled[:, channel.column], cut, threshold.value)
             above = keep if cut.side == "above" else ~keep
-            at = _stored(threshold.value, channel, events[:, channel.column], above, transformed)
-            box = _gate(root, "RectangleGate", name, parent)
+            at = _stored(threshold.value, channel, events[:, channel.column], above=above, transformed=transformed)
+            box = _gate(root, "RectangleGate", name, parent=parent)
             _range(box, header, channel.channel, **({"low": at} if cut.side == "above" else {"high": at}))
         parent = name
     ET.indent(root, " ")
@@ -94,7 +95,7 @@ def _not(gate: ET.Element, name: str) -> None:
     ET.SubElement(ET.SubElement(gate, f"{GATING}not"), f"{GATING}gateReference", {f"{GATING}ref": name})
 
 
-def _time_gate(root: ET.Element, course: Acquisition, gated: Gated, header: FcsHeader) -> str | None:
+def _time_gate(root: ET.Element, course: Acquisition, gated: Gated, *, header: FcsHeader) -> str | None:
     """Everything outside the masked stretches of time; None if nothing is masked."""
     time = next((c for c in gated.channels if c.role == "time"), None)
     if time is None or not course.bad.any():
@@ -103,12 +104,12 @@ def _time_gate(root: ET.Element, course: Acquisition, gated: Gated, header: FcsH
     names = []
     for i, (a, b) in enumerate(zip(edge[::2], edge[1::2], strict=True)):
         name = f"bad_time_{i + 1}"
-        box = _gate(root, "RectangleGate", name, None)
+        box = _gate(root, "RectangleGate", name, parent=None)
         low = float(course.edges[a]) if a > 0 else None
         high = float(course.edges[b]) if b < len(course.bad) else None
         _range(box, header, time.channel, low=low, high=high)
         names.append(name)
-    good = _gate(root, "BooleanGate", "good_time", None)
+    good = _gate(root, "BooleanGate", "good_time", parent=None)
     if len(names) == 1:
         _not(good, names[0])
     else:
@@ -119,7 +120,7 @@ def _time_gate(root: ET.Element, course: Acquisition, gated: Gated, header: FcsH
     return "good_time"
 
 
-def _gate(root: ET.Element, kind: str, name: str, parent: str | None) -> ET.Element:
+def _gate(root: ET.Element, kind: str, name: str, *, parent: str | None) -> ET.Element:
     attributes = {f"{GATING}id": name}
     if parent is not None:
         attributes[f"{GATING}parent_id"] = parent
@@ -127,7 +128,7 @@ def _gate(root: ET.Element, kind: str, name: str, parent: str | None) -> ET.Elem
 
 
 def _range(
-    gate: ET.Element, header: FcsHeader, channel: str, low: float | None = None, high: float | None = None
+    gate: ET.Element, header: FcsHeader, channel: str, *, low: float | None = None, high: float | None = None
 ) -> None:
     factor = scale_factor(header, channel)
     attributes = {f"{GATING}compensation-ref": "uncompensated"}
@@ -156,7 +157,7 @@ def _positive(raw: str | None) -> float:
 
 
 def _stored(
-    threshold: float, channel: Channel, stored: NDArray[np.floating], above: NDArray[np.bool_], transformed: bool
+    threshold: float, channel: Channel, stored: NDArray[np.floating], *, above: NDArray[np.bool_], transformed: bool
 ) -> float:
     """The threshold in stored values, exact for the events at hand."""
     plain = transformed or channel.role in LINEAR

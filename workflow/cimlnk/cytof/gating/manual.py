@@ -29,6 +29,7 @@ def gate_manually(
     header: FcsHeader,
     matched: Matched,
     settings: Mapping[str, Any],
+    *,
     sample: str,
     start: NDArray[np.bool_],
     gatingml: str | Path | None = None,
@@ -66,7 +67,7 @@ def gate_manually(
     parent: str | None = None
     n_in = int(start.sum())
     for node, key in NODES.items():
-        mask = _member(members, str(settings[key]), path, f"cytof.manual_gates.{key}") & start
+        mask = _member(members, str(settings[key]), path, key=f"cytof.manual_gates.{key}") & start
         nodes[node] = mask
         n_out = int(mask.sum())
         row: dict[str, Any] = {"sample": sample, "step": len(rows), "gate": node, "parent": parent}
@@ -88,7 +89,7 @@ def _apply(path: Path, header: FcsHeader, gatingml: str | Path | None) -> dict[t
         # FlowKit refuses many files of real instruments: it gets a clean copy of what was read
         copy = Path(folder) / header.path.name
         kept = {k: v for k, v in header.text.items() if k == "$TIMESTEP" or (k.startswith("$P") and k.endswith("G"))}
-        write_fcs(copy, read_events(header), header.channels, header.markers, kept)
+        write_fcs(copy, read_events(header), header.channels, markers=header.markers, metadata=kept)
         try:
             data = fk.Sample(str(copy), sample_id=header.path.name)
             if path.suffix.lower() == ".wsp":
@@ -122,7 +123,7 @@ def _apply(path: Path, header: FcsHeader, gatingml: str | Path | None) -> dict[t
 
 
 def _member(
-    members: Mapping[tuple[str, ...], NDArray[np.bool_]], wanted: str, path: Path, key: str
+    members: Mapping[tuple[str, ...], NDArray[np.bool_]], wanted: str, path: Path, *, key: str
 ) -> NDArray[np.bool_]:
     parts = tuple(wanted.split("/"))
     hits = [k for k in members if k[-len(parts) :] == parts]

@@ -29,6 +29,7 @@ def make_pool(
     files: Mapping[str, str | Path],
     batches: Mapping[str, str],
     panel: str | Path,
+    *,
     gates: str | Path,
     output: str | Path,
     settings: Mapping[str, Any],
@@ -65,7 +66,7 @@ def make_pool(
         parts: list[tuple[np.ndarray, Matched]] = []
         for sample in [s for s in files if batches[s] == batch]:
             try:
-                part, matched = _draw(files[sample], sheet, settings, seeds.rng(seed, "cytof pool", sample))
+                part, matched = _draw(files[sample], sheet, settings, rng=seeds.rng(seed, "cytof pool", sample))
             except UserError as error:
                 if not keep_going():
                     raise
@@ -76,7 +77,7 @@ def make_pool(
             result[batch] = {}
             continue
         events, template = _together(parts)
-        gated = gate_events(events, template, nodes, settings, f"batch {batch}", seed)
+        gated = gate_events(events, template, nodes, settings=settings, sample=f"batch {batch}", seed=seed)
         result[batch] = {gate: asdict(t) for gate, t in gated.thresholds.items()}
     content = {"batches": result, "provenance": dict(provenance or {})}
     Path(output).parent.mkdir(parents=True, exist_ok=True)
@@ -95,7 +96,7 @@ def thresholds_of(pool: str | Path | None, batch: str) -> dict[str, Threshold] |
 
 
 def _draw(
-    path: str | Path, sheet: Any, settings: Mapping[str, Any], rng: np.random.Generator
+    path: str | Path, sheet: Any, settings: Mapping[str, Any], *, rng: np.random.Generator
 ) -> tuple[np.ndarray, Matched]:
     _, matched, events = read_channels(path, sheet)
     size = min(len(events), int(settings["pool_events"]))

@@ -76,6 +76,6 @@ def judge_acquisition(data: Sample, settings: Mapping[str, Any]) -> Acquisition:
         data.events[:, time[0].column] if time else None,
         data.scaled,
         [c.marker for c in ions],
-        settings["acquisition_qc"],
-        [c.column for c in ions],
+        settings=settings["acquisition_qc"],
+        columns=[c.column for c in ions],
     )

@@ -28,6 +28,7 @@ def live_events(
     data: Sample,
     sample: str,
     batch: str,
+    *,
     gates: str | Path,
     pool: str | Path | None,
     settings: Mapping[str, Any],
@@ -37,9 +38,18 @@ def live_events(
     course = judge_acquisition(data, settings)
     drawn = drawn_by_hand(settings)
     if drawn:
-        return gate_manually(data.header, data.matched, drawn, sample, course.good).nodes[LIVE]
+        return gate_manually(data.header, data.matched, drawn, sample=sample, start=course.good).nodes[LIVE]
     nodes, thresholds = up_to(load_gates(gates), LIVE), thresholds_of(pool, batch)
-    gated = gate_events(data.scaled, data.matched, nodes, settings, sample, seed, thresholds, start=course.good)
+    gated = gate_events(
+        data.scaled,
+        data.matched,
+        nodes,
+        settings=settings,
+        sample=sample,
+        seed=seed,
+        pool=thresholds,
+        start=course.good,
+    )
     return gated.nodes[LIVE]
 
 
@@ -53,6 +63,7 @@ def lineage_fit(
     data: Sample,
     batch: str,
     gates: str | Path,
+    *,
     lineages: str | Path | None,
     settings: Mapping[str, Any],
     seed: int,
@@ -60,7 +71,7 @@ def lineage_fit(
 ) -> LineageFit | ByHand | None:
     """What fits the gates of a sample to the lineages of its batch; without these, only what the user sets, or None."""
     target = settings.get("target_lineage")
-    _check_by_hand(data, gates, by_hand or {}, settings)
+    _check_by_hand(data, gates, by_hand or {}, settings=settings)
     if lineages is None or target is None:
         return _by_hand(by_hand)
     found, reason = load_batch(lineages, batch)
@@ -68,14 +79,18 @@ def lineage_fit(
         data.notes.append(str(reason))
         return _by_hand(by_hand)
     column = {c.marker: c.column for c in data.matched.markers}
-    return LineageFit(found, [column[m] for m in found.markers], load_gates(gates), target, by_hand, seed)
+    return LineageFit(
+        found, [column[m] for m in found.markers], load_gates(gates), target=target, by_hand=by_hand, seed=seed
+    )
 
 
 def _by_hand(values: Mapping[str, float] | None) -> ByHand | None:
     return ByHand(values) if values else None
 
 
-def _check_by_hand(data: Sample, gates: str | Path, values: Mapping[str, float], settings: Mapping[str, Any]) -> None:
+def _check_by_hand(
+    data: Sample, gates: str | Path, values: Mapping[str, float], *, settings: Mapping[str, Any]
+) -> None:
     """A threshold set by hand must be of a gate."""
     cuts, _ = lay_out(load_gates(gates), data.matched, str(settings["nk_identity"]))
     known = sorted({c.marker for cut in cuts for c in cut.channels if cut.spec.role is None})
@@ -89,12 +104,12 @@ def gate_sample(
     data: Sample,
     sample: str,
     batch: str,
+    *,
     gates: str | Path,
     pool: str | Path | None,
     settings: Mapping[str, Any],
     seed: int,
     gatingml: str | Path | None = None,
-    *,
     lineages: str | Path | None = None,
     by_hand: Mapping[str, float] | None = None,
 ) -> tuple[Gated, Acquisition]:
@@ -108,14 +123,35 @@ def gate_sample(
     course = judge_acquisition(data, settings)
     drawn = drawn_by_hand(settings)
     if drawn:
-        gated = gate_manually(data.header, data.matched, drawn, sample, course.good, gatingml)
+        gated = gate_manually(data.header, data.matched, drawn, sample=sample, start=course.good, gatingml=gatingml)
     else:
         thresholds = thresholds_of(pool, batch)
-        nodes, fit = load_gates(gates), lineage_fit(data, batch, gates, lineages, settings, seed, by_hand)
-        gated = gate_events(data.scaled, data.matched, nodes, settings, sample, seed, thresholds, course.good, fit)
+        nodes, fit = (
+            load_gates(gates),
+            lineage_fit(data, batch, gates, lineages=lineages, settings=settings, seed=seed, by_hand=by_hand),
+        )
+        gated = gate_events(
+            data.scaled,
+            data.matched,
+            nodes,
+            settings=settings,
+            sample=sample,
+            seed=seed,
+            pool=thresholds,
+            start=course.good,
+            fit=fit,
+        )
         if gatingml is not None:
             transformed = settings["input_scale"] in ("arcsinh", "scaled")
-            write_gatingml(gatingml, gated, course, data.header, data.events, data.scaled, transformed)
+            write_gatingml(
+                gatingml,
+                gated,
+                course,
+                header=data.header,
+                events=data.events,
+                scaled=data.scaled,
+                transformed=transformed,
+            )
     first = gated.rows.iloc[0]
     n, kept = len(data.events), int(course.good.sum())
     row = {**first, "step": 0, "gate": "good_time", "parent": None, "n_in": n, "n_out": kept, "n_out_low": kept}

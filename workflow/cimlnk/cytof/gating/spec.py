@@ -58,7 +58,7 @@ def load_gates(path: str | Path) -> list[Node]:
     nodes: list[Node] = []
     for i, entry in enumerate(entries):
         if isinstance(entry, dict):
-            node = _node(path, i, entry, [n.node for n in nodes], problems)
+            node = _node(path, i, entry, earlier=[n.node for n in nodes], problems=problems)
             if node is not None:
                 nodes.append(node)
         else:
@@ -76,7 +76,7 @@ def up_to(nodes: list[Node], last: str) -> list[Node]:
     return nodes[: [n.node for n in nodes].index(last) + 1]
 
 
-def _node(path: Path, i: int, entry: dict[str, Any], earlier: list[str], problems: Problems) -> Node | None:
+def _node(path: Path, i: int, entry: dict[str, Any], *, earlier: list[str], problems: Problems) -> Node | None:
     where = f"nodes[{i}]"
     before = len(problems.errors)
     for key in entry:

@@ -45,7 +45,7 @@ class Batch(NamedTuple):
 
     def place(self, values: Floats, seed: int = 0, threads: int | None = None) -> Placed:
         """Lineages of further events of the batch (events x :attr:`markers`)."""
-        return place_events(values, self.values, self.by_clusters, self.contradiction, seed=seed, threads=threads)
+        return place_events(values, self.values, self.by_clusters, rule=self.contradiction, seed=seed, threads=threads)
 
 
 def load_batch(path: str | Path, batch: str) -> tuple[Batch | None, str | None]:

@@ -117,12 +117,12 @@ def call_lineages(
     X = np.ascontiguousarray(values[:, use], np.float32)
     names = [markers[j] for j in use]
     levels = levels_of(np.asarray(cofactors, np.float64)[use], X, input_scale)
-    found = _cluster(X, resolutions, repeats, seed, threads)
+    found = _cluster(X, resolutions, repeats, seed=seed, threads=threads)
     finest = found[-1]
     base, brightest = _ends(found, len(X))
-    cuts = first_cuts(names, base, brightest, levels)
+    cuts = first_cuts(names, base, brightest, levels=levels)
     for turn in range(ROUNDS):
-        evidence, telling = _evidence(X, finest, cuts, levels, names, first=turn == 0)
+        evidence, telling = _evidence(X, finest, cuts, levels=levels, names=names, first=turn == 0)
 
         def without(j: int, evidence: Floats = evidence, telling: NDArray[np.bool_] = telling) -> Floats:
             rest = np.arange(len(names)) != j
@@ -130,26 +130,28 @@ def call_lineages(
                 Evidence(evidence[:, rest], [n for n, r in zip(names, rest, strict=True) if r], telling[rest])
             )
 
-        cuts = reference_cuts(X, finest.labels, finest.medians, without, levels, cuts)
+        cuts = reference_cuts(X, finest.labels, finest.medians, without=without, levels=levels, before=cuts)
     probability = np.zeros((len(X), len(LINEAGES)), np.float32)
     counts = np.zeros((len(found), len(LINEAGES)), np.int64)
     for i, one in enumerate(found):
-        evidence, telling = _evidence(X, one, cuts, levels, names, first=False)
+        evidence, telling = _evidence(X, one, cuts, levels=levels, names=names, first=False)
         by_cluster = lineage_probabilities(Evidence(evidence, names, telling)).astype(np.float32)
         counts[i] = np.bincount(by_cluster.argmax(axis=1), one.sizes, len(LINEAGES))
         probability += by_cluster[one.labels]
     probability /= len(found)
     _explain(cuts, telling)
     said = limits(Evidence(evidence, names, telling))
-    rule = contradictions(X, names, cuts, levels.noise, probability)
+    rule = contradictions(X, names, cuts, noise=levels.noise, probability=probability)
     final = contradicted(X, rule, probability)
     best = final.argmax(axis=1).astype(np.int8)
     return Called(final, best, final.max(axis=1), names, cuts, counts, said, probability, rule)
 
 
-def _cluster(X: Floats, resolutions: Sequence[float], repeats: int, seed: int, threads: int | None) -> list[Clustering]:
+def _cluster(
+    X: Floats, resolutions: Sequence[float], repeats: int, *, seed: int, threads: int | None
+) -> list[Clustering]:
     """Clusterings, finest last."""
-    lists = knn(X, min(NEIGHBOURS, len(X) - 1), RECALL, seeds.derive(seed, "lineage neighbours"), threads)
+    lists = knn(X, min(NEIGHBOURS, len(X) - 1), RECALL, seed=seeds.derive(seed, "lineage neighbours"), threads=threads)
     graph = weights(lists, ordered=True, threads=threads)
     found = []
     for resolution in sorted(resolutions):
@@ -181,7 +183,7 @@ def _ends(found: list[Clustering], n: int) -> tuple[Floats, Floats]:
 
 
 def _evidence(
-    X: Floats, one: Clustering, cuts: Cuts, levels: Levels, names: list[str], first: bool
+    X: Floats, one: Clustering, cuts: Cuts, *, levels: Levels, names: list[str], first: bool
 ) -> tuple[Floats, NDArray[np.bool_]]:
     """Evidence (clusters x markers) that a marker is carried, and which markers tell anything.
 
@@ -236,7 +238,7 @@ class Contradiction(NamedTuple):
 
 
 def contradictions(
-    X: Floats, names: Sequence[str], cuts: Cuts, noise: Floats, probability: NDArray[np.float32]
+    X: Floats, names: Sequence[str], cuts: Cuts, *, noise: Floats, probability: NDArray[np.float32]
 ) -> Contradiction:
     """What single events may carry of another lineage and still be NK cells.
 

@@ -72,7 +72,7 @@ def upper_edge(values: Floats) -> float:
     return float(np.quantile(values, 0.9))
 
 
-def first_cuts(markers: list[str], base: Floats, brightest: Floats, levels: Levels) -> Cuts:
+def first_cuts(markers: list[str], base: Floats, brightest: Floats, *, levels: Levels) -> Cuts:
     """Cuts before any lineage is known.
 
     Parameters
@@ -95,6 +95,7 @@ def reference_cuts(
     values: Floats,
     labels: NDArray[np.int32],
     medians: Floats,
+    *,
     without: Callable[[int], Floats],
     levels: Levels,
     before: Cuts,

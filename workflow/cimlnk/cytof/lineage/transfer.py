@@ -32,8 +32,8 @@ def place_events(
     values: Floats,
     known: Floats,
     probability: NDArray[np.float32],
-    rule: Contradiction,
     *,
+    rule: Contradiction,
     seed: int = 0,
     threads: int | None = None,
 ) -> Placed:
@@ -62,7 +62,7 @@ def place_events(
         budget = 0.0 if index.exact else index.calibrated(k, 1 - RECALL).budget
         for a in range(0, len(X), CHUNK):
             part = X[a : a + CHUNK]
-            found = query(index, part, k, budget)
+            found = query(index, part, k, budget=budget)
             weight = 1.0 / (found.distances + 0.1 * found.distances.mean(axis=1, keepdims=True) + 1e-6)
             same = found.distances[:, 0] < SAME
             weight[same, 1:] = 0.0

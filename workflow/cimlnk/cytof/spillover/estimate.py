@@ -80,7 +80,7 @@ def estimate_spillover(
     names = [channels[i] for i in receivers]
     may = plausible_mask([channels[i] for i in senders], names)
     data = np.asarray(counts, dtype=np.float64)
-    background = _background(data, stain, senders, receivers, may)
+    background = _background(data, stain, senders, receivers=receivers, may=may)
     own_background = {receivers[k]: background[k] for k in range(len(receivers))}
     matrix = pd.DataFrame(0.0, index=[channels[i] for i in senders], columns=names)
     for row, i in enumerate(senders):
@@ -119,6 +119,7 @@ def _background(
     data: Floats,
     stain: npt.NDArray[np.integer],
     senders: list[int],
+    *,
     receivers: list[int],
     may: npt.NDArray[np.bool_],
 ) -> Floats:

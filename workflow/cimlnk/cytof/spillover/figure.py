@@ -45,6 +45,7 @@ def draw_compensation(
     path: str | Path,
     before: npt.NDArray[np.floating],
     after: npt.NDArray[np.floating],
+    *,
     channels: Sequence[str],
     matrix: pd.DataFrame,
 ) -> None:

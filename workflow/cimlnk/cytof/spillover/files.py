@@ -25,7 +25,7 @@ log = logging.getLogger("cimlnk.cytof.spillover")
 STEP = "compensated"
 
 
-def make_matrix(source: str | Path, matrix: str | Path, figure: str | Path, settings: Mapping[str, Any]) -> None:
+def make_matrix(source: str | Path, matrix: str | Path, figure: str | Path, *, settings: Mapping[str, Any]) -> None:
     """Write the spillover matrix of a cohort.
 
     Parameters
@@ -49,10 +49,10 @@ def make_matrix(source: str | Path, matrix: str | Path, figure: str | Path, sett
     else:
         acquisition = read_acquisition(source)
         stained = list(settings["stained_masses"])
-        columns = columns_of_masses(acquisition.metals, stained, "single-stain", source)
+        columns = columns_of_masses(acquisition.metals, stained, "single-stain", source=source)
         if len(stained) < 2:
             raise UserError(source, "config cytof.spillover.stained_masses", Plain(f"{len(stained)}"), "two or more")
-        key = make_key([str(m) for m in stained], stained, np.eye(len(stained), dtype=int), source)
+        key = make_key([str(m) for m in stained], stained, np.eye(len(stained), dtype=int), source=source)
         found = debarcode(acquisition.events[:, columns], key)
         log.info("%s: %.1f %% of events given to %d single stains", source, 100 * found.share, len(stained))
         stain = np.append(columns, -1)[found.sample]
@@ -67,6 +67,7 @@ def compensate_file(
     fcs: str | Path,
     matrix: str | Path,
     compensated: str | Path,
+    *,
     record: str | Path,
     figure: str | Path,
     provenance: Mapping[str, Any] | None = None,
@@ -94,7 +95,7 @@ def compensate_file(
         raise UserError(fcs, "keyword CIMLNK_COMPENSATED", Plain("a file compensated before"), "uncompensated counts")
     table = read_matrix(matrix)
     events, notes = compensate(acquisition.events, acquisition.metals, table)
-    write_acquisition(compensated, acquisition, events, STEP, f"matrix {Path(matrix).name}")
+    write_acquisition(compensated, acquisition, events, step=STEP, note=f"matrix {Path(matrix).name}")
     masses = [i for i, c in enumerate(acquisition.metals) if parse_metal(c) is not None]
     means = {
         acquisition.metals[i]: {
@@ -105,6 +106,6 @@ def compensate_file(
     }
     content = {"n_events": len(events), "notes": notes, "channels": means, "provenance": dict(provenance or {})}
     write_json(record, content)
-    draw_compensation(figure, acquisition.events, events, acquisition.metals, table)
+    draw_compensation(figure, acquisition.events, events, channels=acquisition.metals, matrix=table)
     for note in notes:
         log.info("%s: %s", fcs, note)

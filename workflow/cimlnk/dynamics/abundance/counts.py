@@ -58,8 +58,8 @@ def nk_per_ul(
     counts: pd.DataFrame,
     samples: pd.DataFrame,
     cytof_summary: pd.DataFrame | None,
-    uncertainty: Mapping[str, float],
     *,
+    uncertainty: Mapping[str, float],
     min_lymphocytes: int,
 ) -> pd.DataFrame:
     """NK cells per microlitre of blood for every patient-day of the counts sheet.

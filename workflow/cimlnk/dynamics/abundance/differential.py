@@ -79,13 +79,13 @@ def abundance_tests(
             "reference_arm": reference_arm,
             "min_patients": min_patients,
         }
-        parts.append(_named(rows, facts, settings, min_nk_cells, seed).assign(modality=modality))
-        parts.append(_all_nk(rows, patients, settings, seed).assign(modality=modality))
+        parts.append(_named(rows, facts, settings, min_nk_cells=min_nk_cells, seed=seed).assign(modality=modality))
+        parts.append(_all_nk(rows, patients, settings, seed=seed).assign(modality=modality))
     return with_fdr(parts)
 
 
 def _named(
-    rows: pd.DataFrame, facts: pd.DataFrame, settings: Mapping[str, Any], min_nk_cells: int, seed: int
+    rows: pd.DataFrame, facts: pd.DataFrame, settings: Mapping[str, Any], *, min_nk_cells: int, seed: int
 ) -> pd.DataFrame:
     """All tests of the named populations of one modality."""
     used = rows[rows["sample"].notna() & (rows["n_nk"] >= min_nk_cells) & (rows["population"] != NK)]
@@ -97,14 +97,20 @@ def _named(
     total = cells.sum(axis=1).to_numpy(float)
     counts = cells[names].to_numpy(float).T
     design = make_design(observed, **settings)
-    parts = [_counts_model(counts, total, names, design)]
+    parts = [_counts_model(counts, total, names, design=design)]
 
     odds = _frame(np.log2((counts + 0.5) / (total - counts + 0.5)), names, observed)
-    parts.append(_by_patient("abundance", "log2 odds ratio", odds, observed, design, seed, (counts, total)))
+    parts.append(
+        _by_patient(
+            "abundance", "log2 odds ratio", odds, observed=observed, design=design, seed=seed, cells=(counts, total)
+        )
+    )
     closed = np.log2(cells.to_numpy(float) + 0.5)
     ratios = (closed - closed.mean(axis=1, keepdims=True)).T
     ratios = ratios[[list(cells.columns).index(name) for name in names]]
-    parts.append(_linear_model("clr", "log2 ratio to the mean", ratios, names, design, (counts, total)))
+    parts.append(
+        _linear_model("clr", "log2 ratio to the mean", ratios, names=names, design=design, cells=(counts, total))
+    )
 
     nk = rows[rows["sample"].notna() & (rows["population"] == NK)].set_index("sample")["nk_per_ul"]
     per_ul = nk.reindex(cells.index).to_numpy(float)
@@ -113,11 +119,11 @@ def _named(
         value = np.log2(per_ul * (counts + 0.5) / (total + 1.0))[:, known]
         measured = observed[known]
         held = (counts[:, known], total[known])
-        parts += _absolute(value, names, measured, make_design(measured, **settings), seed, held)
+        parts += _absolute(value, names, measured, design=make_design(measured, **settings), seed=seed, cells=held)
     return pd.concat(parts, ignore_index=True)
 
 
-def _all_nk(rows: pd.DataFrame, patients: pd.DataFrame, settings: Mapping[str, Any], seed: int) -> pd.DataFrame:
+def _all_nk(rows: pd.DataFrame, patients: pd.DataFrame, settings: Mapping[str, Any], *, seed: int) -> pd.DataFrame:
     """The absolute tests of all NK cells, which use days with a count but no file too."""
     nk = rows[(rows["population"] == NK) & (rows["cells_per_ul"] > 0)]
     daily = nk.groupby(["patient", "arm", "day", "timepoint"], sort=True)["cells_per_ul"].mean().reset_index()
@@ -128,33 +134,46 @@ def _all_nk(rows: pd.DataFrame, patients: pd.DataFrame, settings: Mapping[str, A
     auto = {**settings, "formula": "auto"}
     observed = covariates(daily, patients).set_index("sample", drop=False)
     value = np.log2(observed["cells_per_ul"].to_numpy(float))[None, :]
-    return pd.concat(_absolute(value, [NK], observed, make_design(observed, **auto), seed, None), ignore_index=True)
+    return pd.concat(
+        _absolute(value, [NK], observed, design=make_design(observed, **auto), seed=seed, cells=None), ignore_index=True
+    )
 
 
 def _absolute(
-    value: Floats, names: list[str], observed: pd.DataFrame, design: Design, seed: int, cells: Cells | None
+    value: Floats, names: list[str], observed: pd.DataFrame, *, design: Design, seed: int, cells: Cells | None
 ) -> list[pd.DataFrame]:
-    model = _linear_model("absolute", "log2 fold", value, names, design, cells)
-    return [model, _by_patient("absolute", "log2 fold", _frame(value, names, observed), observed, design, seed, cells)]
+    model = _linear_model("absolute", "log2 fold", value, names=names, design=design, cells=cells)
+    return [
+        model,
+        _by_patient(
+            "absolute",
+            "log2 fold",
+            _frame(value, names, observed),
+            observed=observed,
+            design=design,
+            seed=seed,
+            cells=cells,
+        ),
+    ]
 
 
 def _frame(values: Floats, names: list[str], observed: pd.DataFrame) -> pd.DataFrame:
     return pd.DataFrame(values, index=pd.Index(names, name="population"), columns=observed["sample"].tolist())
 
 
-def _counts_model(counts: Floats, total: Floats, names: list[str], design: Design) -> pd.DataFrame:
+def _counts_model(counts: Floats, total: Floats, names: list[str], *, design: Design) -> pd.DataFrame:
     method = "beta_binomial_mixed"
     asked = any(q.weights is not None for q in design.questions)
-    fit = fit_counts(counts, total, design.matrix, design.group) if asked else None
+    fit = fit_counts(counts, total, design.matrix, group=design.group) if asked else None
     parts = []
     for question in design.questions:
-        result = blank_rows("abundance", "log2 odds ratio", names, question.contrast.name, method)
+        result = blank_rows("abundance", "log2 odds ratio", names, contrast=question.contrast.name, method=method)
         result["n_patients"], result["reason"] = question.n_patients, question.reason
         if question.weights is not None and fit is not None:
             w = question.weights
-            wald(result, fit.beta @ w / LN2, fit.standard_error(w) / LN2, design.df)
+            wald(result, fit.beta @ w / LN2, fit.standard_error(w) / LN2, df=design.df)
             result["converged"] = fit.converged
-            lost = blank_separated(result, [is_separated(y, total, design.matrix, w) for y in counts])
+            lost = blank_separated(result, [is_separated(y, total, design.matrix, weights=w) for y in counts])
             stuck = ~result["converged"] & ~lost
             result.loc[stuck, NUMBERS] = np.nan
             result.loc[stuck, "reason"] = "the fit did not converge"
@@ -163,37 +182,47 @@ def _counts_model(counts: Floats, total: Floats, names: list[str], design: Desig
 
 
 def _linear_model(
-    test: str, unit: str, values: Floats, names: list[str], design: Design, cells: Cells | None
+    test: str, unit: str, values: Floats, *, names: list[str], design: Design, cells: Cells | None
 ) -> pd.DataFrame:
     """Linear mixed model of every row of `values`; `cells` (counts, totals) tells where they rest on pseudo-counts."""
     fits = [random_intercept(v, design.matrix, design.group) for v in values]
     parts = []
     for question in design.questions:
-        result = blank_rows(test, unit, names, question.contrast.name, "linear_mixed")
+        result = blank_rows(test, unit, names, contrast=question.contrast.name, method="linear_mixed")
         result["n_patients"], result["reason"] = question.n_patients, question.reason
         if question.weights is not None:
             w = question.weights
             good = np.array([f.converged for f in fits])
             effect = np.array([f.beta @ w if f.converged else np.nan for f in fits])
             se = np.array([np.sqrt(w @ f.cov @ w) if f.converged else np.nan for f in fits])
-            wald(result, effect, se, design.df)
+            wald(result, effect, se, df=design.df)
             result["converged"] = good
             result["reason"] = [None if f.converged else f.reason for f in fits]
             if cells is not None:
-                blank_separated(result, [is_separated(y, cells[1], design.matrix, w) for y in cells[0]])
+                blank_separated(result, [is_separated(y, cells[1], design.matrix, weights=w) for y in cells[0]])
         parts.append(result)
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def _by_patient(
-    test: str, unit: str, values: pd.DataFrame, observed: pd.DataFrame, design: Design, seed: int, cells: Cells | None
+    test: str,
+    unit: str,
+    values: pd.DataFrame,
+    *,
+    observed: pd.DataFrame,
+    design: Design,
+    seed: int,
+    cells: Cells | None,
 ) -> pd.DataFrame:
     """Tests of per-patient differences: t and exact ones, within an arm and between arms."""
     parts = []
     names = [str(n) for n in values.index]
     for question in design.questions:
         c = question.contrast
-        sides = [differences(values, observed, arm, c.timepoint, c.baseline).to_numpy(float) for arm in c.arms]
+        sides = [
+            differences(values, observed, arm, timepoint=c.timepoint, baseline=c.baseline).to_numpy(float)
+            for arm in c.arms
+        ]
         if len(sides) == 1:
             tested = {
                 "paired": ("paired_moderated_t", moderated_paired(sides[0])),
@@ -206,9 +235,11 @@ def _by_patient(
                 "relabelling": ("relabelling", relabel(sides[0], sides[1], seed=seed)),
             }
         for suffix, (method, found) in tested.items():
-            result = from_tested(f"{test}_{suffix}", unit, names, c.name, method, found, primary=False)
+            result = from_tested(
+                f"{test}_{suffix}", unit, names, contrast=c.name, method=method, found=found, primary=False
+            )
             if suffix == "paired" and cells is not None and question.weights is not None:
                 w = question.weights
-                blank_separated(result, [is_separated(y, cells[1], design.matrix, w) for y in cells[0]])
+                blank_separated(result, [is_separated(y, cells[1], design.matrix, weights=w) for y in cells[0]])
             parts.append(result)
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()

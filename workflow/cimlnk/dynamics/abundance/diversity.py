@@ -14,7 +14,7 @@ from cimlnk.stats.diversity import inverse_simpson, shannon
 Floats = NDArray[np.float64]
 
 
-def make_diversity(abundance: pd.DataFrame, min_cells: int, draws: int, seed: int) -> pd.DataFrame:
+def make_diversity(abundance: pd.DataFrame, min_cells: int, draws: int, *, seed: int) -> pd.DataFrame:
     """Diversity of the named populations of every sample.
 
     Both indices grow with the number of cells, so all samples of a modality are cut to the size of the smallest one
@@ -51,7 +51,7 @@ def make_diversity(abundance: pd.DataFrame, min_cells: int, draws: int, seed: in
             if total[sample] < min_cells:
                 row["depth"], row["reason"] = np.nan, f"{total[sample]} named cells, at least {min_cells} are needed"
             else:
-                row |= _one(counts, depth, draws, rng(seed, "dynamics_diversity", modality, sample))
+                row |= _one(counts, depth, draws, random=rng(seed, "dynamics_diversity", modality, sample))
             rows.append(row)
     if not rows:
         return DIVERSITY.empty()
@@ -59,7 +59,7 @@ def make_diversity(abundance: pd.DataFrame, min_cells: int, draws: int, seed: in
     return DIVERSITY.check(table).sort_values(["modality", "patient", "day", "sample"], ignore_index=True)
 
 
-def _one(counts: NDArray[np.int64], depth: int, draws: int, random: np.random.Generator) -> dict[str, float]:
+def _one(counts: NDArray[np.int64], depth: int, draws: int, *, random: np.random.Generator) -> dict[str, float]:
     subsamples = random.multivariate_hypergeometric(counts, depth, size=draws).astype(float)
     resamples = random.multinomial(depth, counts / counts.sum(), size=draws).astype(float)
     low, high = np.quantile(inverse_simpson(resamples), [0.025, 0.975])

@@ -11,7 +11,7 @@ from .tables import POWER
 TESTED = ("abundance", "absolute", "clr")
 
 
-def t_power(effect: float, se: float, df: float, alpha: float = 0.05) -> float:
+def t_power(effect: float, se: float, df: float, *, alpha: float = 0.05) -> float:
     """Power of a two-sided t test at a true `effect` with standard error `se` and `df` degrees of freedom."""
     critical = stats.t.ppf(1 - alpha / 2, df)
     shift = effect / se
@@ -19,12 +19,12 @@ def t_power(effect: float, se: float, df: float, alpha: float = 0.05) -> float:
     return float(stats.nct.sf(critical, df, shift) + wrong_side)
 
 
-def detectable(se: float, df: float, power: float = 0.8, alpha: float = 0.05) -> float:
+def detectable(se: float, df: float, power: float = 0.8, *, alpha: float = 0.05) -> float:
     """Smallest true effect found with probability `power`."""
     high = 1.0
-    while t_power(high, 1.0, df, alpha) < power:
+    while t_power(high, 1.0, df, alpha=alpha) < power:
         high *= 2.0
-    return se * float(optimize.brentq(lambda s: t_power(s, 1.0, df, alpha) - power, 0.0, high))
+    return se * float(optimize.brentq(lambda s: t_power(s, 1.0, df, alpha=alpha) - power, 0.0, high))
 
 
 def power_table(tests: pd.DataFrame, power: float = 0.8, alpha: float = 0.05) -> pd.DataFrame:
@@ -49,8 +49,8 @@ def power_table(tests: pd.DataFrame, power: float = 0.8, alpha: float = 0.05) ->
     rows = []
     for row in used.itertuples(index=False):
         known = np.isfinite(row.se) and np.isfinite(row.df) and row.se > 0
-        least = detectable(row.se, row.df, power, alpha) if known else np.nan
-        at_one = t_power(1.0, row.se, row.df, alpha) if known else np.nan
+        least = detectable(row.se, row.df, power, alpha=alpha) if known else np.nan
+        at_one = t_power(1.0, row.se, row.df, alpha=alpha) if known else np.nan
         reason = None if known else (row.reason or "no standard error")
         rows.append(
             (row.test, row.modality, row.population, row.contrast, row.n_patients, least, 2.0**least, at_one, reason)

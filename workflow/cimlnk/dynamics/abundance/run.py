@@ -26,6 +26,7 @@ def write_abundance(
     populations: Sequence[PathLike],
     summaries: Sequence[PathLike],
     modalities: Sequence[str],
+    *,
     samples: PathLike,
     counts: PathLike,
     patients: PathLike,
@@ -41,11 +42,11 @@ def write_abundance(
         dict(zip(modalities, map(_cells, populations), strict=True)),
         dict(zip(modalities, map(read_table, summaries), strict=True)),
         read_table(samples),
-        read_table(counts),
-        read_table(patients),
-        uncertainty,
-        few_cells,
+        counts=read_table(counts),
+        patients=read_table(patients),
+        uncertainty=uncertainty,
+        few_cells=few_cells,
     )
-    write_table(table, abundance, ABUNDANCE, provenance)
+    write_table(table, abundance, ABUNDANCE, provenance=provenance)
     made = make_folds(table, baseline_timepoint, min_baseline=few_cells["min_baseline"])
-    write_table(made, folds, FOLDS, provenance)
+    write_table(made, folds, FOLDS, provenance=provenance)

@@ -15,8 +15,8 @@ PathLike = str | Path
 
 
 def write_diversity(
-    abundance: PathLike, settings: Mapping[str, Any], seed: int, diversity: PathLike, provenance: Mapping[str, Any]
+    abundance: PathLike, settings: Mapping[str, Any], seed: int, *, diversity: PathLike, provenance: Mapping[str, Any]
 ) -> None:
     """Write DIVERSITY."""
-    table = make_diversity(read_table(abundance), settings["min_cells"], settings["draws"], seed)
-    write_table(table, diversity, DIVERSITY, provenance)
+    table = make_diversity(read_table(abundance), settings["min_cells"], settings["draws"], seed=seed)
+    write_table(table, diversity, DIVERSITY, provenance=provenance)

@@ -21,6 +21,7 @@ def write_tests(
     abundance: PathLike,
     samples: PathLike,
     patients: PathLike,
+    *,
     baseline_timepoint: str,
     settings: Mapping[str, Any],
     reference_arm: str | None,
@@ -43,6 +44,6 @@ def write_tests(
         min_nk_cells=settings["min_nk_cells"],
         seed=seed,
     )
-    write_table(table, tests, TESTS, provenance)
-    write_table(compare_scales(table, settings["alpha"]), scales, SCALES, provenance)
-    write_table(power_table(table, settings["power"], settings["alpha"]), power, POWER, provenance)
+    write_table(table, tests, TESTS, provenance=provenance)
+    write_table(compare_scales(table, settings["alpha"]), scales, SCALES, provenance=provenance)
+    write_table(power_table(table, settings["power"], settings["alpha"]), power, POWER, provenance=provenance)

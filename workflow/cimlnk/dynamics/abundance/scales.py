@@ -38,14 +38,14 @@ def compare_scales(tests: pd.DataFrame, alpha: float = 0.05) -> pd.DataFrame:
     for key, (s, sp), (a, ap), (c, _) in zip(
         keys, share.to_numpy(float), absolute.to_numpy(float), ratio.to_numpy(float), strict=True
     ):
-        verdict, reason = _verdict(s, sp <= alpha, a, ap <= alpha)
+        verdict, reason = _verdict(s, sp <= alpha, a, absolute_shown=ap <= alpha)
         if reason is None and sp <= alpha and np.isfinite(c) and np.sign(c) != np.sign(s):
             reason = "against the mean of all populations it moved the other way: its share follows another population"
         rows.append((*key, s, a, c, verdict, reason))
     return SCALES.check(pd.DataFrame(rows, columns=list(SCALES.columns)))
 
 
-def _verdict(share: float, share_shown: bool, absolute: float, absolute_shown: bool) -> tuple[str, str | None]:
+def _verdict(share: float, share_shown: bool, absolute: float, *, absolute_shown: bool) -> tuple[str, str | None]:
     if not np.isfinite(share) or not np.isfinite(absolute):
         which = "share" if not np.isfinite(share) else "cells per microlitre"
         return "not evaluable", f"no effect on the scale of {which}"

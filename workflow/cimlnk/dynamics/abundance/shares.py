@@ -20,6 +20,7 @@ def make_abundance(
     populations: Mapping[str, pd.DataFrame],
     summaries: Mapping[str, pd.DataFrame],
     samples: pd.DataFrame,
+    *,
     counts: pd.DataFrame,
     patients: pd.DataFrame,
     uncertainty: Mapping[str, float],
@@ -49,7 +50,7 @@ def make_abundance(
         ABUNDANCE, sorted by modality, patient, tissue, day, sample and population.
     """
     least = few_cells["min_lymphocytes"]
-    blood_counts = nk_per_ul(counts, samples, summaries.get("cytof"), uncertainty, min_lymphocytes=least)
+    blood_counts = nk_per_ul(counts, samples, summaries.get("cytof"), uncertainty=uncertainty, min_lymphocytes=least)
     parts = []
     for modality in sorted(populations):
         own = samples[samples["modality"] == modality]
@@ -76,7 +77,7 @@ def _shares(populations: pd.DataFrame, summary: pd.DataFrame, uncertainty: Mappi
         cells,
         total,
         overdispersion=uncertainty["fraction_overdispersion"],
-        variance=label_variance(cells, moved, doubt, root, uncertainty["label_correlation"]),
+        variance=label_variance(cells, moved, doubt, root_doubt=root, correlation=uncertainty["label_correlation"]),
         gate_sd=gate_log_sd(summary).reindex(order).fillna(0.0).to_numpy()[:, None],
     )
     counted["n_nk"] = np.repeat(total[:, 0], len(names))

@@ -68,7 +68,7 @@ def matched(abundance: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
 
 
 def matched_features(
-    cytof: pd.DataFrame, rna: pd.DataFrame, samples: pd.DataFrame, genes: Mapping[str, str], min_cells: int = 20
+    cytof: pd.DataFrame, rna: pd.DataFrame, samples: pd.DataFrame, *, genes: Mapping[str, str], min_cells: int = 20
 ) -> pd.DataFrame:
     """Mean protein and mean RNA of the same named subset on the same patient-day.
 
@@ -139,13 +139,13 @@ def agreement(
     for measure in ("fraction", "log2_fold"):
         own = pairs[pairs["measure"] == measure]
         for population, group in own.groupby("population", sort=True):
-            rows.append(_judge(group, measure, str(population), None, None, options))
+            rows.append(_judge(group, measure, str(population), protein=None, gene=None, options=options))
         if len(own):
-            rows.append(_judge(own, measure, ALL, None, None, options))
+            rows.append(_judge(own, measure, ALL, protein=None, gene=None, options=options))
         rows += [_absent(measure, name, reason) for name, reason in _one_sided(populations, set(own["population"]))]
     proteins = pairs[pairs["measure"] == "protein_rna"]
     for (protein, gene), group in proteins.groupby(["feature_cytof", "feature_rna"], sort=True):
-        rows.append(_judge(group, "protein_rna", ALL, str(protein), str(gene), options))
+        rows.append(_judge(group, "protein_rna", ALL, protein=str(protein), gene=str(gene), options=options))
     return AGREEMENT.check(pd.DataFrame(rows, columns=list(AGREEMENT.columns)))
 
 
@@ -180,7 +180,13 @@ def _absent(measure: str, population: str, reason: str) -> dict[str, Any]:
 
 
 def _judge(
-    group: pd.DataFrame, measure: str, population: str, protein: str | None, gene: str | None, options: dict[str, Any]
+    group: pd.DataFrame,
+    measure: str,
+    population: str,
+    *,
+    protein: str | None,
+    gene: str | None,
+    options: dict[str, Any],
 ) -> dict[str, Any]:
     row = _absent(measure, population, "")
     x, y = group["cytof"].to_numpy(float), group["rna"].to_numpy(float)
@@ -203,7 +209,7 @@ def _judge(
         row["reason"] = f"{patterns:.0f} ways to exchange patients at the same time point, 20 are needed"
         return row
     name = f"agreement/{measure}/{population}/{protein}"
-    null = np.array([coefficient(x, y[o]) for o in _shuffles(group, measure, options, name)])
+    null = np.array([coefficient(x, y[o]) for o in _shuffles(group, measure, options, name=name)])
     null = null[np.isfinite(null)]
     slack = 1e-12
     p = (1 + int((null >= observed - slack).sum())) / (len(null) + 1)
@@ -227,7 +233,7 @@ def _patterns(group: pd.DataFrame, measure: str) -> float:
     return float(np.exp(min(special.gammaln(exchanged + 1).sum(), 700.0)))
 
 
-def _shuffles(group: pd.DataFrame, measure: str, options: dict[str, Any], name: str) -> list[NDArray[np.int64]]:
+def _shuffles(group: pd.DataFrame, measure: str, options: dict[str, Any], *, name: str) -> list[NDArray[np.int64]]:
     """Row orders: patients of an arm and time point change places (subset by subset kept), or subsets within a
     patient-day."""
     generator = rng(options["seed"], name)

@@ -38,14 +38,14 @@ def write_agreement(
     """
     by_modality = {m: read_table(path) for m, path in zip(modalities, states, strict=True)}
     if set(by_modality) < {"cytof", "rna"}:
-        write_table(AGREEMENT.empty(), table, AGREEMENT, provenance)
-        write_table(AGREEMENT_PAIRS.empty(), pairs, AGREEMENT_PAIRS, provenance)
+        write_table(AGREEMENT.empty(), table, AGREEMENT, provenance=provenance)
+        write_table(AGREEMENT_PAIRS.empty(), pairs, AGREEMENT_PAIRS, provenance=provenance)
         return
     counted = read_table(abundance)
     found = matched(counted, read_table(folds))
     genes = {p: g for p, g in settings["pairs"].items() if g}
     features = matched_features(
-        by_modality["cytof"], by_modality["rna"], read_table(samples), genes, settings["min_cells"]
+        by_modality["cytof"], by_modality["rna"], read_table(samples), genes=genes, min_cells=settings["min_cells"]
     )
     both = AGREEMENT_PAIRS.check(pd.concat([found, features], ignore_index=True))
     named = counted[counted["n_cells"] > 0].groupby("modality")["population"].unique()
@@ -58,5 +58,5 @@ def write_agreement(
         seed=seed,
         samples=read_table(samples),
     )
-    write_table(judged, table, AGREEMENT, provenance)
-    write_table(both, pairs, AGREEMENT_PAIRS, provenance)
+    write_table(judged, table, AGREEMENT, provenance=provenance)
+    write_table(both, pairs, AGREEMENT_PAIRS, provenance=provenance)

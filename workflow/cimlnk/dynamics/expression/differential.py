@@ -108,30 +108,30 @@ def expression_tests(
             population,
             c,
             design.patients[c],
-            f"{design.patients[c]} patients have both time points, {min_patients} are needed",
+            reason=f"{design.patients[c]} patients have both time points, {min_patients} are needed",
         )
         for c in todo
         if c not in enough
     ]
     if genes.empty:
-        parts += [_row(population, c, design.patients[c], f"no gene has {min_count} molecules") for c in enough]
+        parts += [_row(population, c, design.patients[c], reason=f"no gene has {min_count} molecules") for c in enough]
     elif enough and method == "quasi":
-        parts += [_quasi(genes, samples, population, c, design.patients[c]) for c in enough]
+        parts += [_quasi(genes, samples, population, contrast=c, patients=design.patients[c]) for c in enough]
     elif enough:
-        parts += _pydeseq2(genes, population, design, enough, threads)
+        parts += _pydeseq2(genes, population, design, todo=enough, threads=threads)
     return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
 
 
 def _pydeseq2(
-    genes: pd.DataFrame, population: str, design: Design, todo: Sequence[Contrast], threads: int
+    genes: pd.DataFrame, population: str, design: Design, *, todo: Sequence[Contrast], threads: int
 ) -> list[pd.DataFrame]:
     matrix = design.matrix
     if np.linalg.matrix_rank(matrix.to_numpy()) < matrix.shape[1]:
         reason = "time points of an arm are aliased with its patients"
-        return [_row(population, c, design.patients[c], reason) for c in todo]
+        return [_row(population, c, design.patients[c], reason=reason) for c in todo]
     if len(matrix) <= matrix.shape[1]:
         reason = f"{len(matrix)} samples leave no degree of freedom for {matrix.shape[1]} coefficients"
-        return [_row(population, c, design.patients[c], reason) for c in todo]
+        return [_row(population, c, design.patients[c], reason=reason) for c in todo]
     from pydeseq2.dds import DeseqDataSet
     from pydeseq2.default_inference import DefaultInference
     from pydeseq2.ds import DeseqStats
@@ -156,7 +156,9 @@ def _pydeseq2(
         )
         stats.summary()
         found = stats.results_df
-        table = _rows(population, contrast, design.patients[contrast], list(found.index), "negative_binomial_wald")
+        table = _rows(
+            population, contrast, design.patients[contrast], features=list(found.index), method="negative_binomial_wald"
+        )
         effect, se = found["log2FoldChange"].to_numpy(float), found["lfcSE"].to_numpy(float)
         p = found["pvalue"].to_numpy(float)
         table = table.assign(effect=effect, se=se, effect_low=effect - 1.96 * se, effect_high=effect + 1.96 * se, p=p)
@@ -168,7 +170,7 @@ def _pydeseq2(
 
 
 def _quasi(
-    genes: pd.DataFrame, samples: pd.DataFrame, population: str, contrast: Contrast, patients: int
+    genes: pd.DataFrame, samples: pd.DataFrame, population: str, *, contrast: Contrast, patients: int
 ) -> pd.DataFrame:
     columns, _, design, tested = contrast_design(samples, contrast, genes.sum(axis=0).to_numpy())
     used = genes.iloc[:, columns]
@@ -176,8 +178,8 @@ def _quasi(
     y = used.to_numpy(float)
     offset = np.log(size_factors(y))
     dispersion = trended_dispersion(y, design, offset)
-    result = ql_test(y, design, offset, tested, dispersion=dispersion, max_prior_df=MAX_PRIOR_DF)
-    table = _rows(population, contrast, patients, list(used.index), "quasi_likelihood_f")
+    result = ql_test(y, design, offset, column=tested, dispersion=dispersion, max_prior_df=MAX_PRIOR_DF)
+    table = _rows(population, contrast, patients, features=list(used.index), method="quasi_likelihood_f")
     return table.assign(
         effect=result.effect,
         effect_low=result.low,
@@ -202,13 +204,20 @@ def size_factors(counts: Floats) -> Floats:
 
 
 def _rows(
-    population: str, contrast: Contrast, patients: int, features: Sequence[str | None], method: str
+    population: str, contrast: Contrast, patients: int, *, features: Sequence[str | None], method: str
 ) -> pd.DataFrame:
     names = [population] * len(features)
     return blank_rows(
-        "expression", "log2 fold", names, contrast.name, method, features=features, modality="rna", n_patients=patients
+        "expression",
+        "log2 fold",
+        names,
+        contrast=contrast.name,
+        method=method,
+        features=features,
+        modality="rna",
+        n_patients=patients,
     )
 
 
-def _row(population: str, contrast: Contrast, patients: int, reason: str) -> pd.DataFrame:
-    return _rows(population, contrast, patients, [None], "none").assign(reason=reason)
+def _row(population: str, contrast: Contrast, patients: int, *, reason: str) -> pd.DataFrame:
+    return _rows(population, contrast, patients, features=[None], method="none").assign(reason=reason)

@@ -82,7 +82,16 @@ def write_expression(
             scored.append(long.assign(population=population, n_genes=long["signature"].map(measured)))
             wide.index = pd.MultiIndex.from_product([[population], wide.index])
             todo = contrasts(of, **common)
-            tested += tests_of(wide, of, todo, "signature", "mean z", "rna", state_settings["min_patients"], seed=seed)
-    write_table(with_fdr(genes, ("test", "contrast")), expression, TESTS, provenance)
-    write_table(with_fdr(tested), programmes, TESTS, provenance)
-    write_table(pd.concat(scored) if scored else SCORES.empty(), score_table, SCORES, provenance)
+            tested += tests_of(
+                wide,
+                of,
+                todo,
+                test="signature",
+                unit="mean z",
+                modality="rna",
+                min_patients=state_settings["min_patients"],
+                seed=seed,
+            )
+    write_table(with_fdr(genes, ("test", "contrast")), expression, TESTS, provenance=provenance)
+    write_table(with_fdr(tested), programmes, TESTS, provenance=provenance)
+    write_table(pd.concat(scored) if scored else SCORES.empty(), score_table, SCORES, provenance=provenance)

@@ -26,6 +26,7 @@ def ancestry(
     course: Course,
     population: NDArray[np.object_],
     line: Sequence[str],
+    *,
     per_ul: Mapping[str, float],
     settings: Mapping[str, Any],
     seed: int,
@@ -71,7 +72,7 @@ def ancestry(
     drawn = []
     for _ in range(settings["bootstraps"]):
         weight = np.bincount(generator.integers(0, patients, patients), minlength=patients).astype(float)
-        drawn.append(_compose(moments, line, scale, weight, generator))
+        drawn.append(_compose(moments, line, scale, weight=weight, noise=generator))
     size = {t: profile(moments[t]).share for t in line}
     alone = int((moments[line[0]].counts.sum(axis=0) >= MIN_CELLS).sum()) < 2
     rows = []
@@ -92,7 +93,9 @@ def ancestry(
                         "share_low": low,
                         "share_high": high,
                         "share_shuffled": null,
-                        "growth": _growth(share, size[later][j], size[line[0]][i], per_ul, line[0], later),
+                        "growth": _growth(
+                            share, size[later][j], size[line[0]][i], per_ul=per_ul, first=line[0], at=later
+                        ),
                         "verdict": "founder" if low > null and not alone else "not shown",
                         "reason": f"only one founder has {MIN_CELLS} cells: nothing to choose from" if alone else None,
                     }
@@ -100,7 +103,7 @@ def ancestry(
     return pd.DataFrame(rows)
 
 
-def _growth(share: float, later: float, founder: float, per_ul: Mapping[str, float], first: str, at: str) -> float:
+def _growth(share: float, later: float, founder: float, *, per_ul: Mapping[str, float], first: str, at: str) -> float:
     """Descendants per founder cell: both as cells per microlitre of blood."""
     before, after = per_ul.get(first, np.nan), per_ul.get(at, np.nan)
     return float(share * later * after / (founder * before)) if founder > 0 and before > 0 else float("nan")
@@ -110,6 +113,7 @@ def _compose(
     moments: Mapping[str, Summary],
     line: Sequence[str],
     scale: float,
+    *,
     weight: Floats | None = None,
     noise: np.random.Generator | None = None,
 ) -> dict[str, Floats]:
@@ -124,7 +128,7 @@ def _compose(
     so_far: Floats | None = None
     enough = {t: moments[t].counts.sum(axis=0) >= MIN_CELLS for t in line}
     for before, after in zip(line[:-1], line[1:], strict=True):
-        step = _step(found[before], found[after], enough[before], enough[after], k, scale)
+        step = _step(found[before], found[after], enough[before], wanted=enough[after], k=k, scale=scale)
         so_far = step if so_far is None else _chain(so_far, step)
         result[after] = so_far
     return result
@@ -140,7 +144,7 @@ def _scale(found: Sequence[Profile]) -> float:
 
 
 def _step(
-    before: Profile, after: Profile, usable: NDArray[np.bool_], wanted: NDArray[np.bool_], k: int, scale: float
+    before: Profile, after: Profile, usable: NDArray[np.bool_], *, wanted: NDArray[np.bool_], k: int, scale: float
 ) -> Floats:
     # a bootstrap may draw no patient that has a subset: it then says nothing about it
     a, b = np.flatnonzero(usable & (before.cells > 0)), np.flatnonzero(wanted & (after.cells > 0))

@@ -70,7 +70,7 @@ def summaries(course: Course, label: NDArray[np.integer]) -> dict[str, Summary]:
     found = {}
     for timepoint in course.timepoints:
         at = course.timepoint == timepoint
-        found[timepoint] = summarise(course.features[at], label[at], course.patient[at], n_patients)
+        found[timepoint] = summarise(course.features[at], label[at], course.patient[at], n_patients=n_patients)
     return found
 
 
@@ -78,6 +78,7 @@ def supported_links(
     moments: Mapping[str, Summary],
     pairs: Sequence[tuple[str, str]],
     settings: Mapping[str, Any],
+    *,
     seed: int,
     name: str,
     mixed: Mapping[tuple[str, str], Mixing] | None = None,
@@ -127,7 +128,7 @@ def supported_links(
 
 
 def mixings(
-    course: Course, label: NDArray[np.integer], moments: Mapping[str, Summary], threads: int = 1
+    course: Course, label: NDArray[np.integer], moments: Mapping[str, Summary], *, threads: int = 1
 ) -> dict[tuple[str, str], Mixing]:
     """Neighbours across time for every pair of time points, among the patients that have both."""
     found = {}
@@ -136,7 +137,12 @@ def mixings(
         rows = np.flatnonzero(np.isin(course.timepoint, [a, b]) & both[course.patient])
         shape = (len(both), moments[a].counts.shape[1], moments[b].counts.shape[1])
         found[(a, b)] = mixing(
-            course.features[rows], course.timepoint[rows] == b, label[rows], course.patient[rows], shape, threads
+            course.features[rows],
+            course.timepoint[rows] == b,
+            label[rows],
+            patient=course.patient[rows],
+            shape=shape,
+            threads=threads,
         )
     return found
 

@@ -48,7 +48,7 @@ class Linked(NamedTuple):
 
 
 def summarise(
-    features: NDArray[np.floating], cluster: NDArray[np.integer], patient: NDArray[np.integer], n_patients: int
+    features: NDArray[np.floating], cluster: NDArray[np.integer], patient: NDArray[np.integer], *, n_patients: int
 ) -> Summary:
     """Moments of every cluster in every patient; `cluster` and `patient` are coded from 0."""
     k, d = int(cluster.max(initial=-1)) + 1, features.shape[1]
@@ -175,7 +175,7 @@ class Event(NamedTuple):
     partners: tuple[int, ...]
 
 
-def events(found: Linked, earlier: Profile, later: Profile, min_cells: int = 20) -> list[Event]:
+def events(found: Linked, earlier: Profile, later: Profile, *, min_cells: int = 20) -> list[Event]:
     """What happened between two time points.
 
     birth: a later cluster without a link. loss: an earlier cluster without one. split: an earlier cluster that is the

@@ -41,6 +41,7 @@ def mixing(
     features: NDArray[np.floating],
     later: NDArray[np.bool_],
     label: NDArray[np.integer],
+    *,
     patient: NDArray[np.integer],
     shape: tuple[int, int, int],
     threads: int = 1,

@@ -80,6 +80,7 @@ def track_rows(
     joined: Mapping[tuple[str, int], int],
     named: Mapping[tuple[str, int], tuple[str, float, int]],
     share: Mapping[str, NDArray[np.float64]],
+    *,
     day: Mapping[str, float],
     per_ul: Mapping[str, float],
 ) -> pd.DataFrame:

@@ -69,18 +69,28 @@ def write_identity(
         for arm in sorted(set(sheet.loc[sheet["modality"] == modality, "arm"])):
             of_arm = sheet[(sheet["modality"] == modality) & (sheet["arm"] == arm)]
             per_ul = _per_ul(counted, modality, arm)
-            found = follow(data, rows["sample"], population, of_arm, per_ul, settings, seed, threads)
+            found = follow(
+                data,
+                rows["sample"],
+                population,
+                samples=of_arm,
+                per_ul=per_ul,
+                settings=settings,
+                seed=seed,
+                threads=threads,
+            )
             for name, table in found.items():
                 parts[name].append(table.assign(modality=modality, arm=arm))
     for name, schema in SCHEMAS.items():
         filled = [t for t in parts[name] if len(t)]
-        write_table(pd.concat(filled) if filled else schema.empty(), outputs[name], schema, provenance)
+        write_table(pd.concat(filled) if filled else schema.empty(), outputs[name], schema, provenance=provenance)
 
 
 def follow(
     data: NDArray[np.floating],
     sample: pd.Series,
     population: NDArray[np.object_],
+    *,
     samples: pd.DataFrame,
     per_ul: Mapping[str, float],
     settings: Mapping[str, Any],
@@ -101,7 +111,9 @@ def follow(
         Mean NK cells per microlitre by time point.
     """
     name = str(samples["arm"].iloc[0])
-    course, chosen = draw(data, sample, samples, settings["cells_per_timepoint"], derive(seed, "draw", name))
+    course, chosen = draw(
+        data, sample, samples, cells_per_timepoint=settings["cells_per_timepoint"], seed=derive(seed, "draw", name)
+    )
     if not course.pairs:
         return {table: pd.DataFrame() for table in SCHEMAS}
     label_of = population[chosen]
@@ -119,8 +131,8 @@ def follow(
 
     def supported(of: Course, own: NDArray[np.integer], which: str) -> dict[tuple[str, str], PairLinks]:
         of_times = summaries(of, own)
-        mixed = mixings(of, own, of_times, threads)
-        return supported_links(of_times, of.pairs, settings, seed, f"{name}/{which}", mixed)
+        mixed = mixings(of, own, of_times, threads=threads)
+        return supported_links(of_times, of.pairs, settings, seed=seed, name=f"{name}/{which}", mixed=mixed)
 
     moments = summaries(course, label)
     links = supported(course, label, "data")
@@ -134,12 +146,12 @@ def follow(
     linked = sum(int(r.found.linked.sum()) for r in links.values())
     log.info("%s: %d links, %d tracks", name, linked, len(set(joined.values())))
     line = founder_line(course.pairs, samples)
-    founders = ancestry(course, label_of, line, per_ul, settings, derive(seed, name))
+    founders = ancestry(course, label_of, line, per_ul=per_ul, settings=settings, seed=derive(seed, name))
     founders["day"] = founders["timepoint"].map(day)
     return {
         "identity": link_rows(links, control, named),
         "events": event_rows(links, still, named),
-        "tracks": track_rows(joined, named, share, day, per_ul),
+        "tracks": track_rows(joined, named, share, day=day, per_ul=per_ul),
         "ancestry": founders,
     }
 
@@ -155,7 +167,7 @@ def founder_line(pairs: Sequence[tuple[str, str]], samples: pd.DataFrame) -> lis
 
 
 def draw(
-    data: NDArray[np.floating], sample: pd.Series, samples: pd.DataFrame, cells_per_timepoint: int, seed: int
+    data: NDArray[np.floating], sample: pd.Series, samples: pd.DataFrame, *, cells_per_timepoint: int, seed: int
 ) -> tuple[Course, NDArray[np.int64]]:
     """The cells of an arm that are followed, and their rows.
 

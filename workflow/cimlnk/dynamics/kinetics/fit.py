@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -16,7 +17,9 @@ from .model import Prior, Series, curve, posterior
 SHOWN = np.log(1.2)
 
 
-def fit_series(series: Series, prior: Prior, draws: int, seed: int, *key: str) -> tuple[dict[str, Any], pd.DataFrame]:
+def fit_series(
+    series: Series, prior: Prior, draws: int, *, seed: int, key: Sequence[str]
+) -> tuple[dict[str, Any], pd.DataFrame]:
     """Posterior medians and 95 % limits of the kinetics of one series, and its curve.
 
     The doubling time is ln 2 × days from infusion to peak / (log peak − log level right after infusion); the half-life
@@ -41,15 +44,20 @@ def fit_series(series: Series, prior: Prior, draws: int, seed: int, *key: str) -
     _, peak, start, log_day, log_half, plateau = drawn.T
     row: dict[str, Any] = {}
 
-    def put(name: str, low: str, high: str, values: NDArray[np.float64]) -> None:
+    def put(name: str, low: str, high: str, *, values: NDArray[np.float64]) -> None:
         row[low], row[name], row[high] = np.quantile(values, [0.025, 0.5, 0.975])
 
-    put("model_peak_day", "model_peak_day_low", "model_peak_day_high", np.exp(log_day))
-    put("model_peak_fold", "model_peak_fold_low", "model_peak_fold_high", np.exp(peak))
-    put("plateau_fold", "plateau_low", "plateau_high", np.exp(peak + plateau))
+    put("model_peak_day", "model_peak_day_low", "model_peak_day_high", values=np.exp(log_day))
+    put("model_peak_fold", "model_peak_fold_low", "model_peak_fold_high", values=np.exp(peak))
+    put("plateau_fold", "plateau_low", "plateau_high", values=np.exp(peak + plateau))
     rise = peak - start
-    put("doubling_time_days", "doubling_low", "doubling_high", np.log(2.0) * np.exp(log_day) / np.maximum(rise, 1e-6))
-    put("half_life_days", "half_life_low", "half_life_high", np.exp(log_half))
+    put(
+        "doubling_time_days",
+        "doubling_low",
+        "doubling_high",
+        values=np.log(2.0) * np.exp(log_day) / np.maximum(rise, 1e-6),
+    )
+    put("half_life_days", "half_life_low", "half_life_high", values=np.exp(log_half))
     reasons = []
     if np.mean(rise > SHOWN) < 0.975:
         row["doubling_time_days"] = row["doubling_high"] = np.nan

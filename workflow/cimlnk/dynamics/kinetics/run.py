@@ -18,6 +18,7 @@ def write_kinetics(
     abundance: PathLike,
     folds: PathLike,
     counts: PathLike,
+    *,
     baseline_timepoint: str,
     settings: Mapping[str, Any],
     seed: int,
@@ -27,6 +28,8 @@ def write_kinetics(
 ) -> None:
     """Write KINETICS and CURVES."""
     tables = [read_table(path) for path in (abundance, folds, counts)]
-    summary, lines = make_kinetics(tables[0], tables[1], tables[2], baseline_timepoint, settings, seed)
-    write_table(summary, kinetics, KINETICS, provenance)
-    write_table(lines, curves, CURVES, provenance)
+    summary, lines = make_kinetics(
+        tables[0], tables[1], tables[2], baseline_timepoint=baseline_timepoint, settings=settings, seed=seed
+    )
+    write_table(summary, kinetics, KINETICS, provenance=provenance)
+    write_table(lines, curves, CURVES, provenance=provenance)

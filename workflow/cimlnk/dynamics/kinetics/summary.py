@@ -34,6 +34,7 @@ def make_kinetics(
     abundance: pd.DataFrame,
     folds: pd.DataFrame,
     counts: pd.DataFrame,
+    *,
     baseline_timepoint: str,
     settings: Mapping[str, Any],
     seed: int,
@@ -79,7 +80,7 @@ def make_kinetics(
     curves = []
     for key, row in measured.items():
         if row["model_reason"] is None:
-            fitted, line = fit_series(series[key], priors[key], int(settings["draws"]), seed, *key)
+            fitted, line = fit_series(series[key], priors[key], int(settings["draws"]), seed=seed, key=key)
             row.update(fitted)
             curves.append(line.assign(**dict(zip(SERIES, key, strict=True))))
     table = pd.DataFrame([{**dict(zip(SERIES, k, strict=True)), **row} for k, row in measured.items()])

@@ -21,8 +21,8 @@ def neighbourhood_tests(
     counts: NDArray[np.integer],
     totals: NDArray[np.integer],
     radius: Floats,
-    samples: pd.DataFrame,
     *,
+    samples: pd.DataFrame,
     baselines: Sequence[str],
     reference_arm: str | None = None,
     min_patients: int = 3,
@@ -62,7 +62,15 @@ def neighbourhood_tests(
         if patients < min_patients:
             table["reason"] = f"{patients} patients have both time points, {min_patients} are needed"
         else:
-            _fill(table, counts[:, columns].astype(float), design, np.log(totals[columns]), tested, radius, min_count)
+            _fill(
+                table,
+                counts[:, columns].astype(float),
+                design,
+                offset=np.log(totals[columns]),
+                tested=tested,
+                radius=radius,
+                min_count=min_count,
+            )
         parts.append(table)
     if not parts:
         return pd.DataFrame(columns=["contrast", "neighbourhood", "n_patients", *COLUMNS])
@@ -78,7 +86,7 @@ def _blank(n: int, contrast: Contrast, patients: int) -> pd.DataFrame:
 
 
 def _fill(
-    table: pd.DataFrame, y: Floats, design: Floats, offset: Floats, tested: int, radius: Floats, min_count: int
+    table: pd.DataFrame, y: Floats, design: Floats, *, offset: Floats, tested: int, radius: Floats, min_count: int
 ) -> None:
     enough = y.sum(axis=1) >= min_count
     few = y.sum(axis=1)[~enough].astype(int)
@@ -86,7 +94,7 @@ def _fill(
     if not enough.any():
         return
     phi = common_dispersion(y[enough], design, offset)
-    result = ql_test(y[enough], design, offset, tested, dispersion=phi)
+    result = ql_test(y[enough], design, offset, column=tested, dispersion=phi)
     values = {
         "effect": result.effect,
         "effect_low": result.low,

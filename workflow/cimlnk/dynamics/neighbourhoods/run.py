@@ -46,19 +46,31 @@ def write_neighbourhoods(
     """
     sheet = read_table(samples)
     parts = [
-        _of_modality(m, matrix, graph, names, labels, umap, sheet, settings, state_settings, seed)
+        _of_modality(
+            m,
+            matrix,
+            graph,
+            cells=names,
+            populations=labels,
+            umap=umap,
+            sheet=sheet,
+            settings=settings,
+            state_settings=state_settings,
+            seed=seed,
+        )
         for m, matrix, graph, names, labels, umap in zip(
             modalities, features, graphs, cells, populations, umaps, strict=True
         )
     ]
     table = pd.concat(parts, ignore_index=True) if parts else NEIGHBOURHOODS.empty()
-    write_table(table, output, NEIGHBOURHOODS, provenance)
+    write_table(table, output, NEIGHBOURHOODS, provenance=provenance)
 
 
 def _of_modality(
     modality: str,
     features: PathLike,
     graph: PathLike,
+    *,
     cells: PathLike,
     populations: PathLike,
     umap: PathLike,
@@ -92,7 +104,7 @@ def _of_modality(
         counts,
         totals,
         found.radius,
-        of_modality,
+        samples=of_modality,
         baselines=state_settings["baselines"],
         reference_arm=state_settings["reference_arm"],
         min_patients=state_settings["min_patients"],

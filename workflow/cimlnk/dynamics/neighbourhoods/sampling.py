@@ -72,7 +72,7 @@ def find_neighbourhoods(
     centres = np.unique([_refined(features, neighbours, int(c)) for c in picked])
     members, radius = [], []
     for centre in centres:
-        near, distance = _around(features, neighbours, int(centre), size)
+        near, distance = _around(features, neighbours, int(centre), size=size)
         members.append(near)
         radius.append(distance)
     start = np.concatenate([[0], np.cumsum([len(m) for m in members])])
@@ -86,7 +86,7 @@ def _refined(features: NDArray[np.floating], neighbours: NDArray[np.integer], ce
 
 
 def _around(
-    features: NDArray[np.floating], neighbours: NDArray[np.integer], centre: int, size: int
+    features: NDArray[np.floating], neighbours: NDArray[np.integer], centre: int, *, size: int
 ) -> tuple[NDArray[np.int64], float]:
     """The `size` cells nearest to `centre` among those reached along edges, nearest first, and the last distance."""
     reached = np.unique(np.append(neighbours[centre], centre))

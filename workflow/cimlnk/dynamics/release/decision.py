@@ -109,4 +109,4 @@ def write_release(
 ) -> None:
     """Write RELEASE."""
     table = release_table(read_table(samples), read_table(summary), read_table(functional), bound=bound)
-    write_table(table, output, RELEASE, provenance)
+    write_table(table, output, RELEASE, provenance=provenance)

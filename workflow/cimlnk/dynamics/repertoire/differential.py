@@ -74,7 +74,9 @@ def distance_tests(
         if not np.isfinite(test.p) and not mixed and (part.groupby("patient")["timepoint"].nunique() > 1).any():
             test = test._replace(reason="not estimable: a patient's time points lie in batches of their own")
         n = int((part["patient"].value_counts() > 1).sum())
-        rows.append(_row("permanova_time", modality, what, f"{arm}: time", n, test, "R2 within patients"))
+        rows.append(
+            _row("permanova_time", modality, what, contrast=f"{arm}: time", n=n, result=test, unit="R2 within patients")
+        )
     patient, timepoint, arms = samples["patient"], samples["timepoint"], samples["arm"]
     blocks = _joint(arms, timepoint, batch)
     alone = pd.Series(patient.to_numpy()).groupby(blocks).nunique().max() < 2
@@ -86,12 +88,14 @@ def distance_tests(
     )
     test = test._replace(reason=said) if alone else test
     unit = "R2 within arms, time points and batches" if batch.nunique() > 1 else "R2 within arms and time points"
-    rows.append(_row("permanova_patient", modality, what, "all arms: patient", len(repeated), test, unit))
+    rows.append(
+        _row("permanova_patient", modality, what, contrast="all arms: patient", n=len(repeated), result=test, unit=unit)
+    )
     among = batch.to_numpy() if nested else None
     test = donor_identity(distance, patient.to_numpy(), blocks, among=among, permutations=permutations, seed=seed)
     test = test._replace(reason=said) if alone else test
     unit = "1-NN accuracy within batches" if nested else "1-NN accuracy"
-    row = _row("donor_identity", modality, what, "all arms: patient", len(repeated), test, unit)
+    row = _row("donor_identity", modality, what, contrast="all arms: patient", n=len(repeated), result=test, unit=unit)
     row["effect"] = test.statistic
     if np.isfinite(test.statistic):  # samples of a patient are no units: as many trials as patients
         row["effect_low"], row["effect_high"] = wilson(test.statistic, len(repeated))
@@ -104,9 +108,9 @@ def _joint(*columns: pd.Series) -> np.ndarray:
     return np.array(["\t".join(map(str, row)) for row in zip(*columns, strict=True)], dtype=object)
 
 
-def _row(test: str, modality: str, what: str, contrast: str, n: int, result: Permuted, unit: str) -> pd.DataFrame:
+def _row(test: str, modality: str, what: str, *, contrast: str, n: int, result: Permuted, unit: str) -> pd.DataFrame:
     row = blank_rows(
-        test, unit, [NK], contrast, "block_permutation",
+        test, unit, [NK], contrast=contrast, method="block_permutation",
         features=[what], modality=modality, n_patients=n, reason=result.reason,
     )  # fmt: skip
     return row.assign(effect=result.effect, p=result.p, p_floor=result.p_floor, converged=bool(np.isfinite(result.p)))

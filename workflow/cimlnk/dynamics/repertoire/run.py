@@ -54,7 +54,7 @@ def write_repertoire(
     table = read_table(samples)
     frames: dict[str, list[pd.DataFrame]] = {"repertoire": [], "diversity": [], "distances": [], "tests": []}
 
-    def compare(distance: NDArray[np.float64], names: Sequence[str], modality: str, what: str, metric: str) -> None:
+    def compare(distance: NDArray[np.float64], names: Sequence[str], modality: str, *, what: str, metric: str) -> None:
         of = table.set_index("sample", drop=False).loc[list(names)]
         if len(of) < 2:
             return
@@ -73,10 +73,12 @@ def write_repertoire(
             markers = _measured(settings[wanted], paths, cuts)
             if not markers:
                 continue
-            counts = count_phenotypes(_above(paths, markers, cuts, batch), np.zeros(len(markers)))
+            counts = count_phenotypes(_above(paths, markers, cuts, batch=batch), np.zeros(len(markers)))
             small = thinned(counts, settings["min_cells"], seed)
             if len(small):
-                compare(jensen_shannon(small.to_numpy()), list(small.index), "cytof", what, "jensen_shannon")
+                compare(
+                    jensen_shannon(small.to_numpy()), list(small.index), "cytof", what=what, metric="jensen_shannon"
+                )
             if what == "receptors":
                 of_sample = table[_OF_SAMPLE]
                 frames["repertoire"].append(
@@ -85,11 +87,11 @@ def write_repertoire(
                 index = diversity(counts, min_cells=settings["min_cells"], repeats=settings["repeats"], seed=seed)
                 frames["diversity"].append(index.merge(of_sample, on="sample").assign(modality="cytof"))
     for modality, wide in composition(read_table(abundance)).items():
-        compare(aitchison(wide.to_numpy()), list(wide.index), modality, "composition", "aitchison")
-    write_table(_joined(frames["repertoire"], list(REPERTOIRE.columns)), repertoire, REPERTOIRE, provenance)
-    write_table(_joined(frames["diversity"], list(DIVERSITY.columns)), diversities, DIVERSITY, provenance)
-    write_table(_joined(frames["distances"], list(DISTANCES.columns)), distances, DISTANCES, provenance)
-    write_table(with_fdr(frames["tests"], ()), tests, TESTS, provenance)
+        compare(aitchison(wide.to_numpy()), list(wide.index), modality, what="composition", metric="aitchison")
+    write_table(_joined(frames["repertoire"], list(REPERTOIRE.columns)), repertoire, REPERTOIRE, provenance=provenance)
+    write_table(_joined(frames["diversity"], list(DIVERSITY.columns)), diversities, DIVERSITY, provenance=provenance)
+    write_table(_joined(frames["distances"], list(DISTANCES.columns)), distances, DISTANCES, provenance=provenance)
+    write_table(with_fdr(frames["tests"], ()), tests, TESTS, provenance=provenance)
 
 
 def composition(abundance: pd.DataFrame) -> dict[str, pd.DataFrame]:
@@ -110,7 +112,7 @@ def _measured(wanted: Sequence[str], paths: Sequence[str], cuts: pd.DataFrame) -
 
 
 def _above(
-    paths: Sequence[str], markers: Sequence[str], cuts: pd.DataFrame, batch: pd.Series
+    paths: Sequence[str], markers: Sequence[str], cuts: pd.DataFrame, *, batch: pd.Series
 ) -> Iterator[tuple[str, NDArray[np.floating]]]:
     """Sample by sample how far the cells lie above the thresholds of their batch."""
     for path in paths:

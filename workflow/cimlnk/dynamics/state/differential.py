@@ -71,12 +71,22 @@ def state_tests(
         test, unit = MEASURES[measure]
         unit = (effect_unit or {}).get(measure, unit)
         scale = 100.0 if measure == "fraction_positive" else 1.0
-        wide = wide_state(state, samples, measure, min_cells) * scale
-        tables += tests_of(wide, samples, todo, test, unit, modality, min_patients, level, seed)
+        wide = wide_state(state, samples, measure, min_cells=min_cells) * scale
+        tables += tests_of(
+            wide,
+            samples,
+            todo,
+            test=test,
+            unit=unit,
+            modality=modality,
+            min_patients=min_patients,
+            level=level,
+            seed=seed,
+        )
     return with_fdr(tables)
 
 
-def wide_state(state: pd.DataFrame, samples: pd.DataFrame, measure: str, min_cells: int) -> pd.DataFrame:
+def wide_state(state: pd.DataFrame, samples: pd.DataFrame, measure: str, *, min_cells: int) -> pd.DataFrame:
     """(population, feature) x sample matrix of one measure; NaN where a sample has fewer than `min_cells` cells."""
     used = state[state["sample"].isin(samples["sample"])]
     values = used[measure].where(used["n_cells"] >= min_cells)

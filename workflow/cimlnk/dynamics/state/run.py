@@ -56,4 +56,4 @@ def write_state_tests(
                 effect_unit={"median": UNITS[modality], "mean": UNITS[modality]},
             )
         )
-    write_table(pd.concat(parts, ignore_index=True) if parts else TESTS.empty(), tests, TESTS, provenance)
+    write_table(pd.concat(parts, ignore_index=True) if parts else TESTS.empty(), tests, TESTS, provenance=provenance)

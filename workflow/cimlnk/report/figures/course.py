@@ -12,7 +12,7 @@ from cimlnk.report.style import colours, label, label_lowest, order, pyplot, sym
 IL2_WINDOW = (0, 12)  # seven doses within twelve days of infusion (Shapiro 2022)
 
 
-def _line(axis: Any, rows: pd.DataFrame, value: str, low: str, high: str, colour: str, **kwargs: Any) -> None:
+def _line(axis: Any, rows: pd.DataFrame, value: str, *, low: str, high: str, colour: str, **kwargs: Any) -> None:
     rows = rows.dropna(subset=[value]).sort_values("day")
     if not len(rows):
         return
@@ -54,7 +54,7 @@ def nk_by_patient(nk: pd.DataFrame, events: pd.DataFrame, band: tuple[float, flo
             base = float(before.iloc[-1])
             axis.axhspan(base * band[0], base * band[1], color="#EFE7F7", zorder=0)
             axis.axhline(base, color="#999999", linewidth=0.8, linestyle=":")
-        _line(axis, mine, "cells_per_ul", "cells_per_ul_low", "cells_per_ul_high", colour[arm[patient]])
+        _line(axis, mine, "cells_per_ul", low="cells_per_ul_low", high="cells_per_ul_high", colour=colour[arm[patient]])
         mine_events = events[events["patient"] == patient].sort_values("day")
         for number, (_, event) in enumerate(mine_events.iterrows()):
             axis.axvline(event["day"], color="#B3261E", linewidth=0.9, linestyle="--")

@@ -16,6 +16,7 @@ def fitted_courses(
     measured: pd.DataFrame,
     curves: pd.DataFrame,
     fits: pd.DataFrame,
+    *,
     panel: str,
     colour_by: str,
     colour: dict[str, str],
@@ -61,10 +62,10 @@ def fitted_courses(
         for event in sorted(set(mine["censored_day"].dropna())):
             axis.axvline(event, color=EVENT, linewidth=0.9, linestyle="--")
         for value, hue in colour.items():
-            _curve(axis, curves[(curves[panel] == name) & (curves[colour_by] == value)], hue, low)
+            _curve(axis, curves[(curves[panel] == name) & (curves[colour_by] == value)], hue, floor=low)
             points = measured[(measured[panel] == name) & (measured[colour_by] == value)]
             limit = mine.loc[mine[colour_by] == value, "censored_day"].min()
-            _points(axis, points, hue, limit, low)
+            _points(axis, points, hue, censored=limit, floor=low)
             for series, line in points.groupby(["patient", "population"], sort=True):
                 if not (curves[["patient", "population"]] == list(series)).all(axis=1).any():
                     found = line[line["cells_per_ul"] > 0].sort_values("day")
@@ -93,7 +94,7 @@ def _limits(measured: pd.DataFrame, curves: pd.DataFrame) -> tuple[float, float]
     return (float(values.min()) / 2.5, float(values.max()) * 2.5) if len(values) else (0.1, 1000.0)
 
 
-def _curve(axis: Any, rows: pd.DataFrame, colour: str, floor: float) -> None:
+def _curve(axis: Any, rows: pd.DataFrame, colour: str, *, floor: float) -> None:
     for _, line in rows.groupby(["patient", "population"], sort=True):
         line = line.sort_values("day")
         axis.fill_between(
@@ -103,7 +104,7 @@ def _curve(axis: Any, rows: pd.DataFrame, colour: str, floor: float) -> None:
         axis.plot(line["day"], line["fitted"], color=colour, linewidth=1.5)
 
 
-def _points(axis: Any, rows: pd.DataFrame, colour: str, censored: float, floor: float) -> None:
+def _points(axis: Any, rows: pd.DataFrame, colour: str, *, censored: float, floor: float) -> None:
     rows = rows[rows["cells_per_ul"].notna()]
     used = np.isnan(censored) | (rows["day"] <= censored)
     found = rows["cells_per_ul"] > 0

@@ -19,7 +19,7 @@ def thin(cells: pd.DataFrame, most: int = MAX_POINTS) -> pd.DataFrame:
     return cells.iloc[np.linspace(0, len(cells) - 1, most).astype(int)]
 
 
-def _points(axis: Any, cells: pd.DataFrame, colour: Any, size: float, **kwargs: Any) -> Any:
+def _points(axis: Any, cells: pd.DataFrame, colour: Any, *, size: float, **kwargs: Any) -> Any:
     drawn = axis.scatter(
         cells["umap1"], cells["umap2"], c=colour, s=size, linewidths=0, rasterized=True, alpha=0.7, **kwargs
     )
@@ -53,17 +53,17 @@ def overview(cells: pd.DataFrame) -> Any:
         axis.set_title("named population" if what == "population" else what)
         if what == "confidence":
             axis.set_title("confidence of the name")
-            drawn = _points(axis, cells, cells["confidence"], size, cmap="magma_r", vmin=0, vmax=1)
+            drawn = _points(axis, cells, cells["confidence"], size=size, cmap="magma_r", vmin=0, vmax=1)
             figure.colorbar(drawn, ax=axis, shrink=0.6)
             continue
         names: list[Any] = order(cells[what]) if what == "population" else sorted(cells[what].unique())
         if what == "day":
             shades = plt.get_cmap("viridis")(np.linspace(0, 0.95, len(names)))
             tone = {_day(d): c for d, c in zip(names, shades, strict=True)}
-            _points(axis, cells, [tone[_day(d)] for d in cells["day"]], size)
+            _points(axis, cells, [tone[_day(d)] for d in cells["day"]], size=size)
         else:
             tone = colours(map(str, names))
-            _points(axis, cells, cells[what].astype(str).map(tone), size)
+            _points(axis, cells, cells[what].astype(str).map(tone), size=size)
         if what == "population":
             _names(axis, cells, names)
         else:

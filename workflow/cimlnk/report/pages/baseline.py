@@ -95,14 +95,18 @@ def sections(run: Run, site: Site) -> list[Section]:
         if len(summary) and (summary["n_lymphocytes"] > 0).any():
             caption = "NK cells as a share of the lymphocytes of each sample, with the range that the gates allow."
             drawn = nk_of_lymphocytes(summary, run.samples)
-            section.blocks.append(site.figure(f"self_nk_{modality}", drawn, caption, summary, f"summary_{modality}"))
+            section.blocks.append(
+                site.figure(f"self_nk_{modality}", drawn, caption, table=summary, table_name=f"summary_{modality}")
+            )
         named = abundance[
             (abundance["modality"] == modality) & abundance["fraction"].notna() & (abundance["population"] != NK)
         ]
         if len(named):
             caption = "Composition of the NK cells in each sample, by day."
             name = f"self_composition_{modality}"
-            section.blocks.append(site.figure(name, composition(named), caption, named, f"composition_{modality}"))
+            section.blocks.append(
+                site.figure(name, composition(named), caption, table=named, table_name=f"composition_{modality}")
+            )
         if section.blocks:
             result.append(section)
     table = compare_arms(abundance) if len(abundance) else abundance
@@ -114,7 +118,7 @@ def sections(run: Run, site: Site) -> list[Section]:
         }  # fmt: skip
         caption = "Share of each subset in the patients' first blood, arm against arm; each patient counts once."
         ranked = table.sort_values(["p", "modality", "population"], kind="stable")
-        result.append(Section("arms", "Do the arms differ?", [site.table("arms", ranked, caption, columns)]))
+        result.append(Section("arms", "Do the arms differ?", [site.table("arms", ranked, caption, columns=columns)]))
     elif run.samples["arm"].nunique() < 2:
         words = "All patients belong to one arm, so there is nothing to compare cross-sectionally."
         result.append(Section("arms", "Do the arms differ?", [Text(words, "note")]))

@@ -30,7 +30,7 @@ def page(run: Run, site: Site) -> Page:
         rows = table[table["tier"] == tier]
         if len(rows):
             result.sections.append(
-                Section(f"tier-{tier}", title, [site.table(f"claims_{tier}", rows, f"Tier {tier}.", columns)])
+                Section(f"tier-{tier}", title, [site.table(f"claims_{tier}", rows, f"Tier {tier}.", columns=columns)])
             )
     result.sections.append(
         Section(

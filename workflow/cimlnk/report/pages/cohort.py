@@ -132,7 +132,9 @@ def page(run: Run, site: Site) -> Page:
             "interval; the dotted line is the patient's own value before infusion, the violet band is 10 to 50 times "
             "that value, the yellow band the IL-2 period (days 0–12). Red dashed lines mark events."
         )
-        course.blocks.append(site.figure("nk_per_ul_by_patient", nk_by_patient(counted, events, band), caption, nk))
+        course.blocks.append(
+            site.figure("nk_per_ul_by_patient", nk_by_patient(counted, events, band), caption, table=nk)
+        )
         folds = run.table("dynamics/folds.parquet")
         folds = first_modality(folds[(folds["population"] == "NK") & folds["fold_change"].notna()])
         if len(folds):
@@ -140,7 +142,7 @@ def page(run: Run, site: Site) -> Page:
                 "Fold of NK cells over the pre-infusion value of the same patient. Thin lines are patients, thick "
                 "lines the arm's median. Product and donor samples are not blood and are never the denominator."
             )
-            course.blocks.append(site.figure("nk_folds", folds_by_arm(folds, band), caption, folds))
+            course.blocks.append(site.figure("nk_folds", folds_by_arm(folds, band), caption, table=folds))
     else:
         reasons = sorted(set(nk["reason"].dropna())) if len(nk) else []
         course.blocks.append(
@@ -168,7 +170,7 @@ def page(run: Run, site: Site) -> Page:
         }  # fmt: skip
         columns = {k: v for k, v in columns.items() if k in patients}
         result.sections.append(
-            Section("patients", "Patients", [site.table("patients", patients, "One row per patient.", columns)])
+            Section("patients", "Patients", [site.table("patients", patients, "One row per patient.", columns=columns)])
         )
 
     claims = run.table("claims/claims.parquet")
@@ -188,7 +190,11 @@ def page(run: Run, site: Site) -> Page:
             Section(
                 "claims",
                 "The study's claims in these data",
-                [site.table("claims_short", short, "How each verdict came about is on the page “Claims”.", columns)],
+                [
+                    site.table(
+                        "claims_short", short, "How each verdict came about is on the page “Claims”.", columns=columns
+                    )
+                ],
             )
         )
     return result

@@ -39,7 +39,11 @@ def page(run: Run, site: Site) -> Page:
             )
             section.blocks.append(
                 site.figure(
-                    f"subsets_{modality}", subsets_absolute(absolute), caption, absolute, f"abundance_{modality}"
+                    f"subsets_{modality}",
+                    subsets_absolute(absolute),
+                    caption,
+                    table=absolute,
+                    table_name=f"abundance_{modality}",
                 )
             )
         if len(named):
@@ -48,7 +52,13 @@ def page(run: Run, site: Site) -> Page:
                 "before the blood samples they belong to by day."
             )
             section.blocks.append(
-                site.figure(f"composition_{modality}", composition(named), caption, named, f"composition_{modality}")
+                site.figure(
+                    f"composition_{modality}",
+                    composition(named),
+                    caption,
+                    table=named,
+                    table_name=f"composition_{modality}",
+                )
             )
         result.sections.append(section)
     result.sections += [
@@ -83,7 +93,7 @@ def _tests(run: Run, site: Site) -> list[Section]:
                     "the false discovery rate, and the paired and exact tests of the same effects."
                 )
                 section.blocks.append(
-                    site.figure(f"forest_{test}_{modality}_{number}", forest(part, unit), caption, part)
+                    site.figure(f"forest_{test}_{modality}_{number}", forest(part, unit), caption, table=part)
                 )
             same = tests[tests["test"].str.startswith(test) & (tests["modality"] == modality)]
             same = same.assign(method=same["method"].map(METHODS))
@@ -103,7 +113,7 @@ def _tests(run: Run, site: Site) -> list[Section]:
                 "The model of the figure first, then paired and exact tests of the same change. A least p of 0 is that "
                 "of a model; an empty number has its reason in the last column."
             )
-            section.blocks.append(site.table(f"tests_{test}_{modality}", ranked, caption, columns))
+            section.blocks.append(site.table(f"tests_{test}_{modality}", ranked, caption, columns=columns))
             sections.append(section)
     return sections
 
@@ -118,7 +128,7 @@ def _scales(run: Run, site: Site) -> list[Section]:
             "reason": "remark",
         }  # fmt: skip
         caption = "The same change on three scales; a rise that is compositional only has no counterpart in cells/µL."
-        table = site.table("scales", scales, caption, columns)
+        table = site.table("scales", scales, caption, columns=columns)
         sections.append(Section("scales", "Is a rise only compositional?", [table]))
     if len(power):
         columns = {
@@ -130,7 +140,7 @@ def _scales(run: Run, site: Site) -> list[Section]:
             "absent, or smaller than this."
         )
         sections.append(
-            Section("power", "What these patients can show", [site.table("power", power, caption, columns)])
+            Section("power", "What these patients can show", [site.table("power", power, caption, columns=columns)])
         )
     return sections
 
@@ -146,7 +156,9 @@ def _agreement(run: Run, site: Site) -> list[Section]:
             "Share of each named subset at samples measured by both modalities; on the dotted line they agree. In "
             "percent of NK cells."
         )
-        section.blocks.append(site.figure("agreement", agreement(rows), caption, rows, "agreement_pairs"))
+        section.blocks.append(
+            site.figure("agreement", agreement(rows), caption, table=rows, table_name="agreement_pairs")
+        )
     columns = {
         "measure": "measure", "population": "population", "feature_cytof": "protein", "feature_rna": "gene",
         "n_pairs": "pairs", "concordance": "concordance", "correlation": "rank correlation", "bias": "bias",
@@ -155,7 +167,7 @@ def _agreement(run: Run, site: Site) -> list[Section]:
     caption = (
         "Lin's concordance where units are the same, rank correlation otherwise, against what exchanged samples give."
     )
-    section.blocks.append(site.table("agreement_table", table, caption, columns))
+    section.blocks.append(site.table("agreement_table", table, caption, columns=columns))
     return [section]
 
 
@@ -171,5 +183,5 @@ def _diversity(run: Run, site: Site) -> list[Section]:
             f"Diversity of the {what} on equal-size subsamples: the inverse Simpson index is the number of equally "
             "large groups that would be as diverse."
         )
-        section.blocks.append(site.figure(name, diversity(rows), caption, table))
+        section.blocks.append(site.figure(name, diversity(rows), caption, table=table))
     return [section] if section.blocks else []

@@ -39,7 +39,7 @@ def _links(run: Run, site: Site) -> list[Section]:
             "Each time point was clustered on its own; bands link clusters by transport of cells with growth from the "
             "measured counts. The stronger a band's colour, the more bootstraps (of patients and cells) show the link."
         )
-        section.blocks.append(site.figure(f"alluvial_{modality}_{arm}", alluvial(mine, own), caption, own))
+        section.blocks.append(site.figure(f"alluvial_{modality}_{arm}", alluvial(mine, own), caption, table=own))
         found = events[(events["modality"] == modality) & (events["arm"] == arm)] if len(events) else events
         if len(found):
             section.blocks.append(
@@ -68,7 +68,7 @@ def _ancestry(run: Run, site: Site) -> list[Section]:
         "Of a later subset's cells, the share that descends from each founder by transport, against what exchanged "
         "time points give. Transport follows likeness: a share is a hypothesis about descent, not a lineage."
     )
-    return [Section("ancestry", "Founders", [site.table("ancestry", ranked, caption, columns)])]
+    return [Section("ancestry", "Founders", [site.table("ancestry", ranked, caption, columns=columns)])]
 
 
 def _neighbourhoods(run: Run, site: Site) -> list[Section]:
@@ -90,7 +90,7 @@ def _neighbourhoods(run: Run, site: Site) -> list[Section]:
                 rows["contrast"].isin(contrasts),
                 ["contrast", "neighbourhood", "population", "umap1", "umap2", "effect", "fdr"],
             ]
-            section.blocks.append(site.figure(f"neighbourhoods_{modality}", drawn, caption, behind, png=True))
+            section.blocks.append(site.figure(f"neighbourhoods_{modality}", drawn, caption, table=behind, png=True))
         else:
             reasons = "; ".join(sorted(set(rows["reason"].dropna())))
             section.blocks.append(Text(f"No neighbourhood could be tested: {reasons}", "note"))
@@ -114,7 +114,9 @@ def _repertoire(run: Run, site: Site) -> list[Section]:
                 f"Jensen–Shannon distance between the Boolean phenotypes of every two samples by {words}; white lines "
                 "separate patients. Dark blocks on the diagonal are donors that stay themselves over time."
             )
-            section.blocks.append(site.figure(f"distances_{what}", distance_map(rows, run.samples), caption, rows))
+            section.blocks.append(
+                site.figure(f"distances_{what}", distance_map(rows, run.samples), caption, table=rows)
+            )
     if len(tests):
         columns = {
             "test": "test", "feature": "receptors", "contrast": "what", "method": "method", "n_patients": "n",
@@ -122,6 +124,6 @@ def _repertoire(run: Run, site: Site) -> list[Section]:
             "effect_unit": "unit", "p": "p", "p_floor": "least p", "reason": "remark",
         }  # fmt: skip
         section.blocks.append(
-            site.table("repertoire_tests", primary(tests), "Permutation tests within blocks.", columns)
+            site.table("repertoire_tests", primary(tests), "Permutation tests within blocks.", columns=columns)
         )
     return [section]

@@ -41,7 +41,7 @@ WHERE = (
 
 
 def fitted_figure(
-    run: Run, site: Site, name: str, rows: dict[str, str], panel: str, colour_by: str, lead: str
+    run: Run, site: Site, name: str, *, rows: dict[str, str], panel: str, colour_by: str, lead: str
 ) -> Figure | None:
     """The measured and fitted courses of the chosen series; None if no curve was fitted.
 
@@ -70,8 +70,8 @@ def fitted_figure(
     measured = measured.sort_values(["rank", "place", "patient", "day"], kind="stable")
     values = list(dict.fromkeys(measured[colour_by]))
     known = {"population": POPULATIONS, "arm": ARMS}.get(colour_by, colours(sorted(values), {}))
-    drawn = fitted_courses(measured, curves, fits, panel, colour_by, colours(values, known))
-    return site.figure(name, drawn, f"{lead} {MARKS} {MODEL} {WHERE}", _both(measured, curves))
+    drawn = fitted_courses(measured, curves, fits, panel=panel, colour_by=colour_by, colour=colours(values, known))
+    return site.figure(name, drawn, f"{lead} {MARKS} {MODEL} {WHERE}", table=_both(measured, curves))
 
 
 def _chosen(table: pd.DataFrame, rows: dict[str, str]) -> pd.DataFrame:
@@ -101,7 +101,15 @@ def section(run: Run, site: Site) -> Section:
         return result
     first = str(table["modality"].min())  # NK counts are the same in both modalities
     lead = "<b>NK cells per microlitre over days after infusion, one panel per patient, coloured by arm.</b>"
-    drawn = fitted_figure(run, site, "fitted_nk", {"modality": first, "population": "NK"}, "patient", "arm", lead)
+    drawn = fitted_figure(
+        run,
+        site,
+        "fitted_nk",
+        rows={"modality": first, "population": "NK"},
+        panel="patient",
+        colour_by="arm",
+        lead=lead,
+    )
     figures = [drawn]
     treated = run.config["claims"]["arms"]["treated"]
     for modality in run.modalities:
@@ -110,17 +118,21 @@ def section(run: Run, site: Site) -> Section:
             "patient.</b> Each patient's own page shows them one patient at a time."
         )
         rows = {"modality": modality, "arm": treated, "population": "named"}
-        figures.append(fitted_figure(run, site, f"fitted_subsets_{modality}", rows, "population", "patient", lead))
+        figures.append(
+            fitted_figure(
+                run, site, f"fitted_subsets_{modality}", rows=rows, panel="population", colour_by="patient", lead=lead
+            )
+        )
     result.blocks += [f for f in figures if f is not None]
     if not result.blocks:
         why = "; ".join(sorted(set(table["model_reason"].dropna())))
         result.blocks.append(Text(f"No curve could be fitted: {esc(why)}.", "note"))
     ranked = table.sort_values(["modality", "population", "arm", "patient"])
-    result.blocks += tables(site, "kinetics", ranked, {"patient": "patient", "arm": "arm"})
+    result.blocks += tables(site, "kinetics", ranked, who={"patient": "patient", "arm": "arm"})
     return result
 
 
-def tables(site: Site, name: str, rows: pd.DataFrame, who: dict[str, str]) -> list[Table]:
+def tables(site: Site, name: str, rows: pd.DataFrame, *, who: dict[str, str]) -> list[Table]:
     """KINETICS as two tables, as measured and as fitted; `who` adds columns in front."""
     key = {"modality": "by", **who, "population": "subset"}
     site.table_file(name, rows, MAX_CSV_ROWS)  # the file keeps the limits as numbers, the page shows them as ranges
@@ -130,7 +142,7 @@ def tables(site: Site, name: str, rows: pd.DataFrame, who: dict[str, str]) -> li
         shown,
         "<b>As measured.</b> Fold is over the patient's own blood before infusion. Intervals carry counting, gating "
         "and naming uncertainty. An empty number has its reason in the last column.",
-        {**key, **MEASURED},
+        columns={**key, **MEASURED},
     )
     fitted = shown[shown["model_peak_fold"].notna()]
     if not len(fitted):
@@ -144,7 +156,7 @@ def tables(site: Site, name: str, rows: pd.DataFrame, who: dict[str, str]) -> li
         words = "; ".join(f"{n} × {why}" for why, n in sorted(reasons.items()))
         caption += f" Without a fit: {esc(words)}."
     site.table_file(f"{name}_fit", rows[rows["model_peak_fold"].notna()], MAX_CSV_ROWS)
-    return [measured, site.table(f"{name}_fit", fitted, caption, {**key, **FITTED})]
+    return [measured, site.table(f"{name}_fit", fitted, caption, columns={**key, **FITTED})]
 
 
 def _ranges(rows: pd.DataFrame) -> pd.DataFrame:

@@ -68,10 +68,10 @@ def page(run: Run, site: Site, patient: str) -> Page:
         if not len(events):
             events = pd.DataFrame(columns=["patient", "day", "event"])
         drawn = nk_by_patient(counted, events, (10.0, 50.0))
-        course.blocks.append(site.figure(f"patient_{patient}_nk", drawn, caption, nk))
+        course.blocks.append(site.figure(f"patient_{patient}_nk", drawn, caption, table=nk))
         if len(events):
             columns = {"day": "day", "event": "event"}
-            course.blocks.append(site.table(f"patient_{patient}_events", events, "Events.", columns))
+            course.blocks.append(site.table(f"patient_{patient}_events", events, "Events.", columns=columns))
     else:
         course.blocks.append(Text("No absolute counts for this patient.", "note"))
     result.sections.append(course)
@@ -85,21 +85,25 @@ def page(run: Run, site: Site, patient: str) -> Page:
                 f"patient_{patient}_composition_{modality}",
                 composition(rows),
                 "Composition of the NK cells in each sample.",
-                rows,
-                f"patient_{patient}_{modality}",
+                table=rows,
+                table_name=f"patient_{patient}_{modality}",
             )  # fmt: skip
         )
         lead = "<b>Cells per microlitre over days after infusion.</b>"
         chosen = {"modality": modality, "patient": patient}
         name = f"patient_{patient}_absolute_{modality}"
-        fitted = kinetics.fitted_figure(run, site, name, chosen, "population", "population", lead)
+        fitted = kinetics.fitted_figure(
+            run, site, name, rows=chosen, panel="population", colour_by="population", lead=lead
+        )
         absolute = rows[(rows["tissue_or_product"] == "blood") & rows["cells_per_ul"].notna()]
         if fitted is not None:
             section.blocks.append(fitted)
         elif len(absolute):
             caption = "Cells per microlitre of every subset."
             drawn = subsets_absolute(absolute)
-            section.blocks.append(site.figure(name, drawn, caption, rows, f"patient_{patient}_{modality}"))
+            section.blocks.append(
+                site.figure(name, drawn, caption, table=rows, table_name=f"patient_{patient}_{modality}")
+            )
         result.sections.append(section)
     gates = _gates(run, site, samples)
     if gates:
@@ -108,6 +112,6 @@ def page(run: Run, site: Site, patient: str) -> Page:
     rows = table[table["patient"] == patient] if len(table) else table
     if len(rows):
         section = Section("kinetics", "Kinetics")
-        section.blocks += kinetics.tables(site, f"patient_{patient}_kinetics", rows, {})
+        section.blocks += kinetics.tables(site, f"patient_{patient}_kinetics", rows, who={})
         result.sections.append(section)
     return result

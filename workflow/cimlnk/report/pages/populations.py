@@ -63,7 +63,7 @@ def _clustering(run: Run, modality: str, site: Site) -> Section:
             "Clusters and the names their profiles earn. Score: agreement with the definition (0–1). Margin: lead "
             "over the runner-up. Support: how well the stable cluster it is part of is found again in random "
             "subsamples (Jaccard, 0–1).",
-            columns,
+            columns=columns,
         )  # fmt: skip
     )
     changed = run.table(f"{modality}/overridden.parquet")
@@ -73,7 +73,7 @@ def _clustering(run: Run, modality: str, site: Site) -> Section:
             "would_be": "would have been", "population": "is now", "why": "why",
         }  # fmt: skip
         caption = "Names given by the override sheet, row by row, and what the pipeline called these cells."
-        section.blocks.append(site.table(f"overridden_{modality}", changed, caption, columns))
+        section.blocks.append(site.table(f"overridden_{modality}", changed, caption, columns=columns))
     return section
 
 
@@ -99,12 +99,14 @@ def page(run: Run, site: Site) -> Page:
         )
         shown = thin(cells)[["cell", "umap1", "umap2", "population", "day", "patient", "arm", "batch", "confidence"]]
         section.blocks.append(
-            site.figure(f"umap_{modality}", overview(cells), caption, shown, f"umap_{modality}", png=True)
+            site.figure(
+                f"umap_{modality}", overview(cells), caption, table=shown, table_name=f"umap_{modality}", png=True
+            )
         )
         profiles = run.table(f"{modality}/profiles.parquet")
         rows = profiles[profiles["level"] == "population"]
         value, unit = ("median", "median arcsinh") if modality == "cytof" else ("mean", "mean log1p")
         caption = f"Profile of each named population ({unit}) on one scale for all features; cells in brackets."
-        section.blocks.append(site.figure(f"profiles_{modality}", heat_map(rows, value, unit), caption, rows))
+        section.blocks.append(site.figure(f"profiles_{modality}", heat_map(rows, value, unit), caption, table=rows))
         result.sections += [section, _clustering(run, modality, site)]
     return result

@@ -60,13 +60,13 @@ def _step(run: Run, site: Site, step: str) -> Section | None:
         table = site.table_file("spillover", matrix)
         section.blocks.append(Figure("spillover", place, LOOK["matrix"], table, "Spillover between mass channels"))
     section.blocks.append(Text(LOOK[step]))
-    section.blocks.append(_table(run, site, step, [file for file, _ in figures]))
+    section.blocks.append(_table(run, site, step, files=[file for file, _ in figures]))
     place = f"figures/{FILE_STEPS[step]}"
-    section.blocks.append(site.folded(place, [(f, f, run.files[n]) for f, n in figures], TITLES[step], OPEN))
+    section.blocks.append(site.folded(place, [(f, f, run.files[n]) for f, n in figures], TITLES[step], unfolded=OPEN))
     return section
 
 
-def _table(run: Run, site: Site, step: str, files: list[str]) -> Table:
+def _table(run: Run, site: Site, step: str, *, files: list[str]) -> Table:
     folder = f"cytof/{FILE_STEPS[step]}/"
     if step == "debarcoding":
         parts = [run.table(f"{folder}{file}.yields.parquet").assign(file=file) for file in files]
@@ -81,7 +81,7 @@ def _table(run: Run, site: Site, step: str, files: list[str]) -> Table:
         elsewhere = rows["sample"].isin(rows.loc[rows["n_assigned"] > 0, "sample"])
         shown = rows[(rows["n_nearest"] > 0) | ~elsewhere]
         caption = "One row per sample of the key; codes whose events are all in another pool are in the file only."
-        return site.table("debarcoding", shown, caption, columns)
+        return site.table("debarcoding", shown, caption, columns=columns)
     records = [(file, run.json(f"{folder}{file}.json")) for file in files]
     if step == "bead_normalisation":
         rows = pd.DataFrame([_beads(file, record) for file, record in records])

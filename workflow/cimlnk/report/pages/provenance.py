@@ -34,7 +34,7 @@ def page(run: Run, site: Site) -> Page:
     shown = table.assign(sha256=table["sha256"].str[:16])
     caption = "What each table was made from; the file has all 64 digits of the sha256."
     columns = {"result": "result", "rule": "rule", "input": "input", "sha256": "sha256, first 16 digits"}
-    result.sections.append(Section("inputs", "Inputs", [site.table("inputs", shown, caption, columns)]))
+    result.sections.append(Section("inputs", "Inputs", [site.table("inputs", shown, caption, columns=columns)]))
     body = (
         "<p>Every key of the config with the value this run had, defaults included.</p><details><summary>Show</summary>"
         f"<pre style='overflow-x:auto'>{esc(config)}</pre></details>"

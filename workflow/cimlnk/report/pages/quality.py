@@ -69,7 +69,9 @@ def page(run: Run, site: Site) -> Page:
                 "sample to look at."
             )
             drawn = gate_yields(gates, run.samples)
-            section.blocks.append(site.figure(f"yields_{modality}", drawn, caption, gates, f"gates_{modality}"))
+            section.blocks.append(
+                site.figure(f"yields_{modality}", drawn, caption, table=gates, table_name=f"gates_{modality}")
+            )
         with_nodes = summary[summary["n_lymphocytes"] > 0]
         if len(with_nodes):
             caption = (
@@ -77,13 +79,17 @@ def page(run: Run, site: Site) -> Page:
                 "into NK/µL. Bars show how far it moves when every gate's threshold moves within its uncertainty."
             )
             drawn = nk_of_lymphocytes(summary, run.samples)
-            section.blocks.append(site.figure(f"nk_share_{modality}", drawn, caption, summary, f"summary_{modality}"))
+            section.blocks.append(
+                site.figure(f"nk_share_{modality}", drawn, caption, table=summary, table_name=f"summary_{modality}")
+            )
         columns = {
             "sample": "sample", "n_events": "events", "n_live_singlets": "live singlets",
             "n_lymphocytes": "lymphocytes", "n_nk": "NK", "n_nk_low": "NK low", "n_nk_high": "NK high",
             "qc_score": "QC score", "reason": "remark",
         }  # fmt: skip
-        section.blocks.append(site.table(f"summary_{modality}", summary, "One row per sample of the sheet.", columns))
+        section.blocks.append(
+            site.table(f"summary_{modality}", summary, "One row per sample of the sheet.", columns=columns)
+        )
         flagged = gates[gates["reason"].notna()] if len(gates) else pd.DataFrame()
         if len(flagged):
             columns = {
@@ -95,7 +101,7 @@ def page(run: Run, site: Site) -> Page:
                     f"gate_remarks_{modality}",
                     flagged,
                     "Gates that were skipped or set another way than usual.",
-                    columns,
+                    columns=columns,
                 )  # fmt: skip
             )
         result.sections.append(section)

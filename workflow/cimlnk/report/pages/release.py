@@ -31,7 +31,7 @@ def page(run: Run, site: Site) -> Page | None:
         "NK cells (CD56+ CD3-) among the live single events of the product's file. The limits join the counting error "
         "with the range of the gates; a product is borderline where they hold the share that is asked."
     )
-    result.sections.append(Section("decision", "Release", [site.table("release", table, caption, DECISION)]))
+    result.sections.append(Section("decision", "Release", [site.table("release", table, caption, columns=DECISION)]))
     given = run.table("cohort/functional.parquet")
     if len(given):
         caption = (
@@ -39,7 +39,7 @@ def page(run: Run, site: Site) -> Page | None:
             "below has every reading."
         )
         blocks: list[Text | Figure | Table] = [
-            site.table("release_readings", table, caption, READINGS),
+            site.table("release_readings", table, caption, columns=READINGS),
             site.table("functional", given, "Every reading of the functional sheet."),
         ]
         result.sections.append(Section("functional", "Functional readings", blocks))

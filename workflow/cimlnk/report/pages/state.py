@@ -59,7 +59,7 @@ def page(run: Run, site: Site) -> Page:
             behind = mine[
                 ["contrast", "population", "feature", "n_patients", "effect", "effect_low", "effect_high", "fdr"]
             ]
-            section.blocks.append(site.figure(f"state_{modality}_{number}", drawn, caption, behind))
+            section.blocks.append(site.figure(f"state_{modality}_{number}", drawn, caption, table=behind))
         columns = {
             "contrast": "contrast", "population": "population", "feature": "feature", "test": "measure",
             "method": "method", "n_patients": "n", "effect": "effect", "effect_low": "low", "effect_high": "high",
@@ -72,9 +72,11 @@ def page(run: Run, site: Site) -> Page:
             "p are named."
         )
         behind = ranked[ranked["test"] == tests[0]][["contrast", "population", "feature", "effect", "p", "fdr"]]
-        section.blocks.append(site.figure(f"volcano_{modality}", drawn, caption, behind.head(MAX_CSV_ROWS), png=True))
+        section.blocks.append(
+            site.figure(f"volcano_{modality}", drawn, caption, table=behind.head(MAX_CSV_ROWS), png=True)
+        )
         words = f"{SORTED} A least p of 0 is that of a model. {BESIDE}"
-        section.blocks.append(site.table(f"state_{modality}", ranked, words, columns))
+        section.blocks.append(site.table(f"state_{modality}", ranked, words, columns=columns))
         result.sections.append(section)
     for name, title, caption in (
         ("expression", "Expression (pseudobulk)", "Genes tested on counts summed per sample and population."),
@@ -88,7 +90,7 @@ def page(run: Run, site: Site) -> Page:
                 "p_floor": "least p", "fdr": "FDR", "reason": "remark",
             }  # fmt: skip
             ranked = primary(rows).sort_values(["fdr", "p"], kind="stable")
-            shown = site.table(name, ranked, f"{caption} {SORTED} {BESIDE}", columns)
+            shown = site.table(name, ranked, f"{caption} {SORTED} {BESIDE}", columns=columns)
             result.sections.append(Section(name, title, [shown]))
     if not result.sections:
         result.sections.append(

@@ -26,7 +26,9 @@ def page(run: Run, site: Site) -> Page:
         "worst": "worst case", "meaning": "meaning",
     }  # fmt: skip
     columns = {k: v for k, v in columns.items() if k in table or k == "mark"}
-    scores = site.table("recovery", table.assign(mark=reached), "Scores and the marks they have to reach.", columns)
+    scores = site.table(
+        "recovery", table.assign(mark=reached), "Scores and the marks they have to reach.", columns=columns
+    )
     result.sections.append(Section("scores", "Scores", [scores]))
     hard = run.table("truth/difficulty.parquet")
     if len(hard):
@@ -38,7 +40,7 @@ def page(run: Run, site: Site) -> Page:
                 "Names that simpler methods give to the same true NK cells, and a linear classifier that was shown the "
                 "truth of other patients: about what can be had. Cells between two populations are right with either "
                 "name; clusters of k-means and scanpy are given the name most of their cells truly have.",
-                {
+                columns={
                     "modality": "data", "method": "method", "n_cells": "cells", "ari": "ARI",
                     "ari_strict": "ARI, one name only", "right": "right or less specific", "wrong": "wrong",
                     "unnamed": "unnamed",
@@ -54,6 +56,6 @@ def page(run: Run, site: Site) -> Page:
             "logarithmic axes."
         )
         section = Section("cases", "Planted and found")
-        section.blocks.append(site.figure("recovery_cases", planted_and_found(cases), caption, cases))
+        section.blocks.append(site.figure("recovery_cases", planted_and_found(cases), caption, table=cases))
         result.sections.append(section)
     return result
