@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pytest
 
+from cimlnk.common.tables import read_table
+
 pytestmark = [pytest.mark.slow, pytest.mark.chromium]
 SITE = Path("results/tiny/report")
 
@@ -63,6 +65,25 @@ def test_heading_click_sorts_numbers_as_numbers(tiny_run, browser):
     )
     values = browser.ask(script)
     assert len(values) > 3 and values == sorted(values)
+
+
+def test_clinicians_find_the_runs_numbers_in_the_summary_alone(tiny_run, browser):
+    browser.open(tiny_run / SITE / "summary.html")
+    text = browser.ask("document.querySelector('main').textContent")
+    results = tiny_run / SITE.parent
+    kinetics = read_table(results / "dynamics/kinetics.parquet")
+    mine = kinetics[(kinetics["population"] == "NK") & (kinetics["arm"] == "CIML") & (kinetics["modality"] == "cytof")]
+    assert f"In {(mine['peak_fold'] >= 10).sum()} of {len(mine)} CIML patients" in text
+    assert f"measured on day {mine['peak_day'].median():g} (median" in text
+    most = mine.loc[mine["peak_fold"].idxmax()]
+    assert f"to {most['peak_fold']:.0f}-fold ({most['patient']})" in text
+    assert f"{(mine['last_fold'] > 2).sum()} of {len(mine)} CIML patients were still above 2-fold" in text
+    assert f"and above 10 in {(mine['peak_fold_low'] >= 10).sum()} of {len(mine)}" in text
+    missing = sum(read_table(results / f"{m}/summary.parquet")["left_out"].sum() for m in ("cytof", "rna"))
+    assert (f"{missing} of " if missing else "None of the ") in text and text.count("?") >= 10
+    for name, pages in (("summary.pdf", 2), ("patients.pdf", 5)):
+        pdf = (tiny_run / SITE / name).read_bytes()
+        assert pdf == (results / "export" / name).read_bytes() and pdf.count(b"/Type /Page ") == pages
 
 
 def test_site_is_small_enough_to_send(tiny_run):

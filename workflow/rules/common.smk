@@ -335,11 +335,30 @@ def report_tables(wildcards):
     files.append(out("claims/claims.parquet"))
     files += [out("quality/warnings.parquet"), out("quality/availability.parquet")]
     files.append(out("export/explorer.html"))
+    files += [out("export/summary.pdf"), out("export/patients.pdf")]
     if CFG["simulate"] is not None:
         files += [
             out(f"truth/{name}.parquet") for name in ("recovery", "cases", "difficulty")
         ]
     return files
+
+
+def clinician_tables(wildcards):
+    """What the ten answers and the patients' pages rest on."""
+    files = [
+        out(f"cohort/{name}.parquet") for name in ("samples", "counts", "patients")
+    ]
+    for modality in MODALITIES:
+        files += [
+            out(f"{modality}/{name}.parquet") for name in ("summary", "populations")
+        ]
+    files += [
+        out(f"dynamics/{name}.parquet")
+        for name in ("abundance", "folds", "kinetics", "tests")
+    ]
+    if "cytof" in MODALITIES:
+        files.append(out("dynamics/release.parquet"))
+    return [*files, out("quality/warnings.parquet")]
 
 
 def explorer_files(wildcards):

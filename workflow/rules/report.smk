@@ -27,6 +27,39 @@ rule report_explorer:
         "../scripts/report_explorer.py"
 
 
+rule report_clinicians:
+    input:
+        clinician_tables,
+    output:
+        summary=report(
+            out("export/summary.pdf"),
+            caption="../report/report_clinicians.rst",
+            category="Site",
+            labels={"what": "summary for clinicians"},
+        ),
+        patients=report(
+            out("export/patients.pdf"),
+            caption="../report/report_clinicians.rst",
+            category="Site",
+            labels={"what": "one page per patient"},
+        ),
+    log:
+        out("logs/report_clinicians.log"),
+    benchmark:
+        out("benchmarks/report_clinicians.tsv")
+    conda:
+        ENVIRONMENT
+    threads: 1
+    resources:
+        mem_mb=1000,
+        runtime=15,
+    params:
+        config=CFG,
+        code=code("report_clinicians"),
+    script:
+        "../scripts/report_clinicians.py"
+
+
 rule report_site:
     input:
         report_tables,

@@ -23,6 +23,7 @@ from .pages import (
     quality,
     release,
     state,
+    summary,
     truth,
 )
 from .run import Run
@@ -34,7 +35,7 @@ log = logging.getLogger(__name__)
 
 def build_pages(run: Run, site: Site) -> list[Page]:
     """All pages in the order of the menu; pages without data are left out."""
-    makers: list[Callable[[], Page | None]] = [lambda: cohort.page(run, site)]
+    makers: list[Callable[[], Page | None]] = [lambda: cohort.page(run, site), lambda: summary.page(run, site)]
     if run.has("claims/claims.parquet"):
         makers.append(lambda: claims.page(run, site))
     makers += [

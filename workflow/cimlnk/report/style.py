@@ -10,8 +10,8 @@ from typing import Any
 from cimlnk.common.palette import ARMS, OTHERS, POPULATIONS, colours, distinct, label, order
 
 __all__ = [
-    "ARMS", "OTHERS", "POPULATIONS", "by_number", "colours", "distinct", "label", "label_lowest", "order", "pyplot",
-    "save", "symlog_days",
+    "ARMS", "OTHERS", "POPULATIONS", "by_number", "colours", "distinct", "label", "label_lowest", "order", "plain_log",
+    "pyplot", "save", "set_days", "symlog_days",
 ]  # fmt: skip
 
 LANDMARKS = (0, 7, 28, 100, 60, 14, 3, 180)  # days a reader looks for first
@@ -64,19 +64,31 @@ def save(figure: Any, path: str | Path) -> None:
 
 
 def symlog_days(axis: Any, days: Sequence[int]) -> None:
+    """A day axis for one panel of a grid; see :func:`set_days`."""
+    grid = axis.get_subplotspec().get_gridspec()
+    set_days(axis, days, 0.8 * axis.figure.get_figwidth() / grid.ncols)  # the panel, less its margins
+
+
+def set_days(axis: Any, days: Sequence[int], inches: float) -> None:
     """A day axis that shows the first weeks and the months: square-root spacing, ticks on sampled days.
 
     Where labels would touch, the ends and the days of the study's plan (LANDMARKS) go before the others.
+
+    Parameters
+    ----------
+    axis, days
+        The axis and the sampled days.
+    inches
+        Width of the axis.
     """
     import numpy as np
+    from matplotlib.ticker import NullLocator
 
     axis.set_xscale(
         "function",
         functions=(lambda d: np.sign(d) * np.sqrt(np.abs(d)), lambda t: np.sign(t) * np.square(t)),
     )
-    grid = axis.get_subplotspec().get_gridspec()
     place = {int(d): float(np.sign(d) * np.sqrt(abs(d))) for d in sorted(set(days))}
-    inches = 0.8 * axis.figure.get_figwidth() / grid.ncols  # the panel, less its margins
     per_inch = (max(place.values()) - min(place.values())) / inches
     ticks: list[int] = []
     for day in dict.fromkeys([min(place), max(place), *(d for d in LANDMARKS if d in place), *place]):
@@ -86,8 +98,15 @@ def symlog_days(axis: Any, days: Sequence[int]) -> None:
     ticks.sort()
     axis.set_xticks(ticks)
     axis.set_xticklabels([str(d) for d in ticks])
-    axis.xaxis.set_minor_locator(__import__("matplotlib.ticker", fromlist=["NullLocator"]).NullLocator())
+    axis.xaxis.set_minor_locator(NullLocator())
     axis.set_xlabel("day after infusion")
+
+
+def plain_log(axis: Any) -> None:
+    """Numbers of a logarithmic axis as they are spoken: 0.1, 1, 10, 100."""
+    from matplotlib.ticker import FuncFormatter
+
+    axis.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.10g}"))
 
 
 def label_lowest(axes: Any, n: int) -> None:

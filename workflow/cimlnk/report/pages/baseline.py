@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from itertools import combinations
-from math import comb
 
 import numpy as np
 import pandas as pd
@@ -12,17 +11,12 @@ from cimlnk.common.vocabulary import NK, UNASSIGNED
 from cimlnk.report.blocks import Section, Site, Text
 from cimlnk.report.figures.course import composition
 from cimlnk.report.figures.quality import nk_of_lymphocytes
+from cimlnk.report.reading import rank_sum
 from cimlnk.report.run import Run
 
 from .names import MODALITY
 
-MOST = 100_000  # divisions of the patients looked at one by one
 METHOD = "exact permutation of patients (rank sum)"
-
-
-def treated_arm(run: Run) -> bool:
-    """Whether any patient belongs to the arm that the claims call treated."""
-    return str(run.config["claims"]["arms"]["treated"]) in set(run.samples["arm"].astype(str))
 
 
 def compare_arms(abundance: pd.DataFrame) -> pd.DataFrame:
@@ -68,21 +62,6 @@ def compare_arms(abundance: pd.DataFrame) -> pd.DataFrame:
             adjusted = (p * len(p) / np.arange(1, len(p) + 1))[::-1].cummin()[::-1].clip(upper=1)
             table.loc[adjusted.index, "fdr"] = adjusted
     return table
-
-
-def rank_sum(a: np.ndarray, b: np.ndarray) -> tuple[float, float, str | None]:
-    """Two-sided p of the rank sum over all divisions of the patients, the smallest attainable, and a remark."""
-    n, k = len(a) + len(b), len(a)
-    if min(len(a), len(b)) < 2:
-        return np.nan, np.nan, "fewer than two patients in an arm"
-    if comb(n, k) > MOST:
-        from scipy.stats import mannwhitneyu
-
-        return float(mannwhitneyu(a, b, method="asymptotic").pvalue), 0.0, "many patients: normal approximation"
-    ranks = pd.Series(np.concatenate([a, b])).rank().to_numpy()
-    away = np.abs(np.array([ranks[list(c)].sum() for c in combinations(range(n), k)]) - k * (n + 1) / 2)
-    seen = abs(ranks[:k].sum() - k * (n + 1) / 2)
-    return float((away >= seen - 1e-9).mean()), float((away >= away.max() - 1e-9).mean()), None
 
 
 def sections(run: Run, site: Site) -> list[Section]:

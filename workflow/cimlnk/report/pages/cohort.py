@@ -6,24 +6,11 @@ import pandas as pd
 
 from cimlnk.report.blocks import Page, Section, Site, Text, esc, plain
 from cimlnk.report.figures.course import folds_by_arm, nk_by_patient
+from cimlnk.report.reading import blood_nk, first_modality, left_out, treated_arm
 from cimlnk.report.run import Run
 
 from . import baseline
 from .names import MODALITY
-
-
-def first_modality(table: pd.DataFrame) -> pd.DataFrame:
-    """Rows of mass cytometry, or of the only modality there is: NK counts are the same in both."""
-    return table[table["modality"] == table["modality"].min()] if len(table) else table
-
-
-def blood_nk(run: Run) -> pd.DataFrame:
-    """ABUNDANCE rows of all NK cells in blood, one per patient and day."""
-    table = run.table("dynamics/abundance.parquet")
-    if not len(table):
-        return table
-    rows = table[(table["population"] == "NK") & (table["tissue_or_product"] == "blood")]
-    return first_modality(rows).drop_duplicates(["patient", "day"])
 
 
 def cards(items: list[tuple[str, str]]) -> Text:
@@ -46,20 +33,10 @@ def headline(run: Run) -> list[tuple[str, str]]:
             items.append(
                 (f"median peak fold, {treated} (range {mine.min():.1f}–{mine.max():.1f})", f"{mine.median():.1f}×")
             )
-    if len(claims) and baseline.treated_arm(run):
+    if len(claims) and treated_arm(run):
         verdicts = claims["verdict"].value_counts()
         items.append(("claims supported", f"{verdicts.get('supported', 0)} of {len(claims)}"))
     return items
-
-
-def left_out(run: Run) -> pd.DataFrame:
-    """Samples left out of the run, with the reason."""
-    parts = []
-    for modality in ("cytof", "rna"):
-        table = run.table(f"{modality}/summary.parquet")
-        if len(table):
-            parts.append(table[table["left_out"]].assign(modality=modality)[["sample", "modality", "reason"]])
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=["sample", "modality", "reason"])
 
 
 def warning_box(run: Run, site: Site) -> list[Text]:
@@ -116,7 +93,7 @@ def page(run: Run, site: Site) -> Page:
         )
     result.sections.append(overview)
 
-    treated = baseline.treated_arm(run)
+    treated = treated_arm(run)
     if not treated:
         result.sections += baseline.sections(run, site)
     nk = blood_nk(run)

@@ -6,9 +6,10 @@ import pandas as pd
 
 from cimlnk.report.blocks import Page, Section, Site, Text, esc
 from cimlnk.report.figures.quality import gate_yields, nk_of_lymphocytes
+from cimlnk.report.reading import left_out
 from cimlnk.report.run import Run
 
-from .cohort import MODALITY, left_out
+from .names import MODALITY
 
 
 def _design(run: Run) -> list[Text]:

@@ -1,0 +1,178 @@
+"""The ten answers on a cohort whose numbers are known by construction, and the two PDFs."""
+
+from __future__ import annotations
+
+import re
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+
+from cimlnk.common.tables import Schema, write_table
+from cimlnk.report.clinicians.answers import answers
+from cimlnk.report.clinicians.course import lost, patient_rows
+from cimlnk.report.clinicians.sheet import fit, lines, measure
+from cimlnk.report.clinicians.write import write_clinicians
+from cimlnk.report.run import Run
+
+ROOT = Path(__file__).parents[3]
+CONFIG = {
+    "cohort": {"id": "x", "title": "Known cohort"}, "simulate": None,
+    "claims": {"arms": {"treated": "CIML"}, "bounds": {"C01": {"low": 10}}},
+}  # fmt: skip
+# patient: arm, NK/µL before, folds by day
+COURSES = {
+    "P1": ("CIML", 20.0, {7: 12.0, 14: 40.0, 60: 8.0}),
+    "P2": ("CIML", 10.0, {7: 3.0, 14: 20.0, 60: 1.5}),
+    "P3": ("CIML", 30.0, {7: 6.0, 14: 4.0, 60: 3.0}),
+    "P4": ("CIML", np.nan, {7: np.nan, 14: np.nan, 60: np.nan}),
+    "C1": ("IL2", 25.0, {7: 1.2, 14: 1.4, 60: 1.1}),
+    "C2": ("IL2", 25.0, {7: 1.5, 14: 1.1, 60: 0.9}),
+}  # fmt: skip
+LOOSE = Schema("loose", {}, extra=True)
+
+
+def tables():
+    samples, abundance, folds, kinetics = [], [], [], []
+    for patient, (arm, before, course) in COURSES.items():
+        who = {"modality": "cytof", "patient": patient, "arm": arm, "population": "NK"}
+        for day, fold in {-7: 1.0, **course}.items():
+            sample = f"{patient}_D{day}"
+            samples.append(
+                {
+                    "sample": sample, "patient": patient, "day": day, "timepoint": f"D{day}", "arm": arm, "batch": "1",
+                    "tissue_or_product": "blood", "modality": "cytof",
+                }
+            )  # fmt: skip
+            place = {"sample": sample, "day": day, "timepoint": f"D{day}", "tissue_or_product": "blood"}
+            share = 0.6 if day > 0 and arm == "CIML" else 0.25
+            for population, fraction in (("NK", 1.0), ("memory_like", share), ("CD56bright", 1 - share)):
+                count = before * fold * fraction
+                limits = {"cells_per_ul": count, "cells_per_ul_low": count * 0.8, "cells_per_ul_high": count * 1.25}
+                row = {**who, **place, **limits, "population": population, "fraction": fraction, "reason": None}
+                abundance.append(row | {"n_cells": 100.0, "n_nk": 100.0, "nk_per_ul": before * fold})
+            folds.append({**who, "day": day, "fold_change": fold if np.isfinite(before) else np.nan})
+        peak = max(course, key=lambda d: course[d]) if np.isfinite(before) else np.nan
+        most = course[peak] if np.isfinite(before) else np.nan
+        kinetics.append(
+            {
+                **who, "baseline_per_ul": before, "peak_day": peak, "peak_fold": most, "peak_fold_low": most * 0.7,
+                "peak_fold_high": most * 1.4, "last_day": 60.0, "last_fold": course[60] if most == most else np.nan,
+                "reason": None if most == most else "baseline not measured: no count",
+            }
+        )  # fmt: skip
+    tests = pd.DataFrame(
+        {
+            "test": "absolute", "modality": "cytof", "population": "NK", "feature": None, "primary": True,
+            "contrast": ["CIML: D7 vs pre", "CIML: D14 vs pre"], "n_patients": 3, "effect": [2.0, 3.0],
+            "effect_low": [1.0, 2.0], "effect_high": [3.0, 4.0], "p": [0.02, 0.004], "fdr": 0.01,
+            "method": "linear_mixed",
+        }
+    )  # fmt: skip
+    release = pd.DataFrame(
+        {
+            "sample": ["a", "b"], "patient": ["P1", "P2"], "purity": [0.91, 0.79], "purity_low": [0.9, 0.77],
+            "purity_high": [0.92, 0.81], "bound": 0.8, "decision": ["released", "borderline"], "reason": None,
+        }
+    )  # fmt: skip
+    told = pd.DataFrame(
+        {
+            "modality": "cytof", "sample": ["P3_D7", None], "kind": ["few cells", "x"], "subject": None, "stage": "s",
+            "severity": ["serious", "note"], "text": ["only 12 NK cells", "y"], "remedy": "",
+        }
+    )  # fmt: skip
+    summary = pd.DataFrame({"sample": ["P1_D7", "C2_D60"], "left_out": [False, True], "reason": [None, "empty file"]})
+    return {
+        "cohort/samples": pd.DataFrame(samples), "dynamics/abundance": pd.DataFrame(abundance),
+        "dynamics/folds": pd.DataFrame(folds), "dynamics/kinetics": pd.DataFrame(kinetics), "dynamics/tests": tests,
+        "dynamics/release": release, "quality/warnings": told, "cytof/summary": summary,
+        "cytof/populations": pd.DataFrame({"cell": ["a"]}),
+    }  # fmt: skip
+
+
+@pytest.fixture(scope="module")
+def root(tmp_path_factory):
+    root = tmp_path_factory.mktemp("known")
+    for name, table in tables().items():
+        write_table(table, root / f"{name}.parquet", LOOSE)
+    return root
+
+
+def run_of(root, without=()):
+    files = [p for p in sorted(root.rglob("*.parquet")) if not any(w in str(p) for w in without)]
+    return Run(root, files, CONFIG)
+
+
+def test_every_question_is_answered_with_the_planted_number(root):
+    told = answers(run_of(root))
+    text = [a.text for a in told]
+    assert len(told) == 10
+    assert "6 patients. CIML: 4 (P1, P2, P3, P4); IL2: 2 (C1, C2)." in text[0] and "day -7 to day 60" in text[0]
+    assert "1 released (P1 91 %); 1 borderline (P2 79 %, between 77 and 81 %)" in text[1]
+    assert "In 2 of 3 CIML patients" in text[2] and "(P1, P2)" in text[2]
+    assert "Not so far: P3 6.0-fold." in text[2] and "Not known for P4: baseline not measured: no count." in text[2]
+    assert "median 20-fold" in text[3] and "from 6.0-fold (P3) to 40-fold (P1)" in text[3]
+    assert "20 (median; range 10–30) to 200 (median; range 180–800)" in text[3]
+    assert "day 14 (median; range 7–14)" in text[4] and "first measured on day 10.5 (median; range 7–14)" in text[4]
+    assert "2 of 3 CIML patients were still above 2-fold" in text[5] and "P2 by day 60 (1.5-fold at the end)" in text[5]
+    assert "memory-like 60 % (25 % before), CD56bright 40 % (75 % before)" in text[6]
+    # two of five patients can be chosen in ten ways, and the planted way is the most extreme
+    assert "IL2: 0 of 2 rose 10-fold" in text[7] and "p = 0.2 " in text[7] and "allow is 0.2" in text[7]
+    assert "wholly above 1 in 3 and above 10 in 2 of 3" in text[8] and "D14 vs pre, is 8.0-fold" in text[8]
+    assert "4.0-fold to 16-fold; p = 0.004, linear mixed model" in text[8] and "below 0.25" in text[8]
+    assert "1 of 24 files were left out: C2_D60 (empty file)" in text[9]
+    assert "1 serious warnings and 0 cautions; few cells: only 12 NK cells" in text[9]
+
+
+def test_what_cannot_be_answered_is_said(root):
+    without = ("dynamics", "warnings", "summary")
+    text = [a.text for a in answers(run_of(root, without))]
+    assert len(text) == 10 and all(text)
+    assert "no file of a product" in text[1] and "cannot be said: no NK cells per microlitre" in text[2]
+    assert "Nothing could be tested" in text[8]
+    for one in text:
+        assert "nan" not in one.lower().replace("nano", "")
+
+
+def test_lost_means_never_above_again():
+    days = [7, 14, 28, 60]
+    assert lost(pd.DataFrame({"day": days, "fold_change": [12.0, 1.5, 4.0, 1.1]})) == 60
+    assert np.isnan(lost(pd.DataFrame({"day": days, "fold_change": [12.0, 1.5, 4.0, 2.1]})))
+    assert np.isnan(lost(pd.DataFrame({"day": days, "fold_change": [1.0, 1.5, 1.9, 1.1]})))
+
+
+def test_questions_are_those_of_the_docs(root):
+    page = (ROOT / "docs/clinicians.md").read_text()
+    asked = re.findall(r"^\| (\d+) (.+?) \|", page, flags=re.M)
+    assert [q for _, q in asked] == [a.question for a in answers(run_of(root))]
+
+
+def words(pdf: bytes) -> int:
+    return len(re.findall(rb"/Type /Page\b", pdf))
+
+
+def test_pdfs_have_their_pages_and_the_same_bytes_twice(root, tmp_path):
+    files = sorted(root.rglob("*.parquet"))
+    for n in "12":
+        write_clinicians(
+            root=root, files=files, config=CONFIG, summary=tmp_path / f"s{n}.pdf", patients=tmp_path / f"p{n}.pdf"
+        )
+    for kind, pages in (("s", 2), ("p", len(COURSES))):
+        one, two = ((tmp_path / f"{kind}{n}.pdf").read_bytes() for n in "12")
+        assert one == two and words(one) == pages
+        assert b"CreationDate" not in one
+
+
+def test_lines_fit_the_page_and_lose_no_word():
+    text = "NK cells per microlitre of blood rose at least ten-fold in every patient " * 4
+    made = lines(text, 8.6)
+    assert " ".join(made).split() == text.split()
+    assert max(measure(line, 8.6) for line in made) <= 0.851
+    assert fit("a very long remark of a patient", 8, "normal", room=0.1).endswith("…")
+
+
+def test_rows_keep_patients_without_counts(root):
+    rows = patient_rows(run_of(root)).set_index("patient")
+    assert list(rows.index) == ["P1", "P2", "P3", "P4", "C1", "C2"]
+    assert rows.loc["P4", "reason"] == "baseline not measured: no count" and rows.loc["P2", "lost_day"] == 60

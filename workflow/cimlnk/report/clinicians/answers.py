@@ -1,0 +1,281 @@
+"""The ten questions of docs/clinicians.md, answered from the tables of a run in plain sentences with their numbers."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from cimlnk.common.palette import label
+from cimlnk.common.vocabulary import NK, UNASSIGNED
+from cimlnk.dynamics.tables import METHODS
+from cimlnk.report.blocks import plain
+from cimlnk.report.reading import left_out, rank_sum
+from cimlnk.report.run import Run
+
+from .course import KEPT, expansion_bound, patient_rows, subsets_at_peak
+
+MOST_NAMES = 8  # patients or files named one by one
+MOST_WARNINGS = 3
+
+
+@dataclass(frozen=True)
+class Answer:
+    """A question and its answer in plain text."""
+
+    question: str
+    text: str
+
+
+def answers(run: Run) -> list[Answer]:
+    """All ten, in the order of docs/clinicians.md. What a cohort cannot answer is said, with the reason."""
+    rows = patient_rows(run)
+    mine, others, whose = focus(run, rows)
+    return [
+        Answer("Who was studied, and how often?", studied(run, rows)),
+        Answer("Were the products fit to be given?", products(run)),
+        Answer("In whom did the NK cells expand?", expanded(mine, whose, expansion_bound(run))),
+        Answer("How far?", how_far(mine, whose)),
+        Answer("When?", when(mine, whose, expansion_bound(run))),
+        Answer("How long did it last, and who lost the cells?", lasted(mine, whose)),
+        Answer("Which kinds of NK cells were they?", kinds(run, mine, whose)),
+        Answer("Did other patients do the same?", compared(mine, others, whose=whose, bound=expansion_bound(run))),
+        Answer("Is it certain?", certain(run, mine, whose=whose, bound=expansion_bound(run))),
+        Answer("What was left out, and what must be known first?", reservations(run, rows)),
+    ]
+
+
+def focus(run: Run, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, str]:
+    """Rows of the treated arm, those of the others, and whose they are in words; without a treated arm all are one."""
+    treated = str(run.config["claims"]["arms"]["treated"])
+    own = rows["arm"] == treated
+    if not own.any():
+        return rows, rows[own], "patients"
+    return rows[own], rows[~own], f"{treated} patients"
+
+
+def named(patients: pd.Series | list[str]) -> str:
+    """Patients as a list for a sentence."""
+    listed = [str(p) for p in patients]
+    more = f" and {len(listed) - MOST_NAMES} more" if len(listed) > MOST_NAMES else ""
+    return ", ".join(listed[:MOST_NAMES]) + more
+
+
+def fold(value: float) -> str:
+    """A fold with the digits it deserves."""
+    return f"{value:.0f}-fold" if value >= 9.95 else f"{value:.1f}-fold"
+
+
+def span(values: pd.Series) -> str:
+    """Median and range, or the one value that all have."""
+    kept = values.dropna().astype(float)
+    low, middle, high = (plain(float(v)) for v in (kept.min(), kept.median(), kept.max()))
+    return low if low == high else f"{middle} (median; range {low}–{high})"
+
+
+def small(p: float) -> str:
+    """A p value with two digits; models of few patients are not trusted below 0.0001."""
+    return f"p = {p:.2g}" if p >= 1e-4 else "p below 0.0001"
+
+
+def studied(run: Run, rows: pd.DataFrame) -> str:
+    samples = run.samples
+    arms = "; ".join(f"{a}: {len(g)} ({named(g['patient'])})" for a, g in rows.groupby("arm", sort=True))
+    files = samples["modality"].value_counts()
+    kinds = {"cytof": "mass cytometry", "rna": "single-cell RNA sequencing"}
+    of = " and ".join(f"{files[m]} files of {k}" for m, k in kinds.items() if m in files)
+    text = f"{len(rows)} patients. {arms}. {of}."
+    counted = rows[rows["counts"] > 0]
+    if len(counted):
+        first, last = int(counted["first_day"].min()), int(counted["last_counted"].max())
+        text += f" NK cells were counted in blood on {span(counted['counts'].astype(float))} days per patient, "
+        text += f"from day {first} to day {last} after infusion."
+    facts = run.table("cohort/patients.parquet")
+    if "cmv_viremia" in facts and facts["cmv_viremia"].notna().any():
+        positive = facts.loc[facts["cmv_viremia"] == "yes", "patient"]
+        text += f" CMV viremia in {len(positive)}" + (f" ({named(positive)})." if len(positive) else ".")
+    if run.config.get("simulate"):
+        text = "This cohort is synthetic; its patients do not exist. " + text
+    return text
+
+
+def products(run: Run) -> str:
+    table = run.table("dynamics/release.parquet")
+    if not len(table):
+        return "The cohort has no file of a product, so nothing can be said of the products."
+    bound = float(table["bound"].iloc[0])
+    parts = []
+    for decision in ("released", "borderline", "not released", "not decided"):
+        own = table[table["decision"] == decision]
+        if len(own):
+            purities = [_purity(row, limits=decision == "borderline") for row in own.to_dict("records")]
+            parts.append(f"{len(own)} {decision} ({named(purities)})")
+    text = f"Of {len(table)} products, {'; '.join(parts)}."
+    return f"{text} Asked were {100 * bound:.0f} % NK cells (CD56+ CD3-) among live cells."
+
+
+def _purity(row: Mapping[Hashable, Any], limits: bool) -> str:
+    if not np.isfinite(row["purity"]):
+        return f"{row['patient']}: {row['reason']}"
+    between = f", between {100 * row['purity_low']:.0f} and {100 * row['purity_high']:.0f} %" if limits else ""
+    return f"{row['patient']} {100 * row['purity']:.0f} %{between}"
+
+
+def expanded(rows: pd.DataFrame, whose: str, bound: float) -> str:
+    known = rows.dropna(subset=["peak_fold"])
+    if not len(known):
+        return f"This cannot be said: {'; '.join(sorted(set(rows['reason'].dropna())))}."
+    yes, no = known[known["peak_fold"] >= bound], known[known["peak_fold"] < bound]
+    text = f"In {len(yes)} of {len(known)} {whose} NK cells per microlitre rose at least {bound:.0f}-fold over the "
+    text += "patient's own count before infusion"
+    text += f" ({named(yes['patient'])})." if len(yes) else "."
+    if len(no):
+        less = [f"{r.patient} {fold(r.peak_fold)}" for r in no.itertuples()]
+        text += f" Not so far: {named(less)}."
+    unknown = rows[rows["peak_fold"].isna()]
+    if len(unknown):
+        why = "; ".join(sorted(set(unknown["reason"].dropna())))
+        text += f" Not known for {named(unknown['patient'])}: {why}."
+    return text
+
+
+def how_far(rows: pd.DataFrame, whose: str) -> str:
+    known = rows.dropna(subset=["peak_fold"]).sort_values("peak_fold")
+    if not len(known):
+        return "No fold over a count before infusion can be given."
+    low, high = known.iloc[0], known.iloc[-1]
+    text = f"The highest count of the {whose} was a median {fold(float(known['peak_fold'].median()))} of the count "
+    text += (
+        f"before, from {fold(low['peak_fold'])} ({low['patient']}) to {fold(high['peak_fold'])} ({high['patient']})."
+    )
+    before, peak = known["baseline_per_ul"], known["baseline_per_ul"] * known["peak_fold"]
+    text += f" In NK cells per microlitre: from {span(before)} to {span(peak)}."
+    return text
+
+
+def when(rows: pd.DataFrame, whose: str, bound: float) -> str:
+    known = rows.dropna(subset=["peak_day"])
+    if not len(known):
+        return "No peak can be dated without counts before and after infusion."
+    text = f"The highest count of the {whose} was measured on day {span(known['peak_day'])}"
+    reached = rows["reached"].dropna()
+    if len(reached):
+        text += f"; {bound:.0f}-fold was first measured on day {span(reached)}"
+    return text + ". Only days with a count can be seen; the true peak may lie between them."
+
+
+def lasted(rows: pd.DataFrame, whose: str) -> str:
+    known = rows.dropna(subset=["last_fold"])
+    if not len(known):
+        return "This cannot be said without counts before and after infusion."
+    kept = known[known["last_fold"] > KEPT]
+    text = f"At the last count (day {span(known['last_day'])}) {len(kept)} of {len(known)} {whose} were still above "
+    text += f"{KEPT:.0f}-fold; the last count was a median {fold(float(known['last_fold'].median()))} of that before."
+    gone = known.dropna(subset=["lost_day"])
+    if len(gone):
+        days = [f"{r.patient} by day {r.lost_day:.0f} ({fold(r.last_fold)} at the end)" for r in gone.itertuples()]
+        text += f" Lost the expansion, {KEPT:.0f}-fold or less and never more again: {named(days)}."
+    else:
+        text += " Nobody who had expanded fell back for good."
+    never = known[(known["last_fold"] <= KEPT) & known["lost_day"].isna()]
+    if len(never):
+        text += f" Never above {KEPT:.0f}-fold: {named(never['patient'])}."
+    return text
+
+
+def kinds(run: Run, rows: pd.DataFrame, whose: str) -> str:
+    table = subsets_at_peak(run, rows)
+    if not len(table):
+        return "This cannot be said: there is no blood file after infusion of a patient with a known peak."
+    n = table["patient"].nunique()
+    wide = table.pivot_table(index="patient", columns="population", values="share", fill_value=0.0)
+    median = wide.drop(columns=[UNASSIGNED], errors="ignore").median().sort_values(ascending=False, kind="stable")
+    has_before = table["before"].notna().any()
+    earlier = table.pivot_table(index="patient", columns="population", values="before", fill_value=0.0)
+    parts = []
+    for population, share in list(median.items())[:3]:
+        words = f"{label(str(population))} {100 * share:.0f} %"
+        if has_before and population in earlier:
+            words += f" ({100 * earlier[population].median():.0f} % before)"
+        parts.append(words)
+    by = {"cytof": "mass cytometry", "rna": "single-cell RNA sequencing"}[str(table["modality"].iloc[0])]
+    text = f"In the blood file nearest to the peak (median share among NK cells of {n} {whose}, {by}): "
+    text += ", ".join(parts) + "."
+    if UNASSIGNED in wide:
+        text += f" {100 * wide[UNASSIGNED].median():.0f} % had no name."
+    days = (table.drop_duplicates("patient")["day"].astype(float)).dropna()
+    return f"{text} These files are of day {span(days)}."
+
+
+def compared(mine: pd.DataFrame, others: pd.DataFrame, *, whose: str, bound: float) -> str:
+    if not len(others):
+        return "There is no other arm to compare with, so what the treatment adds cannot be said."
+    own = mine["peak_fold"].dropna().to_numpy()
+    parts = []
+    for arm, group in others.groupby("arm", sort=True):
+        theirs = group["peak_fold"].dropna().to_numpy()
+        if not len(theirs):
+            parts.append(f"{arm}: no fold known")
+            continue
+        words = f"{arm}: {(theirs >= bound).sum()} of {len(theirs)} rose {bound:.0f}-fold, highest count a median "
+        words += f"{fold(float(np.median(theirs)))} of that before"
+        if len(own):
+            p, floor, reason = rank_sum(own, theirs)
+            if np.isfinite(p):
+                words += f"; against the {whose} {small(p)} (exact rank sum of the highest folds; the smallest p these "
+                words += f"numbers allow is {floor:.2g})"
+            elif reason:
+                words += f"; not tested: {reason}"
+        parts.append(words)
+    return ". ".join(parts) + ". The arms were not drawn by lot unless the study's protocol says so."
+
+
+def certain(run: Run, rows: pd.DataFrame, *, whose: str, bound: float) -> str:
+    known = rows.dropna(subset=["peak_fold_low"])
+    text = ""
+    if len(known):
+        sure = int((known["peak_fold_low"] > 1).sum())
+        far = int((known["peak_fold_low"] >= bound).sum())
+        text = "The 95 % interval of the highest fold (counting, gating and the blood count) lies wholly above 1 in "
+        text += f"{sure} and above {bound:.0f} in {far} of {len(known)} {whose}."
+    tests = run.table("dynamics/tests.parquet")
+    treated = str(run.config["claims"]["arms"]["treated"])
+    own = pd.DataFrame()
+    if len(tests):
+        own = tests[
+            (tests["population"] == NK) & (tests["test"] == "absolute") & tests["p"].notna()
+            & tests["primary"] & tests["contrast"].str.startswith(f"{treated}:")
+        ]  # fmt: skip
+        own = own[own["modality"] == own["modality"].min()]
+    if len(own):
+        best = own.loc[own["effect"].idxmax()]
+        ends = [fold(2 ** float(best[c])) for c in ("effect", "effect_low", "effect_high")]
+        text += f" Over {int(best['n_patients'])} patients the largest change tested, {best['contrast']}, is {ends[0]} "
+        text += f"(95 % interval {ends[1]} to {ends[2]}; {small(float(best['p']))}, {METHODS[str(best['method'])]})."
+    n = len(rows.dropna(subset=["peak_fold"]))
+    if n:
+        text += f" With {n} patients no exact paired test can give a p below {2 / 2**n:.2g}."
+    return text.strip() or "Nothing could be tested: there are no counts before and after infusion."
+
+
+def reservations(run: Run, rows: pd.DataFrame) -> str:
+    missing, samples = left_out(run), run.samples
+    if len(missing):
+        who = [f"{r.sample} ({r.reason})" for r in missing.itertuples()]
+        text = f"{len(missing)} of {len(samples)} files were left out: {named(who)}."
+    else:
+        text = f"None of the {len(samples)} files was left out."
+    reasons = rows.loc[rows["peak_fold"].isna(), "patient"]
+    if len(reasons):
+        text += f" {len(reasons)} of {len(rows)} patients have no fold ({named(reasons)})."
+    table = run.table("quality/warnings.parquet")
+    if len(table):
+        sizes = table["severity"].value_counts()
+        serious, caution = int(sizes.get("serious", 0)), int(sizes.get("caution", 0))
+        text += f" The analysis raised {serious} serious warnings and {caution} cautions"
+        worst = table[table["severity"] == "serious"].drop_duplicates("kind").head(MOST_WARNINGS)
+        text += "".join(f"; {r.kind}: {r.text}" for r in worst.itertuples()) + "."
+    return text
