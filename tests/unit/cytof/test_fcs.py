@@ -81,6 +81,11 @@ def test_every_number_type_and_byte_order(tmp_path, kind, bits, order, code):
         np.testing.assert_array_equal(read_events(path).ravel(), flowio.FlowData(str(path)).events)
 
 
+def test_all_channels_in_another_order_than_the_file(tmp_path):
+    write_fcs(tmp_path / "x.fcs", EVENTS, ["a", "b"])
+    assert np.array_equal(read_events(tmp_path / "x.fcs", ["b", "a"]), EVENTS[:, ::-1])
+
+
 def test_mixed_byte_order_of_four_byte_words(tmp_path):
     # 3,4,1,2: the third least significant byte stands first (PDP-11 words)
     little = struct.pack("<I", 0x01020304)

@@ -12,8 +12,11 @@ from cimlnk.common.markers import canonical
 
 from .read import LINE
 
-TECHNICAL = ("bead", "dna", "viability", "time", "event_length", "gaussian", "barcode", "ignore")
-ONCE = ("time", "event_length", "viability")
+UNREAD = ("ignore", "autofluorescence")
+TECHNICAL = (
+    "bead", "dna", "viability", "time", "event_length", "gaussian", "barcode", "scatter", "pulse", *UNREAD
+)  # fmt: skip
+ONCE = ("time", "event_length", "viability", "dump")
 
 
 def check_panel(
@@ -29,7 +32,7 @@ def check_panel(
     if panel is None:
         return
     _once(panel, "channel", file, problems=problems)
-    _once(panel[panel["role"] != "ignore"], "marker", file, problems=problems)
+    _once(panel[~panel["role"].isin(UNREAD)], "marker", file, problems=problems)
     for row in panel.to_dict("records"):
         if row["cluster"] == "yes" and row["role"] in TECHNICAL:
             expected = f"no, as the role is {row['role']}"
@@ -42,7 +45,7 @@ def check_panel(
     if not panel["role"].isin(["lineage", "identity"]).any():
         problems.add(file, "column role", Plain("no lineage and no identity marker"), "markers that define NK cells")
     identity, cytof = cfg["cytof"]["nk_identity"], samples is not None and (samples["modality"] == "cytof").any()
-    markers = list(panel.loc[panel["role"] != "ignore", "marker"].dropna())
+    markers = list(panel.loc[~panel["role"].isin(UNREAD), "marker"].dropna())
     if cytof and (canonical(identity) or identity) not in map(marker_name, markers):
         expected = f"a marker of {file}, since it is the one that tells NK cells"
         problems.add("config", "cytof.nk_identity", identity, expected, markers)
@@ -60,9 +63,9 @@ def marker_name(name: str) -> str:
 def rename_markers(panel: pd.DataFrame) -> pd.DataFrame:
     """The panel with every marker by the name that definitions use: ``CD159a`` becomes ``NKG2A``.
 
-    Rows of role `ignore` and `barcode` keep their names: they are nobody's marker.
+    Rows that are nobody's marker (never read, barcodes, scatter, dump) keep their names.
     """
-    named = ~panel["role"].isin(["ignore", "barcode"]) & panel["marker"].notna()
+    named = ~panel["role"].isin([*UNREAD, "barcode", "scatter", "dump"]) & panel["marker"].notna()
     return panel.assign(marker=panel["marker"].where(~named, panel["marker"].map(marker_name, na_action="ignore")))
 
 

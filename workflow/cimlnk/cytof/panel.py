@@ -18,9 +18,11 @@ from cimlnk.common.markers import read_name
 
 from .fcs.header import FcsHeader
 
-TECHNICAL = ("bead", "dna", "viability", "time", "event_length", "gaussian", "barcode", "ignore")
+UNREAD = ("ignore", "autofluorescence")
+LIGHT = ("scatter", "pulse")  # of the light a cell scatters: not every instrument stores all of it
+TECHNICAL = ("bead", "dna", "viability", "time", "event_length", "gaussian", "barcode", *LIGHT, *UNREAD)
 DECIDING = ("lineage", "identity")  # markers that tell NK cells from others; every file needs them
-LINEAR = ("time", "event_length", "gaussian")  # no ion counts: gated on the scale of the instrument
+LINEAR = ("time", "event_length", "gaussian", "pulse")  # no ion counts: gated on the scale of the instrument
 METAL = re.compile(r"(?:^|[(\s_])(?:(\d{2,3})([A-Z][a-z]?)|([A-Z][a-z]?)-?(\d{2,3}))(?:\)?D[id])?(?:$|[)\s_])")
 
 
@@ -98,9 +100,9 @@ def match_panel(header: FcsHeader, panel: pd.DataFrame) -> Matched:
         where = f"panel channel {wanted} ({marker})"
         columns, how = _lookup(header, wanted, marker)
         if len(columns) != 1:
-            if role == "ignore":
+            if role in UNREAD:
                 continue
-            if not columns and role not in (*TECHNICAL, *DECIDING):
+            if not columns and (role in LIGHT or role not in (*TECHNICAL, *DECIDING)):
                 absent.append((wanted, marker))
                 notes.append(f"{marker}: not measured, the file has no channel {wanted}")
                 continue
@@ -179,7 +181,7 @@ def _nearest_names(wanted: str, marker: str, names: Sequence[str]) -> list[str]:
 
 
 def compact(matched: Matched) -> Matched:
-    """The same channels with columns 0, 1, … in the panel's order, as if only they were read; `ignore` is dropped."""
-    used: Sequence[Channel] = [c for c in matched.channels if c.role != "ignore"]
+    """The same channels with columns 0, 1, … in the panel's order, as if only they were read; others are dropped."""
+    used: Sequence[Channel] = [c for c in matched.channels if c.role not in UNREAD]
     renumbered = tuple(Channel(i, c.channel, c.marker, c.role, c.cofactor, c.cluster) for i, c in enumerate(used))
     return Matched(renumbered, matched.notes, matched.absent)

@@ -62,10 +62,15 @@ def write_acquisition(
     The keyword ``CIMLNK_<STEP>`` holds `note`, so that the file says what was done to it.
     """
     header = acquisition.header
-    keywords: dict[str, object] = {k: v for k, v in sorted(header.text.items()) if not _OWN.fullmatch(k)}
+    keywords = kept_keywords(header)
     keywords[f"CIMLNK_{step.upper()}"] = note
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     write_fcs(path, events, header.channels, markers=header.markers, metadata=keywords)
+
+
+def kept_keywords(header: FcsHeader) -> dict[str, object]:
+    """Keywords of a file that hold for its prepared copy as well: all but those of bytes, scaling and spillover."""
+    return {k: v for k, v in sorted(header.text.items()) if not _OWN.fullmatch(k)}
 
 
 def acquisitions(samples: pd.DataFrame, pooled: bool) -> dict[str, str]:

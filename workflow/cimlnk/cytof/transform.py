@@ -60,7 +60,8 @@ def check_scale(events: NDArray[np.floating], stated: str, file: object) -> str:
             bad = int((~np.isfinite(events)).any(axis=1).sum())
             raise UserError(file, "events", Plain(f"{bad} events with a value that is not finite"), "numbers")
     found, evidence = detect_scale(events)
-    fine = found == stated or (stated == "compensated" and found == "raw") or not len(events)
+    fine = found == stated or (stated in ("compensated", "fluorescence") and found in ("raw", "compensated"))
+    fine |= not len(events)
     # a file of a few dim markers may stay small on any scale: only a contradiction the data can show is refused
     if not fine:
         raise UserError(

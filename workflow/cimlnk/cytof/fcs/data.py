@@ -277,7 +277,7 @@ def decode_rows(
         if first.width in (1, 2, 4, 8):
             table = np.frombuffer(raw, f"{layout.order}{first.kind}{first.width}").reshape(-1, len(layout.columns))
             masks = [layout.columns[j].mask for j in picked]
-            chosen = table if len(picked) == table.shape[1] else table[:, picked]
+            chosen = table if picked == list(range(table.shape[1])) else table[:, picked]
             if masked and any(m is not None for m in masks):
                 full = 2 ** (8 * first.width) - 1
                 chosen = chosen & np.array([full if m is None else m for m in masks], dtype=f"u{first.width}")

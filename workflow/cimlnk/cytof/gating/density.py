@@ -67,7 +67,7 @@ def smooth(counts: Floats, bandwidth: float) -> Floats:
     return gaussian_filter1d(counts, bandwidth / STEP, axis=-1, mode="constant", truncate=5.0)
 
 
-def find_split(counts: Floats, bandwidth: float | None = None) -> Split:
+def find_split(counts: Floats, bandwidth: float | None = None, apart: float = MIN_SEPARATION) -> Split:
     """Peaks of a histogram that are real, by merging neighbours whose valley is shallow or within counting noise."""
     h = bandwidth_for(counts.sum()) if bandwidth is None else bandwidth
     f = smooth(counts, h)
@@ -82,7 +82,7 @@ def find_split(counts: Floats, bandwidth: float | None = None) -> Split:
         for i, (a, v, b) in enumerate(zip(peaks, valleys, peaks[1:], strict=False)):
             smaller = min(f[a], f[b])
             z = (smaller - f[v]) * effective / np.sqrt(max((smaller + f[v]) * effective, 1e-12))
-            broken = f[v] > MAX_DEPTH * smaller or z < MIN_Z or (b - a) * STEP < MIN_SEPARATION
+            broken = f[v] > MAX_DEPTH * smaller or z < MIN_Z or (b - a) * STEP < apart
             if broken and z < worst:
                 worst, at = z, i
         if at < 0:
@@ -105,36 +105,47 @@ def _floor(f: Floats, a: int, b: int) -> int:
     return a + (left + right) // 2
 
 
-def choose(split: Split, which: Which) -> int | None:
-    """The valley meant: `lowest`/`highest` by position, `deepest` by contrast to its smaller peak; None without any."""
-    if not split.valleys:
+def choose(split: Split, which: Which, least: float | None = None) -> int | None:
+    """The valley meant: `lowest`/`highest` by position, `deepest` by contrast to its smaller peak; None without any.
+
+    Valleys below `least` are within the negative cells and passed over.
+    """
+    triples = list(zip(split.peaks, split.valleys, split.peaks[1:], strict=False))
+    triples = [t for t in triples if least is None or GRID[t[1]] >= least]
+    if not triples:
         return None
     if which == "lowest":
-        return split.valleys[0]
+        return triples[0][1]
     if which == "highest":
-        return split.valleys[-1]
+        return triples[-1][1]
     f = split.density
-    triples = zip(split.peaks, split.valleys, split.peaks[1:], strict=False)
     contrast = [f[v] / min(f[a], f[b]) - 1e-3 * (b - a) * STEP for a, v, b in triples]
-    return split.valleys[int(np.argmin(contrast))]
+    return triples[int(np.argmin(contrast))][1]
 
 
 def valley_threshold(
-    values: Floats, which: Which, rng: np.random.Generator, *, bootstraps: int, spare: Side | None = None
+    values: Floats,
+    which: Which,
+    rng: np.random.Generator,
+    *,
+    bootstraps: int,
+    spare: Side | None = None,
+    apart: float = MIN_SEPARATION,
+    least: float | None = None,
 ) -> Threshold | None:
     """Threshold at a valley, or None if there is none.
 
     A valley lies nearer to the smaller of its two populations, and cuts into it where they overlap. With `spare` (the
     side that is kept) the threshold moves away from that side's peak until it is as many spreads from one peak as from
     the other (each peak's spread where it faces the valley), as far as the density stays within a quarter of the
-    smaller peak above the valley's floor.
+    smaller peak above the valley's floor. Peaks nearer than `apart` are one; valleys below `least` do not count.
 
     The interval covers the floor of the valley (density within 2 % of the smaller peak above its minimum, where the
     place of the cut is arbitrary) and the 95 % range of the valley over multinomial resamples of the histogram.
     """
     counts = histogram(values)
-    split = find_split(counts)
-    at = choose(split, which)
+    split = find_split(counts, apart=apart)
+    at = choose(split, which, least)
     if at is None:
         return None
     i = split.valleys.index(at)

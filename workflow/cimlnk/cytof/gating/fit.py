@@ -21,9 +21,32 @@ LEAST = 20  # events on either side for a sample's own fit
 FLAT = 0.01  # loss of balanced accuracy within which another cut is as good
 SHEET = "set in the override sheet"
 UNTOLD = ("doublet", "unsure")
+BRIGHT_DYE = float(np.arcsinh(4.0))  # of a viability dye, in cofactors from its negative cells
+SPREADS = 2.5  # quartiles above the middle of the lineage, where its own spread ends
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.floating]
+
+
+def without_dying(placed: Placed, dye: Floats, target: int) -> tuple[Placed, int]:
+    """Members of the target lineage but those as bright in a viability dye as stained cells are, and how many left.
+
+    Monocytes take up more dye than lymphocytes and scatter more; the valley between them and dead cells keeps dying
+    lymphocytes. A member is dying above both four cofactors (where a marker is bright) and the spread of its own kind.
+    """
+    member = placed.lineage == target
+    if not member.any():
+        return placed, 0
+    middle, upper = np.quantile(dye[member], (0.5, 0.75))
+    dying = member & (dye > max(BRIGHT_DYE, float(middle + SPREADS * (upper - middle))))
+    if not dying.any():
+        return placed, 0
+    unsure = LINEAGES.index("unsure")
+    probability, lineage, confidence = placed.probability.copy(), placed.lineage.copy(), placed.confidence.copy()
+    probability[dying, unsure] += probability[dying, target]
+    probability[dying, target] = 0
+    lineage[dying], confidence[dying] = unsure, 0
+    return placed._replace(probability=probability, lineage=lineage, confidence=confidence), int(dying.sum())
 
 
 class ByHand:
@@ -58,6 +81,8 @@ class LineageFit:
         Lineage that is looked for.
     by_hand
         Thresholds set by the user for this sample: marker -> value on the gating scale.
+    dye
+        Column of a viability dye in fluorescence, whose bright cells are no members (:func:`without_dying`).
     """
 
     calls = True
@@ -71,9 +96,10 @@ class LineageFit:
         target: str,
         by_hand: Mapping[str, float] | None = None,
         seed: int = 0,
+        dye: int | None = None,
     ) -> None:
         self.batch, self.columns, self.target, self.seed = batch, list(columns), target, seed
-        self.by_hand = dict(by_hand or {})
+        self.by_hand, self.dye, self.n_dying = dict(by_hand or {}), dye, 0
         names = [n.node for n in nodes]
         self.early = set(names[: names.index("lymphocytes") + 1])
         self.lineage: NDArray[np.int8] = np.empty(0, np.int8)
@@ -89,6 +115,8 @@ class LineageFit:
             placed = self.batch.place(
                 scaled[rows][:, self.columns], seeds.derive(self.seed, "cytof place"), threads=None
             )
+            if self.dye is not None:
+                placed, self.n_dying = without_dying(placed, scaled[rows, self.dye], LINEAGES.index(self.target))
             self.placed = placed
             self.lineage[rows], self.confidence[rows] = placed.lineage, placed.confidence
 

@@ -292,7 +292,15 @@ def _one(
     own = None
     if n >= least:
         spare = spec.keep if spec.spare else None
-        own = valley_threshold(values, spec.valley, rng, bootstraps=bootstraps, spare=spare)  # type: ignore[arg-type]
+        own = valley_threshold(
+            values,
+            spec.valley,  # type: ignore[arg-type]
+            rng,
+            bootstraps=bootstraps,
+            spare=spare,  # type: ignore[arg-type]
+            apart=spec.apart,
+            least=spec.least,
+        )
     trusted = pooled is not None and pooled.method == "valley"
     if own is not None:
         if trusted and pooled is not None and abs(own.value - pooled.value) > AGREE:

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cimlnk.common.errors import Plain, UserError
 from cimlnk.cytof.acquisition import Acquisition, check_acquisition
 from cimlnk.cytof.fcs.header import FcsHeader, read_events, read_header
-from cimlnk.cytof.panel import Matched, compact, load_panel, match_panel
+from cimlnk.cytof.panel import LIGHT, LINEAR, Matched, compact, load_panel, match_panel
 from cimlnk.cytof.transform import check_scale
 
 from .gate import gating_scale
@@ -44,7 +44,8 @@ def read_sample(fcs: str | Path, panel: str | Path, settings: Mapping[str, Any])
     """
     header, matched, events = read_channels(fcs, load_panel(panel))
     evidence = check_scale(events[:, [c.column for c in matched.markers]], settings["input_scale"], fcs)
-    notes = [*header.notes, *matched.notes]
+    done = header.text.get("CIMLNK_FLUORESCENCE")
+    notes = [*header.notes, *([done] if done else []), *matched.notes]
     for note in notes:
         log.info("%s: %s", Path(fcs).name, note)
     log.info("%s: %d events, %s", Path(fcs).name, len(events), evidence)
@@ -70,7 +71,7 @@ def read_channels(fcs: str | Path, sheet: Any) -> tuple[FcsHeader, Matched, NDAr
 
 def judge_acquisition(data: Sample, settings: Mapping[str, Any]) -> Acquisition:
     """:func:`check_acquisition` on the ion channels of a sample."""
-    ions = [c for c in data.matched.channels if c.role not in ("time", "event_length", "gaussian", "barcode")]
+    ions = [c for c in data.matched.channels if c.role not in (*LINEAR, *LIGHT, "barcode")]
     time = data.matched.of_role("time")
     return check_acquisition(
         data.events[:, time[0].column] if time else None,

@@ -79,8 +79,17 @@ def lineage_fit(
         data.notes.append(str(reason))
         return _by_hand(by_hand)
     column = {c.marker: c.column for c in data.matched.markers}
+    # counts of cisplatin fall off without a second mode; the cofactor of a dye tells where its negative cells end
+    dyes = data.matched.of_role("viability") if settings["input_scale"] == "fluorescence" else []
+    dye = dyes[0].column if dyes else None
     return LineageFit(
-        found, [column[m] for m in found.markers], load_gates(gates), target=target, by_hand=by_hand, seed=seed
+        found,
+        [column[m] for m in found.markers],
+        load_gates(gates),
+        target=target,
+        by_hand=by_hand,
+        seed=seed,
+        dye=dye,
     )
 
 

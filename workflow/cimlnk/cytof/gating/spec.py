@@ -10,7 +10,9 @@ from cimlnk.common.errors import Plain, Problems, UserError
 from cimlnk.common.yaml_file import read_yaml
 from cimlnk.cytof.panel import Channel, Matched
 
-KEYS = ("node", "role", "markers", "keep", "valley", "spare", "look_at", "sds")
+from .density import MIN_SEPARATION
+
+KEYS = ("node", "role", "markers", "keep", "valley", "spare", "look_at", "sds", "apart", "least")
 KEEPS = ("above", "below", "not_all_above", "singlets", "within")
 VALLEYS = ("deepest", "lowest", "highest")
 IDENTITY = "nk_identity"
@@ -29,6 +31,8 @@ class Node:
     look_at: str | None = None
     sds: float = 4.0
     spare: bool = False
+    apart: float = MIN_SEPARATION
+    least: float | None = None
 
     def channels(self, matched: Matched, identity: str) -> list[Channel]:
         """The panel's channels of this node, in the order of the file (markers) or of the panel (role)."""
@@ -105,6 +109,12 @@ def _node(path: Path, i: int, entry: dict[str, Any], *, earlier: list[str], prob
     sds = entry.get("sds", 4.0)
     if isinstance(sds, bool) or not isinstance(sds, int | float) or not sds > 0:
         problems.add(path, f"{where}.sds", sds, "a positive number")
+    apart = entry.get("apart", MIN_SEPARATION)
+    if isinstance(apart, bool) or not isinstance(apart, int | float) or not apart > 0:
+        problems.add(path, f"{where}.apart", apart, "a positive number")
+    least = entry.get("least")
+    if isinstance(least, bool) or not isinstance(least, int | float | None):
+        problems.add(path, f"{where}.least", least, "a number")
     if len(problems.errors) > before:
         return None
     return Node(
@@ -116,4 +126,6 @@ def _node(path: Path, i: int, entry: dict[str, Any], *, earlier: list[str], prob
         look_at=look_at,
         sds=float(sds),
         spare=entry.get("spare", False),
+        apart=float(apart),
+        least=None if least is None else float(least),
     )

@@ -13,6 +13,7 @@ from .markers import LINEAGES, NEGATIVE
 NOISE_COUNTS = 10.0  # ion counts below which nothing is called positive: spread of zeros, spill, background humps
 BRIGHT_COUNTS = 20.0  # a marker whose brightest cluster stays below says nothing
 STRONG_COUNTS = 40.0  # positive without any negative cell to compare with
+COUNTS_COFACTOR = 5.0  # the cofactor at which counts are meant; in fluorescence negative cells set the cofactor instead
 SCALED_NOISE, SCALED_BRIGHT, SCALED_STRONG = 0.2, 0.35, 0.5  # the same as shares of the range, on scaled values
 LEAST_REFERENCE = 30  # events of a lineage that show what negative is
 MOST_REFERENCE = 5000  # of them are looked at
@@ -58,12 +59,15 @@ def levels_of(cofactors: Sequence[float] | Floats, values: Floats, input_scale: 
     """Noise, bright and strong levels for values on the analysis scale.
 
     Counts where values are arcsinh of counts (raw, compensated and arcsinh files: ten, twenty and forty counts at the
-    panel's cofactors); shares of each marker's range (0 to the 99.9th percentile) where values are ``scaled``.
+    panel's cofactors); shares of each marker's range (0 to the 99.9th percentile) where values are ``scaled``; two,
+    four and eight cofactors where they are ``fluorescence``, whose cofactors come from the negative cells.
     """
     if input_scale == "scaled":
         top = np.maximum(np.quantile(values, 0.999, axis=0), 1e-6)
         return Levels(SCALED_NOISE * top, SCALED_BRIGHT * top, SCALED_STRONG * top)
     factor = np.asarray(cofactors, np.float64)
+    if input_scale == "fluorescence":
+        factor = np.full(len(factor), COUNTS_COFACTOR)
     return Levels(*(np.arcsinh(c / factor) for c in (NOISE_COUNTS, BRIGHT_COUNTS, STRONG_COUNTS)))
 
 

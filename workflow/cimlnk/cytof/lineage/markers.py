@@ -31,7 +31,7 @@ READS: dict[str, tuple[str, ...]] = {
     "CD45": ("CD45",),
     "CD56": ("CD56",),
     "CD7": ("CD7",),
-    "NK receptor": ("CD94", "NKp46", "NKp80"),
+    "NK receptor": ("CD94", "NKp46", "NKp80", "NK1.1"),
     "NK support": ("CD161", "T-bet"),
     "mix": ("Lineage",),
 }
@@ -43,7 +43,9 @@ _NOT_LYMPHOID = ("B", "monocyte", "granulocyte")
 # Lineages that do not carry a marker: their level in the same tube is what negative looks like, with all that staining
 # and spill add. Each is found without the marker itself.
 NEGATIVE: dict[str, tuple[str, ...]] = {
-    **dict.fromkeys(("CD3", "TCRab", "TCRgd", "CD56", "CD7", "CD94", "NKp46", "CD161", "T-bet"), _NOT_LYMPHOID),
+    **dict.fromkeys(
+        ("CD3", "TCRab", "TCRgd", "CD56", "CD7", "CD94", "NKp46", "NK1.1", "CD161", "T-bet"), _NOT_LYMPHOID
+    ),
     **dict.fromkeys(("CD14", "CD33", "CD64", "CD15", "CD66", "CD66b", "CD66ace"), _T_B_NK),
     **dict.fromkeys(("CD303", "CD304", "CD141", "FceRI", "CD203c"), _T_B_NK),
     **dict.fromkeys(("CD34", "CD235ab", "CD235a", "CD235", "CD235ab_CD61"), (*_T_B_NK, "monocyte")),
@@ -71,7 +73,7 @@ OWN: dict[str, str] = {
 # Where these are dim beside their brightest cluster, it is spill or background rather than a lineage.
 EXCLUDING = (*OWN, "CD22", "CD79a", "CD79b", "CD15", "CD66", "CD66b", "CD66ace")
 # Absence of these is no knowledge where they are bright nowhere.
-INCLUDING = ("CD56", "CD16", "CD7", "CD94", "NKp46", "NKp80", "CD161", "T-bet", "HLA-DR")
+INCLUDING = ("CD56", "CD16", "CD7", "CD94", "NKp46", "NKp80", "NK1.1", "CD161", "T-bet", "HLA-DR")
 # Lineages that carry a marker, for gates fitted to lineages.
 CARRIED: dict[str, tuple[str, ...]] = {
     "CD45": ("T", "B", "monocyte", "granulocyte", "DC", "NK"),
@@ -83,7 +85,7 @@ CARRIED: dict[str, tuple[str, ...]] = {
     "HLA-DR": ("B", "monocyte", "DC"),
     "CD11c": ("monocyte", "DC"),
     "CD123": ("DC",),
-    **dict.fromkeys(("CD56", "CD94", "NKp46", "NKp80"), ("NK",)),
+    **dict.fromkeys(("CD56", "CD94", "NKp46", "NKp80", "NK1.1"), ("NK",)),
     "CD7": ("NK", "T"),
     "CD16": ("NK", "granulocyte"),
 }

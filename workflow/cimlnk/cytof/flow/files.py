@@ -1,0 +1,319 @@
+"""Flow-cytometry files to what gating reads: compensated files, and one panel with a cofactor for every channel."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from cimlnk.cohort.read import read_sheet
+from cimlnk.common import seeds
+from cimlnk.common.errors import Plain, Problems, UserError
+from cimlnk.common.job import keep_going
+from cimlnk.common.json import write_json
+from cimlnk.common.sheet import is_missing
+from cimlnk.common.tables import write_table
+from cimlnk.cytof.fcs.header import FcsHeader, read_events, read_header
+from cimlnk.cytof.fcs.write import write_fcs
+from cimlnk.cytof.panel import UNREAD, load_panel, match_panel
+from cimlnk.cytof.prepare import kept_keywords
+
+from .cofactors import estimate_cofactors
+from .instrument import COMPENSATED_NAME, pulse_channels
+from .read import Linear, read_linear
+from .spillover import Spillover, applied_already, compensate, keyword_spillover, read_spillover
+from .tables import COFACTORS
+
+log = logging.getLogger("cimlnk.cytof.flow")
+
+NOTE = "CIMLNK_FLUORESCENCE"  # keyword of a prepared file: what was done to it
+SHAPE = "Pulse"  # channel written: area of the scatter pulse over its height, or its width
+SCATTER_COFACTOR = 150.0  # of scatter: far below what any cell scatters, so that the scale is logarithmic
+MOST_OFF = 0.25  # share of events off the scale of scatter above which it says nothing
+EVENTS = 60_000  # drawn over all files for the cofactors
+PANEL_COLUMNS = ("channel", "marker", "role", "cofactor", "threshold", "cluster")
+
+
+def compensated_events(
+    data: Linear, settings: Mapping[str, Any], matrix: str | Path | None = None
+) -> tuple[NDArray[np.float32], dict[str, Any]]:
+    """Events without spillover, and what was done.
+
+    Parameters
+    ----------
+    data
+        From :func:`.read.read_linear`.
+    settings
+        ``apply``: ``auto`` applies the matrix unless the values are compensated already, ``yes`` always, ``no`` never.
+    matrix
+        Sheet with the matrix; by default that of the file's keywords.
+
+    Returns
+    -------
+    events, record
+        The record holds ``source``, ``applied`` (bool) and ``evidence``.
+    """
+    header, events, _ = data
+    spill = read_spillover(matrix, header) if matrix else keyword_spillover(header)
+    if spill is None:
+        unmixed = header.text.get("$CYT", "").strip() or "no $CYT"
+        evidence = f"no spillover matrix in the file ({unmixed}), taken as unmixed or compensated"
+        return events, {"source": "none", "applied": False, "evidence": evidence}
+    columns = [header.index(c) for c in spill.channels]
+    done, evidence = _done_already(data, spill, columns, wanted=settings["apply"])
+    record = {"source": spill.source, "applied": not done, "evidence": evidence}
+    if done:
+        return events, record
+    return compensate(events, columns, spill.matrix), record
+
+
+def _done_already(data: Linear, spill: Spillover, columns: Sequence[int], *, wanted: str) -> tuple[bool, str]:
+    if spill.identity:
+        return True, "the matrix is the identity: nothing spills over"
+    if wanted in ("yes", "no"):
+        return wanted == "no", f"flow.compensation.apply: {wanted}"
+    named = [data.header.channels[c] for c in columns if COMPENSATED_NAME.match(data.header.channels[c])]
+    if len(named) == len(columns):
+        return True, f"the channels are named as compensated ({named[0]}, …)"
+    told = applied_already(data.events, columns, spill)
+    if told.done is None:
+        return False, f"{told.evidence}: taken as uncompensated"
+    return told.done, f"{told.evidence}: {'compensated already' if told.done else 'uncompensated'}"
+
+
+def compensate_file(
+    *,
+    fcs: str | Path,
+    panel: str | Path,
+    matrix: str | Path | None,
+    output: str | Path,
+    record: str | Path,
+    settings: Mapping[str, Any],
+) -> None:
+    """Write one file as gating reads it.
+
+    Writes to `output` an FCS file with the panel's channels (compensated, linear, names as in `fcs`), forward scatter
+    as ``FSC-A``, the shape of its pulse as ``Pulse``, and Time; its keyword ``CIMLNK_FLUORESCENCE`` says what was done.
+    To `record` the same as JSON.
+
+    Parameters
+    ----------
+    fcs, panel
+        A file of the instrument, and the panel sheet.
+    matrix
+        Spillover matrix (CSV) for all files; None takes each file's own keyword.
+    settings
+        The config's section `flow.compensation`.
+
+    Raises
+    ------
+    UserError
+        What :func:`.read.read_linear`, :func:`.spillover.read_spillover` and :func:`cimlnk.cytof.panel.match_panel`
+        refuse.
+    """
+    data = read_linear(fcs)
+    matched = match_panel(data.header, load_panel(panel))
+    events, done = compensated_events(data, settings, matrix)
+    names, columns, markers = [], [], []
+    for channel in matched.channels:
+        if channel.role in (*UNREAD, "scatter", "pulse"):
+            continue
+        names.append(channel.channel)
+        columns.append(events[:, channel.column])
+        markers.append("" if channel.role == "time" else channel.marker)
+    time = [c for c in data.header.channels if c.lower() == "time" and c not in names]
+    for name in time[:1]:
+        names.append(name)
+        columns.append(events[:, data.header.index(name)])
+        markers.append("")
+    scattered = {data.header.channels[c.column] for c in matched.of_role("scatter")}
+    light, notes = scatter_columns(data, sorted(scattered))
+    for name, values in light.items():
+        names.append(name)
+        columns.append(values)
+        markers.append("")
+    said = [
+        *data.notes,
+        *notes,
+        f"spillover: {done['source']}, {'applied' if done['applied'] else 'not applied'}; {done['evidence']}",
+    ]
+    keywords = kept_keywords(data.header)
+    keywords[NOTE] = "; ".join(said)
+    Path(output).parent.mkdir(parents=True, exist_ok=True)
+    write_fcs(output, np.column_stack(columns), names, markers=markers, metadata=keywords)
+    write_json(record, {"left_out": False, "n_events": len(events), "compensation": done, "notes": said})
+    for note in said:
+        log.info("%s: %s", Path(fcs).name, note)
+
+
+def scatter_columns(data: Linear, named: Sequence[str] = ()) -> tuple[dict[str, NDArray[np.floating]], list[str]]:
+    """Forward scatter (``FSC-A``) and the shape of its pulse (``Pulse``), as far as the file holds them.
+
+    The shape is area over height; without a height the width, else 1. Events off the scale of an area (clumps, and
+    bubbles: their pulse has no shape) get 0. `named` are channels that the panel calls scatter; by default those named
+    FSC and SSC. What is missing is said.
+    """
+    header, events, _ = data
+    found = pulse_channels(header.channels)
+    forward = next((d for d in found if d.startswith(("FS", "FORWARD"))), None)
+    size = found[forward].get("A", found[forward].get("H")) if forward else None
+    if size is None and named:
+        size = header.index(named[0])
+    if size is None:
+        return {}, ["no forward scatter: debris and doublets cannot be told by it"]
+    shape, how = _shape(events, found, forward)
+    areas = [parts["A"] for parts in found.values() if "A" in parts] or [size]
+    off = np.zeros(len(events), bool)
+    for i in areas:
+        limit = header.text.get(f"$P{i + 1}R", "").strip()
+        if limit.replace(".", "", 1).isdigit() and float(limit) > 1:
+            off |= events[:, i] >= float(limit) - 1
+    notes = [how]
+    if off.mean() > MOST_OFF:
+        notes.append(
+            f"{off.mean():.0%} of the events are off the scale of scatter: the gain was too high; they are kept"
+        )
+    elif off.any():
+        shape = np.where(off, 0.0, shape)
+        notes.append(f"{int(off.sum())} events off the scale of scatter")
+    return {"FSC-A": events[:, size], SHAPE: shape}, notes
+
+
+def _shape(
+    events: NDArray[np.floating], found: Mapping[str, Mapping[str, int]], forward: str | None
+) -> tuple[NDArray[np.floating], str]:
+    detectors = [*([forward] if forward else []), *(d for d in found if d != forward)]
+    for detector in detectors:
+        parts = {k: events[:, i].astype(np.float64) for k, i in found[detector].items()}
+        if "A" in parts and "H" in parts:
+            ratio = np.divide(parts["A"], parts["H"], out=np.ones(len(events)), where=parts["H"] > 0)
+            return ratio, f"doublets by {detector}-A over {detector}-H"
+    for detector in detectors:
+        if "W" in found[detector]:
+            return events[:, found[detector]["W"]].astype(np.float64), f"doublets by {detector}-W"
+    why = "no height and no width of the scatter pulse: doublets are told by the lineages alone"
+    return np.ones(len(events)), why
+
+
+def given_cofactors(panel: str | Path) -> dict[str, float]:
+    """Channel -> cofactor of the rows of a panel sheet that give one."""
+    from cimlnk.common.sheet import number
+
+    sheet = read_sheet(
+        panel, ("channel", "marker", "role"), ("cofactor", "cluster", "threshold"), file=str(panel), closed=True
+    )
+    rows = [cells for _, cells in sheet.rows if not is_missing(cells.get("cofactor", ""))]
+    found = {cells["channel"]: number(cells["cofactor"], sheet.decimal_comma) for cells in rows}
+    return {k: v for k, v in found.items() if v is not None}
+
+
+def make_panel(
+    *,
+    files: Mapping[str, str | Path],
+    panel: str | Path,
+    output: str | Path,
+    cofactors: str | Path,
+    seed: int,
+    provenance: Mapping[str, Any] | None = None,
+) -> None:
+    """Write the panel of a cohort's flow files with a cofactor for every channel.
+
+    Parameters
+    ----------
+    files
+        Files of :func:`compensate_file` by sample.
+    panel
+        The user's panel sheet; a cofactor given there is kept.
+    output
+        Panel sheet written: the rows that are read, forward scatter, the pulse and Time added; a channel of role `dump`
+        is called ``Lineage``.
+    cofactors
+        Written: the table COFACTORS, with how each was found.
+    seed
+        Stream of the draw: 60,000 events over all files, small ones whole.
+
+    Raises
+    ------
+    UserError
+        If no file can be read. With ``--keep-going`` a file that was left out is passed over.
+    """
+    sheet, given = load_panel(panel), given_cofactors(panel)
+    parts, seen = [], []
+    sizes = {}
+    for sample, path in files.items():
+        header = read_header(path)
+        if "CIMLNK_LEFT_OUT" in header.text:
+            if not keep_going():
+                raise UserError(
+                    path, "preparation of the file", Plain(header.text["CIMLNK_LEFT_OUT"]), "a prepared file"
+                )
+            continue
+        sizes[sample] = header
+    if not sizes:
+        raise UserError(panel, "flow files", Plain("none that can be used"), "at least one")
+    stained = sheet[~sheet["role"].isin([*UNREAD, "time", "scatter", "pulse"])]
+    share = max(EVENTS // len(sizes), 200)
+    for sample, header in sizes.items():
+        matched = match_panel(header, stained)
+        seen.append(header)
+        events = read_events(header, [c.channel for c in matched.channels])
+        if len(events) > share:
+            some = seeds.rng(seed, "flow cofactors", sample).choice(len(events), share, replace=False)
+            events = events[np.sort(some)]
+        parts.append(pd.DataFrame(np.asarray(events), columns=[c.marker for c in matched.channels]))
+    pooled = pd.concat(parts, ignore_index=True)
+    rows = [r for r in stained.to_dict("records") if r["marker"] in pooled]
+    found, reasons = _estimate(pooled[[r["marker"] for r in rows]])
+    out, table = [], []
+    for row, cofactor, reason in zip(rows, found, reasons, strict=True):
+        by_user = given.get(str(row["channel"]))
+        method = "given" if by_user is not None else "estimated" if reason is None else "median"
+        value = by_user if by_user is not None else float(f"{cofactor:.4g}")
+        dump = row["role"] == "dump"
+        out.append(row | {"cofactor": value} | ({"marker": "Lineage", "role": "lineage"} if dump else {}))
+        told = None if by_user is not None else reason
+        table.append(
+            {"channel": row["channel"], "marker": row["marker"], "cofactor": value, "method": method, "reason": told}
+        )
+    out += _added(seen, {r["channel"] for r in out})
+    _check_names(out, panel)
+    frame = pd.DataFrame(out)[list(PANEL_COLUMNS)]
+    Path(output).parent.mkdir(parents=True, exist_ok=True)
+    frame.to_csv(output, sep="\t", index=False, lineterminator="\n", float_format="%.6g")
+    write_table(pd.DataFrame(table), cofactors, COFACTORS, provenance=provenance)
+
+
+def _estimate(pooled: pd.DataFrame) -> tuple[NDArray[np.float64], list[str | None]]:
+    """Cofactors of the pooled channels; events of files that lack a channel are passed over in it."""
+    if not pooled.isna().any().any():
+        return estimate_cofactors(pooled.to_numpy(np.float64))
+    lists = [pooled[c].dropna().to_numpy(np.float64) for c in pooled]
+    return estimate_cofactors(lists)
+
+
+def _added(headers: Sequence[FcsHeader], there: set[str]) -> list[dict[str, Any]]:
+    """Rows for what the preparation wrote."""
+    rows: list[dict[str, Any]] = []
+    kinds = {"Time": "time", "time": "time", "TIME": "time", "FSC-A": "scatter", SHAPE: "pulse"}
+    for name, role in kinds.items():
+        if name not in there and any(name in h.channels for h in headers) and role not in {r["role"] for r in rows}:
+            cofactor = SCATTER_COFACTOR if role == "scatter" else 5.0
+            row = {"channel": name, "marker": "Time" if role == "time" else name, "role": role, "cofactor": cofactor}
+            rows.append(row | {"threshold": float("nan"), "cluster": "no"})
+    return rows
+
+
+def _check_names(rows: Sequence[Mapping[str, Any]], panel: str | Path) -> None:
+    names = [r["marker"] for r in rows]
+    if names.count("Lineage") > 1:
+        problems = Problems()
+        expected = "one dump channel, and no marker called Lineage beside it"
+        problems.add(
+            panel, "column role", Plain(f"{names.count('Lineage')} channels that are read as Lineage"), expected
+        )
+        problems.raise_if_any()
