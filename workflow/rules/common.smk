@@ -26,6 +26,7 @@ from cimlnk.common.imports import code_hash
 from cimlnk.common.home import locate
 from cimlnk.common.provenance import fingerprint
 from cimlnk.cytof.plan import plan_preparation
+from cimlnk.donors.sheet import load_donors
 from cimlnk.front.early import check_early
 from cimlnk.rna.folder import input_files
 
@@ -38,6 +39,7 @@ try:
         logging.getLogger("cimlnk.cohort.config").setLevel(logging.ERROR)
     CFG = resolve(config, BASE)
     COHORT = load_cohort(CFG, BASE)
+    DONORS = load_donors(CFG, BASE, COHORT.samples)
     check_early(CFG, [*COHORT.samples.columns, *COHORT.patients.columns], BASE)
     PREPARATION = plan_preparation(
         COHORT.samples[COHORT.samples["modality"] == "cytof"].set_index(
@@ -333,6 +335,7 @@ def report_tables(wildcards):
         files += [out("dynamics/release.parquet"), out("cohort/functional.parquet")]
     files += [out(f"dynamics/{name}.parquet") for name in DYNAMICS_TABLES]
     files.append(out("claims/claims.parquet"))
+    files += DONOR_TABLES
     files += [out("quality/warnings.parquet"), out("quality/availability.parquet")]
     files.append(out("export/explorer.html"))
     files += [out("export/summary.pdf"), out("export/patients.pdf")]
@@ -359,6 +362,21 @@ def clinician_tables(wildcards):
     if "cytof" in MODALITIES:
         files.append(out("dynamics/release.parquet"))
     return [*files, out("quality/warnings.parquet")]
+
+
+# What the donor calls give, where there are any.
+DONOR_TABLES = [
+    out(name)
+    for name in (
+        "donors/calls.parquet",
+        "donors/matches.parquet",
+        "donors/comparisons.parquet",
+        "dynamics/donor_shares.parquet",
+        "dynamics/donor_kinetics.parquet",
+        "dynamics/donor_tests.parquet",
+    )
+    if DONORS.rows
+]
 
 
 def explorer_files(wildcards):
@@ -437,4 +455,5 @@ def quality_tables(wildcards):
     if "cytof" in MODALITIES:
         files.append(out("cytof/lineages.parquet"))
         files += [CYTOF_LINEAGES] if CYTOF_LINEAGES else []
+    files += DONOR_TABLES
     return files

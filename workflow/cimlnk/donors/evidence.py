@@ -13,6 +13,7 @@ from scipy.optimize import linear_sum_assignment
 from cimlnk.common.errors import UserError
 
 from .calls import WORDS, need_columns, read_text_table
+from .tables import STATUSES
 
 XIST = ("XIST",)
 Y_GENES = ("RPS4Y1", "DDX3Y", "EIF1AY", "KDM5D", "UTY", "USP9Y", "ZFY", "TXLNGY")
@@ -31,9 +32,10 @@ class Agreement(NamedTuple):
 
 
 def read_second(path: str | Path, file: str, column: str | None, *, antibody: str | None) -> pd.DataFrame:
-    """An independent call of the same cells: columns barcode, second (None where it is unsure), antibody (float).
+    """An independent call of the same cells: columns barcode, second (a person, or a status), antibody (float).
 
-    The barcodes are in the first column. Words for no call (NA, Collision, doublet, unassigned, …) are none.
+    The barcodes are in the first column. Words for no one person (Collision, NA, …) become ``doublet``, ``ambiguous``
+    or ``unassigned``.
 
     Raises
     ------
@@ -45,9 +47,9 @@ def read_second(path: str | Path, file: str, column: str | None, *, antibody: st
     barcode = table[table.columns[0]]
     if barcode.duplicated().any():
         raise UserError(file, "barcodes", barcode[barcode.duplicated()].iloc[0], "every barcode once")
-    none = set().union(*WORDS.values())
-    second = table[column or "donor"]
-    found = pd.DataFrame({"barcode": barcode, "second": second.where(~second.str.lower().isin(none), None)})
+    words = {word: status for status, several in WORDS.items() for word in several}
+    second = table[column or "donor"].map(lambda v: words.get(v.lower(), v))
+    found = pd.DataFrame({"barcode": barcode, "second": second})
     found["antibody"] = pd.to_numeric(table[antibody], errors="coerce") if antibody else np.nan
     if antibody and found["antibody"].isna().all():
         raise UserError(file, f"column {antibody}", table[antibody].iloc[0], "numbers: the level of the antibody")
@@ -64,7 +66,7 @@ def by_second(
     labels
         The labels to be named.
     label, second
-        Of every singlet: its label, and its person by the independent call (None where that is unsure).
+        Of every singlet: its label, and what the independent call says (a person, a status, None without one).
     min_cells, min_agreement
         Fewest cells that both calls name, and least share of them that must be one person's (config `donors`).
 
@@ -73,7 +75,7 @@ def by_second(
     dict
         Label -> :class:`Agreement`; `person` None with the reason where too few cells or too little agreement.
     """
-    both = second.notna() & label.notna()
+    both = second.notna() & label.notna() & ~second.isin(STATUSES)
     names = sorted(set(second[both]))
     table = pd.crosstab(label[both], second[both]).reindex(index=list(labels), columns=names, fill_value=0)
     total = table.sum(axis=1)

@@ -29,11 +29,12 @@ Row = Mapping[str, Any]
 def write_donors(
     *,
     rows: Sequence[Row],
-    places: Mapping[str, Mapping[str, str]],
+    places: Mapping[str, Mapping[str, int]],
+    given: Sequence[PathLike],
     persons: Sequence[Row],
     references: PathLike | None,
     samples: PathLike,
-    cells: Mapping[str, PathLike],
+    cells: Sequence[PathLike],
     settings: Mapping[str, Any],
     calls: PathLike,
     matches: PathLike,
@@ -46,21 +47,23 @@ def write_donors(
     ----------
     rows, persons
         Rows of the donor and persons sheets, see :class:`.sheet.DonorSheet`.
-    places
-        Sample -> ``calls``, ``genotypes``, ``second`` -> file.
+    places, given
+        Sample -> ``calls``, ``genotypes``, ``second`` -> number of the file in `given`.
     references
         VCF of known persons, or None.
     samples
         SAMPLES.
     cells
-        Sample -> h5ad of its NK cells.
+        The h5ad of the NK cells of every row's sample.
     settings
         Config `donors`.
     calls, matches, comparisons
         Tables to write.
     """
+    files = {sample: {k: str(given[n]) for k, n in own.items()} for sample, own in places.items()}
+    nk = {str(row["sample"]): path for row, path in zip(rows, cells, strict=True)}
     called, matched, compared = make_donors(
-        rows, places, persons, references=references, samples=read_table(samples), cells=cells, settings=settings
+        rows, files, persons, references=references, samples=read_table(samples), cells=nk, settings=settings
     )
     write_table(called, calls, CALLS, provenance=provenance)
     write_table(matched, matches, MATCHES, provenance=provenance)

@@ -37,6 +37,14 @@ class DonorSheet:
     places: dict[tuple[str, str], str] = field(default_factory=dict)
     persons: list[dict[str, Any]] = field(default_factory=list)
 
+    def names(self) -> dict[str, dict[str, int]]:
+        """Sample -> ``calls``, ``genotypes``, ``second`` -> number of the file in :attr:`files`, the same anywhere."""
+        number = {place: i for i, place in enumerate(self.files)}
+        found: dict[str, dict[str, int]] = {}
+        for (sample, column), place in self.places.items():
+            found.setdefault(sample, {})[column] = number[place]
+        return found
+
     @property
     def files(self) -> list[str]:
         """Every file once, in the sheet's order."""

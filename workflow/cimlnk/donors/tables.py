@@ -31,7 +31,10 @@ CALLS = Schema(
         "status": ("str", "`singlet`, `doublet`, `ambiguous` or `unassigned`"),
         "label": ("str?", "what the program calls the donor of a singlet: a name, or a number good for this file only"),
         "probability": ("float", "posterior probability that the label is right; NaN if the program gives none"),
-        "second": ("str?", "name by the independent call, if one was given and it is sure"),
+        "second": (
+            "str?",
+            "by the independent call: a person, or `doublet`, `ambiguous`, `unassigned`; missing without one",
+        ),
         "person": ("str?", "the person, the same on all days of a patient; missing where nothing says who it is"),
         "role": ("str?", "`donor` or `recipient`"),
     },

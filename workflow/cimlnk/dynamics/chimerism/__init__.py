@@ -1,0 +1,1 @@
+"""Whose NK cells: shares of donor and recipient, cells per microlitre, kinetics and tests."""
