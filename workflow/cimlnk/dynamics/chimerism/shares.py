@@ -185,9 +185,11 @@ def _limits(table: pd.DataFrame, overdispersion: float) -> pd.DataFrame:
     total = n + unsure
     detected = (k > 0) & (poisson.sf(k - 1, np.maximum(table["false_in"].to_numpy(float), FLOOR)) < ALPHA)
     share, _, _ = share_interval(k, n, overdispersion=overdispersion)
-    least = np.maximum(k - table["false_in"].to_numpy(float), 0.0)
+    # false calls are taken off after the limit: their own counting error is that of the cells called
+    false = table["false_in"].to_numpy(float) / np.where(total > 0, total, np.nan)
     most = np.minimum(k + table["false_out"].to_numpy(float) + unsure, total)
-    _, low, _ = share_interval(least, total, overdispersion=overdispersion)
+    _, low, _ = share_interval(k, total, overdispersion=overdispersion)
+    low = np.maximum(low - false, 0.0)
     _, _, high = share_interval(most, total, overdispersion=overdispersion)
     low = np.where(detected | ~(n > 0), low, 0.0)
     return table.assign(share=share, share_low=low, share_high=high, detected=detected)
