@@ -31,6 +31,7 @@ rule dynamics_abundance:
         baseline_timepoint=CFG["dynamics"]["baseline_timepoint"],
         uncertainty=CFG["dynamics"]["uncertainty"],
         few_cells=CFG["dynamics"]["few_cells"],
+        rna_suspension=CFG["dynamics"]["rna_suspension"],
         code=code("dynamics_abundance"),
     script:
         "../scripts/dynamics_abundance.py"

@@ -17,4 +17,5 @@ with job(snakemake) as record:
         abundance=snakemake.output.abundance,
         folds=snakemake.output.folds,
         provenance=record,
+        rna_suspension=snakemake.params.rna_suspension,
     )

@@ -87,13 +87,13 @@ class Evidence:
         table = table[(table["arm"] == arm) & (table["population"] == population)]
         return table[table["modality"] == table["modality"].min()] if len(table) else table
 
-    def fractions(self, arm: str, modality: str = "cytof") -> pd.DataFrame:
-        """ABUNDANCE rows of an arm that come from a file, without the total."""
+    def fractions(self, arm: str, modality: str | None = None) -> pd.DataFrame:
+        """ABUNDANCE rows of an arm that come from a file, without the total; by mass cytometry where there is any."""
         table = self.get("abundance")
         if not len(table):
             return table
-        keep = (table["arm"] == arm) & (table["modality"] == modality) & (table["population"] != NK)
-        return table[keep & table["fraction"].notna()]
+        table = table[(table["arm"] == arm) & (table["population"] != NK) & table["fraction"].notna()]
+        return table[table["modality"] == (modality or table["modality"].min())] if len(table) else table
 
     def state_of(self, modality: str, feature: str, population: str = NK) -> pd.DataFrame:
         """STATE rows of a feature with the sample's patient, day, arm and tissue."""

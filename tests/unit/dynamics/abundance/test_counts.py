@@ -12,7 +12,7 @@ def derived(cohort, n_nk, n_lymphocytes, count_cv=0.15, min_lymphocytes=50, **li
     summary = cohort["summaries"]["cytof"].assign(n_nk=n_nk, n_lymphocytes=float(n_lymphocytes), **limits)
     uncertainty = UNCERTAINTY | {"count_cv": count_cv}
     table = nk_per_ul(
-        cohort["counts"], cohort["samples"], summary, uncertainty=uncertainty, min_lymphocytes=min_lymphocytes
+        cohort["counts"], cohort["samples"], {"cytof": summary}, uncertainty, min_lymphocytes=min_lymphocytes
     )
     return table.set_index(["patient", "day"]).loc[("B", -6)]
 
@@ -27,7 +27,7 @@ def test_every_sample_has_a_row_for_every_population_even_without_cells(cohort):
 def test_given_counts_win_and_missing_ones_come_from_lymphocytes_of_the_same_day(cohort):
     summary = cohort["summaries"]["cytof"].assign(n_nk=500, n_lymphocytes=2000.0)
     table = nk_per_ul(
-        cohort["counts"], cohort["samples"], summary, uncertainty=UNCERTAINTY, min_lymphocytes=50
+        cohort["counts"], cohort["samples"], {"cytof": summary}, UNCERTAINTY, min_lymphocytes=50
     ).set_index(["patient", "day"])
     assert table.loc[("A", 7), ["nk_per_ul", "source"]].tolist() == [400.0, "counts"]
     # 60 lymphocytes/uL x 500 / 2000; never 500 / 5000 events
@@ -39,8 +39,8 @@ def test_given_counts_win_and_missing_ones_come_from_lymphocytes_of_the_same_day
     assert np.isnan(table.at[("B", 30), "nk_per_ul"]) and "no mass cytometry file" in table.at[("B", 30), "reason"]
 
 
-def test_without_mass_cytometry_lymphocytes_are_not_turned_into_nk(cohort):
-    table = nk_per_ul(cohort["counts"], cohort["samples"], None, uncertainty=UNCERTAINTY, min_lymphocytes=50).set_index(
+def test_without_a_file_lymphocytes_are_not_turned_into_nk(cohort):
+    table = nk_per_ul(cohort["counts"], cohort["samples"], {}, UNCERTAINTY, min_lymphocytes=50).set_index(
         ["patient", "day"]
     )
     assert np.isnan(table.at[("B", -6), "nk_per_ul"])
@@ -50,7 +50,7 @@ def test_left_out_files_and_files_without_a_lymphocyte_gate_are_not_used(cohort)
     for change in ({"left_out": True}, {"n_lymphocytes": np.nan}):
         summary = cohort["summaries"]["cytof"].assign(**change)
         table = nk_per_ul(
-            cohort["counts"], cohort["samples"], summary, uncertainty=UNCERTAINTY, min_lymphocytes=50
+            cohort["counts"], cohort["samples"], {"cytof": summary}, UNCERTAINTY, min_lymphocytes=50
         ).set_index(["patient", "day"])
         assert np.isnan(table.at[("B", -6), "nk_per_ul"])
 
@@ -99,3 +99,53 @@ def test_limits_of_a_derived_count_hold_as_often_as_they_say(cohort):
             held.append(row["nk_per_ul_low"] <= share * lymphocytes <= row["nk_per_ul_high"])
         # binomial error of 300: 3.5 points at two sd
         assert np.mean(held) > 0.915, share
+
+
+def sequenced(cohort, shares: dict[str, float], suspension="auto"):
+    """NK/µL of the cohort with RNA alone; `shares`: NK cells among the 1,000 lymphocytes of each sample."""
+    samples = cohort["samples"].assign(modality="rna")
+    counts = cohort["counts"].assign(nk_per_ul=np.nan, lymphocytes_per_ul=[1000.0, 800.0, 900.0, 60.0, 700.0, 80.0])
+    summary = cohort["summaries"]["cytof"].assign(n_lymphocytes=1000.0)
+    summary["n_nk"] = [round(1000 * shares.get(s, 0.1)) for s in summary["sample"]]
+    table = nk_per_ul(counts, samples, {"rna": summary}, UNCERTAINTY, min_lymphocytes=50, rna_suspension=suspension)
+    return table.set_index(["patient", "day"])
+
+
+def test_rna_of_unsorted_cells_gives_nk_per_ul_without_cytometry(cohort):
+    # after infusion most lymphocytes may be NK cells: that alone is no enrichment
+    table = sequenced(cohort, {"A_pre": 0.12, "A_d7": 0.7})
+    assert table.at[("A", -7), "nk_per_ul"] == pytest.approx(120.0)
+    assert table.at[("A", 7), "nk_per_ul"] == pytest.approx(560.0)
+    row = table.loc[("A", 7)]
+    assert row["source"] == "lymphocytes_per_ul x NK/lymphocytes of rna sample A_d7" and row["reason"] is None
+    assert row["nk_per_ul_low"] < 560 < row["nk_per_ul_high"]
+    assert "no RNA file of that day" in table.at[("B", 7), "reason"]
+
+
+def test_rna_of_enriched_cells_is_no_share_of_the_blood(cohort):
+    every = dict.fromkeys(["A_pre", "A_d7", "A_d28", "B_pre"], 0.9) | {"A_d28": 0.4}
+    table = sequenced(cohort, every)
+    assert table["nk_per_ul"].isna().all()
+    assert "enriched for NK cells (400 of 1000 lymphocytes)" in table.at[("A", 28), "reason"]
+    # one patient's suspension: the other's is taken
+    table = sequenced(cohort, {"A_pre": 0.1, "B_pre": 0.8})
+    assert (
+        table.at[("A", -7), "nk_per_ul"] == pytest.approx(100.0)
+        and "B_pre is of cells" in table.at[("B", -6), "reason"]
+    )
+    # the user knows
+    assert sequenced(cohort, every, "unsorted").at[("A", -7), "nk_per_ul"] == pytest.approx(900.0)
+    assert sequenced(cohort, {}, "enriched")["nk_per_ul"].isna().all()
+
+
+def test_mass_cytometry_comes_before_rna_and_rna_fills_its_gaps(cohort):
+    samples = pd.concat(
+        [cohort["samples"], cohort["samples"].assign(modality="rna", sample=cohort["samples"]["sample"] + "_rna")]
+    )
+    counts = cohort["counts"].assign(nk_per_ul=np.nan, lymphocytes_per_ul=1000.0)
+    cytof = cohort["summaries"]["cytof"].assign(n_nk=200, n_lymphocytes=[1000.0, 1000.0, 1000.0, 30.0, np.nan])
+    rna = cytof.assign(sample=cytof["sample"] + "_rna", n_nk=100, n_lymphocytes=1000.0)
+    table = nk_per_ul(counts, samples, {"cytof": cytof, "rna": rna}, UNCERTAINTY, min_lymphocytes=50)
+    found = table.set_index(["patient", "day"])["nk_per_ul"]
+    assert found[("A", 7)] == pytest.approx(200.0)  # both have it
+    assert found[("A", 28)] == pytest.approx(100.0) and found[("B", -6)] == pytest.approx(100.0)

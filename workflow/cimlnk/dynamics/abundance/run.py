@@ -36,16 +36,18 @@ def write_abundance(
     abundance: PathLike,
     folds: PathLike,
     provenance: Mapping[str, Any],
+    rna_suspension: str = "auto",
 ) -> None:
     """Write ABUNDANCE and FOLDS; `populations` and `summaries` are in the order of `modalities`."""
     table = make_abundance(
         dict(zip(modalities, map(_cells, populations), strict=True)),
         dict(zip(modalities, map(read_table, summaries), strict=True)),
         read_table(samples),
-        counts=read_table(counts),
-        patients=read_table(patients),
-        uncertainty=uncertainty,
-        few_cells=few_cells,
+        read_table(counts),
+        read_table(patients),
+        uncertainty,
+        few_cells,
+        rna_suspension,
     )
     write_table(table, abundance, ABUNDANCE, provenance=provenance)
     made = make_folds(table, baseline_timepoint, min_baseline=few_cells["min_baseline"])

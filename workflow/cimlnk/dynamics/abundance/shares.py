@@ -25,6 +25,7 @@ def make_abundance(
     patients: pd.DataFrame,
     uncertainty: Mapping[str, float],
     few_cells: Mapping[str, int],
+    rna_suspension: str = "auto",
 ) -> pd.DataFrame:
     """Fractions, NK/µL and cells/µL of every named subset in every sample of every modality.
 
@@ -43,6 +44,8 @@ def make_abundance(
     few_cells
         Config `dynamics.few_cells`: `min_nk`, the fewest NK cells in a file for cells/µL of its populations, and
         `min_lymphocytes`, the fewest lymphocytes for NK/µL from their share.
+    rna_suspension
+        Config `dynamics.rna_suspension`.
 
     Returns
     -------
@@ -50,7 +53,9 @@ def make_abundance(
         ABUNDANCE, sorted by modality, patient, tissue, day, sample and population.
     """
     least = few_cells["min_lymphocytes"]
-    blood_counts = nk_per_ul(counts, samples, summaries.get("cytof"), uncertainty=uncertainty, min_lymphocytes=least)
+    blood_counts = nk_per_ul(
+        counts, samples, summaries, uncertainty, min_lymphocytes=least, rna_suspension=rna_suspension
+    )
     parts = []
     for modality in sorted(populations):
         own = samples[samples["modality"] == modality]

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -20,6 +19,7 @@ MIN_CELLS = 20
 # Named subsets are states that cells pass through, so here growth costs as much as becoming the typical other subset
 # (Waddington-OT's default); else the few cells of a name in the product would found all later ones of that name.
 GROWTH_PRICE = 1.0
+BOOTSTRAPS = 200  # nothing is clustered in them, so they cost little
 
 
 def ancestry(
@@ -28,7 +28,6 @@ def ancestry(
     line: Sequence[str],
     *,
     per_ul: Mapping[str, float],
-    settings: Mapping[str, Any],
     seed: int,
 ) -> pd.DataFrame:
     """Share of every later subset that descends from every founder subset, with bootstrap limits and control.
@@ -52,8 +51,6 @@ def ancestry(
         Time points, founders first.
     per_ul
         NK cells per microlitre by time point, NaN or absent where unknown; for the growth of a founder.
-    settings
-        bootstraps.
 
     Returns
     -------
@@ -70,7 +67,7 @@ def ancestry(
     generator = rng(seed, "ancestry")
     patients = int(course.patient.max(initial=-1)) + 1
     drawn = []
-    for _ in range(settings["bootstraps"]):
+    for _ in range(BOOTSTRAPS):
         weight = np.bincount(generator.integers(0, patients, patients), minlength=patients).astype(float)
         drawn.append(_compose(moments, line, scale, weight=weight, noise=generator))
     size = {t: profile(moments[t]).share for t in line}

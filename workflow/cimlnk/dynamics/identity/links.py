@@ -48,10 +48,17 @@ class Linked(NamedTuple):
 
 
 def summarise(
-    features: NDArray[np.floating], cluster: NDArray[np.integer], patient: NDArray[np.integer], *, n_patients: int
+    features: NDArray[np.floating],
+    cluster: NDArray[np.integer],
+    patient: NDArray[np.integer],
+    n_patients: int,
+    clusters: int | None = None,
 ) -> Summary:
-    """Moments of every cluster in every patient; `cluster` and `patient` are coded from 0."""
-    k, d = int(cluster.max(initial=-1)) + 1, features.shape[1]
+    """Moments of every cluster in every patient; `cluster` and `patient` are coded from 0.
+
+    `clusters`: their number, where the last ones may have no cells here.
+    """
+    k, d = int(cluster.max(initial=-1)) + 1 if clusters is None else clusters, features.shape[1]
     flat = patient * k + cluster
     counts = np.bincount(flat, minlength=n_patients * k).astype(float)
     sums, squares = np.zeros((n_patients * k, d)), np.zeros((n_patients * k, d))

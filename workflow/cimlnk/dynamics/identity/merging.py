@@ -11,7 +11,8 @@ _WINDOW = 0.15  # half width of the places where density is compared, in units o
 def valley(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
     """Density between two sets of cells over the lower of the densities at their means, on the line through both.
 
-    Near 0 for two clouds with a gap, about 1 or more for two parts of one cloud.
+    Near 0 for two clouds with a gap, about 1 or more for two parts of one cloud. Each set counts by its own size: else
+    the fringe of a large cluster would outweigh a small one's middle, and every small cluster would be a part of it.
 
     Parameters
     ----------
@@ -22,9 +23,9 @@ def valley(first: NDArray[np.floating], second: NDArray[np.floating]) -> float:
     length = float((gap**2).sum())
     if length == 0:
         return float("inf")
-    place = (np.concatenate([first, second]) - a) @ gap / length
-    counts = [int((np.abs(place - at) <= _WINDOW).sum()) for at in (0.0, 0.5, 1.0)]
-    return counts[1] / max(min(counts[0], counts[2]), 1)
+    places = [(cells - a) @ gap / length for cells in (first, second)]
+    density = [sum(float((np.abs(p - at) <= _WINDOW).mean()) for p in places) for at in (0.0, 0.5, 1.0)]
+    return density[1] / max(min(density[0], density[2]), 1e-12)
 
 
 def merge_unseparated(

@@ -8,7 +8,6 @@ import numpy as np
 from numpy.typing import NDArray
 
 Floats = NDArray[np.float64]
-NEIGHBOURS = 15
 
 
 class Mixing(NamedTuple):
@@ -38,20 +37,19 @@ class Mixing(NamedTuple):
 
 
 def mixing(
-    features: NDArray[np.floating],
+    near: NDArray[np.integer],
     later: NDArray[np.bool_],
     label: NDArray[np.integer],
     *,
     patient: NDArray[np.integer],
     shape: tuple[int, int, int],
-    threads: int = 1,
 ) -> Mixing:
     """Count, for the cells of two time points together, neighbours of the other time point by cluster.
 
     Parameters
     ----------
-    features : (cells, d)
-        Cells of both time points.
+    near : (cells, k)
+        Nearest other cells of every cell of both time points (:func:`.near.within`).
     later
         Which of them are of the later one.
     label, patient
@@ -59,22 +57,17 @@ def mixing(
     shape
         Patients, clusters of the earlier, clusters of the later time point.
     """
-    from cimlnk.graph import knn
-
     n, s, t = shape
-    k = min(NEIGHBOURS, len(features) - 1)
-    near = knn(np.ascontiguousarray(features, dtype=np.float32), k=k, recall=1.0, threads=threads).indices
-    forward, backward = np.zeros((n, s, t)), np.zeros((n, s, t))
-    for asked, counted in ((True, forward), (False, backward)):
-        rows = np.flatnonzero(later == asked)
-        others = near[rows]
-        across = later[others] != asked
-        chance = (later != asked).mean() * k
-        who = np.repeat(rows, across.sum(axis=1))
-        whom = others[across]
-        i, j = (label[whom], label[who]) if asked else (label[who], label[whom])
-        np.add.at(counted, (patient[who], i, j), 1 / chance)
-    asked_later, asked_earlier = np.zeros((n, t)), np.zeros((n, s))
-    np.add.at(asked_later, (patient[later], label[later]), 1)
-    np.add.at(asked_earlier, (patient[~later], label[~later]), 1)
-    return Mixing(forward, backward, asked_later, asked_earlier)
+    k = near.shape[1]
+    across = later[near] != later[:, None]
+    who, whom = np.repeat(np.arange(len(near)), across.sum(axis=1)), near[across]
+    counted = []
+    for asked in (True, False):
+        own = later[who] == asked
+        i, j = (whom[own], who[own]) if asked else (who[own], whom[own])
+        flat = (patient[who[own]] * s + label[i]) * t + label[j]
+        chance = max((later != asked).mean() * k, 1e-12)
+        counted.append(np.bincount(flat, minlength=n * s * t).reshape(n, s, t) / chance)
+    asked_later = np.bincount(patient[later] * t + label[later], minlength=n * t).reshape(n, t)
+    asked_earlier = np.bincount(patient[~later] * s + label[~later], minlength=n * s).reshape(n, s)
+    return Mixing(counted[0], counted[1], asked_later.astype(float), asked_earlier.astype(float))

@@ -10,6 +10,8 @@ from numpy.typing import NDArray
 
 from .course import Course, PairLinks
 
+SUPPORTED = 0.8  # of the resamples: more than a single patient of six can give (it is in two thirds of them)
+BY_CHANCE = 0.1  # of the shuffles of time points may hold an event of the kind
 Links = Mapping[tuple[str, str], PairLinks]
 
 
@@ -25,11 +27,11 @@ def named_clusters(
     return named
 
 
-def link_rows(links: Links, control: Links, named: Mapping[tuple[str, int], tuple[str, float, int]]) -> pd.DataFrame:
-    """IDENTITY without modality and arm: every pair that is linked in the data or in a tenth of the bootstraps."""
+def link_rows(links: Links, named: Mapping[tuple[str, int], tuple[str, float, int]]) -> pd.DataFrame:
+    """IDENTITY without modality and arm: every pair that is linked in the data or in a tenth of the resamples."""
     rows = []
     for (a, b), result in links.items():
-        found, null = result.found, control[(a, b)].support
+        found, null = result.found, result.shuffled
         for i, j in np.argwhere(found.linked | (result.support >= 0.1)):
             rows.append(
                 {
@@ -51,15 +53,19 @@ def link_rows(links: Links, control: Links, named: Mapping[tuple[str, int], tupl
     return pd.DataFrame(rows)
 
 
-def event_rows(links: Links, still: Links, named: Mapping[tuple[str, int], tuple[str, float, int]]) -> pd.DataFrame:
-    """EVENTS without modality and arm. The control's support is the highest of any event of that kind there."""
+def event_rows(links: Links, named: Mapping[tuple[str, int], tuple[str, float, int]]) -> pd.DataFrame:
+    """EVENTS without modality and arm."""
     rows = []
     for (a, b), result in links.items():
-        quiet = still[(a, b)]
         for event, support in zip(result.events, result.event_support, strict=True):
             at, other = (b, a) if event.kind in ("birth", "merge") else (a, b)
-            same = [s for e, s in zip(quiet.events, quiet.event_support, strict=True) if e.kind == event.kind]
             partners = [f"{p} ({named[(other, p)][0]})" for p in event.partners]
+            still = result.still.get(event.kind, 0.0)
+            reason = result.reason
+            if reason is None and support < SUPPORTED:
+                reason = f"in fewer than {SUPPORTED:.0%} of the resamples"
+            elif reason is None and still > BY_CHANCE:
+                reason = f"such events are in more than {BY_CHANCE:.0%} of the shuffles, in which nothing happens"
             rows.append(
                 {
                     "event": event.kind,
@@ -68,9 +74,11 @@ def event_rows(links: Links, still: Links, named: Mapping[tuple[str, int], tuple
                     "cluster": str(event.cluster),
                     "population": named[(at, event.cluster)][0],
                     "partners": ", ".join(partners) or None,
+                    "n_patients": result.n_patients,
                     "support": support,
-                    "support_shuffled_time": max(same, default=0.0),
-                    "verdict": "shown" if support > 0.5 >= max(same, default=0.0) else "not shown",
+                    "shuffled_time": still,
+                    "verdict": "shown" if reason is None else "not shown",
+                    "reason": reason,
                 }
             )
     return pd.DataFrame(rows)

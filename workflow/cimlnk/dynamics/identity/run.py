@@ -16,20 +16,9 @@ from cimlnk.common.tables import Schema, read_table, write_table
 from cimlnk.common.vocabulary import NK
 
 from .ancestry import ancestry
-from .course import (
-    Course,
-    PairLinks,
-    cluster_times,
-    mixings,
-    pairs_of,
-    shuffled_labels,
-    shuffled_times,
-    summaries,
-    supported_links,
-    tracks,
-)
+from .course import Course, pairs_of, summaries, tracks
 from .links import profile
-from .merging import merge_unseparated
+from .resampling import cluster_course, supported
 from .rows import event_rows, link_rows, named_clusters, track_rows
 from .tables import ANCESTRY, EVENTS, IDENTITY, TRACKS
 
@@ -118,27 +107,10 @@ def follow(
         return {table: pd.DataFrame() for table in SCHEMAS}
     label_of = population[chosen]
 
-    def cluster(x: NDArray[np.floating], timepoint: str) -> NDArray[np.integer]:
-        from cimlnk.graph import knn, leiden, weights
-
-        own = derive(seed, "links", name, timepoint)
-        lists = knn(np.ascontiguousarray(x, dtype=np.float32), k=15, recall=1.0, seed=own, threads=threads)
-        w = weights(lists, threads=threads)
-        found = leiden(w, settings["resolution"], seed=own, order=lists.order, threads=threads)
-        return merge_unseparated(x, found.labels)
-
-    label = cluster_times(course, cluster)
-
-    def supported(of: Course, own: NDArray[np.integer], which: str) -> dict[tuple[str, str], PairLinks]:
-        of_times = summaries(of, own)
-        mixed = mixings(of, own, of_times, threads=threads)
-        return supported_links(of_times, of.pairs, settings, seed=seed, name=f"{name}/{which}", mixed=mixed)
-
+    own = derive(seed, name)
+    label, lists = cluster_course(course, settings, own, threads)
+    links = supported(course, label, lists, settings, own, threads)
     moments = summaries(course, label)
-    links = supported(course, label, "data")
-    control = supported(shuffled_labels(course, label, derive(seed, name)), label, "shuffled labels")
-    quiet = shuffled_times(course, derive(seed, name))
-    still = supported(quiet, cluster_times(quiet, cluster), "shuffled times")
     named = named_clusters(course, label, label_of)
     joined = tracks(links, {t: s.counts.shape[1] for t, s in moments.items()})
     share = {t: profile(s).share for t, s in moments.items()}
@@ -146,12 +118,12 @@ def follow(
     linked = sum(int(r.found.linked.sum()) for r in links.values())
     log.info("%s: %d links, %d tracks", name, linked, len(set(joined.values())))
     line = founder_line(course.pairs, samples)
-    founders = ancestry(course, label_of, line, per_ul=per_ul, settings=settings, seed=derive(seed, name))
+    founders = ancestry(course, label_of, line, per_ul, derive(seed, name))
     founders["day"] = founders["timepoint"].map(day)
     return {
-        "identity": link_rows(links, control, named),
-        "events": event_rows(links, still, named),
-        "tracks": track_rows(joined, named, share, day=day, per_ul=per_ul),
+        "identity": link_rows(links, named),
+        "events": event_rows(links, named),
+        "tracks": track_rows(joined, named, share, day, per_ul),
         "ancestry": founders,
     }
 
@@ -192,10 +164,17 @@ def draw(
     if not chosen:
         return Course(np.zeros((0, data.shape[1])), np.array([], object), np.array([], np.int64), []), np.array([], int)
     picked = np.concatenate(chosen)
-    _, patient = np.unique(np.array(patients), return_inverse=True)
+    names, patient = np.unique(np.array(patients), return_inverse=True)
     timepoint = np.array(timepoints, dtype=object)
     usable = samples[samples["timepoint"].isin(set(timepoints))]
-    return Course(np.asarray(data[picked]), timepoint, patient.astype(np.int64), pairs_of(usable)), picked
+    code = {str(n): k for k, n in enumerate(names)}
+    batches = {
+        (str(s.timepoint), code[str(s.patient)]): str(s.batch)
+        for s in samples.itertuples()
+        if "batch" in samples and str(s.patient) in code
+    }
+    course = Course(np.asarray(data[picked]), timepoint, patient.astype(np.int64), pairs_of(usable), batches)
+    return course, picked
 
 
 def _per_ul(abundance: pd.DataFrame, modality: str, arm: str) -> dict[str, float]:

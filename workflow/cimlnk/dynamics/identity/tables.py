@@ -20,8 +20,11 @@ IDENTITY = Schema(
         "ancestor_share": ("float", "of the later cluster's ancestors, how many come from here"),
         "distance": ("float", "shift of the profile over the distance to the nearest sibling cluster"),
         "linked": ("bool", "taken as a link in the data"),
-        "support": ("float", "share of bootstraps (patients and cells) with the link"),
-        "support_shuffled": ("float", "the same after exchanging cluster labels between cells: the negative control"),
+        "support": ("float", "share of resamples (patients and cells, clustered anew) with the link"),
+        "support_shuffled": (
+            "float",
+            "share of shuffles of labels between cells with the link: the negative control",
+        ),
     },
 )
 
@@ -36,9 +39,11 @@ EVENTS = Schema(
         "cluster": ("str", "the cluster born, lost, split or merged into"),
         "population": ("str", "most frequent named subset of its cells"),
         "partners": ("str?", "children of a split, parents of a merge"),
-        "support": ("float", "share of bootstraps with the event"),
-        "support_shuffled_time": ("float", "highest of such events when cells exchange time points within patients"),
-        "verdict": ("str", "`shown` if support is above 0.5 and the control's is not, else `not shown`"),
+        "n_patients": ("int", "patients compared: with both time points, in one batch where any are"),
+        "support": ("float", "share of resamples (patients and cells, clustered anew) with the event"),
+        "shuffled_time": ("float", "share of shuffles with any event of the kind, cells having exchanged time points"),
+        "verdict": ("str", "`shown` or `not shown`"),
+        "reason": ("str?", "why an event is not shown"),
     },
 )
 

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from cimlnk.report.blocks import Page, Section, Site, Text
+import pandas as pd
+
+from cimlnk.report.blocks import Figure, Page, Section, Site, Table, Text, esc
 from cimlnk.report.figures.change import alluvial, distance_map, neighbourhood_map
 from cimlnk.report.figures.maps import thin
 from cimlnk.report.run import Run
@@ -37,21 +39,39 @@ def _links(run: Run, site: Site) -> list[Section]:
         )
         caption = (
             "Each time point was clustered on its own; bands link clusters by transport of cells with growth from the "
-            "measured counts. The stronger a band's colour, the more bootstraps (of patients and cells) show the link."
+            "measured counts. The stronger a band's colour, the more resamples (of patients and cells, each clustered "
+            "anew) show the link."
         )
         section.blocks.append(site.figure(f"alluvial_{modality}_{arm}", alluvial(mine, own), caption, table=own))
         found = events[(events["modality"] == modality) & (events["arm"] == arm)] if len(events) else events
-        if len(found):
-            section.blocks.append(
-                site.table(
-                    f"events_{modality}_{arm}",
-                    found,
-                    "Births, losses, splits and merges with their bootstrap support and the support that shuffled "
-                    "time points give.",
-                )  # fmt: skip
-            )
+        section.blocks += _events(found, f"events_{modality}_{arm}", site)
         sections.append(section)
     return sections
+
+
+def _events(found: pd.DataFrame, name: str, site: Site) -> list[Text | Figure | Table]:
+    """The events that are shown as a table; of the others how many there are and why they are not."""
+    if not len(found):
+        return [Text("No cluster is born, lost, split or merged from one time point to the next.")]
+    shown = found[found["verdict"] == "shown"]
+    blocks: list[Text | Figure | Table] = []
+    if len(shown):
+        columns = {
+            "event": "event", "from_timepoint": "from", "to_timepoint": "to", "population": "population",
+            "partners": "parts", "n_patients": "patients", "support": "support", "shuffled_time": "in shuffles",
+        }  # fmt: skip
+        caption = (
+            "Events that clustering every time point on its own shows: <i>support</i> is the share of resamples of "
+            "patients and cells, each clustered anew, with the event; <i>in shuffles</i> the share with such an "
+            "event of the shuffles in which cells have exchanged time points, so that nothing happens."
+        )
+        blocks.append(site.table(name, shown, caption, columns))
+    hidden = found.loc[found["verdict"] != "shown", "reason"].value_counts()
+    if len(hidden):
+        why = "; ".join(f"{n} {esc(str(reason))}" for reason, n in hidden.items())
+        first = "" if len(shown) else "No event is shown. "
+        blocks.append(Text(f"{first}Not shown: {why}. All rows are in <code>dynamics/events.parquet</code>."))
+    return blocks
 
 
 def _ancestry(run: Run, site: Site) -> list[Section]:
