@@ -17,7 +17,7 @@ SETTINGS = {"reach": 0.75, "min_share": 0.2, "bootstraps": 50, "shuffles": 20, "
 def followed(cells: Cells, batches: dict[tuple[str, int], str] | None = None):
     own = Course(cells.x, cells.timepoint, cells.patient, cells.pairs, batches or {})
     label, lists = cluster_course(own, SETTINGS, 0)
-    links = supported(own, label, lists, SETTINGS, 0)
+    links = supported(own, label, lists, settings=SETTINGS, seed=0)
     named = named_clusters(own, label, cells.subset)
     return event_rows(links, named), link_rows(links, named)
 

@@ -12,7 +12,11 @@ def derived(cohort, n_nk, n_lymphocytes, count_cv=0.15, min_lymphocytes=50, **li
     summary = cohort["summaries"]["cytof"].assign(n_nk=n_nk, n_lymphocytes=float(n_lymphocytes), **limits)
     uncertainty = UNCERTAINTY | {"count_cv": count_cv}
     table = nk_per_ul(
-        cohort["counts"], cohort["samples"], {"cytof": summary}, uncertainty, min_lymphocytes=min_lymphocytes
+        cohort["counts"],
+        cohort["samples"],
+        {"cytof": summary},
+        uncertainty=uncertainty,
+        min_lymphocytes=min_lymphocytes,
     )
     return table.set_index(["patient", "day"]).loc[("B", -6)]
 
@@ -27,7 +31,7 @@ def test_every_sample_has_a_row_for_every_population_even_without_cells(cohort):
 def test_given_counts_win_and_missing_ones_come_from_lymphocytes_of_the_same_day(cohort):
     summary = cohort["summaries"]["cytof"].assign(n_nk=500, n_lymphocytes=2000.0)
     table = nk_per_ul(
-        cohort["counts"], cohort["samples"], {"cytof": summary}, UNCERTAINTY, min_lymphocytes=50
+        cohort["counts"], cohort["samples"], {"cytof": summary}, uncertainty=UNCERTAINTY, min_lymphocytes=50
     ).set_index(["patient", "day"])
     assert table.loc[("A", 7), ["nk_per_ul", "source"]].tolist() == [400.0, "counts"]
     # 60 lymphocytes/uL x 500 / 2000; never 500 / 5000 events
@@ -40,7 +44,7 @@ def test_given_counts_win_and_missing_ones_come_from_lymphocytes_of_the_same_day
 
 
 def test_without_a_file_lymphocytes_are_not_turned_into_nk(cohort):
-    table = nk_per_ul(cohort["counts"], cohort["samples"], {}, UNCERTAINTY, min_lymphocytes=50).set_index(
+    table = nk_per_ul(cohort["counts"], cohort["samples"], {}, uncertainty=UNCERTAINTY, min_lymphocytes=50).set_index(
         ["patient", "day"]
     )
     assert np.isnan(table.at[("B", -6), "nk_per_ul"])
@@ -50,7 +54,7 @@ def test_left_out_files_and_files_without_a_lymphocyte_gate_are_not_used(cohort)
     for change in ({"left_out": True}, {"n_lymphocytes": np.nan}):
         summary = cohort["summaries"]["cytof"].assign(**change)
         table = nk_per_ul(
-            cohort["counts"], cohort["samples"], {"cytof": summary}, UNCERTAINTY, min_lymphocytes=50
+            cohort["counts"], cohort["samples"], {"cytof": summary}, uncertainty=UNCERTAINTY, min_lymphocytes=50
         ).set_index(["patient", "day"])
         assert np.isnan(table.at[("B", -6), "nk_per_ul"])
 
@@ -107,7 +111,9 @@ def sequenced(cohort, shares: dict[str, float], suspension="auto"):
     counts = cohort["counts"].assign(nk_per_ul=np.nan, lymphocytes_per_ul=[1000.0, 800.0, 900.0, 60.0, 700.0, 80.0])
     summary = cohort["summaries"]["cytof"].assign(n_lymphocytes=1000.0)
     summary["n_nk"] = [round(1000 * shares.get(s, 0.1)) for s in summary["sample"]]
-    table = nk_per_ul(counts, samples, {"rna": summary}, UNCERTAINTY, min_lymphocytes=50, rna_suspension=suspension)
+    table = nk_per_ul(
+        counts, samples, {"rna": summary}, uncertainty=UNCERTAINTY, min_lymphocytes=50, rna_suspension=suspension
+    )
     return table.set_index(["patient", "day"])
 
 
@@ -145,7 +151,7 @@ def test_mass_cytometry_comes_before_rna_and_rna_fills_its_gaps(cohort):
     counts = cohort["counts"].assign(nk_per_ul=np.nan, lymphocytes_per_ul=1000.0)
     cytof = cohort["summaries"]["cytof"].assign(n_nk=200, n_lymphocytes=[1000.0, 1000.0, 1000.0, 30.0, np.nan])
     rna = cytof.assign(sample=cytof["sample"] + "_rna", n_nk=100, n_lymphocytes=1000.0)
-    table = nk_per_ul(counts, samples, {"cytof": cytof, "rna": rna}, UNCERTAINTY, min_lymphocytes=50)
+    table = nk_per_ul(counts, samples, {"cytof": cytof, "rna": rna}, uncertainty=UNCERTAINTY, min_lymphocytes=50)
     found = table.set_index(["patient", "day"])["nk_per_ul"]
     assert found[("A", 7)] == pytest.approx(200.0)  # both have it
     assert found[("A", 28)] == pytest.approx(100.0) and found[("B", -6)] == pytest.approx(100.0)

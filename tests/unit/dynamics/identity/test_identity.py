@@ -145,7 +145,7 @@ def arm(cells: int = 240) -> tuple[np.ndarray, pd.Series, np.ndarray, pd.DataFra
 def test_an_arm_is_followed_from_its_product_and_all_tables_fit_their_schemas():
     x, sample, population, samples = arm()
     settings = {**SETTINGS, "cells_per_timepoint": 600, "resolution": 0.3}
-    found = follow(x, sample, population, samples, {"D7": 50.0, "D28": 200.0}, settings, seed=3)
+    found = follow(x, sample, population, samples=samples, per_ul={"D7": 50.0, "D28": 200.0}, settings=settings, seed=3)
     events_ = found["events"]  # every subset moves, none is born or lost
     assert events_.empty or (events_["verdict"] == "not shown").all()
     for name in ("identity", "tracks", "ancestry"):
@@ -168,7 +168,7 @@ def test_ancestry_of_exchanged_labels_names_no_founder():
     course_, rows = draw(x, sample, samples, cells_per_timepoint=600, seed=0)
     _, code = np.unique(population[rows].astype(str), return_inverse=True)
     broken = shuffled_labels(course_, code, seed=9)
-    table = ancestry(broken, population[rows], ["product", "D7", "D28"], {}, seed=4)
+    table = ancestry(broken, population[rows], ["product", "D7", "D28"], per_ul={}, seed=4)
     assert (table["verdict"] == "founder").mean() < 0.2 and table["growth"].isna().all()
 
 

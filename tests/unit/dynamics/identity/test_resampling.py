@@ -23,7 +23,7 @@ def followed(
 ) -> tuple[pd.DataFrame, pd.DataFrame, dict]:
     own = Course(cells.x, cells.timepoint, cells.patient, cells.pairs, batches or {})
     label, lists = cluster_course(own, SETTINGS, 0)
-    links = supported(own, label, lists, SETTINGS, 0)
+    links = supported(own, label, lists, settings=SETTINGS, seed=0)
     named = named_clusters(own, label, cells.subset)
     return event_rows(links, named), link_rows(links, named), links
 
@@ -110,7 +110,7 @@ def test_one_population_cut_differently_has_neighbours_on_both_sides():
     later = np.arange(1600) >= 800
     label = np.where(later, np.floor(ring / (2 * np.pi / 6)), np.floor((ring + 0.7) % (2 * np.pi) / np.pi)).astype(int)
     near, _ = within(near_lists(x), np.arange(1600))
-    forward, backward = mixing(near, later, label, np.arange(1600) % 4, (4, 2, 6)).shares(np.ones(4))
+    forward, backward = mixing(near, later, label, patient=np.arange(1600) % 4, shape=(4, 2, 6)).shares(np.ones(4))
     # both times are the same population: across time there are as many neighbours as chance mixing gives
     assert forward.sum(axis=0) == pytest.approx(1, abs=0.15) and backward.sum(axis=1) == pytest.approx(1, abs=0.15)
 
@@ -119,7 +119,7 @@ def test_a_subset_without_cells_nearby_is_not_mixed():
     x = np.vstack([np.random.default_rng(9).normal(c, 0.3, (200, 3)) for c in (0, 4, 0, 9)])
     later, label = np.arange(800) >= 400, np.repeat([0, 1, 0, 1], 200)
     near, _ = within(near_lists(x), np.arange(800))
-    forward, _ = mixing(near, later, label, np.zeros(800, dtype=int), (1, 2, 2)).shares(np.ones(1))
+    forward, _ = mixing(near, later, label, patient=np.zeros(800, dtype=int), shape=(1, 2, 2)).shares(np.ones(1))
     assert forward[0, 0] == pytest.approx(1, abs=0.15) and forward[:, 1].sum() == 0
 
 
@@ -134,7 +134,7 @@ def test_parts_that_were_there_and_a_cloud_between_them_are_told_apart():
 
     def spread(*x: np.ndarray) -> float:
         cells = np.vstack(x)
-        return between(parts, 0, 1, Side(cells, np.zeros(len(cells), dtype=int), np.ones(len(cells))), 0)
+        return between(parts, (0, 1), Side(cells, np.zeros(len(cells), dtype=int), np.ones(len(cells))), cluster=0)
 
     assert spread(cloud(0, 300)) < 0.1  # a true split or merge
     assert spread(cloud(-2.4, 150), cloud(2.4, 150)) > 0.9  # both are there, not cut

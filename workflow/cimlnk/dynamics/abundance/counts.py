@@ -60,7 +60,6 @@ def nk_per_ul(
     counts: pd.DataFrame,
     samples: pd.DataFrame,
     summaries: Mapping[str, pd.DataFrame],
-    uncertainty: Mapping[str, float],
     *,
     uncertainty: Mapping[str, float],
     min_lymphocytes: int,
@@ -97,7 +96,13 @@ def nk_per_ul(
     """
     table = counts[[*KEY, "nk_per_ul", "lymphocytes_per_ul", "event"]].copy()
     table["nk_per_ul"] = table["nk_per_ul"].astype(float)
-    shares = _best_shares(samples, summaries, uncertainty["fraction_overdispersion"], min_lymphocytes, rna_suspension)
+    shares = _best_shares(
+        samples,
+        summaries,
+        uncertainty["fraction_overdispersion"],
+        min_lymphocytes=min_lymphocytes,
+        rna_suspension=rna_suspension,
+    )
     table = table.merge(shares, on=KEY, how="left", validate="one_to_one")
     given = table["nk_per_ul"].notna()
     enriched = ~given & table["enriched"].eq(True)
@@ -168,6 +173,7 @@ def _best_shares(
     samples: pd.DataFrame,
     summaries: Mapping[str, pd.DataFrame],
     overdispersion: float,
+    *,
     min_lymphocytes: int,
     rna_suspension: str,
 ) -> pd.DataFrame:

@@ -43,11 +43,11 @@ def write_abundance(
         dict(zip(modalities, map(_cells, populations), strict=True)),
         dict(zip(modalities, map(read_table, summaries), strict=True)),
         read_table(samples),
-        read_table(counts),
-        read_table(patients),
-        uncertainty,
-        few_cells,
-        rna_suspension,
+        counts=read_table(counts),
+        patients=read_table(patients),
+        uncertainty=uncertainty,
+        few_cells=few_cells,
+        rna_suspension=rna_suspension,
     )
     write_table(table, abundance, ABUNDANCE, provenance=provenance)
     made = make_folds(table, baseline_timepoint, min_baseline=few_cells["min_baseline"])

@@ -54,7 +54,7 @@ def make_abundance(
     """
     least = few_cells["min_lymphocytes"]
     blood_counts = nk_per_ul(
-        counts, samples, summaries, uncertainty, min_lymphocytes=least, rna_suspension=rna_suspension
+        counts, samples, summaries, uncertainty=uncertainty, min_lymphocytes=least, rna_suspension=rna_suspension
     )
     parts = []
     for modality in sorted(populations):

@@ -51,6 +51,7 @@ def summarise(
     features: NDArray[np.floating],
     cluster: NDArray[np.integer],
     patient: NDArray[np.integer],
+    *,
     n_patients: int,
     clusters: int | None = None,
 ) -> Summary:

@@ -50,7 +50,7 @@ def within(near: Near, keep: NDArray[np.intp], k: int = NEIGHBOURS) -> tuple[NDA
 
 
 def clusters_of(
-    near: Near, keep: NDArray[np.intp], resolution: float, seed: int, *, thorough: bool = False
+    near: Near, keep: NDArray[np.intp], resolution: float, *, seed: int, thorough: bool = False
 ) -> NDArray[np.int64]:
     """Cluster the kept cells on their own: Leiden on their neighbour graph, then parts of one cloud put together.
 

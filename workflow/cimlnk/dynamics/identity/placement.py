@@ -44,18 +44,19 @@ def in_the_cells(event: Event, earlier: Side, later: Side) -> Event | None:
     kept: set[int] = set()
     for n, i in enumerate(event.partners):
         for j in event.partners[n + 1 :]:
-            if between(parts, i, j, whole, event.cluster) < BETWEEN:
+            if between(parts, (i, j), whole, cluster=event.cluster) < BETWEEN:
                 kept |= {i, j}
     return event._replace(partners=tuple(sorted(kept))) if kept else None
 
 
-def between(parts: Side, i: int, j: int, whole: Side, cluster: int) -> float:
+def between(parts: Side, pair: tuple[int, int], whole: Side, *, cluster: int) -> float:
     """How far `cluster` is spread over the places of two parts: 0 = one cloud between them, 1 = in both places.
 
     On the line through the means of the parts: the variance of the cluster beyond that of single parts, over the
     variance that its mean implies if every cell were in one of the two places. A cloud whose mean is at one of the two
     places, or outside, is not between them: 1.
     """
+    i, j = pair
     a, b = parts.mean(i), parts.mean(j)
     gap = b - a
     length = float(gap @ gap)

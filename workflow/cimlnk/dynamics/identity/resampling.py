@@ -48,7 +48,7 @@ class Pair(NamedTuple):
 
 
 def cluster_course(
-    course: Course, settings: Mapping[str, Any], seed: int, threads: int = 1
+    course: Course, settings: Mapping[str, Any], seed: int, *, threads: int = 1
 ) -> tuple[NDArray[np.int64], dict[str, tuple[NDArray[np.intp], Near]]]:
     """Cluster every time point on its own: labels from 0 within each, and per time point its rows and their lists."""
     label = np.zeros(len(course.timepoint), dtype=np.int64)
@@ -58,7 +58,7 @@ def cluster_course(
         near = near_lists(course.features[rows], threads)
         lists[timepoint] = (rows, near)
         own = derive(seed, "links", timepoint)
-        label[rows] = clusters_of(near, np.arange(len(rows)), settings["resolution"], own, thorough=True)
+        label[rows] = clusters_of(near, np.arange(len(rows)), settings["resolution"], seed=own, thorough=True)
     return label, lists
 
 
@@ -66,6 +66,7 @@ def supported(
     course: Course,
     label: NDArray[np.integer],
     lists: Mapping[str, tuple[NDArray[np.intp], Near]],
+    *,
     settings: Mapping[str, Any],
     seed: int,
     threads: int = 1,
@@ -96,22 +97,24 @@ def supported(
     pairs = {p: _pair(course, p, threads) for p in course.pairs}
     patients = int(course.patient.max(initial=-1)) + 1
     ones, everything = np.ones(patients), np.ones(len(label), dtype=bool)
-    found = {p: _happened(course, q, label, everything, ones, settings) for p, q in pairs.items()}
+    found = {p: _happened(course, q, label, kept=everything, weight=ones, settings=settings) for p, q in pairs.items()}
     linked = {p: np.zeros(f.linked.shape) for p, (f, _) in found.items()}
     seen: dict[tuple[str, str], Counter[int]] = {p: Counter() for p in pairs}
     generator = rng(seed, "links", "bootstraps")
     for b in range(settings["bootstraps"]):
         weight = np.bincount(generator.integers(0, patients, patients), minlength=patients).astype(float)
         kept = (weight[course.patient] > 0) & (generator.random(len(label)) < KEPT)
-        again, match = _clustered_again(course, label, lists, kept, settings, derive(seed, "bootstrap", b))
+        again, match = _clustered_again(
+            course, label, lists, kept=kept, settings=settings, seed=derive(seed, "bootstrap", b)
+        )
         for p, pair in pairs.items():
             used = weight * pair.both
             if not used.any():
                 continue  # none of this pair's patients was drawn: the resample supports nothing
-            links, told = _happened(course, pair, again, kept, used, settings)
+            links, told = _happened(course, pair, again, kept=kept, weight=used, settings=settings)
             i, j = match[p[0]], match[p[1]]
             linked[p] += links.linked[i[:, None], j[None]] & (i >= 0)[:, None] & (j >= 0)[None]
-            seen[p].update(n for n, e in enumerate(found[p][1]) if _again(e, told, i, j))
+            seen[p].update(n for n, e in enumerate(found[p][1]) if _again(e, told, earlier=i, later=j))
     b = settings["bootstraps"]
     return {
         p: PairLinks(
@@ -119,8 +122,10 @@ def supported(
             support=linked[p] / b,
             events=told,
             event_support=[seen[p][n] / b for n in range(len(told))],
-            shuffled=_shuffled_labels(course, pairs[p], label, links, settings, derive(seed, "labels", *p)),
-            still=_shuffled_times(course, pairs[p], settings, derive(seed, "times", *p)),
+            shuffled=_shuffled_labels(
+                course, pairs[p], label, links=links, settings=settings, seed=derive(seed, "labels", *p)
+            ),
+            still=_shuffled_times(course, pairs[p], settings, seed=derive(seed, "times", *p)),
             n_patients=int(pairs[p].both.sum()),
             reason=pairs[p].reason,
         )
@@ -149,6 +154,7 @@ def _happened(
     course: Course,
     pair: Pair,
     label: NDArray[np.integer],
+    *,
     kept: NDArray[np.bool_],
     weight: Floats,
     settings: Mapping[str, Any],
@@ -168,11 +174,11 @@ def _happened(
         int(label[at].max(initial=-1)) + 1 for at in (pair.times if later is None else (rows[~after], rows[after]))
     ]
     a, b = (
-        profile(summarise(x[after == s], own[after == s], patient[after == s], n, c), used)
+        profile(summarise(x[after == s], own[after == s], patient[after == s], n_patients=n, clusters=c), used)
         for s, c in zip((False, True), count, strict=True)
     )
     near, _ = within(pair.near, inside)
-    mixed = mixing(near, after, own, patient, (n, count[0], count[1])).shares(used)
+    mixed = mixing(near, after, own, patient=patient, shape=(n, count[0], count[1])).shares(used)
     links = link(a, b, mixed=mixed, reach=settings["reach"], min_share=settings["min_share"])
     # every sample weighs alike, as in the profiles' shares
     sides = []
@@ -188,6 +194,7 @@ def _clustered_again(
     course: Course,
     label: NDArray[np.integer],
     lists: Mapping[str, tuple[NDArray[np.intp], Near]],
+    *,
     kept: NDArray[np.bool_],
     settings: Mapping[str, Any],
     seed: int,
@@ -198,7 +205,7 @@ def _clustered_again(
     for timepoint, (rows, near) in lists.items():
         inside = np.flatnonzero(kept[rows])
         if len(inside):
-            again[rows[inside]] = clusters_of(near, inside, settings["resolution"], derive(seed, timepoint))
+            again[rows[inside]] = clusters_of(near, inside, settings["resolution"], seed=derive(seed, timepoint))
         match[timepoint] = same_clusters(label[rows], again[rows])
     return again, match
 
@@ -221,7 +228,7 @@ def same_clusters(label: NDArray[np.integer], again: NDArray[np.integer]) -> NDA
     return np.where(index[np.arange(k), best] >= SAME, best, -1)
 
 
-def _again(event: Event, told: list[Event], earlier: NDArray[np.intp], later: NDArray[np.intp]) -> bool:
+def _again(event: Event, told: list[Event], *, earlier: NDArray[np.intp], later: NDArray[np.intp]) -> bool:
     """Whether an event of the data is among those of a resample."""
     own, other = (later, earlier) if event.kind in ("birth", "merge") else (earlier, later)
     cluster, partners = own[event.cluster], {int(other[p]) for p in event.partners} - {-1}
@@ -232,7 +239,7 @@ def _again(event: Event, told: list[Event], earlier: NDArray[np.intp], later: ND
 
 
 def _shuffled_labels(
-    course: Course, pair: Pair, label: NDArray[np.integer], links: Linked, settings: Mapping[str, Any], seed: int
+    course: Course, pair: Pair, label: NDArray[np.integer], *, links: Linked, settings: Mapping[str, Any], seed: int
 ) -> Floats:
     """Share of the shuffles with each link when (time point, cluster) labels are exchanged within patients."""
     times = np.zeros(links.linked.shape)
@@ -242,12 +249,14 @@ def _shuffled_labels(
     for s in range(settings["shuffles"]):
         order = _exchanged(patient, rng(seed, s))
         moved[pair.rows] = label[pair.rows][order]
-        again, _ = _happened(course, pair, moved, everything, pair.both, settings, pair.later[order])
+        again, _ = _happened(
+            course, pair, moved, kept=everything, weight=pair.both, settings=settings, later=pair.later[order]
+        )
         times += again.linked
     return times / settings["shuffles"]
 
 
-def _shuffled_times(course: Course, pair: Pair, settings: Mapping[str, Any], seed: int) -> dict[str, float]:
+def _shuffled_times(course: Course, pair: Pair, settings: Mapping[str, Any], *, seed: int) -> dict[str, float]:
     """Share of the shuffles with an event of every kind when cells exchange time points within patients."""
     patient = course.patient[pair.rows]
     label = np.zeros(len(course.patient), dtype=np.int64)
@@ -258,9 +267,9 @@ def _shuffled_times(course: Course, pair: Pair, settings: Mapping[str, Any], see
         for side in (False, True):
             inside = np.flatnonzero(later == side)
             label[pair.rows[inside]] = clusters_of(
-                pair.near, inside, settings["resolution"], derive(seed, "links", s, int(side))
+                pair.near, inside, settings["resolution"], seed=derive(seed, "links", s, int(side))
             )
-        _, told = _happened(course, pair, label, everything, pair.both, settings, later)
+        _, told = _happened(course, pair, label, kept=everything, weight=pair.both, settings=settings, later=later)
         seen.update({e.kind for e in told})
     return {kind: n / settings["shuffles"] for kind, n in seen.items()}
 

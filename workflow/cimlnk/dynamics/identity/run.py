@@ -108,8 +108,8 @@ def follow(
     label_of = population[chosen]
 
     own = derive(seed, name)
-    label, lists = cluster_course(course, settings, own, threads)
-    links = supported(course, label, lists, settings, own, threads)
+    label, lists = cluster_course(course, settings, own, threads=threads)
+    links = supported(course, label, lists, settings=settings, seed=own, threads=threads)
     moments = summaries(course, label)
     named = named_clusters(course, label, label_of)
     joined = tracks(links, {t: s.counts.shape[1] for t, s in moments.items()})
@@ -118,12 +118,12 @@ def follow(
     linked = sum(int(r.found.linked.sum()) for r in links.values())
     log.info("%s: %d links, %d tracks", name, linked, len(set(joined.values())))
     line = founder_line(course.pairs, samples)
-    founders = ancestry(course, label_of, line, per_ul, derive(seed, name))
+    founders = ancestry(course, label_of, line, per_ul=per_ul, seed=derive(seed, name))
     founders["day"] = founders["timepoint"].map(day)
     return {
         "identity": link_rows(links, named),
         "events": event_rows(links, named),
-        "tracks": track_rows(joined, named, share, day, per_ul),
+        "tracks": track_rows(joined, named, share, day=day, per_ul=per_ul),
         "ancestry": founders,
     }
 

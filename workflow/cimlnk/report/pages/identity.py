@@ -65,7 +65,7 @@ def _events(found: pd.DataFrame, name: str, site: Site) -> list[Text | Figure | 
             "patients and cells, each clustered anew, with the event; <i>in shuffles</i> the share with such an "
             "event of the shuffles in which cells have exchanged time points, so that nothing happens."
         )
-        blocks.append(site.table(name, shown, caption, columns))
+        blocks.append(site.table(name, shown, caption, columns=columns))
     hidden = found.loc[found["verdict"] != "shown", "reason"].value_counts()
     if len(hidden):
         why = "; ".join(f"{n} {esc(str(reason))}" for reason, n in hidden.items())
