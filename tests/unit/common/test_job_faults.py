@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import errno
 import os
+import subprocess
+import sys
 from types import SimpleNamespace
 
 import pytest
 
-from cimlnk.common.job import KEEP_GOING, job
+from cimlnk.common.job import KEEP_GOING, MEMORY_LIMIT, job
 from cimlnk.common.provenance import fingerprint
 
 
@@ -43,6 +45,33 @@ def test_memory_that_runs_out_names_the_input(rule, capsys):
     with pytest.raises(SystemExit), job(rule):
         raise MemoryError
     assert "raw.fcs: memory: found no more to be had" in capsys.readouterr().err
+
+
+RUNAWAY = """
+from types import SimpleNamespace
+from cimlnk.common.job import job
+rule = SimpleNamespace(log=[], params={}, rule="r", input=["raw.fcs"], resources=SimpleNamespace(mem_mb=100))
+with job(rule, record=False):
+    import numpy as np
+    np.ones(1 << 30, np.int8)  # within twice the rule's memory and what the libraries reserve
+    print("held", flush=True)
+    np.ones(1 << 40, np.int8)
+"""
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="only Linux keeps a process to its limit of data")
+@pytest.mark.parametrize("limit", ["", "no"])
+def test_a_job_is_held_to_its_memory(limit):
+    code = RUNAWAY if not limit else RUNAWAY.replace("np.ones(1 << 40, np.int8)", "np.empty(8 << 30, np.int8)")
+    run = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, env={**os.environ, MEMORY_LIMIT: limit}
+    )
+    assert run.stdout == "held\n"
+    if limit:
+        assert run.returncode == 0  # eight gigabytes that are reserved and never touched
+        return
+    lines = run.stderr.splitlines()
+    assert run.returncode == 1 and len(lines) == 1 and lines[0].startswith("cimlnk: error: raw.fcs: memory: found")
 
 
 def test_other_errors_stay_what_they_are(rule):

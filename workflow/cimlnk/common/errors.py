@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import difflib
 import re
+import unicodedata
 from collections.abc import Iterable, Sequence
 
 
@@ -54,7 +55,21 @@ class UserError(Exception):
         text = f"{self.file}: {where}: found {found_text}, expected {expected}"
         if self.suggestion is not None:
             text += f" (did you mean {self.suggestion!r}?)"
-        super().__init__(without_secrets(text))
+        super().__init__(on_one_line(without_secrets(text)))
+
+
+def on_one_line(text: str) -> str:
+    """`text` with control characters, line separators and reversals of the writing direction as escapes.
+
+    Examples
+    --------
+    >>> on_one_line("column a\x0bb")
+    'column a\\x0bb'
+    """
+    odd = ("Cc", "Cf", "Cs", "Zl", "Zp")
+    if not any(unicodedata.category(c) in odd for c in text):
+        return text
+    return "".join(c.encode("unicode_escape").decode() if unicodedata.category(c) in odd else c for c in text)
 
 
 def without_secrets(text: str) -> str:

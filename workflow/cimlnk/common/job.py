@@ -13,6 +13,7 @@ from typing import Any
 from .errors import Plain, UserError
 from .provenance import provenance
 
+MEMORY_LIMIT = "CIMLNK_MEMORY_LIMIT"
 KEEP_GOING = "CIMLNK_KEEP_GOING"  # set by the Snakefile from --keep-going, inherited by every job
 
 
@@ -21,6 +22,7 @@ def keep_going() -> bool:
     return os.environ.get(KEEP_GOING) == "1"
 
 
+MORE_MEMORY = "a file that needs less, or more memory for the rule (--set-resources RULE:mem_mb=…)"
 # What keeps one file from being read, and what keeps a machine from working.
 OF_THE_FILE = {errno.EACCES, errno.EPERM, errno.EIO, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG}
 OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ESTALE}
@@ -42,6 +44,28 @@ def _end(error: UserError, leave_out: Callable[[UserError], None] | None, logger
         return
     print(f"cimlnk: error: {error}", file=sys.stderr)
     sys.exit(1)
+
+
+def limit_memory(mem_mb: object) -> int | None:
+    """Hold this process to a limit of memory drawn from a rule's ``mem_mb``; its bytes, None where there is none.
+
+    A file that asks for more than any good one would (a damaged size, a bomb) then ends in one message of this job,
+    not in the operating system killing whatever is largest. The limit is twice `mem_mb`, and 2 GB and 64 MB a core for
+    what the libraries reserve, since it counts what is reserved, and `mem_mb` what is used.
+    ``CIMLNK_MEMORY_LIMIT=no`` leaves it out.
+    Systems other than Linux know the limit but do not keep it.
+    """
+    if os.environ.get(MEMORY_LIMIT, "") == "no" or not isinstance(mem_mb, int) or mem_mb <= 0:
+        return None
+    try:
+        import resource
+    except ImportError:  # Windows has no such limit
+        return None
+    wanted = (2 * mem_mb + 2048 + 64 * (os.cpu_count() or 1)) << 20
+    _, hard = resource.getrlimit(resource.RLIMIT_DATA)
+    limit = wanted if hard == resource.RLIM_INFINITY else min(wanted, hard)
+    resource.setrlimit(resource.RLIMIT_DATA, (limit, hard))
+    return limit
 
 
 def _first_input(snakemake: Any) -> str:
@@ -68,6 +92,7 @@ def job(
     logger = logging.getLogger("cimlnk")
     logger.addHandler(handler)
     logger.setLevel(logging.INFO)
+    limit_memory(getattr(getattr(snakemake, "resources", None), "mem_mb", None))
     params = {k: v for k, v in snakemake.params.items() if k not in ("code", "content")}
     try:
         inputs = [p for p in snakemake.input if os.path.exists(p)]
@@ -83,7 +108,7 @@ def job(
         _end(told, leave_out if error.errno in OF_THE_FILE else None, logger)
     except MemoryError as error:
         logger.info("%s", error, exc_info=True)
-        told = UserError(_first_input(snakemake), "memory", Plain("no more to be had"), "more (mem_mb of the rule)")
+        told = UserError(_first_input(snakemake), "memory", Plain("no more to be had"), MORE_MEMORY)
         _end(told, leave_out, logger)
     except Exception:
         logger.exception("a fault of the program, not of the input")
