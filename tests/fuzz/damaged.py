@@ -54,7 +54,7 @@ def make_small_files(base: Path) -> None:
     names = ["Time", "Nd145Di", "Er170Di", "Yb174Di", "Ir191Di"]
     events = rng.gamma(1.0, 5.0, (60, 5)).astype(np.float32)
     events[:, 0] = np.arange(60)
-    write_fcs(base / "a.fcs", events, names, ["", "145Nd_CD56", "170Er_CD3", "", "191Ir_DNA1"])
+    write_fcs(base / "a.fcs", events, names, markers=["", "145Nd_CD56", "170Er_CD3", "", "191Ir_DNA1"])
     counts = sp.csr_matrix(rng.poisson(0.4, (30, 12)))
     genes, cells = [f"GENE{i}" for i in range(12)], [f"CELL{i}-1" for i in range(30)]
     obs, var = pd.DataFrame({"sample": ["x"] * 30}, index=cells), pd.DataFrame(index=genes)
@@ -113,7 +113,7 @@ def kinds(base: Path) -> list[Kind]:
     def rows(kind: str) -> Callable[[Path], object]:
         def read(path: Path) -> object:
             problems = Problems()
-            table = read_rows(path, kind, path.name, problems)
+            table = read_rows(path, kind, file=path.name, problems=problems)
             problems.raise_if_any()
             return table
 
