@@ -32,6 +32,12 @@ KINDS = {
     "no positivity threshold": "Give a threshold in the override sheet (what = threshold) or do without its "
     "share of positive cells.",
     "overridden": "Nothing: it was asked for. The table shows what it would have been.",
+    "days not joined by donor": "Give the genotypes of the clusters, reference genotypes or an independent call in the "
+    "donor sheet; until then read each day on its own.",
+    "donor evidence disagrees": "Look at the evidence on the page 'Whose cells': exchanged files or a wrong sheet.",
+    "one genotype in two patients": "Nothing, if one donor gave to both patients; else two samples were exchanged.",
+    "donor calls unsure": "Read the shares with their limits, which hold the cells without a sure call.",
+    "donor before infusion": "Called wrongly, or the sample was exchanged; later days are judged by these cells.",
     "unlike the reference": "Do not read these cells by the frozen clustering: cluster the cohort anew.",
 }
 

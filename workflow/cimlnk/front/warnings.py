@@ -14,6 +14,7 @@ from cimlnk.common.tables import read_table, write_table
 from cimlnk.populations.load import cell_names, feature_names
 
 from . import collect
+from .collect_donors import of_donors
 from .tables import AVAILABILITY, WARNINGS
 
 CYTOF = "cytof/samples/"
@@ -60,6 +61,9 @@ def collect_warnings(*, root: str | Path, files: Iterable[str | Path], baseline:
         rows += collect.of_hashes(modality, _hashes(samples, records))
         rows += collect.of_records(modality, records)
     rows += collect.of_availability(markers_of({Path(n).stem: p for n, p in have.items() if n.startswith(CYTOF)}))
+    if "donors/matches.parquet" in have:
+        donors = ("donors/matches", "donors/comparisons", "dynamics/donor_shares")
+        rows += of_donors(*(table(f"{name}.parquet") for name in donors))
     if "cytof/lineages.parquet" in have:
         rows += collect.of_lineages(table("cytof/lineages.parquet"), samples)
     if "cytof/lineages.npz" in have:

@@ -14,6 +14,7 @@ from .blocks import Page, Site, esc
 from .pages import (
     claims,
     cohort,
+    donors,
     dynamics,
     identity,
     patients,
@@ -45,6 +46,7 @@ def build_pages(run: Run, site: Site) -> list[Page]:
         lambda: dynamics.page(run, site),
         lambda: state.page(run, site),
         lambda: identity.page(run, site),
+        lambda: donors.page(run, site),
         lambda: release.page(run, site),
     ]
     for patient in sorted(run.samples["patient"].unique()):

@@ -17,6 +17,7 @@ from cimlnk.stats.intervals import product_limits, share_interval
 from .tables import ALL_CALLED, SHARES
 
 NO_ERROR = "none known: the calls give no probability, and there is no independent call and no blood before infusion"
+BEFORE = "the blood before infusion"
 FLOOR = 0.5  # false calls expected at least: a single cell is no finding
 ALPHA = 0.025
 
@@ -169,7 +170,7 @@ def _rows_of(
         k = int((who == person).sum())
         false_in, false_out, source = rates[person].cells(k, n - k)
         if before.get(person, 0.0) * (n - k) > false_in:
-            false_in, source = min(float(k), before[person] * (n - k)), "the blood before infusion"
+            false_in, source = min(float(k), before[person] * (n - k)), BEFORE
         yield {
             "person": person, "named": named, "role": role, "n_called": len(part), "n_singlets": n, "n_person": k,
             "n_doublets": n_doublets, "n_unsure": len(part) - n - n_doublets + uncalled, "false_in": false_in,

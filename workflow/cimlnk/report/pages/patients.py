@@ -8,7 +8,7 @@ from cimlnk.report.blocks import Page, Section, Site, Text, esc, plain, slug
 from cimlnk.report.figures.course import composition, nk_by_patient, subsets_absolute
 from cimlnk.report.run import Run
 
-from . import kinetics
+from . import donors, kinetics
 from .cohort import MODALITY, cards
 
 FACTS = {
@@ -105,6 +105,9 @@ def page(run: Run, site: Site, patient: str) -> Page:
                 site.figure(name, drawn, caption, table=rows, table_name=f"patient_{patient}_{modality}")
             )
         result.sections.append(section)
+    whose = donors.course_blocks(run, site, patient)
+    if whose:
+        result.sections.append(Section("donors", "Whose cells", whose))
     gates = _gates(run, site, samples)
     if gates:
         result.sections.append(Section("gates", "Gates of the mass-cytometry files", [gates]))
