@@ -46,9 +46,7 @@ def shares_over_time(shares: pd.DataFrame) -> Any:
         axis.vlines(lost["day"], lost["share_low"], lost["share_high"], color="#999999", linewidth=1.0)
         axis.plot(lost["day"], lost["share"], color="#777777", marker="x", linestyle="none",
                   label="label without a person" if len(lost) else None)  # fmt: skip
-        if len(lost):
-            axis.annotate("days not joined", (0.02, 0.93), xycoords="axes fraction", fontsize=8, color="#B3261E")
-        axis.set_title(str(patient))
+        axis.set_title(f"{patient}: days not joined" if len(lost) else str(patient))
         axis.set_ylim(-0.03, 1.03)
         symlog_days(axis, sorted(shares["day"].unique()))
         axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=7)
