@@ -17,7 +17,8 @@ rule cohort_tables:
                 *["overrides"] * LEAVES_OUT,
             )
             if CFG["cohort"][sheet] is not None
-        ],
+        ]
+        + [resource(f) for f in [CFG["rna"]["antibodies"]] if f is not None],
     output:
         samples=out("cohort/samples.parquet"),
         counts=out("cohort/counts.parquet"),

@@ -98,6 +98,24 @@ def raw_files(wildcards):
     return [path] if Path(path).suffix else list(simulated_folder(path).values())
 
 
+def antibody_files(what):
+    """The file (or the files of a 10x folder) that the antibody sheet gives a sample as `what`: counts, empty, hashtags."""
+
+    def files(wildcards):
+        given = COHORT.antibodies.get(wildcards.sample, {})
+        return input_files(given[what]) if what in given else []
+
+    return files
+
+
+def hashtag(wildcards):
+    """Which cells of a pool are a sample's, by the antibody sheet; None where its file is its own."""
+    given = COHORT.antibodies.get(wildcards.sample, {})
+    return {
+        k: v for k, v in given.items() if k.startswith("hashtag_") or k == "hashtag"
+    }
+
+
 def code(rule):
     """Hash of the library modules behind a rule, found by its script's imports: editing one re-runs the rules that
     use it, and no others. Computed for the rules of this process only, once each."""
@@ -309,6 +327,9 @@ DYNAMICS_TABLES = (
 ).split()
 
 
+ADT_TABLES = ("antibodies", "thresholds", "nk_agreement", "name_agreement")
+
+
 def report_tables(wildcards):
     """Everything the site shows."""
     files = [
@@ -330,6 +351,8 @@ def report_tables(wildcards):
             out(f"{modality}/gates/{sample}.parquet") for sample in samples_of(modality)
         ]
     files += [out(name) for name in PREPARATION.shown()]
+    if "rna" in MODALITIES:
+        files += [out(f"adt/{name}.parquet") for name in ADT_TABLES]
     if "cytof" in MODALITIES:
         files += [out(f"cytof/gates/{sample}.png") for sample in samples_of("cytof")]
         files += [out("dynamics/release.parquet"), out("cohort/functional.parquet")]

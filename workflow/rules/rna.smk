@@ -1,10 +1,14 @@
 rule rna_cells:
     input:
         raw=raw_files,
+        antibodies=antibody_files("counts"),
+        empty=antibody_files("empty"),
+        hashtags=antibody_files("hashtags"),
         lineages=resource(CFG["rna"]["lineages"]),
     output:
         cells=out("rna/samples/{sample}.h5ad"),
         gates=out("rna/gates/{sample}.parquet"),
+        proteins=out("rna/proteins/{sample}.h5ad"),
     log:
         out("logs/rna_cells/{sample}.log"),
     benchmark:
@@ -20,6 +24,7 @@ rule rna_cells:
         settings=CFG["rna"],
         seed=CFG["seed"],
         tissue=lambda wildcards: SAMPLES.at[wildcards.sample, "tissue_or_product"],
+        hashtag=hashtag,
         content=content,
         code=code("rna_cells"),
     script:

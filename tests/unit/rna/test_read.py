@@ -96,7 +96,7 @@ def test_symbols_of_two_genes_are_summed(tmp_path, blood, make):
     assert twice.genes[-1] in counts.notes[0]
 
 
-def test_antibodies_and_the_other_genome_are_left_out(tmp_path, blood, make):
+def test_antibodies_are_no_genes_and_the_other_genome_is_left_out(tmp_path, blood, make):
     folder = make.mtx(tmp_path / "s", blood)
     rows = gzip.decompress((folder / "features.tsv.gz").read_bytes()).decode().splitlines()
     rows = [r.replace("\t", "\tGRCh38_", 1) for r in rows]
@@ -105,7 +105,7 @@ def test_antibodies_and_the_other_genome_are_left_out(tmp_path, blood, make):
     (folder / "features.tsv.gz").write_bytes(gzip.compress("\n".join(rows).encode()))
     counts = read_counts(folder)
     assert list(counts.genes) == list(blood.genes[:-2])
-    assert any("Antibody Capture" in n for n in counts.notes) and any("mouse" in n for n in counts.notes)
+    assert list(counts.antibodies.names) == [rows[-1].split("\t")[1]] and any("mouse" in n for n in counts.notes)
 
 
 def changed(blood, **what):

@@ -37,6 +37,7 @@ FILES = (
     "cytof.spillover.single_stains",
     "cytof.debarcoding.key",
     "rna.lineages",
+    "rna.antibodies",
     "populations.cytof.definitions",
     "populations.rna.definitions",
     "donors.sheet",

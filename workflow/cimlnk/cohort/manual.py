@@ -18,7 +18,7 @@ from typing import Any
 from .describe import expectation, types
 from .schemas import SECTIONS, config_schema, load_schema
 
-SHEETS = ("samples", "counts", "patients", "panel", "functional", "overrides", "donors_sheet", "persons")
+SHEETS = ("samples", "counts", "patients", "panel", "functional", "overrides", "antibodies", "donors_sheet", "persons")
 BLOCK = re.compile(r"<!-- begin ([\w/-]+) -->\n.*?<!-- end \1 -->", re.DOTALL)
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -30,17 +30,17 @@ class Download:
 
 
 def place_files(
-    samples: pd.DataFrame, cfg: Mapping[str, Any], base: Path, *, problems: Problems
+    samples: pd.DataFrame, cfg: Mapping[str, Any], base: Path, *, problems: Problems, shared: Collection[str] = ()
 ) -> tuple[dict[str, str], frozenset[str], dict[str, Download]]:
     """The place of every sample's file on this machine, whose files are given, and what has to be downloaded.
 
     Checks that local files exist (unless the simulation writes them below ``data/<cohort id>/``), that a URL has a
     sha256, that the kind of file fits the modality, and that no file stands in two rows (unless the samples of a mass
-    cytometry file are told apart by their barcodes).
+    cytometry file are told apart by their barcodes, or those of an RNA file, `shared`, by hashtags).
     """
     file = cfg["cohort"]["samples"]
     own = PurePosixPath(OWN) / cfg["cohort"]["id"]
-    root = _data_root(cfg, base, problems)
+    root = data_root(cfg, base, problems)
     places: dict[str, str] = {}
     downloads: dict[str, Download] = {}
     given: set[str] = set()
@@ -110,7 +110,7 @@ def place_files(
             as_written = not os.path.isabs(path) and root.resolve() == Path.cwd()
             places[str(sample)] = path if as_written else str(local)
             given.add(str(sample))
-        if identity in seen and not pooled:
+        if identity in seen and not pooled and sample not in shared:
             problems.add(
                 file, where, path, f"a file of its own for every sample, but row {seen[identity]} has this one too"
             )
@@ -143,7 +143,7 @@ def expand(text: str) -> tuple[str, list[str]]:
     return os.path.expandvars(text), unset
 
 
-def _data_root(cfg: Mapping[str, Any], base: Path, problems: Problems) -> Path | None:
+def data_root(cfg: Mapping[str, Any], base: Path, problems: Problems) -> Path | None:
     """The folder to which relative paths refer; None (and a problem) if it cannot be known."""
     given = cfg["cohort"]["data_root"]
     if given is None:

@@ -33,6 +33,7 @@ def sheet_settings(cfg: Mapping[str, Any], leaves_out: bool = False) -> dict[str
             "nk_identity": cfg["cytof"]["nk_identity"],
             "debarcoding": {"enabled": cfg["cytof"]["debarcoding"]["enabled"]},
         },
+        "rna": {"antibodies": cfg["rna"]["antibodies"]},
         "dynamics": {"baseline_timepoint": cfg["dynamics"]["baseline_timepoint"]},
     }
 

@@ -12,6 +12,7 @@ import pandas as pd
 from cimlnk.common.errors import Problems
 from cimlnk.common.home import locate
 
+from .antibodies import check_antibodies, hashtagged, read_antibody_sheet
 from .checks import check_baselines, check_counts, check_functional, check_patients, check_samples
 from .overrides import Override, excluded_samples, read_overrides
 from .panel import check_panel, rename_markers
@@ -45,6 +46,9 @@ class Cohort:
         What is allowed but costs something, one sentence each: samples without counts, patients without baseline.
     overrides
         Rows of the override sheet, in its order; samples it excludes are in none of the tables.
+    antibodies
+        Sample -> what the antibody sheet gives it (counts, empty, hashtags, hashtag, hashtag_column), paths as rules
+        read them.
     """
 
     samples: pd.DataFrame
@@ -57,6 +61,7 @@ class Cohort:
     warnings: list[str] = field(default_factory=list)
     overrides: list[Override] = field(default_factory=list)
     functional: pd.DataFrame = field(default_factory=FUNCTIONAL.empty)
+    antibodies: dict[str, dict[str, str]] = field(default_factory=dict)
 
 
 def load_cohort(cfg: Mapping[str, Any], base: str | Path) -> Cohort:
@@ -87,6 +92,8 @@ def load_cohort(cfg: Mapping[str, Any], base: str | Path) -> Cohort:
     }
     samples, counts, patients, panel = read["samples"], read["counts"], read["patients"], read["panel"]
     overrides = read_overrides(cfg, base, problems)
+    antibodies = read_antibody_sheet(cfg, base, problems)
+    given_antibodies: dict[str, dict[str, str]] = {}
     if samples is not None:
         samples = _without(samples, overrides, settings["overrides"], problems=problems)
     places: dict[str, str] = {}
@@ -95,7 +102,9 @@ def load_cohort(cfg: Mapping[str, Any], base: str | Path) -> Cohort:
     if samples is not None:
         check_samples(samples, cfg, problems)
         check_baselines(samples, cfg, problems, warnings=warnings)
-        places, given, downloads = place_files(samples, cfg, base, problems=problems)
+        places, given, downloads = place_files(samples, cfg, base, problems=problems, shared=hashtagged(antibodies))
+        if antibodies is not None:
+            given_antibodies = check_antibodies(antibodies, samples, cfg, base=base, problems=problems)
     if patients is not None:
         check_patients(patients, samples, cfg, problems=problems, warnings=warnings)
     if counts is not None:
@@ -120,6 +129,7 @@ def load_cohort(cfg: Mapping[str, Any], base: str | Path) -> Cohort:
         downloads=downloads,
         warnings=warnings,
         overrides=overrides,
+        antibodies=given_antibodies,
     )
 
 

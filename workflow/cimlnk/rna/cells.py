@@ -24,6 +24,7 @@ from .gates import GateTable
 from .genes import LineageTable, load_lineages
 from .lineage import Lineages
 from .normalise import normalise
+from .proteins import with_antibodies, without_proteins, write_proteins
 from .read import read_counts
 from .selection import live_cells, marker_model, nk_probability, single_cells
 from .tables import GATES
@@ -45,8 +46,10 @@ def make_cells(
     gates: str,
     provenance: Mapping[str, Any],
     tissue: str = "blood",
+    proteins: str | None = None,
+    antibodies: Mapping[str, Any] | None = None,
 ) -> None:
-    """Write the live single NK cells of one sample and its gate table.
+    """Write the live single NK cells of one sample and its gate table, and the antibody counts of its cells.
 
     Writes to `output` an h5ad with ``X`` (log1p of counts per 10,000, float32 CSR), ``layers["counts"]`` (int32 CSR),
     ``obs`` (sample, n_counts, n_genes, mito_percent, doublet_score, nk_probability), ``obs_names``
@@ -71,13 +74,18 @@ def make_cells(
         Stored with both.
     tissue
         ``tissue_or_product`` of the sample sheet.
+    proteins
+        File for the antibody counts of all live single cells (:func:`.proteins.write_proteins`), None for none.
+    antibodies
+        The sample's row of the antibody sheet (``counts``, ``empty``, ``hashtags``, ``hashtag``, ``hashtag_column``).
 
     Raises
     ------
     UserError
         If the input is not the raw counts of human cells, or if too few NK cells are left.
     """
-    counts = read_counts(raw, settings["counts"])
+    given = {k: v for k, v in (antibodies or {}).items() if v}
+    counts = with_antibodies(read_counts(raw, settings["counts"]), given)
     LOG.info("%s: %d barcodes x %d genes from %s", sample, *counts.matrix.shape, counts.found)
     known = load_lineages(lineages)
     _check_markers(raw, counts, known)
@@ -97,6 +105,17 @@ def make_cells(
             "NK selection",
             Plain(f"{int(selected.sum())} NK cells among {len(selected)} live single cells"),
             f"at least {settings['nk']['min_cells']} (rna.nk.min_cells); most cells are {_commonest(fit)}",
+        )
+    if proteins is not None:
+        write_proteins(
+            proteins,
+            sample=sample,
+            counts=counts,
+            rows=np.flatnonzero(live)[single],
+            fit=fit,
+            nk_probability=probability,
+            nk=selected,
+            empty=given.get("empty"),
         )
     kept = matrix[selected]
     if settings["ambient"]["correct"]:
@@ -143,12 +162,14 @@ def make_cells(
     LOG.info("%s: %d NK cells kept", sample, len(obs))
 
 
-def leave_out(error: UserError, *, sample: str, output: str, gates: str) -> None:
+def leave_out(error: UserError, *, sample: str, output: str, gates: str, proteins: str | None = None) -> None:
     """Write empty results for a sample that cannot be used, with the reason inside."""
     record = {"left_out": True, "reason": str(error), "summary": None}
     obs = pd.DataFrame({"sample": np.array([], dtype=object)}, index=np.array([], dtype=object))
     write_cells(output, sp.csr_matrix((0, 0), dtype=np.int32), obs, genes=np.array([], dtype=object), record=record)
     write_table(GATES.empty(), gates, GATES, provenance={"left_out": str(error)})
+    if proteins is not None:
+        without_proteins(proteins, str(error))
     LOG.warning("%s: left out: %s", sample, error)
 
 

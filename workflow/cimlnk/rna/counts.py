@@ -20,6 +20,14 @@ LARGEST = 2**31 - 1
 
 
 @dataclass(frozen=True)
+class AntibodyCounts:
+    """Counts of antibody-derived tags: cells × antibodies (CSR, int32), and the antibodies' names in the file."""
+
+    matrix: sp.csr_matrix
+    names: np.ndarray
+
+
+@dataclass(frozen=True)
 class Counts:
     """Raw integer counts of one sample.
 
@@ -35,6 +43,8 @@ class Counts:
         Where the counts were taken from, in words (``layers['counts']``, ``10x v3 folder``).
     notes
         What was changed or left out on the way, in words.
+    antibodies
+        Antibody counts of the same cells, if the file has any.
     """
 
     matrix: sp.csr_matrix
@@ -42,6 +52,7 @@ class Counts:
     genes: np.ndarray
     found: str
     notes: tuple[str, ...] = ()
+    antibodies: AntibodyCounts | None = None
 
 
 def not_counts(matrix: Any) -> str | None:
@@ -77,6 +88,7 @@ def make_counts(
     ids: Sequence[str] | np.ndarray | None = None,
     found: str,
     notes: Sequence[str] = (),
+    antibodies: tuple[Any, Sequence[str] | np.ndarray] | None = None,
 ) -> Counts:
     """Check a cells x genes matrix with its names and return it as :class:`Counts`.
 
@@ -96,6 +108,8 @@ def make_counts(
         Second name of each gene (Ensembl id), if the file has one.
     found, notes
         See :class:`Counts`.
+    antibodies
+        Cells x antibodies of the same cells, and the antibodies' names.
 
     Raises
     ------
@@ -136,7 +150,25 @@ def make_counts(
     counts.sort_indices()
     if counts.nnz == 0:
         raise UserError(file, found, Plain("only zeros"), "counts above zero")
-    return Counts(counts, cells.astype(str).astype(object), names, found, tuple(said))
+    proteins = None if antibodies is None else antibody_counts(file, *antibodies)
+    return Counts(counts, cells.astype(str).astype(object), names, found, tuple(said), proteins)
+
+
+def antibody_counts(file: object, matrix: Any, names: Sequence[str] | np.ndarray) -> AntibodyCounts:
+    """Check cells x antibodies as raw counts.
+
+    Raises
+    ------
+    UserError
+        For anything but whole numbers of zero and more.
+    """
+    reason = not_counts(matrix)
+    if reason:
+        raise UserError(file, "antibodies", Plain(f"a matrix that {reason}"), "raw integer antibody counts")
+    counts = sp.csr_matrix(matrix)
+    whole = sp.csr_matrix((np.rint(counts.data).astype(np.int32), counts.indices, counts.indptr), shape=counts.shape)
+    whole.sort_indices()
+    return AntibodyCounts(whole, np.asarray(names).astype(str).astype(object))
 
 
 def _human_symbols(

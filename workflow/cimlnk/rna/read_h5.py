@@ -12,7 +12,7 @@ from cimlnk.common.errors import Plain, UserError
 
 from .checked_h5 import check_file, matrix_of, sparse_group
 from .counts import ENSEMBL, Counts, make_counts, not_counts
-from .read_mtx import expression
+from .read_mtx import antibody_part, expression
 
 SYMBOL_COLUMNS = ("feature_name", "gene_symbols", "gene_symbol", "gene_name", "gene_names", "symbol", "symbols")
 ID_COLUMNS = ("gene_ids", "gene_id", "ensembl_id", "ensembl")
@@ -45,7 +45,8 @@ def read_hdf5(path: Path, source: str = "auto") -> Counts:
         raise UserError(path, "HDF5", Plain(f"a truncated or corrupt file ({words})"), "a whole 10x h5 or h5ad") from e
 
 
-def _text(values: Any) -> np.ndarray:
+def texts(values: Any) -> np.ndarray:
+    """Bytes or texts of an HDF5 data set as texts."""
     raw = np.asarray(values)
     return np.array([v.decode() if isinstance(v, bytes) else str(v) for v in raw], dtype=object)
 
@@ -63,13 +64,16 @@ def _tenx(path: Path, group: Any, name: str, *, gene_id: str, found: str) -> Cou
         )
     n_genes, n_cells = (int(v) for v in shape[:])
     matrix = sparse_group(path, group, (n_cells, n_genes))
-    names, barcodes = _text(group[name][:]), _text(group["barcodes"][:])
-    ids = _text(group[gene_id][:]) if gene_id in group else None
+    names, barcodes = texts(group[name][:]), texts(group["barcodes"][:])
+    ids = texts(group[gene_id][:]) if gene_id in group else None
     notes: list[str] = []
+    proteins = None
     if len(names) == n_genes and "features/feature_type" in group:
-        keep = expression(path, _text(group["features/feature_type"][:]), notes)
+        kinds = texts(group["features/feature_type"][:])
+        keep = expression(path, kinds, notes)
+        proteins = antibody_part(matrix, names, kinds)
         matrix, names, ids = matrix[:, keep], names[keep], None if ids is None else ids[keep]
-    return make_counts(path, matrix, barcodes, genes=names, ids=ids, found=found, notes=notes)
+    return make_counts(path, matrix, barcodes, genes=names, ids=ids, found=found, notes=notes, antibodies=proteins)
 
 
 def _h5ad(path: Path, file: Any, source: str) -> Counts:
@@ -107,12 +111,15 @@ def _h5ad(path: Path, file: Any, source: str) -> Counts:
     ids = next((_names(var[c]) for c in ID_COLUMNS if c in var), None)
     if np.mean([bool(ENSEMBL.match(str(n))) for n in names]) > 0.5:
         ids = next((_names(var[c]) for c in SYMBOL_COLUMNS if c in var), None)
+    proteins = None
     if "feature_types" in var:
-        keep = expression(path, var["feature_types"].astype(str).to_numpy(dtype=object), notes)
+        kinds = var["feature_types"].astype(str).to_numpy(dtype=object)
+        keep = expression(path, kinds, notes)
+        proteins = antibody_part(matrix, names, kinds)
         matrix, names, ids = matrix[:, keep], names[keep], None if ids is None else ids[keep]
-    return make_counts(
-        path, matrix, obs.index.to_numpy(dtype=object), genes=names, ids=ids, found=f"h5ad, {place}", notes=notes
-    )
+    cells = obs.index.to_numpy(dtype=object)
+    found = f"h5ad, {place}"
+    return make_counts(path, matrix, cells, genes=names, ids=ids, found=found, notes=notes, antibodies=proteins)
 
 
 def _var(file: Any, place: str) -> Any:
@@ -135,7 +142,7 @@ def _frame(path: Path, item: Any) -> pd.DataFrame:
         if index is None or len(item.shape) != 1:
             raise UserError(path, item.name, Plain("no table"), "a table with an index")
         records = item[:]
-        frame = pd.DataFrame({n: _text(records[n]) if records[n].dtype.kind in "SO" else records[n] for n in names})
+        frame = pd.DataFrame({n: texts(records[n]) if records[n].dtype.kind in "SO" else records[n] for n in names})
         return frame.set_index(index)
     try:
         frame = read_elem(item)

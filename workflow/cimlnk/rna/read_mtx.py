@@ -16,6 +16,7 @@ from .counts import Counts, make_counts
 from .folder import find_files
 
 EXPRESSION = "Gene Expression"
+ANTIBODY = "Antibody Capture"
 # A matrix of counts packs 3- to 20-fold.
 PACKED = 60
 LEAST = 256 << 20
@@ -24,9 +25,27 @@ LEAST = 256 << 20
 def read_mtx(folder: Path) -> Counts:
     """Read a 10x folder.
 
-    GEO prefixes (``GSM1_sample_matrix.mtx.gz``) are accepted as long as there is one matrix in the folder. Features
-    of other types than gene expression (antibodies, hashtags) are left out and counted in the notes.
+    GEO prefixes (``GSM1_sample_matrix.mtx.gz``) are accepted as long as there is one matrix in the folder. Antibodies
+    are kept beside the genes; features of other types (guides, multiplexing) are left out and counted in the notes.
     """
+    matrix_file, barcodes, ids, names, kinds, matrix, notes = read_features(folder)
+    keep = expression(matrix_file.parent, kinds, notes)
+    return make_counts(
+        matrix_file.parent,
+        matrix[:, keep],
+        barcodes,
+        genes=names[keep],
+        ids=ids[keep],
+        found=f"10x folder ({matrix_file.name})",
+        notes=notes,
+        antibodies=antibody_part(matrix, names, kinds),
+    )
+
+
+def read_features(
+    folder: Path,
+) -> tuple[Path, list[str], np.ndarray, np.ndarray, np.ndarray, sp.csr_matrix, list[str]]:
+    """All features of a 10x folder: matrix file, barcodes, ids, names, types, cells x features, notes."""
     (matrix_file, barcode_file, feature_file), notes = find_files(folder)
     barcodes = [row[0] for row in _rows(barcode_file)]
     features = _rows(feature_file)
@@ -35,24 +54,23 @@ def read_mtx(folder: Path) -> Counts:
     ids = np.array([row[0] for row in features], dtype=object)
     names = np.array([row[1] if len(row) > 1 and row[1] else row[0] for row in features], dtype=object)
     kinds = np.array([row[2] if len(row) > 2 else EXPRESSION for row in features], dtype=object)
-    keep = expression(feature_file, kinds, notes)
-    return make_counts(
-        matrix_file.parent,
-        sp.csr_matrix(matrix.T)[:, keep],
-        barcodes,
-        genes=names[keep],
-        ids=ids[keep],
-        found=f"10x folder ({matrix_file.name})",
-        notes=notes,
-    )
+    return matrix_file, barcodes, ids, names, kinds, sp.csr_matrix(matrix.T), notes
+
+
+def antibody_part(
+    matrix: sp.csr_matrix, names: np.ndarray, kinds: np.ndarray
+) -> tuple[sp.csr_matrix, np.ndarray] | None:
+    """Antibodies among the features (cells x antibodies, names), None without any."""
+    keep = kinds == ANTIBODY
+    return (matrix[:, keep], names[keep]) if keep.any() else None
 
 
 def expression(file: object, kinds: np.ndarray, notes: list[str]) -> np.ndarray:
-    """Mask of the gene-expression features; the others are told in `notes`."""
+    """Mask of the gene-expression features; the others but antibodies are told in `notes`."""
     keep = kinds == EXPRESSION
     if not keep.any():
         raise UserError(file, "feature type", ", ".join(sorted(set(map(str, kinds)))), f"{EXPRESSION!r} features")
-    for kind in sorted(set(map(str, kinds[~keep]))):
+    for kind in sorted(set(map(str, kinds[~keep])) - {ANTIBODY}):
         notes.append(f"{int((kinds == kind).sum())} features of type {kind!r} left out")
     return keep
 
