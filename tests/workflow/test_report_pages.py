@@ -50,10 +50,29 @@ def test_fitted_curves_are_drawn_and_preparation_that_is_off_is_not(tiny_run, br
     captions = browser.ask(
         "['cytof', 'rna'].map(m => document.querySelector('#figure-patient_P1_absolute_' + m).textContent)"
     )
-    assert all("credible interval" in c for c in captions)
+    assert ["credible interval" in c for c in captions] == [True, False], "how to read it is said once a page"
     assert not (tiny_run / SITE / "preparation.html").exists()
     links = browser.ask("[...document.querySelectorAll('nav a')].map(a => a.textContent)")
     assert "Quality" in links and "Preparation" not in links
+
+
+def test_figures_tell_their_values_by_pointer_and_by_keyboard(tiny_run, browser):
+    browser.open(tiny_run / SITE / "patient-P1.html")
+    folds = read_table(tiny_run / SITE.parent / "dynamics/abundance.parquet")
+    mine = folds[(folds["patient"] == "P1") & (folds["population"] == "NK") & (folds["modality"] == "cytof")]
+    first = mine[mine["tissue_or_product"] == "blood"].sort_values("day").iloc[0]
+    script = (
+        "(() => { const p = document.querySelector('#figure-patient_P1_nk .plot'); const tip = p.querySelector('.tip');"
+        "const before = tip.hidden; p.focus(); p.dispatchEvent(new KeyboardEvent('keydown', {key: 'ArrowRight'}));"
+        "const key = tip.textContent; p.dispatchEvent(new Event('pointerleave'));"
+        "const s = JSON.parse(p.querySelector('script').textContent).sort((a, b) => a[0] - b[0])[0];"
+        "const box = p.getBoundingClientRect(); p.dispatchEvent(new PointerEvent('pointermove', {clientX: box.left + "
+        "s[0] / 1000 * box.width + 3, clientY: box.top + s[1] / 1000 * box.height - 3}));"
+        "return [before, key, tip.textContent, tip.hidden]; })()"
+    )
+    before, by_key, by_pointer, hidden = browser.ask(script)
+    assert before and not hidden and by_key == by_pointer
+    assert by_key.startswith(f"P1, day {first['day']}: {first['cells_per_ul']:.3g}/µL")
 
 
 def test_heading_click_sorts_numbers_as_numbers(tiny_run, browser):

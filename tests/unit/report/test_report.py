@@ -17,7 +17,7 @@ from cimlnk.report.figures.course import composition, folds_by_arm, nk_by_patien
 from cimlnk.report.figures.effects import diversity, forest, planted_and_found
 from cimlnk.report.figures.maps import heat_map, overview, thin
 from cimlnk.report.site import write_site
-from cimlnk.report.style import by_number, colours, order, pyplot, save, symlog_days
+from cimlnk.report.style import by_number, colours, order, pyplot, save, symlog_days, tell, told
 
 DAYS = [-7, 7, 28]
 
@@ -192,3 +192,23 @@ def test_day_labels_do_not_touch_and_landmarks_go_first():
 def test_contrasts_are_ordered_by_their_day():
     assert sorted(["x: D100 vs pre", "x: D28 vs pre", "x: D7 vs pre"], key=by_number)[0] == "x: D7 vs pre"
     assert sorted(["b", "1a", "a1"], key=by_number) == ["1a", "a1", "b"]
+
+
+def test_values_of_a_figure_lie_where_they_are_drawn(tmp_path):
+    plt = pyplot()
+    figure, axis = plt.subplots(figsize=(4, 2), layout="none")
+    axis.set_position((0.25, 0.5, 0.5, 0.25))
+    axis.set_xlim(0, 10)
+    axis.set_ylim(0, 1)
+    tell(axis, [0, 5, 20], [0, 1, 0.5], texts=["a <b>", "b", "outside"])
+    assert told(figure) == [(250, 500, "a <b>"), (500, 250, "b")]
+    block = Site(tmp_path, "t").figure("f", figure, "Caption.", table=pd.DataFrame({"x": [1]}))
+    assert block.values == '[[250,500,"a \\u003cb>"],[500,250,"b"]]'
+
+
+def test_short_coordinates_keep_the_picture(tmp_path):
+    figure, axis = pyplot().subplots()
+    axis.plot([0.1234567, 1 / 3], [1, 2])
+    save(figure, tmp_path / "f.svg")
+    numbers = re.findall(r"\d\.(\d+)", "".join(re.findall(r' d="([^"]*)"', (tmp_path / "f.svg").read_text())))
+    assert numbers and max(map(len, numbers)) <= 2

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import re
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,7 +11,7 @@ from typing import Any
 
 import pandas as pd
 
-from .style import label, save
+from .style import label, plain, save
 
 MAX_CSV_ROWS = 5_000  # the site stays small enough to send; the results folder holds every table whole
 NAMED = ("population", "runner_up", "founder", "from_population", "to_population")  # shown as figures call them
@@ -34,6 +35,7 @@ class Figure:
     caption: str
     table: str
     alt: str
+    values: str = ""  # JSON: what stands where in the picture, see style.told
 
 
 @dataclass(frozen=True)
@@ -67,23 +69,6 @@ class Page:
     sections: list[Section] = field(default_factory=list)
     group: str = "study"
     menu: str = ""  # shorter title for the menu
-
-
-def plain(value: object) -> str:
-    """A cell of a table as text: three significant digits, thousands apart above a million, empty for missing."""
-    if value is None or value is pd.NA:
-        return ""
-    if isinstance(value, bool):
-        return "yes" if value else "no"
-    if isinstance(value, float):
-        if value != value:
-            return ""
-        if abs(value) < 1e6 and value == int(value):
-            return str(int(value))
-        if 1e6 <= abs(value) < 1e9:
-            return f"{float(f'{value:.3g}'):,.0f}"
-        return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
-    return str(value)
 
 
 class Site:
@@ -156,9 +141,11 @@ class Site:
     ) -> Figure:
         """Save a matplotlib figure and the table behind it."""
         file = f"figures/{slug(name)}.{'png' if png else 'svg'}"
-        save(drawn, self.folder / file)
+        values = save(drawn, self.folder / file)
         alt = re.sub(r"<[^>]+>", "", caption).split(". ")[0]
-        return Figure(slug(name), file, caption, self.table_file(table_name or name, table), alt)
+        # "<" in a text could end the script element that holds the values
+        told = json.dumps(values, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c") if values else ""
+        return Figure(slug(name), file, caption, self.table_file(table_name or name, table), alt, told)
 
     def table(self, name: str, table: pd.DataFrame, caption: str, *, columns: dict[str, str] | None = None) -> Table:
         """Show `table` (chosen columns under readable headings) and write it whole as CSV."""

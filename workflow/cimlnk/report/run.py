@@ -32,6 +32,7 @@ class Run:
         self.root = Path(root)
         self.files = {str(Path(f).relative_to(self.root)): Path(f) for f in files if _below(f, self.root)}
         self.config = config
+        self._tables: dict[str, pd.DataFrame] = {}  # every page asks for the same few
 
     def has(self, name: str) -> bool:
         return name in self.files
@@ -42,7 +43,11 @@ class Run:
 
     def table(self, name: str) -> pd.DataFrame:
         """The table, or an empty frame if this run does not make it."""
-        return read_table(self.files[name]) if name in self.files else pd.DataFrame()
+        if name not in self.files:
+            return pd.DataFrame()
+        if name not in self._tables:
+            self._tables[name] = read_table(self.files[name])
+        return self._tables[name].copy(deep=False)
 
     def json(self, name: str) -> dict[str, Any]:
         """The JSON file, or an empty dict."""

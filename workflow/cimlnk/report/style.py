@@ -3,17 +3,18 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from pathlib import Path
 from typing import Any
 
 from cimlnk.common.palette import ARMS, OTHERS, POPULATIONS, colours, distinct, label, order
 
 __all__ = [
-    "ARMS", "OTHERS", "POPULATIONS", "by_number", "colours", "distinct", "label", "label_lowest", "order", "plain_log",
-    "pyplot", "save", "set_days", "symlog_days",
+    "ARMS", "OTHERS", "POPULATIONS", "by_number", "colours", "distinct", "label", "label_lowest", "order", "panels",
+    "plain", "plain_log", "pyplot", "save", "set_days", "symlog_days", "tell", "told",
 ]  # fmt: skip
 
+DIGITS = re.compile(r"(\d\.\d\d)\d+")
 LANDMARKS = (0, 7, 28, 100, 60, 14, 3, 180)  # days a reader looks for first
 
 
@@ -54,13 +55,112 @@ def pyplot() -> Any:
     return plt
 
 
-def save(figure: Any, path: str | Path) -> None:
-    """Write a figure as SVG or PNG (by the ending) without date or software stamps, and close it."""
+def plain(value: object) -> str:
+    """A cell of a table as text: three significant digits, thousands apart above a million, empty for missing."""
+    if value is None or str(value) == "<NA>":
+        return ""
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    if isinstance(value, float):
+        if value != value:
+            return ""
+        if abs(value) < 1e6 and value == int(value):
+            return str(int(value))
+        if 1e6 <= abs(value) < 1e9:
+            return f"{float(f'{value:.3g}'):,.0f}"
+        return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
+    return str(value)
+
+
+Spot = tuple[int, int, str]  # thousandths of the picture's width from the left and of its height from the top; text
+MOST_SPOTS = 1_200  # of one picture
+
+
+def tell(axis: Any, x: Iterable[Any], y: Iterable[Any], *, texts: Iterable[str]) -> None:
+    """Say what stands at points of an axis (data coordinates); :func:`save` gives their places in the picture."""
+    figure = axis.figure
+    figure.cimlnk_told = [*getattr(figure, "cimlnk_told", []), (axis, list(x), list(y), list(texts))]
+
+
+def told(figure: Any) -> list[Spot]:
+    """What :func:`tell` said of a figure that was drawn, by place; points outside their axis are left out."""
+    import numpy as np
+
+    spots: list[Spot] = []
+    for axis, x, y, texts in getattr(figure, "cimlnk_told", []):
+        if not len(texts):
+            continue
+        points = axis.transData.transform(np.column_stack([np.asarray(x, float), np.asarray(y, float)]))
+        box = axis.get_window_extent()
+        at = figure.transFigure.inverted().transform(points)
+        for (px, py), (fx, fy), text in zip(points, at, texts, strict=True):
+            if box.x0 - 1 <= px <= box.x1 + 1 and box.y0 - 1 <= py <= box.y1 + 1:
+                spots.append((round(1000 * float(fx)), round(1000 * (1 - float(fy))), text))
+    return spots[:MOST_SPOTS]
+
+
+def save(figure: Any, path: str | Path) -> list[Spot]:
+    """Write a figure as SVG or PNG (by the ending) without date or software stamps, close it, and give its values.
+
+    Coordinates of an SVG have two digits (a hundredth of a point): half the size, and the same picture.
+    """
+    import io
+
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
-    metadata: dict[str, None] = {"Date": None, "Creator": None} if path.suffix == ".svg" else {"Software": None}
-    figure.savefig(path, metadata=metadata, facecolor="white")
+    if path.suffix == ".svg":
+        text = io.StringIO()
+        figure.savefig(text, format="svg", dpi=110, metadata={"Date": None, "Creator": None}, facecolor="white")
+        lines = text.getvalue().splitlines(keepends=True)
+        short = [line if "scale(" in line else DIGITS.sub(r"\1", line) for line in lines]
+        path.write_text("".join(short), encoding="utf-8")
+    else:
+        figure.savefig(path, dpi=110, metadata={"Software": None}, facecolor="white")
+    spots = told(figure)
     pyplot().close(figure)
+    return spots
+
+
+def panels(
+    n: int,
+    *,
+    most_columns: int,
+    width: float,
+    height: float,
+    right: float = 0.15,
+    top: float = 0.3,
+    between: float = 0.45,
+    sharex: bool = True,
+) -> Any:
+    """A grid of small multiples that share their axes, with fixed margins: a layout engine would draw everything twice.
+
+    Parameters
+    ----------
+    n
+        Panels that are used.
+    most_columns
+        Of the grid.
+    width, height
+        Of a panel with its labels, inches.
+    right, top
+        Room for a legend, inches.
+    between
+        Of the height, for the labels under a panel and the title of the next.
+    sharex
+        Whether the panels have the same horizontal axis.
+    """
+    plt = pyplot()
+    columns = min(most_columns, max(1, n))
+    rows = -(-n // columns) or 1
+    wide, tall = 0.75 + width * columns - 0.25 + right, height * rows + top + 0.1
+    figure, axes = plt.subplots(
+        rows, columns, figsize=(wide, tall), sharex=sharex, sharey=True, squeeze=False, layout="none"
+    )
+    figure.subplots_adjust(
+        left=0.75 / wide, right=1 - (right + 0.05) / wide, bottom=between / tall + 0.1 / tall, top=1 - top / tall,
+        wspace=0.25 / (width - 0.25), hspace=between / (height - between),
+    )  # fmt: skip
+    return figure, axes
 
 
 def symlog_days(axis: Any, days: Sequence[int]) -> None:
@@ -103,9 +203,10 @@ def set_days(axis: Any, days: Sequence[int], inches: float) -> None:
 
 
 def plain_log(axis: Any) -> None:
-    """Numbers of a logarithmic axis as they are spoken: 0.1, 1, 10, 100."""
-    from matplotlib.ticker import FuncFormatter
+    """Numbers of a logarithmic axis as they are spoken: 0.1, 1, 10, 100; without ticks between, which cost most."""
+    from matplotlib.ticker import FuncFormatter, NullLocator
 
+    axis.yaxis.set_minor_locator(NullLocator())
     axis.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.10g}"))
 
 

@@ -7,7 +7,9 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cimlnk.report.style import colours, label, order, pyplot
+from cimlnk.report.style import colours, label, order, plain, pyplot, tell
+
+MOST_TOLD = 400  # points of a volcano that say their values, the smallest p first
 
 
 def effect_map(tests: pd.DataFrame, unit: str, most: int = 45) -> Any:
@@ -37,6 +39,11 @@ def effect_map(tests: pd.DataFrame, unit: str, most: int = 45) -> Any:
     axis.scatter(x, y, s=9, color="black")
     axis.set_xticks(range(len(columns)), columns, rotation=90, fontsize=7)
     axis.set_yticks(range(len(wide)), [label(p) for p in wide.index], fontsize=8)
+    y, x = np.where(np.isfinite(wide.to_numpy(dtype=float)))
+    cells = [
+        (wide.index[a], columns[b], float(wide.iat[a, b]), float(fdr.iat[a, b])) for a, b in zip(y, x, strict=True)
+    ]
+    tell(axis, x, y, texts=[f"{label(p)}, {f}: {plain(e)} (FDR {plain(q)})" for p, f, e, q in cells])
     axis.grid(False)
     figure.colorbar(drawn, ax=axis, shrink=0.75, label=unit)
     return figure
@@ -79,6 +86,13 @@ def volcano(tests: pd.DataFrame, unit: str, named: int = 14) -> Any:
         taken.append((float(row.effect), float(y)))
         axis.annotate(str(row.feature), (row.effect, y), fontsize=6.5, xytext=(3, 1), textcoords="offset points")
     axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), title="FDR below 0.1", markerscale=1.6)
+    first = rows.head(MOST_TOLD)
+    words = [
+        f"{r.feature} in {label(r.population)}, {r.contrast}: {plain(float(r.effect))}, p {plain(float(r.p))}, FDR "
+        f"{plain(float(r.fdr))}"
+        for r in first.itertuples()
+    ]
+    tell(axis, first["effect"], height.head(MOST_TOLD), texts=words)
     return figure
 
 
@@ -135,6 +149,7 @@ def alluvial(tracks: pd.DataFrame, links: pd.DataFrame) -> Any:
         for (_, row), h in zip(mine.iterrows(), height, strict=True):
             axis.bar(x, h, bottom=bottom, width=0.16, color=colour[row["population"]], edgecolor="white", linewidth=0.6)
             place[(time, str(row["cluster"]))] = (bottom, h)
+            tell(axis, [x], [bottom + h / 2], texts=[f"{time}: {label(row['population'])} {100 * h:.1f} %"])
             bottom += h
     steps = np.linspace(0, 1, 24)
     smooth = steps**2 * (3 - 2 * steps)

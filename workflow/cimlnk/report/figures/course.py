@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cimlnk.report.style import colours, label, label_lowest, order, pyplot, symlog_days
+from cimlnk.report.style import colours, label, label_lowest, order, panels, plain, plain_log, pyplot, symlog_days, tell
 
 IL2_WINDOW = (0, 12)  # seven doses within twelve days of infusion (Shapiro 2022)
 
@@ -34,16 +34,11 @@ def nk_by_patient(nk: pd.DataFrame, events: pd.DataFrame, band: tuple[float, flo
     band
         The claim's range of folds over the patient's own baseline, shown as a band.
     """
-    plt = pyplot()
     patients = list(dict.fromkeys(nk.sort_values(["arm", "patient"])["patient"]))
     arm = nk.groupby("patient")["arm"].first()
     colour = colours(sorted(nk["arm"].unique()))
-    columns = min(4, max(1, len(patients)))
-    rows = -(-len(patients) // columns)
     width, height = (2.75, 2.25) if len(patients) > 1 else (6.4, 3.2)  # a patient alone gets room
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(width * columns + 0.4, height * rows + 0.3), sharex=True, sharey=True, squeeze=False
-    )
+    figure, axes = panels(len(patients), most_columns=4, width=width, height=height)
     days = sorted(nk["day"].unique())
     for axis, patient in zip(axes.flat, patients, strict=False):
         mine = nk[nk["patient"] == patient]
@@ -55,6 +50,8 @@ def nk_by_patient(nk: pd.DataFrame, events: pd.DataFrame, band: tuple[float, flo
             axis.axhspan(base * band[0], base * band[1], color="#EFE7F7", zorder=0)
             axis.axhline(base, color="#999999", linewidth=0.8, linestyle=":")
         _line(axis, mine, "cells_per_ul", low="cells_per_ul_low", high="cells_per_ul_high", colour=colour[arm[patient]])
+        known = mine.dropna(subset=["cells_per_ul"])
+        tell(axis, known["day"], known["cells_per_ul"], texts=[_counted(patient, r) for r in known.itertuples()])
         mine_events = events[events["patient"] == patient].sort_values("day")
         for number, (_, event) in enumerate(mine_events.iterrows()):
             axis.axvline(event["day"], color="#B3261E", linewidth=0.9, linestyle="--")
@@ -67,9 +64,17 @@ def nk_by_patient(nk: pd.DataFrame, events: pd.DataFrame, band: tuple[float, flo
         axis.set_yscale("log")
         symlog_days(axis, days)
     label_lowest(axes, len(patients))
+    for axis in axes.flat:
+        plain_log(axis)
     for row in axes:
         row[0].set_ylabel("NK cells / µL")
     return figure
+
+
+def _counted(name: str, row: Any) -> str:
+    text = f"{name}, day {row.day}: {plain(float(row.cells_per_ul))}/µL"
+    low, high = plain(float(row.cells_per_ul_low)), plain(float(row.cells_per_ul_high))
+    return f"{text} ({low}–{high})" if low and high else text
 
 
 def folds_by_arm(folds: pd.DataFrame, band: tuple[float, float]) -> Any:
@@ -82,13 +87,16 @@ def folds_by_arm(folds: pd.DataFrame, band: tuple[float, float]) -> Any:
     axis.axhline(1, color="#999999", linewidth=0.8, linestyle=":")
     for arm in arms:
         rows = folds[folds["arm"] == arm]
-        for _, mine in rows.groupby("patient"):
+        for patient, mine in rows.groupby("patient"):
             mine = mine.sort_values("day")
             axis.plot(mine["day"], mine["fold_change"], color=colour[arm], linewidth=0.7, alpha=0.45)
+            words = [f"{patient} ({arm}), day {r.day}: {plain(float(r.fold_change))}-fold" for r in mine.itertuples()]
+            tell(axis, mine["day"], mine["fold_change"], texts=words)
         median = rows.groupby("day")["fold_change"].median()
         n = rows["patient"].nunique()
         axis.plot(median.index, median, color=colour[arm], linewidth=2.4, marker="o", label=f"{arm} (n = {n})")
     axis.set_yscale("log")
+    plain_log(axis)
     axis.set_ylabel("fold over pre-infusion NK/µL")
     symlog_days(axis, sorted(folds["day"].unique()))
     axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
@@ -97,54 +105,60 @@ def folds_by_arm(folds: pd.DataFrame, band: tuple[float, float]) -> Any:
 
 def subsets_absolute(abundance: pd.DataFrame) -> Any:
     """Cells per microlitre of every subset over time, one panel per subset, lines per patient coloured by arm."""
-    plt = pyplot()
     names = order(abundance["population"])
     arms = sorted(abundance["arm"].unique())
     colour = colours(arms)
-    columns = min(4, max(1, len(names)))
-    rows = -(-len(names) // columns)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(2.75 * columns + 0.4, 2.2 * rows + 0.5), sharex=True, sharey=True, squeeze=False
-    )
+    figure, axes = panels(len(names), most_columns=4, width=2.75, height=2.2, top=0.65)
     days = sorted(abundance["day"].unique())
     floor = max(0.01, float(abundance.loc[abundance["cells_per_ul"] > 0, "cells_per_ul"].min()))
     for axis, name in zip(axes.flat, names, strict=False):
         for arm in arms:
             rows_of = abundance[(abundance["population"] == name) & (abundance["arm"] == arm)]
+            if not len(rows_of):
+                continue
             for _, mine in rows_of.groupby("patient"):
                 mine = mine.sort_values("day")
                 values = mine["cells_per_ul"].clip(lower=floor)
                 axis.plot(mine["day"], values, color=colour[arm], linewidth=0.7, alpha=0.5)
             median = rows_of.groupby("day")["cells_per_ul"].median().clip(lower=floor)
+            words = [f"{label(name)}, {arm}, day {d}: median {plain(float(v))}/µL" for d, v in median.items()]
+            tell(axis, median.index, median, texts=words)
             axis.plot(median.index, median, color=colour[arm], linewidth=2.2, marker="o", markersize=3.5, label=arm)
         axis.set_title(label(name))
         axis.set_yscale("log")
         symlog_days(axis, days)
     label_lowest(axes, len(names))
+    for axis in axes.flat:
+        plain_log(axis)
     for row in axes:
         row[0].set_ylabel("cells / µL")
-    handles, labels = axes.flat[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="outside upper right", ncols=len(labels))
+    handles = [
+        pyplot().Line2D([], [], color=colour[a], linewidth=2.2, marker="o", markersize=3.5, label=a) for a in arms
+    ]
+    figure.legend(handles=handles, loc="upper right", ncols=len(handles))
     return figure
 
 
 def composition(abundance: pd.DataFrame) -> Any:
     """Share of every subset in each sample, stacked, samples of a patient side by side in the order of their days."""
-    plt = pyplot()
     names = order(abundance["population"])
     colour = colours(names)
     patients = list(dict.fromkeys(abundance.sort_values(["arm", "patient"])["patient"]))
-    columns = min(6, max(1, len(patients)))
-    rows = -(-len(patients) // columns)
-    width = 2.05 if len(patients) > 1 else 4.6
-    figure, axes = plt.subplots(rows, columns, figsize=(width * columns + 1.6, 2.5 * rows), sharey=True, squeeze=False)
+    width = 1.9 if len(patients) > 1 else 4.6
+    figure, axes = panels(
+        len(patients), most_columns=6, width=width, height=2.55, right=1.9, top=0.3, sharex=False, between=0.75
+    )
     for axis, patient in zip(axes.flat, patients, strict=False):
         mine = abundance[abundance["patient"] == patient]
         wide = mine.pivot_table(index=["day", "timepoint"], columns="population", values="fraction", fill_value=0.0)
         wide = wide.reindex(columns=names, fill_value=0.0)
+        times = list(wide.index.get_level_values("timepoint"))
         bottom = np.zeros(len(wide))
         for name in names:
-            axis.bar(range(len(wide)), wide[name], bottom=bottom, color=colour[name], width=0.86, label=label(name))
+            axis.bar(range(len(wide)), wide[name], bottom=bottom, color=colour[name], width=0.86)
+            seen = np.flatnonzero(wide[name] >= 0.01)
+            words = [f"{patient} {times[k]}: {label(name)} {100 * wide[name].iloc[k]:.1f} %" for k in seen]
+            tell(axis, seen, (bottom + wide[name].to_numpy() / 2)[seen], texts=words)
             bottom += wide[name].to_numpy()
         axis.set_xticks(range(len(wide)))
         axis.set_xticklabels(wide.index.get_level_values("timepoint"), rotation=90, fontsize=7)
@@ -155,6 +169,6 @@ def composition(abundance: pd.DataFrame) -> Any:
         axis.set_visible(False)
     for row in axes:
         row[0].set_ylabel("share of NK cells")
-    handles, labels = axes.flat[0].get_legend_handles_labels()
-    figure.legend(handles[::-1], labels[::-1], loc="outside right center")
+    handles = [pyplot().Rectangle((0, 0), 1, 1, color=colour[n], label=label(n)) for n in names[::-1]]
+    figure.legend(handles=handles, loc="center right")
     return figure

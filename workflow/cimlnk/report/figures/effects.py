@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cimlnk.report.style import by_number, colours, label, order, pyplot
+from cimlnk.report.style import by_number, colours, label, order, plain, pyplot, tell
 
 
 def forest(tests: pd.DataFrame, unit: str, most: int = 80) -> Any:
@@ -35,6 +35,9 @@ def forest(tests: pd.DataFrame, unit: str, most: int = 80) -> Any:
     axis.axvline(0, color="#777777", linewidth=0.8)
     ticks = [f"{label(p)} · {c}" for p, c in zip(rows["population"], rows["contrast"], strict=True)]
     axis.set_yticks(y, ticks, fontsize=7.5)
+    ends = zip(ticks, rows["effect"], rows["effect_low"], rows["effect_high"], strict=True)
+    words = [f"{t}: {plain(float(e))} ({plain(float(a))} to {plain(float(b))})" for t, e, a, b in ends]
+    tell(axis, rows["effect"], y, texts=words)
     axis.set_xlabel(unit)
     axis.set_ylim(-0.8, len(rows) - 0.2)
     return figure
@@ -57,6 +60,10 @@ def agreement(pairs: pd.DataFrame) -> Any:
     for name in names:
         rows = pairs[pairs["population"] == name]
         axis.scatter(rows["cytof"], rows["rna"], s=18, color=colour[name], label=label(name), alpha=0.8)
+        who = rows["sample"].astype(str) if "sample" in rows else [""] * len(rows)
+        ends = zip(who, rows["cytof"], rows["rna"], strict=True)
+        words = [f"{w} {label(name)}: {100 * a:.1f} % by cytometry, {100 * b:.1f} % by RNA".strip() for w, a, b in ends]
+        tell(axis, rows["cytof"], rows["rna"], texts=words)
     axis.set_xlabel("share by mass cytometry")
     axis.set_ylabel("share by single-cell RNA")
     axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
@@ -75,8 +82,11 @@ def diversity(table: pd.DataFrame) -> Any:
         x=[order_of.get(t, place.get(d, 0)) for t, d in zip(table["tissue_or_product"], table["day"], strict=True)]
     )
     for arm, rows in table.groupby("arm"):
-        for _, mine in rows.groupby("patient"):
+        for patient, mine in rows.groupby("patient"):
             mine = mine.sort_values("x")
+            tell(
+                axis, mine["x"], mine["inverse_simpson"], texts=[f"{patient}: {v:.2f}" for v in mine["inverse_simpson"]]
+            )
             axis.plot(mine["x"], mine["inverse_simpson"], color=colour[arm], linewidth=0.7, alpha=0.5)
         median = rows.groupby("x")["inverse_simpson"].median()
         axis.plot(median.index, median, color=colour[arm], linewidth=2.2, marker="o", label=arm)
@@ -103,6 +113,9 @@ def planted_and_found(cases: pd.DataFrame) -> Any:
         low, high = float(mine[["truth", "found"]].min().min()), float(mine[["truth", "found"]].max().max())
         axis.plot([low, high], [low, high], color="#999999", linewidth=0.8, linestyle=":")
         axis.scatter(mine["truth"], mine["found"], s=9, color="#6a1fa8", alpha=0.6, linewidths=0)
+        ends = zip(mine["truth"], mine["found"], strict=True)
+        words = [f"planted {plain(float(a))}, found {plain(float(b))}" for a, b in ends]
+        tell(axis, mine["truth"], mine["found"], texts=words)
         if "fold" in str(measure).lower() and low > 0:
             axis.set_xscale("log")
             axis.set_yscale("log")

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cimlnk.report.style import label, label_lowest, pyplot, symlog_days
+from cimlnk.report.style import label, label_lowest, panels, plain, plain_log, pyplot, symlog_days, tell
 
 EVENT = "#B3261E"
 
@@ -45,14 +45,10 @@ def fitted_courses(
     Figure
         Cells per microlitre on a log scale, days spaced by their square root.
     """
-    plt = pyplot()
     names = list(dict.fromkeys(measured[panel]))
-    columns = min(4, max(1, len(names)))
-    rows = -(-len(names) // columns)
     width, height = (2.75, 2.25) if len(names) > 1 else (6.4, 3.2)
-    figure, axes = plt.subplots(
-        rows, columns, figsize=(width * columns + 0.4, height * rows + 0.6), sharex=True, sharey=True, squeeze=False
-    )
+    top = 0.3 if colour_by == panel else 0.65  # for the legend
+    figure, axes = panels(len(names), most_columns=4, width=width, height=height, top=top)
     low, high = _limits(measured, curves)
     if set(names) - set(curves[panel]):
         low /= 2  # room for the word at the foot of a panel
@@ -61,13 +57,16 @@ def fitted_courses(
         mine = fits[fits[panel] == name]
         for event in sorted(set(mine["censored_day"].dropna())):
             axis.axvline(event, color=EVENT, linewidth=0.9, linestyle="--")
+        own_curves, own = curves[curves[panel] == name], measured[measured[panel] == name]
         for value, hue in colour.items():
-            _curve(axis, curves[(curves[panel] == name) & (curves[colour_by] == value)], hue, floor=low)
-            points = measured[(measured[panel] == name) & (measured[colour_by] == value)]
+            points = own[own[colour_by] == value]
+            if not len(points):
+                continue
+            _curve(axis, own_curves[own_curves[colour_by] == value], hue, floor=low)
             limit = mine.loc[mine[colour_by] == value, "censored_day"].min()
             _points(axis, points, hue, censored=limit, floor=low)
             for series, line in points.groupby(["patient", "population"], sort=True):
-                if not (curves[["patient", "population"]] == list(series)).all(axis=1).any():
+                if not (own_curves[["patient", "population"]] == list(series)).all(axis=1).any():
                     found = line[line["cells_per_ul"] > 0].sort_values("day")
                     axis.plot(found["day"], found["cells_per_ul"], color=hue, linewidth=0.8, alpha=0.6)
         if not (curves[panel] == name).any():
@@ -78,11 +77,14 @@ def fitted_courses(
         axis.set_ylim(low, high)
         symlog_days(axis, [0, *measured["day"]])
     label_lowest(axes, len(names))
+    for axis in axes.flat:
+        plain_log(axis)
     for row in axes:
         row[0].set_ylabel("cells / µL")
     if colour_by != panel:
-        handles = [plt.Line2D([], [], color=c, marker="o", markersize=3.5, label=label(v)) for v, c in colour.items()]
-        figure.legend(handles=handles, loc="outside upper right", ncols=min(8, len(handles)))
+        line = pyplot().Line2D
+        handles = [line([], [], color=c, marker="o", markersize=3.5, label=label(v)) for v, c in colour.items()]
+        figure.legend(handles=handles, loc="upper right", ncols=min(8, len(handles)))
     return figure
 
 
@@ -112,9 +114,21 @@ def _points(axis: Any, rows: pd.DataFrame, colour: str, *, censored: float, floo
         dots, none = rows[keep & found], rows[keep & ~found]
         style = {"color": colour, "markerfacecolor": face, "linestyle": "none", "markersize": 4, "markeredgewidth": 0.9}
         bars = dots.dropna(subset=["cells_per_ul_low", "cells_per_ul_high"])
+        if not len(dots) and not len(none):
+            continue
         axis.vlines(
             bars["day"], bars["cells_per_ul_low"].clip(lower=floor), bars["cells_per_ul_high"], color=colour,
             linewidth=0.9,
         )  # fmt: skip
-        axis.plot(dots["day"], dots["cells_per_ul"], marker="o", **style)
-        axis.plot(none["day"], none["cells_per_ul_high"], marker="v", **style)
+        if len(dots):
+            axis.plot(dots["day"], dots["cells_per_ul"], marker="o", **style)
+            words = [_words(r, plain(float(r.cells_per_ul))) for r in dots.itertuples()]
+            tell(axis, dots["day"], dots["cells_per_ul"], texts=words)
+        if len(none):
+            axis.plot(none["day"], none["cells_per_ul_high"], marker="v", **style)
+            words = [_words(r, f"none, below {plain(float(r.cells_per_ul_high))}") for r in none.itertuples()]
+            tell(axis, none["day"], none["cells_per_ul_high"], texts=words)
+
+
+def _words(row: Any, value: str) -> str:
+    return f"{row.patient}, {label(row.population)}, day {row.day}: {value}/µL"

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cimlnk.report.style import colours, label, order, pyplot
+from cimlnk.report.style import colours, label, order, plain, pyplot, tell
 
 MAX_POINTS = 30_000  # more points only make the picture slower, not clearer
 
@@ -130,5 +130,9 @@ def heat_map(profiles: pd.DataFrame, value: str, unit: str) -> Any:
     axis.set_xticks(range(len(columns)), columns, rotation=90, fontsize=7)
     axis.set_yticks(range(len(wide)), [f"{label(g)}  ({n[g]:,})" for g in wide.index], fontsize=8)
     axis.grid(False)
+    shown = wide[columns]
+    y, x = np.where(shown.notna().to_numpy())
+    cells = [(shown.index[a], columns[b], plain(float(shown.iat[a, b]))) for a, b in zip(y, x, strict=True)]
+    tell(axis, x, y, texts=[f"{label(g)}, {f}: {v}" for g, f, v in cells])
     figure.colorbar(drawn, ax=axis, shrink=0.7, label=unit, extend="max")
     return figure

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
 import pandas as pd
 
-from cimlnk.report.style import pyplot
+from cimlnk.report.style import pyplot, tell
 
 
 def gate_yields(gates: pd.DataFrame, samples: pd.DataFrame) -> Any:
@@ -25,6 +26,9 @@ def gate_yields(gates: pd.DataFrame, samples: pd.DataFrame) -> Any:
     axis.set_yticks(range(len(steps)), steps)
     axis.set_xticks(range(share.shape[1]), share.columns, rotation=90, fontsize=5.5 if share.shape[1] > 30 else 7)
     axis.grid(False)
+    y, x = np.where(share.notna().to_numpy())
+    words = [f"{share.columns[b]}, {steps[a]}: {100 * share.iat[a, b]:.1f} %" for a, b in zip(y, x, strict=True)]
+    tell(axis, x, y, texts=words)
     figure.colorbar(drawn, ax=axis, shrink=0.8, label="share of the sample's events")
     return figure
 
@@ -44,6 +48,8 @@ def nk_of_lymphocytes(summary: pd.DataFrame, samples: pd.DataFrame) -> Any:
         color="#6a1fa8",
         linewidth=0.9,
     )
+    words = [f"{r.sample}: {100 * r.n_nk / r.n_lymphocytes:.1f} % of lymphocytes" for r in rows.itertuples()]
+    tell(axis, range(len(rows)), rows["n_nk"] / rows["n_lymphocytes"], texts=words)
     axis.set_xticks(range(len(rows)), rows["sample"], rotation=90, fontsize=5.5 if len(rows) > 30 else 7)
     axis.set_ylabel("NK / lymphocytes")
     axis.set_ylim(bottom=0)

@@ -39,9 +39,12 @@ WHERE = (
     "in <code>dynamics/kinetics.parquet</code>, the curves in <code>dynamics/curves.parquet</code>."
 )
 
+WHOLE = f"{MARKS} {MODEL} {WHERE}"
+AGAIN = "Marks, line and band as in the figure above."
+
 
 def fitted_figure(
-    run: Run, site: Site, name: str, *, rows: dict[str, str], panel: str, colour_by: str, lead: str
+    run: Run, site: Site, name: str, *, rows: dict[str, str], panel: str, colour_by: str, lead: str, again: bool = False
 ) -> Figure | None:
     """The measured and fitted courses of the chosen series; None if no curve was fitted.
 
@@ -57,6 +60,8 @@ def fitted_figure(
         Columns that make the panels and the colours.
     lead
         What is shown, the first sentence of the caption.
+    again
+        Whether the page has told already how such a figure is read.
     """
     curves = _chosen(run.table("dynamics/curves.parquet"), rows)
     if not len(curves):
@@ -71,7 +76,7 @@ def fitted_figure(
     values = list(dict.fromkeys(measured[colour_by]))
     known = {"population": POPULATIONS, "arm": ARMS}.get(colour_by, colours(sorted(values), {}))
     drawn = fitted_courses(measured, curves, fits, panel=panel, colour_by=colour_by, colour=colours(values, known))
-    return site.figure(name, drawn, f"{lead} {MARKS} {MODEL} {WHERE}", table=_both(measured, curves))
+    return site.figure(name, drawn, f"{lead} {AGAIN if again else WHOLE}", table=_both(measured, curves))
 
 
 def _chosen(table: pd.DataFrame, rows: dict[str, str]) -> pd.DataFrame:
@@ -120,7 +125,14 @@ def section(run: Run, site: Site) -> Section:
         rows = {"modality": modality, "arm": treated, "population": "named"}
         figures.append(
             fitted_figure(
-                run, site, f"fitted_subsets_{modality}", rows=rows, panel="population", colour_by="patient", lead=lead
+                run,
+                site,
+                f"fitted_subsets_{modality}",
+                rows=rows,
+                panel="population",
+                colour_by="patient",
+                lead=lead,
+                again=any(f is not None for f in figures),
             )
         )
     result.blocks += [f for f in figures if f is not None]

@@ -75,6 +75,7 @@ def page(run: Run, site: Site, patient: str) -> Page:
     else:
         course.blocks.append(Text("No absolute counts for this patient.", "note"))
     result.sections.append(course)
+    explained = False
     for modality in run.modalities:
         rows = mine[(mine["modality"] == modality) & (mine["population"] != "NK") & mine["fraction"].notna()]
         if not len(rows):
@@ -93,8 +94,9 @@ def page(run: Run, site: Site, patient: str) -> Page:
         chosen = {"modality": modality, "patient": patient}
         name = f"patient_{patient}_absolute_{modality}"
         fitted = kinetics.fitted_figure(
-            run, site, name, rows=chosen, panel="population", colour_by="population", lead=lead
+            run, site, name, rows=chosen, panel="population", colour_by="population", lead=lead, again=explained
         )
+        explained = explained or fitted is not None
         absolute = rows[(rows["tissue_or_product"] == "blood") & rows["cells_per_ul"].notna()]
         if fitted is not None:
             section.blocks.append(fitted)

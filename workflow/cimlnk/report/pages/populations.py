@@ -11,6 +11,8 @@ from cimlnk.report.run import Run
 
 from .cohort import MODALITY
 
+MAX_ROWS = 10_000  # cells in the file behind a map; every cell is in the results
+
 
 def sketch_words(sketch: Mapping[str, Any], graph: Mapping[str, Any]) -> str:
     """That a sketch was clustered and not all cells, and how well the transfer reproduces the sketch's own labels.
@@ -97,7 +99,9 @@ def page(run: Run, site: Site) -> Page:
             "population, day, patient, arm, batch and by how many of a cell's neighbours carry its name. Distances "
             "between islands mean little; neighbourhood does."
         )
-        shown = thin(cells)[["cell", "umap1", "umap2", "population", "day", "patient", "arm", "batch", "confidence"]]
+        shown = thin(cells, MAX_ROWS)[
+            ["cell", "umap1", "umap2", "population", "day", "patient", "arm", "batch", "confidence"]
+        ]
         section.blocks.append(
             site.figure(
                 f"umap_{modality}", overview(cells), caption, table=shown, table_name=f"umap_{modality}", png=True
