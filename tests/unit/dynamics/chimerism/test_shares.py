@@ -172,3 +172,9 @@ def test_one_patient_and_no_roles_are_said_or_give_no_rows():
     assert tests["p"].isna().all() and tests["reason"].notna().all()
     made = cohort({"D7": 0.4, "D28": 0.1}, named=False)
     assert len(donor_tests(shares_of(made), made[3], samples=made[4], patients=sheet, **how)) == 0
+
+
+def test_blood_before_infusion_without_a_false_call_is_named_as_the_source():
+    rows = donor_rows(shares_of(cohort({"pre": 0.0, "D14": 0.3})))
+    assert rows.loc["D14", "error_source"] == "the blood before infusion" and rows.loc["D14", "false_in"] == 0
+    assert "none known" in donor_rows(shares_of(cohort({"D14": 0.3}))).loc["D14", "error_source"]

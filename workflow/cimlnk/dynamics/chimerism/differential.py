@@ -81,5 +81,7 @@ def donor_tests(
     share = found["test"].str.startswith("abundance") & (found["population"] == "donor")
     absolute = found["test"].str.startswith("absolute") & (found["population"] != NK)
     kept = found[share | absolute].drop(columns=["fdr", "fdr_family"])
+    full = kept["separated"].astype(bool) & (kept["population"] == "recipient")
+    kept.loc[full, "reason"] = "separated: on one side of the contrast all cells, or none, are the recipient's"
     kept["test"] = kept["test"].str.replace("abundance", "donor_share").str.replace("absolute", "donor_absolute")
     return with_fdr([kept])

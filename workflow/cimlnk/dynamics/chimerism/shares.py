@@ -169,7 +169,7 @@ def _rows_of(
     for person, (role, named) in sorted(people.items()):
         k = int((who == person).sum())
         false_in, false_out, source = rates[person].cells(k, n - k)
-        if before.get(person, 0.0) * (n - k) > false_in:
+        if person in before and before[person] * (n - k) >= false_in:
             false_in, source = min(float(k), before[person] * (n - k)), BEFORE
         yield {
             "person": person, "named": named, "role": role, "n_called": len(part), "n_singlets": n, "n_person": k,
@@ -233,12 +233,14 @@ def _before_infusion(calls: pd.DataFrame, facts: pd.DataFrame, design: str) -> d
     if design != "third_party":
         return found
     singlets = calls[(calls["status"] == SINGLET) & calls["named"]]
+    given = singlets[singlets["role"] == "donor"]
+    donors = given.groupby(given["sample"].map(facts["patient"]))["who"].unique()
     for sample, part in singlets.groupby("sample", sort=True):
         if facts.at[sample, "day"] >= 0 or facts.at[sample, "tissue_or_product"] != "blood":
             continue
         shares = found.setdefault(str(facts.at[sample, "patient"]), {})
-        for person, n in part.loc[part["role"] == "donor", "who"].value_counts().items():
-            shares[str(person)] = max(shares.get(str(person), 0.0), n / len(part))
+        for person in donors.get(facts.at[sample, "patient"], ()):
+            shares[person] = max(shares.get(person, 0.0), float((part["who"] == person).mean()))
     return found
 
 
