@@ -6,10 +6,10 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
 import pandas as pd
 
 from cimlnk.cohort.design import confounding
+from cimlnk.dynamics.abundance.power import detectable as least_effect
 
 from .console import duration
 from .findings import NOTE, WARN, Findings
@@ -60,17 +60,9 @@ def smallest_p(n: int) -> float:
 
 def detectable(n: int) -> str:
     """Smallest paired difference found with 80 % power at p < .05, in SD of the patients' differences (paired t)."""
-    from scipy import optimize, stats
-
     if n < 3:
         return "nothing: too few patients"
-    bound = stats.t.ppf(0.975, n - 1)
-
-    def power(d: float) -> float:
-        shift = d * np.sqrt(n)
-        return float(stats.nct.sf(bound, n - 1, shift)) - 0.8
-
-    return f"{optimize.brentq(power, 0.05, 6):.2g} SD of the patients' differences"
+    return f"{least_effect(n**-0.5, n - 1):.2g} SD of the patients' differences"
 
 
 def look_at_costs(events: int, n_fcs: int, n_rna: int, *, paths: list[Path], cores: int, findings: Findings) -> None:

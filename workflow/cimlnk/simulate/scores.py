@@ -13,6 +13,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cimlnk.graph.agreement import adjusted_rand
+
 from .crosswalk import UNNAMED, less_specific, nearest_truth, plain
 from .tables import RECOVERY, RECOVERY_CASES
 
@@ -86,8 +88,8 @@ def score_names(truth: np.ndarray, also: np.ndarray, found: np.ndarray) -> dict[
     right = exact | less_specific(truth, also, given)
     unnamed = given == UNNAMED
     return {
-        "ari": adjusted_rand(pd.Series(nearest), pd.Series(given)),
-        "ari_strict": adjusted_rand(pd.Series(truth), pd.Series(given)),
+        "ari": _agreement(nearest, given),
+        "ari_strict": _agreement(truth, given),
         "right": float(right.mean()) if len(right) else float("nan"),
         "exact": float(exact.mean()) if len(exact) else float("nan"),
         "wrong": float((~right & ~unnamed).mean()) if len(right) else float("nan"),
@@ -101,20 +103,9 @@ def named_cells(truth: pd.DataFrame, populations: pd.DataFrame) -> pd.DataFrame:
     return own.merge(populations[["cell", "population"]].rename(columns={"population": "found"}), on="cell")
 
 
-def adjusted_rand(a: pd.Series, b: pd.Series) -> float:
-    """Adjusted Rand index of two labellings of the same cells; NaN for fewer than two cells."""
-    table = pd.crosstab(a.to_numpy(), b.to_numpy()).to_numpy().astype(float)
-    n = table.sum()
-    if n < 2:
-        return float("nan")
-
-    def pairs(x: np.ndarray) -> float:
-        return float((x * (x - 1) / 2).sum())
-
-    rows, columns = pairs(table.sum(axis=1)), pairs(table.sum(axis=0))
-    expected = rows * columns / (n * (n - 1) / 2)
-    most = (rows + columns) / 2
-    return 1.0 if most == expected else (pairs(table) - expected) / (most - expected)
+def _agreement(a: np.ndarray, b: np.ndarray) -> float:
+    """Adjusted Rand index of two arrays of names; NaN for fewer than two cells."""
+    return adjusted_rand(pd.factorize(a)[0], pd.factorize(b)[0]) if len(a) > 1 else float("nan")
 
 
 def _cases(measure: str, modality: str, table: pd.DataFrame, *, tolerance: float, relative: bool) -> pd.DataFrame:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from .intervals import t_interval
 from .moderation import squeeze_variances
 
 Floats = NDArray[np.float64]
@@ -230,5 +231,5 @@ def ql_test(
         beta[separated], inverse[separated] = finite.beta, finite.inverse
     effect = np.where(ok, beta[:, column], np.nan) / np.log(2)
     se = np.sqrt(inverse[:, column, column] * posterior) / np.log(2)
-    half = stats.t.ppf(0.5 + level / 2, total) * se
-    return QlTested(effect, effect - half, effect + half, np.where(ok, se, np.nan), total, p, separated, ok)
+    low, high, _ = t_interval(effect, se, total, level=level)
+    return QlTested(effect, low, high, np.where(ok, se, np.nan), total, p, separated, ok)

@@ -6,8 +6,8 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
+from .intervals import t_interval
 from .moderation import squeeze_variances
 
 Floats = NDArray[np.float64]
@@ -68,9 +68,7 @@ def moderated_paired(diff: Floats, level: float = 0.95, least: int = 3) -> Teste
     total[~ok] = np.nan
     low, high, p, se = (np.full(len(n), np.nan) for _ in range(4))
     se[ok] = np.sqrt(posterior[ok] / n[ok])
-    half = stats.t.ppf(0.5 + level / 2, total[ok]) * se[ok]
-    low[ok], high[ok] = effect[ok] - half, effect[ok] + half
-    p[ok] = 2 * stats.t.sf(np.abs(effect[ok]) / se[ok], total[ok])
+    low[ok], high[ok], p[ok] = t_interval(effect[ok], se[ok], total[ok], level=level)
     return Tested(n, effect, se, total, low, high, p, np.where(ok, 0.0, np.nan), reason)
 
 
@@ -89,9 +87,7 @@ def welch(first: Floats, second: Floats, level: float = 0.95, *, least: int = 3)
         with np.errstate(invalid="ignore", divide="ignore"):
             df[ok] = np.where(flat, np.nan, (v1 + v2) ** 2 / (v1**2 / (n1[ok] - 1) + v2**2 / (n2[ok] - 1)))
             se[ok] = np.where(flat, np.nan, np.sqrt(v1 + v2))
-            half = stats.t.ppf(0.5 + level / 2, df[ok]) * se[ok]
-            p[ok] = 2 * stats.t.sf(np.abs(effect[ok]) / se[ok], df[ok])
-        low[ok], high[ok] = effect[ok] - half, effect[ok] + half
+            low[ok], high[ok], p[ok] = t_interval(effect[ok], se[ok], df[ok], level=level)
         for i in np.flatnonzero(ok)[flat]:
             reason[i] = "the difference is the same in every patient, no variance to test with"
     return Tested(n1 + n2, effect, se, df, low, high, p, np.where(np.isfinite(p), 0.0, np.nan), reason)

@@ -4,14 +4,11 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from numpy.typing import NDArray
 
 from cimlnk.common.seeds import rng
 from cimlnk.common.vocabulary import NK, UNASSIGNED
 from cimlnk.dynamics.tables import DIVERSITY
-from cimlnk.stats.diversity import inverse_simpson, shannon
-
-Floats = NDArray[np.float64]
+from cimlnk.stats.diversity import rarefied
 
 
 def make_diversity(abundance: pd.DataFrame, min_cells: int, draws: int, *, seed: int) -> pd.DataFrame:
@@ -51,21 +48,10 @@ def make_diversity(abundance: pd.DataFrame, min_cells: int, draws: int, *, seed:
             if total[sample] < min_cells:
                 row["depth"], row["reason"] = np.nan, f"{total[sample]} named cells, at least {min_cells} are needed"
             else:
-                row |= _one(counts, depth, draws, random=rng(seed, "dynamics_diversity", modality, sample))
+                random = rng(seed, "dynamics_diversity", modality, sample)
+                row |= rarefied(counts, depth, draws, random=random)._asdict()
             rows.append(row)
     if not rows:
         return DIVERSITY.empty()
     table = pd.DataFrame(rows).reindex(columns=list(DIVERSITY.columns))
     return DIVERSITY.check(table).sort_values(["modality", "patient", "day", "sample"], ignore_index=True)
-
-
-def _one(counts: NDArray[np.int64], depth: int, draws: int, *, random: np.random.Generator) -> dict[str, float]:
-    subsamples = random.multivariate_hypergeometric(counts, depth, size=draws).astype(float)
-    resamples = random.multinomial(depth, counts / counts.sum(), size=draws).astype(float)
-    low, high = np.quantile(inverse_simpson(resamples), [0.025, 0.975])
-    return {
-        "inverse_simpson": float(inverse_simpson(subsamples).mean()),
-        "shannon": float(shannon(subsamples).mean()),
-        "low": float(low),
-        "high": float(high),
-    }

@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.common.seeds import rng
-from cimlnk.stats.diversity import inverse_simpson, shannon
+from cimlnk.stats.diversity import rarefied
 
 
 def diversity(
@@ -14,10 +14,8 @@ def diversity(
 ) -> pd.DataFrame:
     """Rarefied diversity of every sample.
 
-    Every sample with at least `min_cells` cells is reduced `repeats` times, without replacement, to the size of the
-    smallest such sample; so a bigger file is not more diverse for being bigger (Hurlbert 1971, Ecology 52:577). The
-    interval is another thing: the cells of the file are resampled with replacement to the same depth, so it tells
-    how far the value would move if the blood were drawn and measured again.
+    Every sample with at least `min_cells` cells is reduced to the size of the smallest such sample
+    (:func:`cimlnk.stats.diversity.rarefied`, `repeats` times).
 
     Parameters
     ----------
@@ -51,18 +49,8 @@ def diversity(
         if total < min_cells:
             row["reason"] = f"{int(total)} cells, at least {min_cells} are needed"
         else:
-            generator = rng(seed, "diversity", sample)
             seen = counts.loc[sample].to_numpy()
-            seen = seen[seen > 0]
-            thinned = generator.multivariate_hypergeometric(seen, depth, size=repeats)
-            row["inverse_simpson"] = float(inverse_simpson(thinned).mean())
-            row["shannon"] = float(shannon(thinned).mean())
-            # Resampling a resample counts its chance twice in sum p^2 (each adds about 1/depth); take that out once,
-            # so that the interval is centred on the value it belongs to.
-            drawn = generator.multinomial(depth, seen / seen.sum(), size=repeats)
-            simpson = 1 / inverse_simpson(drawn)
-            centred = simpson - simpson.mean() + 1 / row["inverse_simpson"]
-            limits = np.quantile(1 / np.maximum(centred, 1e-12), [(1 - level) / 2, (1 + level) / 2])
-            row["low"], row["high"] = float(limits[0]), float(limits[1])
+            generator = rng(seed, "diversity", sample)
+            row |= rarefied(seen[seen > 0], depth, repeats, random=generator, level=level)._asdict()
         rows.append(row)
     return pd.DataFrame(rows)
