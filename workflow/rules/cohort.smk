@@ -18,7 +18,11 @@ rule cohort_tables:
             )
             if CFG["cohort"][sheet] is not None
         ]
-        + [resource(f) for f in [CFG["rna"]["antibodies"]] if f is not None],
+        + [
+            resource(f)
+            for f in (CFG["rna"]["antibodies"], CFG["flow"]["panel"])
+            if f is not None
+        ],
     output:
         samples=out("cohort/samples.parquet"),
         counts=out("cohort/counts.parquet"),

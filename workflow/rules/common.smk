@@ -24,6 +24,7 @@ from cimlnk.cohort.sheets import load_cohort
 from cimlnk.common.errors import UserError
 from cimlnk.common.imports import code_hash
 from cimlnk.common.home import locate
+from cimlnk.common import vocabulary
 from cimlnk.common.provenance import fingerprint
 from cimlnk.cytof.plan import plan_preparation
 from cimlnk.donors.sheet import load_donors
@@ -57,7 +58,10 @@ except UserError as error:
 
 SAMPLES = COHORT.samples.set_index("sample", drop=False)
 SAMPLES_PATTERN = sorted(re.escape(s) for s in SAMPLES.index)
-MODALITIES = [m for m in ("cytof", "rna") if (SAMPLES["modality"] == m).any()]
+MODALITIES = [m for m in vocabulary.MODALITIES if (SAMPLES["modality"] == m).any()]
+CYTOMETRY = [m for m in vocabulary.CYTOMETRY if m in MODALITIES]
+# Questions asked of one protein file a sample (receptors, purity of products, claims) are asked of this kind.
+PROTEIN = CYTOMETRY[0] if CYTOMETRY else None
 ENVIRONMENT = str(ROOT / "environment.yml")
 
 
@@ -170,7 +174,9 @@ def uncompensated_path(wildcards):
 
 
 def prepared_file(sample):
-    """A sample's file as gating reads it: the raw one unless a preparation step is on."""
+    """A sample's file as gating reads it: the raw one unless a preparation step is on, which flow always has."""
+    if SAMPLES.at[sample, "modality"] == "flow":
+        return out(f"flow/compensated/{sample}.fcs")
     folder = PREPARATION.folder_before(None)
     return (
         SAMPLES.at[sample, "path"]
@@ -199,12 +205,13 @@ INFUSED = (SAMPLES["tissue_or_product"] == "product").any() or (
 
 def population_settings(wildcards):
     """What naming reads of the config and the sheets."""
-    given = COHORT.panel.dropna(subset=["threshold"]).set_index("marker")["threshold"]
+    panel = COHORT.flow_panel if wildcards.modality == "flow" else COHORT.panel
+    given = panel.dropna(subset=["threshold"]).set_index("marker")["threshold"]
     overrides = names_of(COHORT.overrides, wildcards.modality) + [
         o
         for o in thresholds_of(COHORT.overrides)
         # one whose key is a sample is about that sample's gates
-        if wildcards.modality == "cytof" and o["key"] not in SAMPLES.index
+        if wildcards.modality in CYTOMETRY and o["key"] not in SAMPLES.index
     ]
     return {
         "infused": bool(INFUSED),
@@ -217,11 +224,13 @@ def population_settings(wildcards):
 
 def lineage_reference(wildcards):
     """The events of all lineages, whose negative ones show where a marker becomes positive."""
-    return CYTOF_LINEAGES if wildcards.modality == "cytof" else []
+    return {"cytof": CYTOF_LINEAGES, "flow": FLOW_LINEAGES}.get(wildcards.modality, [])
 
 
 def definitions_file(wildcards):
-    return resource(CFG["populations"][wildcards.modality]["definitions"])
+    # proteins are named alike, whatever measured them
+    by = "rna" if wildcards.modality == "rna" else "cytof"
+    return resource(CFG["populations"][by]["definitions"])
 
 
 # Every change is measured from the cohort's baseline first, then from the further ones.
@@ -282,7 +291,7 @@ def graph_input_megabytes(input):
 
 def state_features(wildcards):
     """Genes to summarise per sample and population; None takes every marker of the panel."""
-    if wildcards.modality == "cytof":
+    if wildcards.modality in CYTOMETRY:
         return None
     from cimlnk.populations.definitions import load_definitions
 
@@ -309,12 +318,16 @@ def claims_tables(wildcards):
         for name in ("abundance", "folds", "kinetics")
     }
     # receptor diversity where receptors were measured, as in Strauss-Albee 2015; else that of the named subsets
-    diversity = "repertoire_diversity" if "cytof" in MODALITIES else "diversity"
+    diversity = "repertoire_diversity" if CYTOMETRY else "diversity"
     tables["diversity"] = out(f"dynamics/{diversity}.parquet")
     tables |= {f"state_{m}": out(f"{m}/state.parquet") for m in MODALITIES}
     for number, name in enumerate(["tests", "state", "repertoire_tests"], start=1):
         tables[f"tests_{number}"] = out(f"dynamics/{name}.parquet")
-    if "cytof" in MODALITIES:
+    if (
+        PROTEIN == "flow"
+    ):  # claims about proteins read the one kind of cytometry there is
+        tables["state_cytof"] = tables.pop("state_flow")
+    if CYTOMETRY:
         tables["release"] = out("dynamics/release.parquet")
     if CFG["simulate"] is not None:
         tables["recovery"] = out("truth/recovery.parquet")
@@ -353,8 +366,12 @@ def report_tables(wildcards):
     files += [out(name) for name in PREPARATION.shown()]
     if "rna" in MODALITIES:
         files += [out(f"adt/{name}.parquet") for name in ADT_TABLES]
-    if "cytof" in MODALITIES:
-        files += [out(f"cytof/gates/{sample}.png") for sample in samples_of("cytof")]
+    for m in CYTOMETRY:
+        files += [out(f"{m}/gates/{sample}.png") for sample in samples_of(m)]
+    if "flow" in MODALITIES:
+        files.append(out("flow/cofactors.parquet"))
+        files += [out(f"flow/compensated/{s}.json") for s in samples_of("flow")]
+    if CYTOMETRY:
         files += [out("dynamics/release.parquet"), out("cohort/functional.parquet")]
     files += [out(f"dynamics/{name}.parquet") for name in DYNAMICS_TABLES]
     files.append(out("claims/claims.parquet"))
@@ -382,7 +399,7 @@ def clinician_tables(wildcards):
         out(f"dynamics/{name}.parquet")
         for name in ("abundance", "folds", "kinetics", "tests")
     ]
-    if "cytof" in MODALITIES:
+    if CYTOMETRY:
         files.append(out("dynamics/release.parquet"))
     return [*files, out("quality/warnings.parquet")]
 
@@ -445,7 +462,7 @@ def exports(wildcards):
         files.append(out("export/cohort.xlsx"))
     if wanted["pharmacology"]:
         files += [out("export/exposure.parquet"), out("export/nonmem.csv")]
-    if CFG["cytof"]["export_fcs"] and "cytof" in MODALITIES:
+    if CFG["cytof"]["export_fcs"] and CYTOMETRY:
         files.append(out("export/workspace.wsp"))
     return files
 
@@ -475,8 +492,9 @@ def quality_tables(wildcards):
                 out(f"{modality}/gates/{sample}.parquet"),
                 out(f"{modality}/samples/{sample}.h5ad"),
             ]
-    if "cytof" in MODALITIES:
-        files.append(out("cytof/lineages.parquet"))
-        files += [CYTOF_LINEAGES] if CYTOF_LINEAGES else []
+    for modality in CYTOMETRY:
+        files.append(out(f"{modality}/lineages.parquet"))
+        called = CYTOF_LINEAGES if modality == "cytof" else FLOW_LINEAGES
+        files += [called] if called else []
     files += DONOR_TABLES
     return files

@@ -1,5 +1,6 @@
-# From FCS files to NK cells and the features of the graph.
-if "cytof" in MODALITIES:
+# From FCS files to NK cells and the features of the graph. The rules of flow cytometry (flow.smk) are these with other
+# files and settings; without mass cytometry files these make nothing.
+if CYTOMETRY:
 
     # Optional preparation (cytof_prepare.smk) plugs in here: gating reads what its last step wrote.
     CYTOF_FILES = [prepared_file(s) for s in samples_of("cytof")]
@@ -7,7 +8,7 @@ if "cytof" in MODALITIES:
     CYTOF_GATED = out(
         f"cytof/{'gated' if PREPARATION.training else 'samples'}/{{sample}}.h5ad"
     )
-    CYTOF_PANEL = resource(CFG["cohort"]["panel"])
+    CYTOF_PANEL = resource(CFG["cohort"]["panel"]) if "cytof" in MODALITIES else []
     CYTOF_MANUAL = CFG["cytof"]["manual_gates"]["file"] and resource(
         CFG["cytof"]["manual_gates"]["file"]
     )

@@ -5,7 +5,7 @@ rule dynamics_release:
     input:
         samples=out("cohort/samples.parquet"),
         functional=out("cohort/functional.parquet"),
-        summary=out("cytof/summary.parquet"),
+        summary=out(f"{PROTEIN or 'cytof'}/summary.parquet"),
     output:
         release=report(
             out("dynamics/release.parquet"),

@@ -5,8 +5,8 @@ rule dynamics_repertoire:
     input:
         samples=out("cohort/samples.parquet"),
         abundance=out("dynamics/abundance.parquet"),
-        cells=[out(f"cytof/samples/{s}.h5ad") for s in samples_of("cytof")],
-        thresholds=[out(f"{m}/thresholds.parquet") for m in MODALITIES if m == "cytof"],
+        cells=[out(f"{PROTEIN}/samples/{s}.h5ad") for s in samples_of(PROTEIN)],
+        thresholds=[out(f"{PROTEIN}/thresholds.parquet")] if PROTEIN else [],
     output:
         repertoire=out("dynamics/repertoire.parquet"),
         diversities=report(
@@ -34,6 +34,7 @@ rule dynamics_repertoire:
         runtime=30,
     params:
         settings=CFG["dynamics"]["repertoire"],
+        modality=PROTEIN,
         seed=CFG["seed"],
         code=code("dynamics_repertoire"),
     script:

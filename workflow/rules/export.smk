@@ -105,15 +105,16 @@ rule export_workbook:
         "../scripts/export_workbook.py"
 
 
-if "cytof" in MODALITIES:
+# Of a cohort with both kinds of cytometry the mass cytometry files.
+if PROTEIN:
 
     rule export_cytometry:
         input:
-            fcs=[prepared_file(s) for s in samples_of("cytof")],
-            cells=[out(f"cytof/samples/{s}.h5ad") for s in samples_of("cytof")],
-            gates=[out(f"cytof/gates/{s}.xml") for s in samples_of("cytof")],
-            populations=out("cytof/populations.parquet"),
-            umap=out("cytof/umap.parquet"),
+            fcs=[prepared_file(s) for s in samples_of(PROTEIN)],
+            cells=[out(f"{PROTEIN}/samples/{s}.h5ad") for s in samples_of(PROTEIN)],
+            gates=[out(f"{PROTEIN}/gates/{s}.xml") for s in samples_of(PROTEIN)],
+            populations=out(f"{PROTEIN}/populations.parquet"),
+            umap=out(f"{PROTEIN}/umap.parquet"),
         output:
             folder=directory(out("export/fcs")),
             workspace=out("export/workspace.wsp"),
@@ -129,7 +130,7 @@ if "cytof" in MODALITIES:
             * int(1500 + 5 * max(map(megabytes, input.fcs), default=0)),
             runtime=60,
         params:
-            samples=samples_of("cytof"),
+            samples=samples_of(PROTEIN),
             code=code("export_cytometry"),
         script:
             "../scripts/export_cytometry.py"

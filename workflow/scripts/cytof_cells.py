@@ -11,6 +11,7 @@ with job(snakemake, leave_out=lambda error: leave_out(error, **results)) as reco
         gate_file=snakemake.input.gates,
         pool=snakemake.input.pool,
         lineages=snakemake.input.get("lineages"),
+        acquired=snakemake.input.get("acquired") or None,
         by_hand=snakemake.params.by_hand,
         settings=snakemake.params.settings,
         seed=snakemake.params.seed,

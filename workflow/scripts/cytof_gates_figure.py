@@ -10,6 +10,7 @@ with job(snakemake, leave_out=lambda error: draw_left_out(snakemake.output.figur
         gate_file=snakemake.input.gates,
         pool=snakemake.input.pool,
         lineages=snakemake.input.get("lineages"),
+        acquired=snakemake.input.get("acquired") or None,
         by_hand=snakemake.params.by_hand,
         settings=snakemake.params.settings,
         seed=snakemake.params.seed,

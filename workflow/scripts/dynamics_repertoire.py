@@ -10,6 +10,7 @@ with job(snakemake) as record:
         samples=snakemake.input.samples,
         abundance=snakemake.input.abundance,
         settings=snakemake.params.settings,
+        modality=snakemake.params.modality,
         seed=snakemake.params.seed,
         repertoire=snakemake.output.repertoire,
         diversities=snakemake.output.diversities,

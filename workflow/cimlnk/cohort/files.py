@@ -10,6 +10,7 @@ import pandas as pd
 
 from cimlnk.common.errors import Plain, Problems, UserError
 from cimlnk.common.provenance import sha256
+from cimlnk.common.vocabulary import CYTOMETRY
 
 from .sheets import Cohort
 
@@ -47,9 +48,9 @@ def check_files(cohort: Cohort, check_fcs: Callable[[Path, pd.DataFrame], object
             expected = f"sha256 {row['sha256'].lower()} as in the sample sheet"
             problems.add(source, f"sample {row['sample']}", Plain(f"sha256 {found}"), expected)
             continue
-        if row["modality"] == "cytof":
+        if row["modality"] in CYTOMETRY:
             try:
-                matched = check_fcs(path, cohort.panel)
+                matched = check_fcs(path, cohort.flow_panel if row["modality"] == "flow" else cohort.panel)
             except UserError as error:
                 problems.extend(error)
                 continue

@@ -149,5 +149,5 @@ def _override(row: Mapping[str, Any], file: str, base: Path, *, problems: Proble
 
 def _key(text: str) -> tuple[str | None, str]:
     """``cytof:3`` as modality and key; without a modality it is about both."""
-    hit = re.match(r"^(cytof|rna):(.+)$", text)
+    hit = re.match(r"^(cytof|flow|rna):(.+)$", text)
     return (hit[1], hit[2].strip()) if hit else (None, text)

@@ -20,14 +20,32 @@ ONCE = ("time", "event_length", "viability", "dump")
 
 
 def check_panel(
-    panel: pd.DataFrame | None, samples: pd.DataFrame | None, cfg: Mapping[str, Any], *, problems: Problems
+    panel: pd.DataFrame | None,
+    samples: pd.DataFrame | None,
+    cfg: Mapping[str, Any],
+    *,
+    problems: Problems,
+    modality: str = "cytof",
 ) -> None:
-    """Channels and markers once (by any alias), one time channel, markers for the NK gate and for the graph."""
-    file = cfg["cohort"]["panel"]
+    """Channels and markers once (by any alias), one time channel, markers for the NK gate and for the graph.
+
+    `panel` is that of one kind of cytometry, ``cytof`` or ``flow``; see :func:`panel_file`.
+    """
+    file = panel_file(cfg, modality)
+    used = samples is not None and (samples["modality"] == modality).any()
     if file is None:
-        if samples is not None and (samples["modality"] == "cytof").any():
-            expected = "the path of a panel sheet, as there are cytof samples"
+        if used:
+            expected = f"the path of a panel sheet, as there are {modality} samples"
             problems.add("config", "cohort.panel", Plain("null"), expected)
+        return
+    if (
+        modality == "flow"
+        and cfg["flow"]["panel"] is None
+        and samples is not None
+        and set(samples["modality"]) >= {"cytof", "flow"}
+    ):
+        expected = "the path of the panel sheet of the flow files, as cohort.panel is that of the mass cytometry files"
+        problems.add("config", "flow.panel", Plain("null"), expected)
         return
     if panel is None:
         return
@@ -44,15 +62,22 @@ def check_panel(
             problems.add(file, f"row {row[LINE]}, column role", role, expected)
     if not panel["role"].isin(["lineage", "identity"]).any():
         problems.add(file, "column role", Plain("no lineage and no identity marker"), "markers that define NK cells")
-    identity, cytof = cfg["cytof"]["nk_identity"], samples is not None and (samples["modality"] == "cytof").any()
+    identity = cfg[modality]["nk_identity"]
     markers = list(panel.loc[~panel["role"].isin(UNREAD), "marker"].dropna())
-    if cytof and (canonical(identity) or identity) not in map(marker_name, markers):
+    if used and (canonical(identity) or identity) not in map(marker_name, markers):
         expected = f"a marker of {file}, since it is the one that tells NK cells"
-        problems.add("config", "cytof.nk_identity", identity, expected, markers)
+        problems.add("config", f"{modality}.nk_identity", identity, expected, markers)
     n_cluster = int((panel["cluster"] == "yes").sum())
     if n_cluster < 2:
         expected = "at least two markers for the neighbour graph"
         problems.add(file, "column cluster", Plain(f"{n_cluster} 'yes'"), expected)
+
+
+def panel_file(cfg: Mapping[str, Any], modality: str) -> str | None:
+    """The panel sheet of a kind of cytometry: ``flow.panel`` where it is given, else ``cohort.panel``."""
+    own = cfg["flow"]["panel"] if modality == "flow" else None
+    file: str | None = own if own is not None else cfg["cohort"]["panel"]
+    return file
 
 
 def marker_name(name: str) -> str:

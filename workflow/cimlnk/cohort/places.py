@@ -14,11 +14,12 @@ from urllib.parse import unquote, urlsplit
 import pandas as pd
 
 from cimlnk.common.errors import Plain, Problems
+from cimlnk.common.vocabulary import CYTOMETRY
 
 from .read import LINE
 
 OWN = "data"  # the folder below which rules write raw files: data/<cohort id>/
-SUFFIXES = {"cytof": (".fcs",), "rna": (".h5", ".h5ad")}
+SUFFIXES = {"cytof": (".fcs",), "flow": (".fcs",), "rna": (".h5", ".h5ad")}
 
 
 @dataclass(frozen=True)
@@ -164,8 +165,8 @@ def data_root(cfg: Mapping[str, Any], base: Path, problems: Problems) -> Path | 
 def _check_suffix(
     path: str, suffix: str, modality: str | None, *, folder: bool, file: str, where: str, problems: Problems
 ) -> None:
-    if modality == "cytof" and (folder or suffix not in SUFFIXES["cytof"]):
-        problems.add(file, where, path, "an .fcs file, as the modality is cytof")
+    if modality in CYTOMETRY and (folder or suffix not in SUFFIXES[modality]):
+        problems.add(file, where, path, f"an .fcs file, as the modality is {modality}")
     elif modality == "rna" and not folder and suffix not in SUFFIXES["rna"]:
         problems.add(file, where, path, "an .h5 or .h5ad file or a 10x folder, as the modality is rna")
 

@@ -34,6 +34,7 @@ def sheet_settings(cfg: Mapping[str, Any], leaves_out: bool = False) -> dict[str
             "debarcoding": {"enabled": cfg["cytof"]["debarcoding"]["enabled"]},
         },
         "rna": {"antibodies": cfg["rna"]["antibodies"]},
+        "flow": {"nk_identity": cfg["flow"]["nk_identity"], "panel": cfg["flow"]["panel"]},
         "dynamics": {"baseline_timepoint": cfg["dynamics"]["baseline_timepoint"]},
     }
 

@@ -18,6 +18,7 @@ SECTIONS = (
     "cohort",
     "simulate",
     "cytof",
+    "flow",
     "rna",
     "graph",
     "populations",

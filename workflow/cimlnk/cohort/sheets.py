@@ -36,6 +36,8 @@ class Cohort:
         samples without a patients sheet).
     panel
         PANEL in the sheet's order (no rows without a panel).
+    flow_panel
+        The same of the flow files: the panel, unless `flow.panel` is given.
     sources
         Sample -> path or URL as the sheet gives it.
     given
@@ -62,6 +64,7 @@ class Cohort:
     overrides: list[Override] = field(default_factory=list)
     functional: pd.DataFrame = field(default_factory=FUNCTIONAL.empty)
     antibodies: dict[str, dict[str, str]] = field(default_factory=dict)
+    flow_panel: pd.DataFrame = field(default_factory=PANEL.empty)
 
 
 def load_cohort(cfg: Mapping[str, Any], base: str | Path) -> Cohort:
@@ -81,7 +84,7 @@ def load_cohort(cfg: Mapping[str, Any], base: str | Path) -> Cohort:
         All problems of all sheets together.
     """
     base = Path(base)
-    settings = cfg["cohort"]
+    settings, settings_of_flow = cfg["cohort"], cfg["flow"]
     problems = Problems()
     warnings: list[str] = []
     read = {
@@ -109,7 +112,14 @@ def load_cohort(cfg: Mapping[str, Any], base: str | Path) -> Cohort:
         check_patients(patients, samples, cfg, problems=problems, warnings=warnings)
     if counts is not None:
         check_counts(counts, samples, patients, cfg=cfg, problems=problems, warnings=warnings)
-    check_panel(panel, samples, cfg, problems=problems)
+    modalities = set() if samples is None else set(samples["modality"])
+    flow = "flow" in modalities
+    own = settings_of_flow["panel"] if flow else None
+    flow_panel = read_rows(locate(own, base), "panel", own, problems=problems) if own is not None else panel
+    if not flow or "cytof" in modalities:
+        check_panel(panel, samples, cfg, problems=problems)
+    if flow:
+        check_panel(flow_panel, samples, cfg, problems=problems, modality="flow")
     if read["functional"] is not None:
         check_functional(read["functional"], samples, cfg, problems=problems)
     problems.raise_if_any()
@@ -123,6 +133,7 @@ def load_cohort(cfg: Mapping[str, Any], base: str | Path) -> Cohort:
             "patient", ignore_index=True
         ),
         panel=rename_markers(_table(panel, PANEL)),
+        flow_panel=rename_markers(_table(flow_panel, PANEL)),
         functional=_table(read["functional"], FUNCTIONAL),
         sources=sources,
         given=given,

@@ -13,7 +13,7 @@ SAMPLES = Schema(
         "timepoint": ("str", "label of the time point"),
         "arm": ("str", "arm of the trial"),
         "tissue_or_product": ("str", "blood, product or donor"),
-        "modality": ("str", "cytof or rna"),
+        "modality": ("str", "cytof, flow or rna"),
         "path": ("str", "the file as written in the sample sheet"),
         "batch": ("str", "acquisition batch"),
         "sha256": ("str?", "checksum given in the sheet"),

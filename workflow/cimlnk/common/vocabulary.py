@@ -5,6 +5,11 @@ from __future__ import annotations
 NK = "NK"  # all NK cells of a sample: the denominator of every fraction
 UNASSIGNED = "unassigned"  # cells without a name, kept in the denominators and never tested
 
+# Kinds of data, in the order of reports. Both kinds of cytometry take the same rules and the same code.
+MODALITIES = ("cytof", "flow", "rna")
+CYTOMETRY = ("cytof", "flow")
+MODALITY_WORDS = {"cytof": "mass cytometry", "flow": "flow cytometry", "rna": "single-cell RNA sequencing"}
+
 # What says whose sample it is and when it was taken; the columns by which tables of samples are joined.
 SAMPLE_KEYS = ("sample", "patient", "day", "timepoint", "arm", "tissue_or_product")
 

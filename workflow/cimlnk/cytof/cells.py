@@ -15,6 +15,8 @@ from cimlnk.common.tables import write_table
 from cimlnk.common.vocabulary import cell_id
 
 from .acquisition import Acquisition, channel_flags
+from .fcs.header import read_header
+from .flow.instrument import foreign_to_mass
 from .gating.gate import Gated
 from .gating.gatingml import write_empty
 from .gating.read import Sample, read_sample
@@ -24,7 +26,7 @@ from .tables import GATES
 
 log = logging.getLogger("cimlnk.cytof")
 
-OBS_ROLES = ("time", "event_length", "gaussian", "dna", "viability", "bead")
+OBS_ROLES = ("time", "event_length", "gaussian", "scatter", "pulse", "dna", "viability", "bead")
 LEAST_NK = 1
 
 
@@ -43,6 +45,7 @@ def make_cells(
     gatingml: str | Path | None = None,
     lineages: str | Path | None = None,
     by_hand: Mapping[str, float] | None = None,
+    acquired: str | Path | None = None,
     provenance: Mapping[str, Any],
 ) -> None:
     """Write the live single NK cells of one sample and its gate table.
@@ -64,6 +67,8 @@ def make_cells(
     lineages, by_hand
         Lineages of the batches, which then decide what an NK cell is (``obs["lineage_confidence"]`` says how surely),
         and thresholds set by the user; see :func:`.gating.sample.gate_sample`.
+    acquired
+        The file as the instrument wrote it, to which gates drawn by hand apply; by default `fcs`.
     settings
         The config's section `cytof`.
     seed
@@ -76,6 +81,7 @@ def make_cells(
         than `cytof.acquisition_qc.minimum_score`.
     """
     data = read_sample(fcs, panel, settings)
+    data.acquired = read_header(acquired) if acquired else None
     gated, course = gate_sample(
         data,
         sample,
@@ -121,6 +127,7 @@ def make_cells(
         "summary": summarise(gated, course),
         "notes": [*data.notes, *course.notes],
         "flags": _flags(data),
+        "foreign": foreign_to_mass(data.header) if settings["input_scale"] != "fluorescence" else None,
         "conflicts": [list(c) for c in data.matched.conflicts],
         "drift": course.drift,
         "lymphocytes": describe_denominator(gated),

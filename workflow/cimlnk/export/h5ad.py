@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 ROWS = 65_536  # rows of a piece where a matrix is copied
 COUNTS_PIECE = 1 << 20  # values of a chunk of a sparse matrix
 INT32 = 2**31
-LAYER = {"cytof": "raw", "rna": "counts"}
+LAYER = {"cytof": "raw", "flow": "raw", "rna": "counts"}
 PACKED = {"compression": "gzip", "compression_opts": 1, "shuffle": True}
 
 

@@ -14,7 +14,7 @@ import yaml
 
 from cimlnk.cohort.config import resolve
 from cimlnk.cohort.files import same_files
-from cimlnk.cohort.panel import rename_markers
+from cimlnk.cohort.panel import UNREAD, rename_markers
 from cimlnk.cohort.places import expand
 from cimlnk.cohort.read import LINE
 from cimlnk.cohort.rows import read_rows
@@ -22,10 +22,12 @@ from cimlnk.cohort.sheets import Cohort, load_cohort
 from cimlnk.cohort.tables import PANEL
 from cimlnk.common.errors import Problems, UserError, UserErrors
 from cimlnk.common.home import locate
+from cimlnk.cytof.fcs.header import FcsHeader
 from cimlnk.populations.definitions import load_definitions
 
 from .check_design import look_at_costs, look_at_design, look_at_marks
 from .check_files import look_at_fcs, look_at_rna
+from .check_flow import look_at_flow
 from .check_panel import lineage_markers, populations_of_panel, try_gates
 from .collect import TECHNICAL
 from .findings import NOTE, STOP, WARN, WORDS, Findings
@@ -47,6 +49,7 @@ def check_config(config: str | Path, base: str | Path = ".") -> tuple[str, Findi
         If the config cannot be read as one; mistakes in sheets are among the findings.
     """
     base, path, findings = Path(base), Path(config), Findings()
+    light: dict[str, FcsHeader] = {}
     cfg = resolve(_read(path), base, str(path))
     try:
         cohort: Cohort | None = load_cohort(cfg, base)
@@ -62,17 +65,26 @@ def check_config(config: str | Path, base: str | Path = ".") -> tuple[str, Findi
     if absent:
         findings.add(NOTE, f"{absent} files are not there yet (simulated or downloaded by the run): not looked at")
     fcs = there[there["modality"] == "cytof"].to_dict("records")
+    flow = there[there["modality"] == "flow"].to_dict("records")
     rna = there[there["modality"] == "rna"].to_dict("records")
     for text in same_files(dict(zip(there["sample"], there["path"], strict=True))):
         findings.add(WARN, text)
     headers = look_at_fcs(fcs, panel, cfg["cytof"]["input_scale"], findings=findings)
     definitions = {m: locate(cfg["populations"][m]["definitions"], base) for m in ("cytof", "rna")}
+    if flow:
+        light = look_at_flow(flow, cfg, base, findings=findings, gate=cohort is not None)
     if rna:
         look_at_rna(rna, load_definitions(definitions["rna"]).features(), findings)
+    sheets = [("cytof", panel)] if fcs or not flow else []
+    if flow:
+        sheets.append(("flow", cohort.flow_panel if cohort is not None else panel))
+    for modality, markers in sheets:
+        if markers is not None and len(markers):
+            lineage_markers(markers, cfg[modality]["nk_identity"], findings)
+            measured = set(markers.loc[~markers["role"].isin(UNREAD), "marker"])
+            title = "Populations by protein" + (" (flow cytometry)" if len(sheets) > 1 and modality == "flow" else "")
+            populations_of_panel(definitions["cytof"], measured, findings, title=title)
     if panel is not None and len(panel):
-        lineage_markers(panel, cfg["cytof"]["nk_identity"], findings)
-        measured = set(panel.loc[panel["role"] != "ignore", "marker"])
-        populations_of_panel(definitions["cytof"], measured, findings, title="Populations by protein")
         chosen = [r for r in fcs if r["sample"] in headers]
         if cohort is not None and chosen:
             some = pd.DataFrame(chosen).groupby("batch", sort=True).head(GATED_PER_BATCH).head(GATED)
@@ -83,10 +95,10 @@ def check_config(config: str | Path, base: str | Path = ".") -> tuple[str, Findi
         look_at_design(cohort.samples, cfg["dynamics"]["baseline_timepoint"], findings)
         if cfg["cohort"]["counts"] is None:
             findings.add(NOTE, "no counts sheet: fractions only, no NK cells per microlitre")
-        events = sum(h.n_events for h in headers.values())
+        events = sum(h.n_events for h in (headers | light).values())
         look_at_costs(
             events,
-            len(fcs),
+            len(fcs) + len(flow),
             len(rna),
             paths=[Path(p) for p in there["path"]],
             cores=os.cpu_count() or 1,

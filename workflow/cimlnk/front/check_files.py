@@ -13,6 +13,7 @@ import pandas as pd
 
 from cimlnk.common.errors import UserError
 from cimlnk.cytof.fcs.header import FcsHeader, read_events, read_header
+from cimlnk.cytof.flow.instrument import foreign_to_mass
 from cimlnk.cytof.panel import match_panel
 from cimlnk.rna.read import read_counts
 
@@ -66,6 +67,11 @@ def look_at_fcs(
             for i, (channel_name, label) in enumerate(zip(header.channels, header.markers, strict=True)):
                 unused.update([f"{channel_name} {label}".strip()] if i not in used else [])
         headers[sample] = header
+        foreign = foreign_to_mass(header)
+        if foreign:
+            findings.add(
+                WARN, f"{sample} {foreign}: is it modality flow? Its scale and spillover are not those of counts"
+            )
         notes = [*header.notes, *(matched.notes if matched else ())]
         table.append({"sample": sample, "events": header.n_events, "channels": len(header.channels),
                       "instrument": header.text.get("$CYT") or scale.instrument, "scale": scale.name,

@@ -8,10 +8,12 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cimlnk.common.vocabulary import CYTOMETRY
+
 from .tables import KINDS, SEVERITIES, WARNINGS
 
 # Gates on the instrument's own scale or on DNA and beads: their cuts are edges of one population by design.
-TECHNICAL = ("event_length", "singlets", "intact", "no_beads", "good_time")
+TECHNICAL = ("event_length", "singlets", "intact", "no_beads", "good_time", "not_debris", "viable")
 FALLBACK = ("pool", "edge", "fallback")
 SPLITTING = ("live", "not_t")  # gates that have something to remove in whole blood or PBMC
 LEAST_KEPT, MOST_KEPT = 0.05, 0.999
@@ -71,13 +73,14 @@ def of_gates(modality: str, gates: pd.DataFrame) -> list[dict[str, Any]]:
     rows = []
     for row in gates.to_dict("records"):
         sample, gate = str(row["sample"]), str(row["gate"])
-        node = gate.split(" (")[0]
+        # shape of the pulse: cut around the main mode by its own spread, as it should be
+        node = "singlets" if row["marker"] == "Pulse" else gate.split(" (")[0]
         n_in, n_out = int(row["n_in"]), int(row["n_out"])
         reason = row["reason"] if isinstance(row["reason"], str) else None
         kept = n_out / n_in if n_in else np.nan
         where = f"gate {gate} at {row['threshold']:.3g}" if np.isfinite(row["threshold"]) else f"gate {gate}"
         if row["method"] == "skipped":
-            if modality == "cytof" and node not in TECHNICAL:
+            if modality in CYTOMETRY and node not in TECHNICAL:
                 text = f"gate {gate} was skipped: {reason or 'no reason given'}"
                 rows.append(
                     warning(modality, modality, "gate skipped", severity="note", text=text, sample=sample, subject=gate)
@@ -103,7 +106,7 @@ def of_gates(modality: str, gates: pd.DataFrame) -> list[dict[str, Any]]:
                     modality, modality, "gate keeps everything", severity="note", text=text, sample=sample, subject=gate
                 )
             )
-        if modality == "cytof" and row["method"] in FALLBACK and node not in TECHNICAL:
+        if modality in CYTOMETRY and row["method"] in FALLBACK and node not in TECHNICAL:
             # a cut that removes nothing can do no harm, wherever it comes from
             severity = "caution" if n_in and kept < 0.98 else "note"
             text = f"{where} ({row['method']}): {reason or 'not found in the sample itself'}"
@@ -113,7 +116,7 @@ def of_gates(modality: str, gates: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def of_lineages(lineages: pd.DataFrame, samples: pd.DataFrame) -> list[dict[str, Any]]:
+def of_lineages(lineages: pd.DataFrame, samples: pd.DataFrame, modality: str = "cytof") -> list[dict[str, Any]]:
     """Disagreeing NK counts and absent lineages, from the sample × lineage counts of mass cytometry.
 
     A lineage is missing where a blood sample has fewer than 0.1 % of it; products are sorted, so nothing is missed.
@@ -129,8 +132,8 @@ def of_lineages(lineages: pd.DataFrame, samples: pd.DataFrame) -> list[dict[str,
                 severity = "serious" if ratio > 2 else "caution"
                 rows.append(
                     warning(
-                        "cytof",
-                        "cytof",
+                        modality,
+                        modality,
                         "NK counts disagree",
                         severity=severity,
                         text=text,
@@ -146,8 +149,8 @@ def of_lineages(lineages: pd.DataFrame, samples: pd.DataFrame) -> list[dict[str,
                 text = f"{n:.0f} of {total:,.0f} live single events are {name} cells"
                 rows.append(
                     warning(
-                        "cytof",
-                        "cytof",
+                        modality,
+                        modality,
                         "lineage missing",
                         severity="note",
                         text=text,
@@ -158,7 +161,9 @@ def of_lineages(lineages: pd.DataFrame, samples: pd.DataFrame) -> list[dict[str,
         unsure = counts.get("unsure", 0.0) / total if total else 0.0
         if unsure > MOST_UNASSIGNED:
             text = f"the lineage of {unsure:.0%} of the live single events could not be told"
-            rows.append(warning("cytof", "cytof", "lineage unsure", severity="caution", text=text, sample=str(sample)))
+            rows.append(
+                warning(modality, modality, "lineage unsure", severity="caution", text=text, sample=str(sample))
+            )
     return rows
 
 
@@ -342,6 +347,9 @@ def of_records(modality: str, records: Mapping[str, Mapping[str, Any]]) -> list[
                     modality, modality, kind, severity=severity, text=flag, sample=sample, subject=flag.split(":")[0]
                 )
             )
+        if record.get("foreign"):
+            text = f"the file {record['foreign']}"
+            rows.append(warning(modality, modality, "instrument", severity="serious", text=text, sample=sample))
         for marker, channel, label in record.get("conflicts", []):
             text = f"the panel sheet says {marker} on {channel}, the file says {label}; the sheet was followed"
             kind = "label differs from the panel"
@@ -349,7 +357,7 @@ def of_records(modality: str, records: Mapping[str, Mapping[str, Any]]) -> list[
     return rows
 
 
-def of_availability(availability: pd.DataFrame) -> list[dict[str, Any]]:
+def of_availability(availability: pd.DataFrame, modality: str = "cytof") -> list[dict[str, Any]]:
     """Markers that were measured in some files only."""
     rows = []
     for marker, part in availability.groupby("marker", sort=True):
@@ -360,8 +368,8 @@ def of_availability(availability: pd.DataFrame) -> list[dict[str, Any]]:
             text += "and names, and compared only where it was measured"
             rows.append(
                 warning(
-                    "cytof",
-                    "cytof",
+                    modality,
+                    modality,
                     "marker not in every file",
                     severity="caution",
                     text=text,
@@ -372,7 +380,9 @@ def of_availability(availability: pd.DataFrame) -> list[dict[str, Any]]:
     return rows
 
 
-def of_values(values: np.ndarray, markers: list[str], batches: list[str], *, batch: np.ndarray) -> list[dict[str, Any]]:
+def of_values(
+    values: np.ndarray, markers: list[str], batches: list[str], *, batch: np.ndarray, modality: str = "cytof"
+) -> list[dict[str, Any]]:
     """Markers that are exactly zero in every event of a batch."""
     rows = []
     for code, name in enumerate(batches):
@@ -383,8 +393,8 @@ def of_values(values: np.ndarray, markers: list[str], batches: list[str], *, bat
             text = f"{markers[column]} is zero in all {len(part):,} events of batch {name}"
             rows.append(
                 warning(
-                    "cytof",
-                    "cytof",
+                    modality,
+                    modality,
                     "marker all zero",
                     severity="serious",
                     text=text,

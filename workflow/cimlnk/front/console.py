@@ -14,7 +14,8 @@ from .headlines import headline
 
 # First word of a rule's name -> what a person calls the stage.
 STAGES = {
-    "cohort": "sheets", "simulate": "synthetic files", "cytof": "mass cytometry", "rna": "RNA", "graph": "clustering",
+    "cohort": "sheets", "simulate": "synthetic files", "cytof": "mass cytometry",
+    "flow": "flow cytometry", "rna": "RNA", "graph": "clustering",
     "populations": "populations", "dynamics": "dynamics", "claims": "claims", "quality": "warnings",
     "report": "report", "export": "exports", "donors": "donors", "transfer": "added samples",
 }  # fmt: skip

@@ -14,6 +14,7 @@ import pandas as pd
 
 from cimlnk.common.errors import Plain, Problems, UserError
 from cimlnk.cytof.fcs.header import FcsHeader, read_events, read_header
+from cimlnk.cytof.flow.instrument import check_fluorescence, foreign_to_mass
 
 from .found import Found, describing, look
 from .guess_panel import guess_panel
@@ -33,6 +34,7 @@ class Draft:
     panel: pd.DataFrame | None
     config: str
     notes: list[str]
+    flow_panel: pd.DataFrame | None = None  # beside the panel of mass cytometry files, where there are both
 
 
 def make_draft(folder: str | Path, name: str | None = None) -> Draft:
@@ -54,28 +56,37 @@ def make_draft(folder: str | Path, name: str | None = None) -> Draft:
         raise UserError(
             found.folder, "files", Plain("none that can be read"), "at least one; the first says: " + bad[0]
         )
-    files = {p.name: (paths[p], "cytof" if p.suffix.lower() == ".fcs" else "rna") for p in usable}
+    kinds = {p: "flow" if foreign_to_mass(h) else "cytof" for p, h in headers.items()}
+    files = {p.name: (paths[p], kinds.get(p, "rna")) for p in usable}
     table = describing(found)
     dates = {p.name: parse_date(h.text.get("$DATE")) for p, h in headers.items()}
     described, source = (table[1], table[0].name) if table else (None, "")
     samples = guess_samples(files, described, source, dates=dates)
     notes += [f"{p.name}: {text}" for p in found.h5ad if (text := _many_samples(p))]
     panel, identity, scale = None, None, None
-    if headers:
-        channels, absent = _union(list(headers.values()))
-        scale = _scale(list(headers.values()))
+    mass = [h for p, h in headers.items() if kinds[p] == "cytof"]
+    light = [h for p, h in headers.items() if kinds[p] == "flow"]
+    if mass:
+        channels, absent = _union(mass)
+        scale = _scale(mass)
         panel, identity = guess_panel(channels, absent, cofactor=scale.cofactor)
-    notes += [f"{w.name}: a FlowJo workspace, of use in cytof.manual_gates.file" for w in found.workspaces]
+    flow_panel, flow_identity = guess_panel(*_union(light), cofactor=None, light=True) if light else (None, None)
+    section = "flow" if light else "cytof"
+    notes += [f"{w.name}: a FlowJo workspace, of use in {section}.manual_gates.file" for w in found.workspaces]
     text = _config(
         cohort,
         found.folder,
         samples,
         identity=identity,
         scale=scale,
-        panel=panel is not None,
-        workspaces=found.workspaces,
+        panel=panel is not None or flow_panel is not None,
+        workspaces=found.workspaces if not light else (),
     )
-    return Draft(cohort, samples, panel, text, notes)
+    if light:
+        text += _flow_config(cohort, flow_identity, own_panel=bool(mass), workspaces=found.workspaces)
+    if panel is None:
+        panel, flow_panel = flow_panel, None
+    return Draft(cohort, samples, panel, text, notes, flow_panel)
 
 
 def write_draft(draft: Draft, base: str | Path = ".") -> list[Path]:
@@ -91,6 +102,8 @@ def write_draft(draft: Draft, base: str | Path = ".") -> list[Path]:
     texts[base / f"config/samples/{draft.id}.tsv"] = _tsv(draft.samples)
     if draft.panel is not None:
         texts[base / f"config/panels/{draft.id}.tsv"] = _tsv(draft.panel)
+    if draft.flow_panel is not None:
+        texts[base / f"config/panels/{draft.id}_flow.tsv"] = _tsv(draft.flow_panel)
     problems = Problems()
     for path in texts:
         if path.exists():
@@ -149,7 +162,10 @@ def _headers(found: Found) -> tuple[dict[Path, FcsHeader], list[str]]:
     good, bad = {}, []
     for path in found.fcs:
         try:
-            good[path] = read_header(path)
+            header = read_header(path)
+            if foreign_to_mass(header):
+                check_fluorescence(header)
+            good[path] = header
         except UserError as error:
             bad.append(f"left out: {error}")
     return good, bad
@@ -226,4 +242,22 @@ def _config(
             lines.append(f"  nk_identity: {identity}{mark}")
         for path in workspaces[:1]:
             lines += ["  # manual_gates:", f'  #   file: "{path}" # ? use the gates of this workspace']
+    return "\n".join(lines) + "\n"
+
+
+def _flow_config(name: str, identity: str | None, *, own_panel: bool, workspaces: Sequence[Path]) -> str:
+    """The section of flow cytometry; cofactors and spillover come from the files."""
+    lines = ["flow:"]
+    if own_panel:
+        lines.append(f"  panel: config/panels/{name}_flow.tsv")
+    if identity is None:
+        lines.append("  # nk_identity: no marker that tells NK cells was found in the panel")
+    else:
+        mark = "" if identity == "CD56" else " # ? the panel has no CD56"
+        lines.append(f"  nk_identity: {identity}{mark}")
+    lines.append("  # compensation: by each file's own matrix unless its values are compensated already")
+    for path in workspaces[:1]:
+        lines += ["  # manual_gates:", f'  #   file: "{path}" # ? use the gates of this workspace']
+    if len(lines) == 3 and identity is None:
+        lines.append("  target_lineage: NK")  # a section of comments alone is none
     return "\n".join(lines) + "\n"

@@ -8,6 +8,7 @@ from typing import Any
 
 from cimlnk.common.errors import Problems, UserError
 from cimlnk.common.home import locate
+from cimlnk.common.vocabulary import CYTOMETRY
 from cimlnk.cytof.gating.spec import load_gates
 from cimlnk.populations.definitions import load_definitions
 from cimlnk.rna.genes import load_lineages
@@ -40,7 +41,8 @@ def check_early(cfg: Mapping[str, Any], columns: Iterable[str], base: str | Path
         except UserError as error:
             problems.extend(error)
 
-    attempt(load_gates, locate(cfg["cytof"]["gates"], base))
+    for section in CYTOMETRY:
+        attempt(load_gates, locate(cfg[section]["gates"], base))
     attempt(load_lineages, locate(cfg["rna"]["lineages"], base))
     for modality in ("cytof", "rna"):
         attempt(load_definitions, locate(cfg["populations"][modality]["definitions"], base))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 import pandas as pd
 
 from cimlnk.common.markers import canonical, plain, read_name, usual_role, without_channel
+from cimlnk.cytof.flow.instrument import AUTOFLUORESCENCE
 
 TECHNICAL = {
     "time": ("Time", "time"), "eventlength": ("Event_length", "event_length"),
@@ -92,7 +93,11 @@ def guess_channel(channel: str, label: str) -> Row:
 
 
 def guess_panel(
-    channels: Sequence[tuple[str, str]], absent: Mapping[str, int] | None = None, cofactor: float = 5
+    channels: Sequence[tuple[str, str]],
+    absent: Mapping[str, int] | None = None,
+    cofactor: float | None = 5,
+    *,
+    light: bool = False,
 ) -> tuple[pd.DataFrame, str | None]:
     """A panel sheet (with the column ``?``) and the marker that tells NK cells, None if there is none.
 
@@ -103,19 +108,25 @@ def guess_panel(
     absent
         Channel -> number of files that lack it.
     cofactor
-        Divisor inside the arcsinh: 5 for ion counts, 150 for fluorescence.
+        Divisor inside the arcsinh: 5 for ion counts; None leaves the cell empty.
+    light
+        Whether the files are of flow cytometry: scatter, autofluorescence and dump channels have roles of their own.
     """
     rows = [guess_channel(c, s) for c, s in channels]
+    if light:
+        rows = [_of_light(row, label) for row, (_, label) in zip(rows, channels, strict=True)]
     seen: dict[str, str] = {}
     table = []
     once = {"time", "event_length", "viability"}
     for row in rows:
         role, marker, doubt = row.role, row.marker, row.doubt
         key = role if role in once else marker
-        if role != "ignore" and key in seen:
+        if role in ("ignore", "scatter", "autofluorescence"):
+            key = row.channel
+        elif key in seen:
             doubt, role = f"{marker} is in channel {seen[key]} already", "ignore"
             marker = f"{marker}_{plain(row.channel)}"
-        elif role != "ignore":
+        else:
             seen[key] = row.channel
         if (n := (absent or {}).get(row.channel, 0)) and role != "ignore":
             doubt = "; ".join(filter(None, [doubt, f"{n} files have no such channel"]))
@@ -128,8 +139,20 @@ def guess_panel(
         frame.loc[more, "cluster"] = "yes"
         frame.loc[more & (frame["?"] == ""), "?"] = "in the graph, as there are few NK markers"
     names = set(frame.loc[frame["role"] != "ignore", "marker"])
-    identity = next((m for m in ("CD56", "NKp46", "NKp80", "CD94", "CD7", "CD161") if m in names), None)
+    identity = next((m for m in ("CD56", "NKp46", "NKp80", "CD94", "CD7", "CD161", "NK1.1") if m in names), None)
     return frame, identity
+
+
+def _of_light(row: Row, label: str) -> Row:
+    """The row of a flow-cytometry channel: scatter, autofluorescence and several lineages in one dye told apart."""
+    if SCATTER.match(row.channel):
+        return Row(row.channel, _safe(row.channel), "scatter")
+    if not label and AUTOFLUORESCENCE.match(row.channel):
+        return Row(row.channel, _safe(row.channel), "autofluorescence")
+    candidates = read_name(label or row.channel).candidates
+    if len(candidates) > 1 and all(usual_role(c) == "lineage" for c in candidates):
+        return Row(row.channel, row.marker, "dump", f"several lineages in one dye? ({', '.join(candidates)})")
+    return row
 
 
 def _mass(text: str) -> int | None:

@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pandas as pd
 
-MODALITY = {"cytof": "mass cytometry", "rna": "RNA"}
+MODALITY = {"cytof": "mass cytometry", "flow": "flow cytometry", "rna": "RNA"}
 
 
 def headline(stage: str, root: Path | None) -> str:
@@ -15,7 +15,7 @@ def headline(stage: str, root: Path | None) -> str:
     Tables that this run did not write (a stage done in part) are left out.
     """
     maker = {
-        "cohort": _cohort, "cytof": _cells, "rna": _cells, "graph": _graph, "populations": _populations,
+        "cohort": _cohort, "cytof": _cells, "flow": _cells, "rna": _cells, "graph": _graph, "populations": _populations,
         "dynamics": _dynamics, "claims": _claims, "quality": _quality,
     }.get(stage)  # fmt: skip
     return "" if root is None or maker is None else maker(root, stage)

@@ -25,6 +25,7 @@ KINDS = {
     "marker all zero": "Take the channel out of the panel sheet (role ignore), or find the file that holds it.",
     "channel without signal": "Look at the channel: not recorded, not stained, or a wrong row of the panel sheet.",
     "channel saturated": "Nothing, if few events pile up there; else read the marker's intensities with care.",
+    "instrument": "Fluorescence belongs to modality flow: its scale, spillover and doublets are not those of counts.",
     "label differs from the panel": "Compare the panel sheet with the labels in the file: one of them is wrong.",
     "marker not in every file": "Compare time points only where the marker was measured; see the availability table.",
     "few NK cells": "Read fractions of this sample with their intervals; add events if there are more.",
@@ -52,8 +53,8 @@ AVAILABILITY = Schema(
 WARNINGS = Schema(
     "warnings",
     {
-        "modality": ("str", "cytof, rna, or all for what concerns the cohort"),
-        "stage": ("str", "cohort, cytof, rna, graph, populations or dynamics"),
+        "modality": ("str", "cytof, flow, rna, or all for what concerns the cohort"),
+        "stage": ("str", "cohort, cytof, flow, rna, graph, populations or dynamics"),
         "sample": ("str?", "sample id; missing where it is not about one sample"),
         "kind": ("str", "one of a closed list"),
         "subject": ("str?", "what it is about: gate, marker, lineage or patient"),

@@ -11,13 +11,12 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.common.tables import read_table, write_table
+from cimlnk.common.vocabulary import CYTOMETRY, MODALITIES
 from cimlnk.populations.load import cell_names, feature_names
 
 from . import collect
 from .collect_donors import of_donors
 from .tables import AVAILABILITY, WARNINGS
-
-CYTOF = "cytof/samples/"
 
 
 def collect_warnings(*, root: str | Path, files: Iterable[str | Path], baseline: str) -> pd.DataFrame:
@@ -42,7 +41,7 @@ def collect_warnings(*, root: str | Path, files: Iterable[str | Path], baseline:
     samples, counts = table("cohort/samples.parquet"), table("cohort/counts.parquet")
     rows = collect.of_sheets(samples, counts, baseline)
     rows += collect.of_design(json.loads(have["cohort/design.json"].read_text(encoding="utf-8")))
-    for modality in ("cytof", "rna"):
+    for modality in MODALITIES:
         names = sorted(n for n in have if n.startswith(f"{modality}/gates/") and n.endswith(".parquet"))
         for name in names:
             rows += collect.of_gates(modality, table(name))
@@ -60,16 +59,19 @@ def collect_warnings(*, root: str | Path, files: Iterable[str | Path], baseline:
         records = {Path(n).stem: _record(have[n]) for n in sorted(h5ad)}
         rows += collect.of_hashes(modality, _hashes(samples, records))
         rows += collect.of_records(modality, records)
-    rows += collect.of_availability(markers_of({Path(n).stem: p for n, p in have.items() if n.startswith(CYTOF)}))
     if "donors/matches.parquet" in have:
         donors = ("donors/matches", "donors/comparisons", "dynamics/donor_shares")
         rows += of_donors(*(table(f"{name}.parquet") for name in donors))
-    if "cytof/lineages.parquet" in have:
-        rows += collect.of_lineages(table("cytof/lineages.parquet"), samples)
-    if "cytof/lineages.npz" in have:
-        with np.load(have["cytof/lineages.npz"], allow_pickle=False) as archive:
-            markers, batches = list(map(str, archive["markers"])), list(map(str, archive["batches"]))
-            rows += collect.of_values(archive["values"], markers, batches, batch=archive["batch"])
+    for modality in CYTOMETRY:
+        cells = {Path(n).stem: p for n, p in have.items() if n.startswith(f"{modality}/samples/")}
+        rows += collect.of_availability(markers_of(cells), modality)
+        if f"{modality}/lineages.parquet" in have:
+            rows += collect.of_lineages(table(f"{modality}/lineages.parquet"), samples, modality)
+        if f"{modality}/lineages.npz" in have:
+            with np.load(have[f"{modality}/lineages.npz"], allow_pickle=False) as archive:
+                markers, batches = list(map(str, archive["markers"])), list(map(str, archive["batches"]))
+                values, batch = archive["values"], archive["batch"]
+            rows += collect.of_values(values, markers, batches, batch=batch, modality=modality)
     return collect.table_of(rows)
 
 
@@ -84,8 +86,13 @@ def write_warnings(
 ) -> None:
     """Write :func:`collect_warnings` (WARNINGS), and which file measured which marker (AVAILABILITY)."""
     write_table(collect_warnings(root=root, files=files, baseline=baseline), output, WARNINGS, provenance=provenance)
-    cells = {Path(f).stem: Path(f) for f in files if str(Path(f).relative_to(root)).startswith(CYTOF)}
-    write_table(markers_of(cells), availability, AVAILABILITY, provenance=provenance)
+    parts = []
+    for modality in CYTOMETRY:
+        place = f"{modality}/samples/"
+        parts.append(
+            markers_of({Path(f).stem: Path(f) for f in files if str(Path(f).relative_to(root)).startswith(place)})
+        )
+    write_table(pd.concat(parts, ignore_index=True), availability, AVAILABILITY, provenance=provenance)
 
 
 def markers_of(files: Mapping[str, Path]) -> pd.DataFrame:

@@ -11,6 +11,7 @@ import pandas as pd
 
 from cimlnk.common.errors import UserError
 from cimlnk.common.tables import read_table, write_table
+from cimlnk.common.vocabulary import CYTOMETRY
 
 from .definitions import Definitions, load_definitions
 from .distances import cluster_distances, score_distances
@@ -70,7 +71,7 @@ def features_to_read(paths: Sequence[str | Path], definitions: Definitions, moda
     """
     available = common_features(paths)
     wanted = set(definitions.features())
-    chosen = [f for f in available if modality == "cytof" or f in wanted]
+    chosen = [f for f in available if modality in CYTOMETRY or f in wanted]
     if available and not wanted & set(available):
         raise UserError(path, "features", sorted(wanted)[:5], "features of the data", available)
     return chosen
@@ -127,13 +128,14 @@ def write_populations(
     overrides, sheet_name = settings["overrides"], str(settings["override_sheet"])
     of_sample = read_table(sheet).set_index("sample")["batch"].astype(str)
     batch = of_sample.reindex(cell_table["sample"]).to_numpy(dtype=str)
-    if modality == "cytof":
+    if modality in CYTOMETRY:
         cuts = protein_thresholds(
             values,
             features,
             batch,
             samples=cell_table["sample"].to_numpy(),
-            cofactors=variables(samples, "cofactor"),
+            # a cofactor of fluorescence ends where the negative cells do: two of them are the level of the noise
+            cofactors=variables(samples, "cofactor") if modality == "cytof" else {},
             reference=None if reference is None else Reference.read(reference),
             panel=settings["panel"],
             seed=seed,

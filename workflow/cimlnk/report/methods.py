@@ -35,7 +35,7 @@ def paragraphs(run: Run) -> list[str]:
 
 def _files(run: Run, samples: Any) -> str:
     arms = ", ".join(f"{a} (n = {g['patient'].nunique()})" for a, g in samples.groupby("arm"))
-    kinds = {"cytof": "mass cytometry (FCS)", "rna": "single-cell RNA sequencing"}
+    kinds = {"cytof": "mass cytometry (FCS)", "flow": "flow cytometry (FCS)", "rna": "single-cell RNA sequencing"}
     sizes = samples["modality"].value_counts()
     counted = " and ".join(f"{sizes[m]} files of {k}" for m, k in kinds.items() if m in sizes)
     days = f"days {samples['day'].min()} to {samples['day'].max()} after infusion"
@@ -54,6 +54,7 @@ def _cells(run: Run, modality: str) -> str:
     events, nk = int(used["n_events"].sum()), int(used["n_nk"].sum())
     how = {
         "cytof": ("events in", "files", "live single NK cells by gates (written as Gating-ML 2.0)"),
+        "flow": ("events in", "files", "live single NK cells by gates (written as Gating-ML 2.0)"),
         "rna": ("barcodes in", "samples", "NK cells after quality control, doublet removal and lineage scoring"),
     }[modality]
     text = f"Of {events:,} {how[0]} {len(used)} {how[1]}, {nk:,} were {how[2]}."

@@ -8,6 +8,8 @@ from math import comb
 import numpy as np
 import pandas as pd
 
+from cimlnk.common.vocabulary import MODALITIES
+
 from .run import Run
 
 MOST = 100_000  # divisions of the patients looked at one by one
@@ -35,7 +37,7 @@ def blood_nk(run: Run) -> pd.DataFrame:
 def left_out(run: Run) -> pd.DataFrame:
     """Samples left out of the run, with the reason."""
     parts = []
-    for modality in ("cytof", "rna"):
+    for modality in MODALITIES:
         table = run.table(f"{modality}/summary.parquet")
         if len(table):
             parts.append(table[table["left_out"]].assign(modality=modality)[["sample", "modality", "reason"]])

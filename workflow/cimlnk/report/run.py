@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from cimlnk.common.tables import read_provenance, read_table
-from cimlnk.common.vocabulary import SAMPLE_KEYS
+from cimlnk.common.vocabulary import MODALITIES, SAMPLE_KEYS
 
 KEYS = [*SAMPLE_KEYS, "batch"]
 
@@ -58,7 +58,7 @@ class Run:
 
     @property
     def modalities(self) -> list[str]:
-        return [m for m in ("cytof", "rna") if self.has(f"{m}/populations.parquet")]
+        return [m for m in MODALITIES if self.has(f"{m}/populations.parquet")]
 
     @property
     def samples(self) -> pd.DataFrame:

@@ -151,6 +151,13 @@ def compensate_file(
         log.info("%s: %s", Path(fcs).name, note)
 
 
+def leave_out(error: UserError, *, output: str | Path, record: str | Path) -> None:
+    """Write what :func:`compensate_file` would for a file that cannot be used: no events, and the reason."""
+    Path(output).parent.mkdir(parents=True, exist_ok=True)
+    write_fcs(output, np.empty((0, 1), np.float32), ["Time"], metadata={"CIMLNK_LEFT_OUT": str(error)})
+    write_json(record, {"left_out": True, "reason": str(error)})
+
+
 def scatter_columns(data: Linear, named: Sequence[str] = ()) -> tuple[dict[str, NDArray[np.floating]], list[str]]:
     """Forward scatter (``FSC-A``) and the shape of its pulse (``Pulse``), as far as the file holds them.
 

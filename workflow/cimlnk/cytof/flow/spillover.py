@@ -21,6 +21,7 @@ from cimlnk.cytof.fcs.header import FcsHeader
 KEYWORDS = ("$SPILLOVER", "SPILL", "SPILLOVER", "$COMP")
 WORST_CONDITION = 1e4  # two dyes with nearly the same row cannot be told apart
 SENT = 0.02  # shares from which the data can show whether they were taken away
+BRIGHTEST = 0.02  # share of the events that are looked at as bright in a dye
 LEAST_BRIGHT = 40  # events bright in a dye that show what its neighbours receive
 MOST_PAIRS = 12  # strongest pairs looked at
 HALF = 0.5  # of the matrix's share found in the data: above, the values are uncompensated
@@ -223,9 +224,12 @@ def applied_already(events: Floats, columns: Sequence[int], spill: Spillover) ->
     found: list[float] = []
     weight: list[float] = []
     spread = [_spread(events[:, c]) for c in columns]
+    share = max(BRIGHTEST, LEAST_BRIGHT / max(len(events), 1))
+    if share > 0.25:
+        return Applied(None, f"{len(events)} events are too few to show spillover")
     for i, j in pairs:
         sender, receiver = events[:, columns[i]], events[:, columns[j]]
-        bright = sender >= np.quantile(sender, 0.98)
+        bright = sender >= np.quantile(sender, 1 - share)
         level = float(np.median(sender[bright])) if bright.any() else 0.0
         dim = sender <= np.quantile(sender, 0.5)
         sent = shares[i, j] * (level - float(np.median(sender[dim])))

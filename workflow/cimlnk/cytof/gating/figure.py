@@ -10,6 +10,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlnk.cytof.acquisition import Acquisition
+from cimlnk.cytof.fcs.header import read_header
 from cimlnk.cytof.figures import AFTER, BEFORE, MARK, QUIET, figure
 from cimlnk.cytof.lineage.markers import LINEAGES
 from cimlnk.cytof.panel import LINEAR, Channel
@@ -40,6 +41,7 @@ def draw_gates(
     path: str | Path,
     lineages: str | Path | None = None,
     by_hand: Mapping[str, float] | None = None,
+    acquired: str | Path | None = None,
 ) -> None:
     """Gate a sample as :func:`cimlnk.cytof.cells.make_cells` does and draw it.
 
@@ -56,6 +58,7 @@ def draw_gates(
         As `make_cells`.
     """
     data = read_sample(fcs, panel, settings)
+    data.acquired = read_header(acquired) if acquired else None
     gated, course = gate_sample(
         data,
         sample,

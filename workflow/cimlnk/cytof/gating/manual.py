@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import logging
+import re
 import tempfile
 import warnings
 from collections.abc import Mapping
@@ -20,6 +21,7 @@ from cimlnk.cytof.panel import Matched
 from cimlnk.cytof.tables import GATES
 
 from .gate import Gated
+from .workspaces import single_sample
 
 log = logging.getLogger("cimlnk.cytof")
 NODES = {"live": "live_singlets", "lymphocytes": "lymphocytes", "nk": "nk"}
@@ -88,22 +90,13 @@ def _apply(path: Path, header: FcsHeader, gatingml: str | Path | None) -> dict[t
         warnings.simplefilter("ignore")
         # FlowKit refuses many files of real instruments: it gets a clean copy of what was read
         copy = Path(folder) / header.path.name
-        kept = {k: v for k, v in header.text.items() if k == "$TIMESTEP" or (k.startswith("$P") and k.endswith("G"))}
+        kept = {k: v for k, v in header.text.items() if re.fullmatch(r"\$TIMESTEP|.*SPILL.*|\$P\d+G", k)}
         write_fcs(copy, read_events(header), header.channels, markers=header.markers, metadata=kept)
         try:
             data = fk.Sample(str(copy), sample_id=header.path.name)
             if path.suffix.lower() == ".wsp":
-                workspace = fk.Workspace(str(path), fcs_samples=[data], load_missing_file_data=True)
-                known = workspace.get_sample_ids()
-                if header.path.name not in known:
-                    names = workspace.get_sample_ids(loaded_only=False)
-                    raise UserError(
-                        path,
-                        "samples of the workspace",
-                        header.path.name,
-                        f"a sample of it ({', '.join(map(str, names))})",
-                        names,
-                    )
+                one = single_sample(path, header, Path(folder))
+                workspace = fk.Workspace(str(one), fcs_samples=[data], load_missing_file_data=True)
                 strategy = workspace.get_gating_strategy(header.path.name)
             else:
                 strategy = fk.parse_gating_xml(str(path))

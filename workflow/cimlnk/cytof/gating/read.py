@@ -31,6 +31,7 @@ class Sample:
     events: NDArray[np.float32]
     scaled: NDArray[np.float32]
     notes: list[str]
+    acquired: FcsHeader | None = None  # as the instrument wrote it, where gates are drawn by hand
 
 
 def read_sample(fcs: str | Path, panel: str | Path, settings: Mapping[str, Any]) -> Sample:

@@ -38,7 +38,8 @@ def live_events(
     course = judge_acquisition(data, settings)
     drawn = drawn_by_hand(settings)
     if drawn:
-        return gate_manually(data.header, data.matched, drawn, sample=sample, start=course.good).nodes[LIVE]
+        header = data.acquired or data.header
+        return gate_manually(header, data.matched, drawn, sample=sample, start=course.good).nodes[LIVE]
     nodes, thresholds = up_to(load_gates(gates), LIVE), thresholds_of(pool, batch)
     gated = gate_events(
         data.scaled,
@@ -132,7 +133,9 @@ def gate_sample(
     course = judge_acquisition(data, settings)
     drawn = drawn_by_hand(settings)
     if drawn:
-        gated = gate_manually(data.header, data.matched, drawn, sample=sample, start=course.good, gatingml=gatingml)
+        gated = gate_manually(
+            data.acquired or data.header, data.matched, drawn, sample=sample, start=course.good, gatingml=gatingml
+        )
     else:
         thresholds = thresholds_of(pool, batch)
         nodes, fit = (

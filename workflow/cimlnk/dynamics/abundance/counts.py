@@ -13,7 +13,7 @@ _Z = 1.959963984540054
 KEY = ["patient", "day"]
 _SHARE = ["share", "share_low", "share_high"]
 _TYPES = {"patient": object, "day": "int64", "sample": object, "n_nk": float, "n_lymphocytes": float}
-_KINDS = {"cytof": "mass cytometry", "rna": "RNA"}  # in the order in which a share is taken
+_KINDS = {"cytof": "mass cytometry", "flow": "flow cytometry", "rna": "RNA"}  # in the order in which a share is taken
 ENRICHED = 0.5  # more NK cells than this among the lymphocytes are not the blood's, before anybody was treated
 _SUMS = ("n_cells", "moved", "doubt", "root_doubt")
 
@@ -68,9 +68,9 @@ def nk_per_ul(
     """NK cells per microlitre of blood for every patient-day of the counts sheet.
 
     The sheet's own NK count comes first. Where it is missing, the lymphocyte count times NK / lymphocytes of a file of
-    the same patient's blood on the same day stands in: of mass cytometry, else of RNA if its suspension was not
-    enriched for NK cells. NK / all events is never used: beads, debris
-    and erythrocytes left over from lysis would be in the denominator. A share of fewer than `min_lymphocytes` is not
+    the same patient's blood on the same day stands in: of mass cytometry, else of flow cytometry, else of RNA if its
+    suspension was not enriched for NK cells. NK / all events is never used: beads, debris and erythrocytes left over
+    from lysis would be in the denominator. A share of fewer than `min_lymphocytes` is not
     taken. The limits of the share are those of a proportion, so that a small file never gives more NK cells than the
     lymphocytes it counted; what lies above the day's lymphocyte count is the error of that count alone.
 

@@ -37,7 +37,7 @@ def write_agreement(
         Config ``dynamics.agreement``.
     """
     by_modality = {m: read_table(path) for m, path in zip(modalities, states, strict=True)}
-    if set(by_modality) < {"cytof", "rna"}:
+    if not {"cytof", "rna"} <= set(by_modality):
         write_table(AGREEMENT.empty(), table, AGREEMENT, provenance=provenance)
         write_table(AGREEMENT_PAIRS.empty(), pairs, AGREEMENT_PAIRS, provenance=provenance)
         return

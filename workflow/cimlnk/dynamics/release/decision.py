@@ -31,7 +31,7 @@ def release_table(
     Parameters
     ----------
     samples, summary
-        SAMPLES, and SUMMARY of mass cytometry.
+        SAMPLES, and SUMMARY of mass or flow cytometry; products of other files are not decided on.
     functional
         FUNCTIONAL; may be empty.
     bound
@@ -41,7 +41,7 @@ def release_table(
     --------
     >>> release_table(samples, summary, functional, bound=0.8)["decision"]  # doctest: +SKIP
     """
-    products = samples[(samples["tissue_or_product"] == "product") & (samples["modality"] == "cytof")]
+    products = samples[(samples["tissue_or_product"] == "product") & (samples["sample"].isin(summary["sample"]))]
     found = summary.set_index("sample")
     rows: list[dict[str, Any]] = []
     for product in products.sort_values("sample").to_dict("records"):

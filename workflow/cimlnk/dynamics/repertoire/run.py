@@ -34,6 +34,7 @@ def write_repertoire(
     samples: PathLike,
     abundance: PathLike,
     settings: Mapping[str, Any],
+    modality: str | None = "cytof",
     seed: int,
     repertoire: PathLike,
     diversities: PathLike,
@@ -43,13 +44,15 @@ def write_repertoire(
 ) -> None:
     """Write REPERTOIRE, DIVERSITY, DISTANCES and TESTS.
 
-    Receptor phenotypes need protein, so they come from mass cytometry alone (`sample_files` and `thresholds` are
+    Receptor phenotypes need protein, so they come from cytometry alone (`sample_files` and `thresholds` are
     empty without it); distances between compositions come from every modality in `abundance`.
 
     Parameters
     ----------
     settings
         Config ``dynamics.repertoire``.
+    modality
+        Kind of cytometry of `sample_files`; None without.
     """
     table = read_table(samples)
     frames: dict[str, list[pd.DataFrame]] = {"repertoire": [], "diversity": [], "distances": [], "tests": []}
@@ -77,17 +80,21 @@ def write_repertoire(
             small = thinned(counts, settings["min_cells"], seed)
             if len(small):
                 compare(
-                    jensen_shannon(small.to_numpy()), list(small.index), "cytof", what=what, metric="jensen_shannon"
+                    jensen_shannon(small.to_numpy()),
+                    list(small.index),
+                    str(modality),
+                    what=what,
+                    metric="jensen_shannon",
                 )
             if what == "receptors":
                 of_sample = table[_OF_SAMPLE]
                 frames["repertoire"].append(
-                    long_counts(counts, markers).merge(of_sample, on="sample").assign(modality="cytof")
+                    long_counts(counts, markers).merge(of_sample, on="sample").assign(modality=modality)
                 )
                 index = diversity(counts, min_cells=settings["min_cells"], repeats=settings["repeats"], seed=seed)
-                frames["diversity"].append(index.merge(of_sample, on="sample").assign(modality="cytof"))
-    for modality, wide in composition(read_table(abundance)).items():
-        compare(aitchison(wide.to_numpy()), list(wide.index), modality, what="composition", metric="aitchison")
+                frames["diversity"].append(index.merge(of_sample, on="sample").assign(modality=modality))
+    for kind, wide in composition(read_table(abundance)).items():
+        compare(aitchison(wide.to_numpy()), list(wide.index), kind, what="composition", metric="aitchison")
     write_table(_joined(frames["repertoire"], list(REPERTOIRE.columns)), repertoire, REPERTOIRE, provenance=provenance)
     write_table(_joined(frames["diversity"], list(DIVERSITY.columns)), diversities, DIVERSITY, provenance=provenance)
     write_table(_joined(frames["distances"], list(DISTANCES.columns)), distances, DISTANCES, provenance=provenance)

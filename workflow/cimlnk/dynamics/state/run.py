@@ -9,12 +9,13 @@ from typing import Any
 import pandas as pd
 
 from cimlnk.common.tables import read_table, write_table
+from cimlnk.common.vocabulary import CYTOMETRY
 from cimlnk.dynamics.tables import TESTS
 
 from .differential import state_tests
 
 PathLike = str | Path
-UNITS = {"cytof": "arcsinh", "rna": "log1p"}
+UNITS = {"cytof": "arcsinh", "flow": "arcsinh", "rna": "log1p"}
 
 
 def write_state_tests(
@@ -41,7 +42,7 @@ def write_state_tests(
     table = read_table(samples)
     parts = []
     for modality, path in zip(modalities, states, strict=True):
-        measures = settings["measures"] if modality == "cytof" else ["mean", "fraction_positive"]
+        measures = settings["measures"] if modality in CYTOMETRY else ["mean", "fraction_positive"]
         parts.append(
             state_tests(
                 read_table(path),

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.common.palette import label
-from cimlnk.common.vocabulary import NK, UNASSIGNED
+from cimlnk.common.vocabulary import MODALITY_WORDS, NK, UNASSIGNED
 from cimlnk.dynamics.tables import METHODS
 from cimlnk.report.blocks import plain
 from cimlnk.report.reading import left_out, rank_sum
@@ -85,7 +85,7 @@ def studied(run: Run, rows: pd.DataFrame) -> str:
     samples = run.samples
     arms = "; ".join(f"{a}: {len(g)} ({named(g['patient'])})" for a, g in rows.groupby("arm", sort=True))
     files = samples["modality"].value_counts()
-    kinds = {"cytof": "mass cytometry", "rna": "single-cell RNA sequencing"}
+    kinds = MODALITY_WORDS
     of = " and ".join(f"{files[m]} files of {k}" for m, k in kinds.items() if m in files)
     text = f"{len(rows)} patients. {arms}. {of}."
     counted = rows[rows["counts"] > 0]
@@ -201,7 +201,7 @@ def kinds(run: Run, rows: pd.DataFrame, whose: str) -> str:
         if has_before and population in earlier:
             words += f" ({100 * earlier[population].median():.0f} % before)"
         parts.append(words)
-    by = {"cytof": "mass cytometry", "rna": "single-cell RNA sequencing"}[str(table["modality"].iloc[0])]
+    by = MODALITY_WORDS[str(table["modality"].iloc[0])]
     text = f"In the blood file nearest to the peak (median share among NK cells of {n} {whose}, {by}): "
     text += ", ".join(parts) + "."
     if UNASSIGNED in wide:

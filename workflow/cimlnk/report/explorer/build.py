@@ -22,9 +22,9 @@ LEVELS = 64  # of a marker: as many shades as an eye tells apart, and packed far
 MOST_FEATURES = 60
 TOP_QUANTILE = 0.999
 FOLDER = Path(__file__).parent
-TITLES = {"cytof": "mass cytometry", "rna": "single-cell RNA"}
-UNITS = {"cytof": "arcsinh", "rna": "log1p"}
-PAIRS = {"cytof": ("CD56", "CD16"), "rna": ("NCAM1", "FCGR3A")}
+TITLES = {"cytof": "mass cytometry", "flow": "flow cytometry", "rna": "single-cell RNA"}
+UNITS = {"cytof": "arcsinh", "flow": "arcsinh", "rna": "log1p"}
+PAIRS = {"cytof": ("CD56", "CD16"), "flow": ("CD56", "CD16"), "rna": ("NCAM1", "FCGR3A")}
 
 
 def shares(sizes: Sequence[int], most: int) -> list[int]:

@@ -1,3 +1,5 @@
 """Names of the modalities as they are read."""
 
-MODALITY = {"cytof": "mass cytometry", "rna": "single-cell RNA sequencing"}
+from cimlnk.common.vocabulary import MODALITY_WORDS as MODALITY
+
+__all__ = ["MODALITY"]

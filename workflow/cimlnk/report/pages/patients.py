@@ -35,7 +35,7 @@ def _gates(run: Run, site: Site, samples: pd.DataFrame) -> Text | None:
     figures = [
         (str(row.sample), f"{row.sample} ({row.timepoint})", run.files[name])
         for row in samples.sort_values("day").itertuples()
-        if run.has(name := f"cytof/gates/{row.sample}.png")
+        if run.has(name := f"{row.modality}/gates/{row.sample}.png")
     ]
     return site.folded("figures/gates", figures, "Gates") if figures else None
 

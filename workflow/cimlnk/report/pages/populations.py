@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cimlnk.common.vocabulary import CYTOMETRY
 from cimlnk.report.blocks import Figure, Page, Section, Site, Text, esc
 from cimlnk.report.figures.maps import heat_map, overview, thin
 from cimlnk.report.run import Run
@@ -109,7 +110,7 @@ def page(run: Run, site: Site) -> Page:
         )
         profiles = run.table(f"{modality}/profiles.parquet")
         rows = profiles[profiles["level"] == "population"]
-        value, unit = ("median", "median arcsinh") if modality == "cytof" else ("mean", "mean log1p")
+        value, unit = ("median", "median arcsinh") if modality in CYTOMETRY else ("mean", "mean log1p")
         caption = f"Profile of each named population ({unit}) on one scale for all features; cells in brackets."
         section.blocks.append(site.figure(f"profiles_{modality}", heat_map(rows, value, unit), caption, table=rows))
         result.sections += [section, _clustering(run, modality, site)]
