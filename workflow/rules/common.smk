@@ -496,5 +496,7 @@ def quality_tables(wildcards):
         files.append(out(f"{modality}/lineages.parquet"))
         called = CYTOF_LINEAGES if modality == "cytof" else FLOW_LINEAGES
         files += [called] if called else []
+    if "rna" in MODALITIES:
+        files += [out(f"adt/{n}_agreement.parquet") for n in ("nk", "name")]
     files += DONOR_TABLES
     return files

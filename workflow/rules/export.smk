@@ -33,7 +33,8 @@ rule export_h5ad:
 
 rule export_mudata:
     input:
-        cells=[out(f"export/{m}.h5ad") for m in MODALITIES],
+        cells=[out(f"export/{m}.h5ad") for m in MODALITIES]
+        + [out("adt/proteins.h5ad")] * ("rna" in MODALITIES),
     output:
         cells=out("export/cohort.h5mu"),
     log:
@@ -47,7 +48,7 @@ rule export_mudata:
         mem_mb=lambda wildcards, attempt: attempt * 2000,
         runtime=30,
     params:
-        modalities=MODALITIES,
+        modalities=[*MODALITIES, *["adt"] * ("rna" in MODALITIES)],
         code=code("export_mudata"),
     script:
         "../scripts/export_mudata.py"

@@ -8,6 +8,7 @@ import warnings
 
 import anndata as ad
 import numpy as np
+import pandas as pd
 import pytest
 import scipy.sparse as sp
 
@@ -103,8 +104,6 @@ def test_all_modalities_in_one_mudata(rna, cytof, tmp_path):
             a.obs_names = [f"{small.modality}_{n}" for n in a.obs_names]
             a.write_h5ad(file)
         for table in ("cells", "populations", "umap"):
-            import pandas as pd
-
             t = pd.read_parquet(small.root / f"{table}.parquet")
             t.assign(cell=small.modality + "_" + t["cell"]).to_parquet(small.root / f"{table}.parquet")
         export_h5ad(**small.arguments(places[small.modality]))
@@ -117,6 +116,26 @@ def test_all_modalities_in_one_mudata(rna, cytof, tmp_path):
     np.testing.assert_allclose(m["rna"].X.toarray(), np.concatenate(rna.x), rtol=1e-6)
     assert (m.obs["modality"].value_counts()[["cytof", "rna"]] == [cytof.n, rna.n]).all()
     assert m.obsm["rna"].sum() == rna.n and m.obs.loc["rna_S1:0", "patient"] == "P1"
+
+
+def test_proteins_share_the_cells_of_their_rna_in_mudata(rna, tmp_path):
+    mudata = pytest.importorskip("mudata")
+    export_h5ad(**rna.arguments(tmp_path / "rna.h5ad"))
+    names = [*ad.read_h5ad(tmp_path / "rna.h5ad").obs_names[:5], "S1:other"]
+    obs = {"sample": "S1", "patient": "P1", "day": 0, "lineage_protein": ["NK"] * 5 + ["T"]}
+    proteins = ad.AnnData(np.eye(6, 2, dtype=np.float32), obs=pd.DataFrame(obs, index=names))
+    proteins.write_h5ad(tmp_path / "adt.h5ad")
+    ad.AnnData(np.zeros((0, 0), np.float32)).write_h5ad(tmp_path / "none.h5ad")
+    files = {"rna": tmp_path / "rna.h5ad", "adt": tmp_path / "adt.h5ad", "empty": tmp_path / "none.h5ad"}
+    export_mudata(modalities=files, output=tmp_path / "c.h5mu")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        mudata.set_options(pull_on_update=False)
+        m = mudata.read_h5mu(tmp_path / "c.h5mu")
+    assert list(m.mod) == ["rna", "adt"] and m.n_obs == rna.n + 1
+    assert (m.obsm["rna"] & m.obsm["adt"]).sum() == 5
+    assert m.obs.loc["S1:other", "patient"] == "P1" and m.obs.loc["S1:other", "population"] is np.nan
+    assert list(m["adt"].obs_names) == names
 
 
 def test_fields_of_cellxgene_stand_in_obs_and_patients_override_them(rna, tmp_path):

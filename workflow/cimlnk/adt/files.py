@@ -66,11 +66,11 @@ def write_proteins(
     path: str | Path, values: NDArray[np.float32], table: pd.DataFrame, *, var: pd.DataFrame,
     layers: Mapping[str, NDArray[np.float32]], record: Mapping[str, Any],
 ) -> None:  # fmt: skip
-    """Write all cells × proteins as h5ad; `table` is PROTEIN_CELLS, whose columns become ``obs``."""
+    """Write all cells × proteins as h5ad; `table` is PROTEIN_CELLS (and more columns), which become ``obs``."""
     import anndata as ad
 
     obs = table.drop(columns="cell").set_axis(pd.Index(table["cell"].to_numpy(dtype=object)))
-    for column in ("sample", "lineage_protein", "lineage_rna", "population_protein", "population_rna"):
+    for column in obs.select_dtypes(object):
         obs[column] = pd.Categorical(obs[column].astype(object), categories=_categories(obs[column]))
     uns = {"cimlnk": json.dumps(record, sort_keys=True), "lineages": np.array(LINEAGES, object)}
     Path(path).parent.mkdir(parents=True, exist_ok=True)

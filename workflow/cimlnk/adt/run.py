@@ -30,6 +30,7 @@ from .tables import ANTIBODIES, NAME_AGREEMENT, NK_AGREEMENT, PROTEIN_CELLS
 
 LOG = logging.getLogger("cimlnk.adt")
 LEAST_EMPTY_SD = 1e-6
+SHEET = ["patient", "day", "timepoint", "arm", "tissue_or_product", "batch"]  # what the proteins' file says of a sample
 
 
 def name_proteins(
@@ -76,7 +77,8 @@ def name_proteins(
         LOG.info("no antibodies in any sample")
         return
     used, columns = shared(samples)
-    batches = read_table(sheet).set_index("sample")["batch"].astype(str)
+    described = read_table(sheet).set_index("sample")
+    batches = described["batch"].astype(str)
     of_batch: dict[str, list[int]] = {}
     for i, s in enumerate(samples):
         of_batch.setdefault(str(batches[s.sample]), []).append(i)
@@ -148,7 +150,8 @@ def name_proteins(
     var = pd.DataFrame({"antibody": [used[j].name for j in use]}, index=pd.Index(markers, dtype=object))
     missing = sorted({a.label for s in samples for a in s.antibodies} - {a.label for a in used})
     record = {"provenance": provenance, "not_in_every_sample": missing}
-    write_proteins(proteins, values, table, var=var, layers=layers, record=record)
+    about = described.reindex(columns=SHEET).loc[sample].reset_index(drop=True)
+    write_proteins(proteins, values, pd.concat([table, about], axis=1), var=var, layers=layers, record=record)
     LOG.info("%d cells, %d proteins, %d NK cells by protein", len(table), len(markers), int(is_nk.sum()))
 
 

@@ -16,7 +16,8 @@ HEADER = 512  # bytes before the HDF5 part, where MuData says what the file is
 def export_mudata(*, modalities: Mapping[str, str | Path], output: str | Path) -> None:
     """Write ``export/cohort.h5mu``: ``mod/<modality>`` and the cells of all of them in one `obs`.
 
-    The modalities measured different cells, so a row of `obs` has a place in one modality only (``obsmap``).
+    Mass cytometry and RNA measured different cells, so a row of `obs` has a place in one of them (``obsmap``); proteins
+    (``adt``) were measured on the cells of the RNA and on others of the same samples. A file without cells is left out.
 
     Parameters
     ----------
@@ -28,6 +29,7 @@ def export_mudata(*, modalities: Mapping[str, str | Path], output: str | Path) -
     import h5py
     from anndata.io import read_elem, write_elem
 
+    modalities = {name: file for name, file in modalities.items() if _n_obs(file)}
     tables: dict[str, dict[str, pd.DataFrame]] = {}
     Path(output).parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(output, "w", userblock_size=HEADER) as f:
@@ -42,10 +44,9 @@ def export_mudata(*, modalities: Mapping[str, str | Path], output: str | Path) -
                 tables[name] = {axis: read_elem(source[axis]) for axis in ("obs", "var")}
         for axis in ("obs", "var"):
             whole = pd.concat([t[axis].assign(modality=m) for m, t in tables.items()])
-            shared = ["modality", *(c for c in whole if all(c in t[axis] for t in tables.values()))]
+            whole = whole[~whole.index.duplicated()]  # a cell measured twice is one row, with what its RNA says
+            shared = ["modality", *(c for c in whole if all(c in t[axis] for m, t in tables.items() if m != "adt"))]
             whole = whole[shared] if axis == "obs" else whole[["modality"]]
-            if axis == "var":
-                whole = whole[~whole.index.duplicated()]
             for column in whole.select_dtypes(exclude=["number", "bool"]):
                 whole[column] = pd.Categorical(whole[column].astype(object))
             write_elem(f, axis, whole)
@@ -59,3 +60,11 @@ def export_mudata(*, modalities: Mapping[str, str | Path], output: str | Path) -
         f.attrs["axis"] = 0
     with Path(output).open("r+b") as raw:
         raw.write(b"MuData (format-version=0.1.0;creator=cimlnk;creator-version=0.1.0)".ljust(HEADER, b"\0"))
+
+
+def _n_obs(file: str | Path) -> int:
+    import h5py
+
+    with h5py.File(file, "r") as f:
+        obs = f["obs"]
+        return len(obs[obs.attrs["_index"]])

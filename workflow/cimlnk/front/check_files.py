@@ -15,6 +15,8 @@ from cimlnk.common.errors import UserError
 from cimlnk.cytof.fcs.header import FcsHeader, read_events, read_header
 from cimlnk.cytof.flow.instrument import foreign_to_mass
 from cimlnk.cytof.panel import match_panel
+from cimlnk.rna.antibodies import PROTEIN, read_antibodies
+from cimlnk.rna.counts import Counts
 from cimlnk.rna.read import read_counts
 
 from .findings import NOTE, STOP, WARN, Findings
@@ -99,6 +101,19 @@ def _some(header: FcsHeader) -> np.ndarray:
     return np.asarray(events[:: max(1, len(events) // SHOWN_EVENTS)], dtype=np.float32)
 
 
+def _antibodies(counts: Counts, sample: str, findings: Findings) -> str:
+    """How many antibodies a sample's file holds, and which of them no definition or rule can read."""
+    if counts.antibodies is None:
+        return "0"
+    found = read_antibodies([str(n) for n in counts.antibodies.names])
+    proteins = [a for a in found if a.kind == PROTEIN]
+    unknown = [a.name for a in proteins if not a.known]
+    if unknown:
+        shown = ", ".join(unknown[:6]) + (" …" if len(unknown) > 6 else "")
+        findings.add(NOTE, f"{sample}: {len(unknown)} antibodies are no markers of the table and name nothing: {shown}")
+    return f"{len(proteins)} and {len(found) - len(proteins)} controls or hashtags"
+
+
 def look_at_rna(rows: Sequence[Mapping[str, Any]], genes: Sequence[str], findings: Findings) -> None:
     """Cells, molecules and marker genes of each sample of single-cell RNA."""
     table, bad = [], 0
@@ -120,7 +135,9 @@ def look_at_rna(rows: Sequence[Mapping[str, Any]], genes: Sequence[str], finding
             findings.add(WARN, f"{sample} has {have} of the {len(genes)} genes the definitions look for")
         table.append({"sample": sample, "cells": len(per_cell), "genes": counts.matrix.shape[1],
                       "molecules per cell": float(np.median(per_cell)) if len(per_cell) else np.nan,
-                      "marker genes": f"{have} of {len(genes)}", "notes": "; ".join(counts.notes)})  # fmt: skip
+                      "marker genes": f"{have} of {len(genes)}",
+                      "antibodies": _antibodies(counts, sample, findings),
+                      "notes": "; ".join(counts.notes)})  # fmt: skip
     if table:
         findings.tables["Single-cell RNA"] = pd.DataFrame(table)
     if rows and bad == len(rows):

@@ -20,6 +20,7 @@ LEAST_KEPT, MOST_KEPT = 0.05, 0.999
 FEW_NK = 50
 MOST_UNASSIGNED = 0.20
 COUNT_RATIO = 1.5  # NK by lineage over NK by gates, or the reverse
+AGREED = 0.5  # upper limit of an agreement below which a call by RNA is not borne out
 COUNT_DIFFERENCE = 10  # … and at least so many events apart
 
 
@@ -402,4 +403,22 @@ def of_values(
                     subject=markers[column],
                 )
             )
+    return rows
+
+
+def of_proteins(nk: pd.DataFrame, names: pd.DataFrame) -> list[dict[str, Any]]:
+    """NK cells and names by RNA that protein of the same cells does not bear out (upper limit below one half)."""
+    rows = []
+    for row in nk[nk["sample"] != "all"].to_dict("records"):
+        if row["precision_high"] < AGREED or row["recall_high"] < AGREED:
+            text = f"NK cells by RNA: precision {row['precision']:.0%}, recall {row['recall']:.0%} against protein"
+            sample = str(row["sample"])
+            kind = "RNA and protein disagree"
+            rows.append(warning("rna", "populations", kind, severity="serious", text=text, sample=sample))
+    for row in names[names["high"] < AGREED].to_dict("records"):
+        instead = f", mostly {row['instead']}" if isinstance(row["instead"], str) else ""
+        text = f"{row['population']}: {row['n_other']} of {row['n_told']} cells are something else by protein{instead}"
+        subject = str(row["population"])
+        kind = "RNA and protein disagree"
+        rows.append(warning("rna", "populations", kind, severity="caution", text=text, subject=subject))
     return rows

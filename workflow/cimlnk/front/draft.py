@@ -16,7 +16,7 @@ from cimlnk.common.errors import Plain, Problems, UserError
 from cimlnk.cytof.fcs.header import FcsHeader, read_events, read_header
 from cimlnk.cytof.flow.instrument import check_fluorescence, foreign_to_mass
 
-from .found import Found, describing, look
+from .found import Found, antibody_notes, describing, look
 from .guess_panel import guess_panel
 from .guess_samples import guess_samples, parse_date
 from .scale import Scale, guess_scale
@@ -70,6 +70,7 @@ def make_draft(folder: str | Path, name: str | None = None) -> Draft:
         channels, absent = _union(mass)
         scale = _scale(mass)
         panel, identity = guess_panel(channels, absent, cofactor=scale.cofactor)
+    notes += antibody_notes(found)
     flow_panel, flow_identity = guess_panel(*_union(light), cofactor=None, light=True) if light else (None, None)
     section = "flow" if light else "cytof"
     notes += [f"{w.name}: a FlowJo workspace, of use in {section}.manual_gates.file" for w in found.workspaces]

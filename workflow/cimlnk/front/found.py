@@ -10,6 +10,7 @@ import pandas as pd
 
 from cimlnk.common.errors import UserError
 from cimlnk.rna.folder import find_files
+from cimlnk.rna.read_adt import read_antibody_file
 
 TABLES = (".csv", ".tsv", ".txt", ".xlsx")
 RAW_10X = ("raw_feature_bc_matrix", "raw_gene_bc_matrices")  # every droplet: never cells
@@ -97,6 +98,21 @@ def read_any(path: Path) -> pd.DataFrame | None:
         return pd.read_csv(path, dtype=str, sep=None, engine="python", comment="#")
     except (ValueError, OSError, pd.errors.ParserError, UnicodeDecodeError):
         return None
+
+
+def antibody_notes(found: Found) -> list[str]:
+    """Tables that hold antibody counts of cells: which sample's they are only the user knows."""
+    notes = []
+    for path in found.tables if found.tenx or found.h5 or found.h5ad else []:
+        try:
+            counts, barcodes = read_antibody_file(path)
+        except UserError:
+            continue  # another kind of table
+        notes.append(
+            f"{path.name}: counts of {counts.matrix.shape[1]} antibodies in {len(barcodes):,} cells: name it in an "
+            "antibody sheet (rna.antibodies, columns sample and counts)"
+        )
+    return notes
 
 
 def describing(found: Found) -> tuple[Path, pd.DataFrame] | None:

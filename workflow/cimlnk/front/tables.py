@@ -39,6 +39,8 @@ KINDS = {
     "one genotype in two patients": "Nothing, if one donor gave to both patients; else two samples were exchanged.",
     "donor calls unsure": "Read the shares with their limits, which hold the cells without a sure call.",
     "donor before infusion": "Called wrongly, or the sample was exchanged; later days are judged by these cells.",
+    "RNA and protein disagree": "Read this name by RNA with its measured accuracy (populations page), or use the "
+    "names by protein in adt/cells.parquet.",
     "unlike the reference": "Do not read these cells by the frozen clustering: cluster the cohort anew.",
 }
 

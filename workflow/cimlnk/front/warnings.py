@@ -59,6 +59,8 @@ def collect_warnings(*, root: str | Path, files: Iterable[str | Path], baseline:
         records = {Path(n).stem: _record(have[n]) for n in sorted(h5ad)}
         rows += collect.of_hashes(modality, _hashes(samples, records))
         rows += collect.of_records(modality, records)
+    if "adt/nk_agreement.parquet" in have:
+        rows += collect.of_proteins(table("adt/nk_agreement.parquet"), table("adt/name_agreement.parquet"))
     if "donors/matches.parquet" in have:
         donors = ("donors/matches", "donors/comparisons", "dynamics/donor_shares")
         rows += of_donors(*(table(f"{name}.parquet") for name in donors))

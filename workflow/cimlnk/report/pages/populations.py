@@ -10,6 +10,7 @@ from cimlnk.report.blocks import Figure, Page, Section, Site, Text, esc
 from cimlnk.report.figures.maps import heat_map, overview, thin
 from cimlnk.report.run import Run
 
+from . import proteins
 from .cohort import MODALITY
 
 MAX_ROWS = 10_000  # cells in the file behind a map; every cell is in the results
@@ -113,5 +114,10 @@ def page(run: Run, site: Site) -> Page:
         value, unit = ("median", "median arcsinh") if modality in CYTOMETRY else ("mean", "mean log1p")
         caption = f"Profile of each named population ({unit}) on one scale for all features; cells in brackets."
         section.blocks.append(site.figure(f"profiles_{modality}", heat_map(rows, value, unit), caption, table=rows))
+        if modality == "rna":
+            section.blocks.append(Text(esc(proteins.accuracy_words(run)), "note"))
         result.sections += [section, _clustering(run, modality, site)]
+    measured = proteins.section(run, site)
+    if measured is not None:
+        result.sections.append(measured)
     return result
