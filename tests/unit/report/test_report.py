@@ -212,3 +212,22 @@ def test_short_coordinates_keep_the_picture(tmp_path):
     save(figure, tmp_path / "f.svg")
     numbers = re.findall(r"\d\.(\d+)", "".join(re.findall(r' d="([^"]*)"', (tmp_path / "f.svg").read_text())))
     assert numbers and max(map(len, numbers)) <= 2
+
+
+def test_only_events_with_support_are_listed_and_the_others_say_why(tmp_path):
+    from cimlnk.report.pages.identity import _events
+
+    events = pd.DataFrame(
+        {
+            "event": ["birth", "loss", "loss"], "from_timepoint": "pre", "to_timepoint": "D7", "cluster": "1",
+            "population": ["activated", "adaptive", "CD56bright"], "partners": None, "n_patients": 6,
+            "support": [1.0, 0.3, 0.2], "shuffled_time": 0.0, "verdict": ["shown", "not shown", "not shown"],
+            "reason": [None, "in fewer than 80% of the resamples", "in fewer than 80% of the resamples"],
+        }
+    )  # fmt: skip
+    table, text = _events(events, "events_x", Site(tmp_path, "t"))
+    assert [row[0] for row in table.rows] == ["birth"]
+    assert text.body.startswith("Not shown: 2 in fewer than 80% of the resamples.")
+    (alone,) = _events(events.iloc[1:], "events_y", Site(tmp_path, "t"))
+    assert alone.body.startswith("No event is shown. Not shown: 2 in")
+    assert "No cluster is born" in _events(events.iloc[:0], "events_z", Site(tmp_path, "t"))[0].body
