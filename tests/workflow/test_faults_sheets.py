@@ -55,7 +55,7 @@ SHEETS = {
     "two baselines": ("samples", "P1\t7\tD7", "P1\t-7\tpre", "row 3, column timepoint", "one baseline per patient"),
     "unknown arm": ("samples", "D7\tCIML\t", "D7\tCIM\t", "row 3, column arm", "(did you mean 'CIML'?)"),
     "unknown tissue": ("samples", "blood", "PBMC", "row 2, column tissue_or_product", "'blood', 'product', 'donor'"),
-    "unknown modality": ("samples", "blood\tcytof", "blood\tflow", "row 2, column modality", "'cytof', 'rna'"),
+    "unknown modality": ("samples", "blood\tcytof", "blood\tmass", "row 2, column modality", "'cytof', 'flow', 'rna'"),
     "no such file": ("samples", "P1_D7_cytof.fcs", "P1_D8_cytof.fcs", "row 3, column path", "mean 'P1_D7_cytof.fcs'"),
     "same file twice": ("samples", "P1_D7_cytof.fcs", "P1_pre_cytof.fcs", "row 3, column path", "row 2 has this"),
     "URL without checksum": ("samples", "P1_D7_cytof.fcs", "http://localhost/a.fcs", "column sha256", "the sha256"),

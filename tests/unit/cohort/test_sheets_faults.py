@@ -43,7 +43,7 @@ SAMPLES_FAULTS = [
     ("D7\tCIML\tblood\tcytof", "D7\tCIMLL\tblood\tcytof", "(did you mean 'CIML'?)"),
     ("D7\tCIML\tblood\tcytof", "D7\tIL2_only\tblood\tcytof", "since patient a has one arm"),
     ("D7\tCIML\tblood\tcytof", "D7\tCIML\tbloood\tcytof", "one of 'blood', 'product', 'donor' (did you mean 'blood'?)"),
-    ("D7\tCIML\tblood\tcytof", "D7\tCIML\tblood\tCyTOF", "one of 'cytof', 'rna' (did you mean 'cytof'?)"),
+    ("D7\tCIML\tblood\tcytof", "D7\tCIML\tblood\tCyTOF", "one of 'cytof', 'flow', 'rna' (did you mean 'cytof'?)"),
     ("fcs/a_d7.fcs", "fcs/a_d8.fcs", "row 3, column path: found 'fcs/a_d8.fcs', expected a file or folder below"),
     ("fcs/a_d7.fcs", "fcs/a_d8.fcs", "(did you mean 'fcs/a_d7.fcs'?)"),
     ("fcs/a_d7.fcs", "fcs/a_pre.fcs", "a file of its own for every sample, but row 2 has this one too"),

@@ -10,6 +10,7 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.common.tables import read_table, write_table
+from cimlnk.common.vocabulary import CYTOMETRY
 from cimlnk.stats.intervals import wilson
 
 from .tables import RELEASE
@@ -41,7 +42,9 @@ def release_table(
     --------
     >>> release_table(samples, summary, functional, bound=0.8)["decision"]  # doctest: +SKIP
     """
-    products = samples[(samples["tissue_or_product"] == "product") & (samples["sample"].isin(summary["sample"]))]
+    # of mass cytometry where there is any, as SUMMARY is
+    kind = next((m for m in CYTOMETRY if (samples["modality"] == m).any()), None)
+    products = samples[(samples["tissue_or_product"] == "product") & (samples["modality"] == kind)]
     found = summary.set_index("sample")
     rows: list[dict[str, Any]] = []
     for product in products.sort_values("sample").to_dict("records"):
