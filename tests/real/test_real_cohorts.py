@@ -1,8 +1,9 @@
-"""Two public cohorts through the same Snakefile as everything else, by config alone."""
+"""Public cohorts through the same Snakefile as everything else, by config alone."""
 
 from __future__ import annotations
 
 import os
+import re
 from pathlib import Path
 
 import pandas as pd
@@ -28,6 +29,23 @@ def run(checkout: Path, cohort: str, folder: str) -> Path:
     return checkout / "results" / cohort
 
 
+def words_of_an_infusion(results: Path) -> list[str]:
+    """Where a table or page speaks of CIML or memory-like cells; the config as resolved (provenance) is left out."""
+    said = []
+    word = re.compile(r"CIML(?!NK)|memory.?like", re.IGNORECASE)
+    for path in sorted(results.rglob("*")):
+        if path.suffix == ".parquet":
+            table = pd.read_parquet(path).select_dtypes(include=["object", "string", "category"])
+            texts = [str(v) for column in table for v in table[column].dropna().unique()]
+        elif path.suffix in (".html", ".csv", ".wsp", ".xml") and path.name != "provenance.html":
+            texts = [path.read_text(encoding="utf-8")]
+        else:
+            continue
+        found = {m.group() for text in texts for m in word.finditer(text.replace("cimlnk", ""))}
+        said += [f"{path.relative_to(results)}: {', '.join(sorted(found))}"] if found else []
+    return said
+
+
 def test_bcrxl_all_files_are_read_and_nk_shares_are_plausible(checkout):
     results = run(checkout, "bcrxl", "cytof_bcrxl")
     summary = pd.read_parquet(results / "cytof/summary.parquet")
@@ -37,6 +55,25 @@ def test_bcrxl_all_files_are_read_and_nk_shares_are_plausible(checkout):
     # CD7+ CD3- cells are 3 to 22 % of the events of these files (their SOURCE.md)
     assert share.round(2).between(0.03, 0.22).all(), share.describe()
     assert (results / "report/index.html").is_file()
+    assert words_of_an_infusion(results) == []
+
+
+def test_two_runs_of_patients_who_were_not_infused(checkout):
+    assert words_of_an_infusion(run(checkout, "imubac", "cytof_imubac_2batches")) == []
+
+
+def test_blood_in_covid_has_no_word_of_an_infusion(checkout):
+    arms = {"H00049": "healthy", "H00053": "healthy", "S00006": "mild", "S00016": "mild", "S00040": "critical"}
+    rows = [f"{s}\t{s}\t0\tsampled\t{arm}\tblood\trna\t{s}\t{s}" for s, arm in arms.items()]
+    header = "sample\tpatient\tday\ttimepoint\tarm\ttissue_or_product\tmodality\tpath\tbatch"
+    (checkout / "config/samples/covid.tsv").write_text("\n".join([header, *rows]) + "\n", encoding="utf-8")
+    text = "cohort:\n  id: covid\n  title: Blood in COVID-19\n  samples: config/samples/covid.tsv\n"
+    text += f"  data_root: {DATA / 'scrna_combat_covid'}\n  arms: [healthy, mild, critical]\n"
+    (checkout / "config/covid.yaml").write_text(text, encoding="utf-8")
+    results = run(checkout, "covid", "scrna_combat_covid")
+    assert words_of_an_infusion(results) == []
+    names = set(pd.read_parquet(results / "rna/populations.parquet")["population"])
+    assert {"CD56dim", "CD56bright", "proliferating"} <= names
 
 
 def test_pbmc3k_finds_the_nk_cells(checkout):

@@ -16,6 +16,7 @@ rule claims_evaluate:
         runtime=15,
     params:
         settings=CFG["claims"],
+        infused=bool(INFUSED),
         seed=CFG["seed"],
         code=code("claims_evaluate"),
     script:

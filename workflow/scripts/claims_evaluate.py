@@ -6,6 +6,7 @@ with job(snakemake) as record:
         tables={k: v for k, v in snakemake.input.items() if k != "definitions"},
         definitions=snakemake.input.definitions,
         settings=snakemake.params.settings,
+        infused=snakemake.params.infused,
         seed=snakemake.params.seed,
         output=snakemake.output.claims,
         provenance=record,

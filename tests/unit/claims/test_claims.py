@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 
 from cimlnk.claims.compare import blocked_permutation, clr, mann_whitney, paired
-from cimlnk.claims.evaluate import evaluate, load_claims, with_bounds
+from cimlnk.claims.evaluate import asked, evaluate, load_claims, with_bounds
 from cimlnk.claims.evidence import Arms, Evidence
 from cimlnk.common.errors import UserError
 
@@ -291,3 +291,11 @@ def test_clr_rows_sum_to_zero_and_paired_keeps_only_complete_patients():
     table = pd.DataFrame({"patient": ["a", "a", "b"], "day": [0, 1, 1], "v": [1.0, 3.0, 5.0]})
     both = paired(table, "v", table["day"] == 0, after=table["day"] == 1)
     assert both.index.tolist() == ["a"] and both["difference"].tolist() == [2.0]
+
+
+def test_where_nobody_was_infused_only_the_analysis_itself_is_asked():
+    put = asked(CLAIMS, infused=False)
+    assert list(put) == [name for name, claim in CLAIMS.items() if claim["tier"] == "D"] and put
+    words = " ".join(str(claim["title"]) for claim in put.values())
+    assert "CIML" not in words and "emory" not in words
+    assert asked(CLAIMS, infused=True) == CLAIMS

@@ -54,6 +54,15 @@ def test_structureless_data_have_no_stable_structure(kind):
     assert (several["adjusted"] < 0.5).all()
 
 
+@pytest.mark.parametrize(("n", "most"), [(200, 7), (600, 12)])
+def test_few_structureless_cells_are_cut_into_few_clusters(n, most):
+    for seed in range(3):
+        X = np.random.default_rng(seed).normal(size=(n, 10)).astype(np.float32)
+        lists = knn(X, 15)
+        found = choose_resolution(weights(lists), X, order=lists.order, n_subsamples=5, seed=seed)
+        assert found.verdict == UNSTABLE_WORD and 1 <= found.labels.max() + 1 <= most
+
+
 def test_support_and_confidence_tell_good_clusters_from_arbitrary_ones():
     rng = np.random.default_rng(2)
     cloud = rng.normal(size=(1500, 6)) * 3

@@ -17,6 +17,7 @@ from .evidence import Arms, Evidence, Verdict
 from .tables import CLAIMS
 
 Check = Callable[[Evidence, Mapping[str, Any]], Verdict]
+ANALYSIS = "D"  # tier of the claims about the analysis itself
 MODULES = (checks_design, checks_kinetics, checks_phenotype, checks_subsets, checks_integrity)
 
 
@@ -61,6 +62,15 @@ def with_bounds(
     return result
 
 
+def asked(claims: Mapping[str, Mapping[str, Any]], infused: bool) -> dict[str, Mapping[str, Any]]:
+    """The claims that can be put to a cohort: where nobody was infused, those of tier D about the analysis itself.
+
+    What the study found in infused patients is neither right nor wrong of other people, and its words in their results
+    would be read as a finding.
+    """
+    return {name: claim for name, claim in claims.items() if infused or claim["tier"] == ANALYSIS}
+
+
 def evaluate(claims: Mapping[str, Mapping[str, Any]], evidence: Evidence) -> pd.DataFrame:
     """One CLAIMS row per claim."""
     rows = []
@@ -89,6 +99,7 @@ def write_claims(
     tables: Mapping[str, str],
     definitions: str,
     settings: Mapping[str, Any],
+    infused: bool,
     seed: int,
     output: str,
     provenance: Mapping[str, Any],
@@ -102,6 +113,8 @@ def write_claims(
         table that several rules write (``tests_1``, ``tests_2``).
     settings
         Config section ``claims``: arms, bounds, min_patients.
+    infused
+        Whether somebody of the cohort was: else only claims about the analysis are asked (:func:`asked`).
     """
     frames: dict[str, list[pd.DataFrame]] = {}
     for name, path in tables.items():
@@ -109,5 +122,5 @@ def write_claims(
         frames.setdefault(stem, []).append(read_table(path))
     joined = {name: pd.concat(parts, ignore_index=True) for name, parts in frames.items()}
     evidence = Evidence(joined, Arms(**settings["arms"]), seed, settings["min_patients"])
-    table = evaluate(with_bounds(load_claims(definitions), settings["bounds"]), evidence)
+    table = evaluate(asked(with_bounds(load_claims(definitions), settings["bounds"]), infused), evidence)
     write_table(table, output, CLAIMS, provenance=provenance)

@@ -26,6 +26,19 @@ def page(run: Run, site: Site) -> Page:
         "claim": "id", "title": "claim", "verdict": "verdict", "value": "value", "low": "low", "high": "high",
         "bound": "bound", "n": "n", "why": "how the verdict came about", "source": "source",
     }  # fmt: skip
+    if set(table["tier"]) == {"D"}:
+        result.sections.append(
+            Section(
+                "asked",
+                "What was asked",
+                [
+                    Text(
+                        "Nobody of this cohort was infused, so that the study's claims about infused "
+                        "patients were not asked."
+                    )
+                ],
+            )
+        )
     for tier, title in TIERS.items():
         rows = table[table["tier"] == tier]
         if len(rows):

@@ -152,12 +152,10 @@ def page(run: Run, site: Site) -> Page:
 
     claims = run.table("claims/claims.parquet")
     if len(claims) and not treated:
-        verdicts = claims["verdict"].value_counts()
-        arm = esc(run.config["claims"]["arms"]["treated"])
         words = (
-            f"<details><summary>The study's claims are about patients of an arm “{arm}”, which this cohort does not "
-            f"have.</summary><p>{verdicts.get('not evaluable', 0)} of {len(claims)} are not evaluable; the "
-            "others are on the page <a href='claims.html'>Claims</a>.</p></details>"
+            "<details><summary>The study's claims are about infused patients of an arm that this cohort does not have."
+            f"</summary><p>{(claims['verdict'] == 'not evaluable').sum()} of {len(claims)} that were asked are not "
+            "evaluable; the others are on the page <a href='claims.html'>Claims</a>.</p></details>"
         )
         result.sections.append(Section("claims", "The study's claims", [Text(words, "html")]))
     elif len(claims):
