@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import json
 import re
+import tomllib
+from datetime import date
 from pathlib import Path
 
 import pytest
@@ -26,3 +29,23 @@ def test_links_between_documents_lead_somewhere(page):
     targets = [t for t in re.findall(r"\]\(([^)#\s]+)", text) if "://" not in t]
     missing = [t for t in targets if not ((ROOT / page).parent / t).exists()]
     assert missing == []
+
+
+def test_all_that_state_the_version_agree():
+    citation = (ROOT / "CITATION.cff").read_text()
+    zenodo = json.loads((ROOT / ".zenodo.json").read_text())
+    release = re.search(r"^## (\d+\.\d+\.\d+) \((\S+)\)$", (ROOT / "CHANGELOG.md").read_text(), re.M)
+    said = {
+        "pyproject.toml": tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]["version"],
+        "__init__": re.search(r'^__version__ = "(.+)"$', (ROOT / "workflow/cimlnk/__init__.py").read_text(), re.M)[1],
+        "Snakefile": re.search(r'^VERSION = "(.+)"$', (ROOT / "workflow/Snakefile").read_text(), re.M)[1],
+        "CITATION.cff": re.search(r"^version: (.+)$", citation, re.M)[1],
+        ".zenodo.json": zenodo["version"],
+        "CHANGELOG.md": release[1],
+    }
+    assert len(set(said.values())) == 1, said
+    days = {re.search(r"^date-released: (.+)$", citation, re.M)[1], zenodo["publication_date"], release[2]}
+    assert len(days) == 1 and date.fromisoformat(days.pop())
+    hosted = re.search(r"^repository-code: (.+)$", citation, re.M)
+    named = [i["identifier"] for i in zenodo["related_identifiers"] if i["relation"] == "isSupplementTo"]
+    assert [hosted[1]] == named if hosted else named == []

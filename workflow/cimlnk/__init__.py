@@ -10,4 +10,4 @@ import os
 # Snakemake exports OMP_NUM_THREADS from the rule's `threads`, but numba reads its own variable, and only once.
 os.environ.setdefault("NUMBA_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "1"))
 
-__version__ = "0.1.0"
+__version__ = "0.2.0"

@@ -36,7 +36,7 @@ def test_clusters_are_categories_by_size(annotated):
 
 
 def test_the_order_of_the_search_goes_along_and_an_old_one_does_no_harm(annotated, monkeypatch):
-    from cimlnk.graph import annotated as module
+    from cimlnk.graph import communities as module
 
     adata, y, lists = annotated
     np.testing.assert_array_equal(adata.uns["neighbors"]["order"], lists.order)

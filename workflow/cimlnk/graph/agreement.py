@@ -16,7 +16,15 @@ def contingency(a: NDArray, b: NDArray, n_a: int | None = None, *, n_b: int | No
 
 
 def adjusted_rand(a: NDArray, b: NDArray) -> float:
-    """Adjusted Rand index (Hubert & Arabie 1985) of two integer labellings; 1 if both are one cluster."""
+    """Adjusted Rand index (Hubert & Arabie 1985) of two integer labellings; 1 if both are one cluster.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cimlnk.graph import adjusted_rand
+    >>> adjusted_rand(np.array([0, 0, 1, 1]), np.array([5, 5, 2, 2]))
+    1.0
+    """
     c = contingency(a, b).astype(np.float64)
     pairs = lambda x: float((x * (x - 1) / 2).sum())  # noqa: E731
     both, left, right, total = pairs(c), pairs(c.sum(1)), pairs(c.sum(0)), pairs(c.sum())

@@ -45,6 +45,13 @@ def weights(
     ------
     ValueError
         For an unknown `kind`, or more neighbours than the lists have.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cimlnk.graph import knn, weights
+    >>> weights(knn(np.float32([[0], [1], [3], [7]]), k=1), "unweighted").toarray().astype(int).tolist()
+    [[0, 1, 0, 0], [1, 0, 1, 0], [0, 1, 0, 1], [0, 0, 1, 0]]
     """
     if kind not in KINDS:
         raise ValueError(f"unknown kind of weights {kind!r}, expected one of {KINDS}")

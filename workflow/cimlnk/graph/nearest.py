@@ -116,6 +116,14 @@ def knn(X: NDArray[np.float32], k: int = 15, recall: float = 0.95, *, seed: int 
     ------
     ValueError
         NaN, infinite or too large (1e15) values, k not below n, recall outside 0.5 to 1.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cimlnk.graph import knn
+    >>> lists = knn(np.float32([[0], [1], [3], [7]]), k=1)
+    >>> lists.indices.ravel().tolist(), lists.distances.ravel().tolist()
+    ([1, 0, 1, 2], [1.0, 1.0, 2.0, 4.0])
     """
     X = checked(X, k)
     if not 0.5 < recall <= 1:

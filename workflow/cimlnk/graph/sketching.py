@@ -65,7 +65,16 @@ def finite(part: NDArray[np.float32], start: int) -> NDArray[np.float32]:
 
 
 def sketch(X: NDArray[np.float32], n: int, seed: int = 0) -> NDArray[np.int64]:
-    """`n` random rows, sorted; drawn uniformly, so that the shares of populations stay as they are."""
+    """`n` random rows, sorted; drawn uniformly, so that the shares of populations stay as they are.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cimlnk.graph import sketch
+    >>> rows = sketch(np.zeros((1000, 5), np.float32), 100)
+    >>> len(rows), bool((np.diff(rows) > 0).all())
+    (100, True)
+    """
     if n >= len(X):
         return np.arange(len(X), dtype=np.int64)
     return np.sort(seeds.rng(seed, "sketch").choice(len(X), n, replace=False))
@@ -117,6 +126,17 @@ def transfer(
     Returns
     -------
     Transfer; `agreement` is the share of sketch cells whose own label their sketch neighbours give back.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cimlnk.graph import sketch, transfer
+    >>> X = np.random.default_rng(0).normal(size=(600, 3)).astype(np.float32)
+    >>> X[:300] += 20
+    >>> rows = sketch(X, 200)
+    >>> found = transfer(X, rows, (rows >= 300).astype(np.int32))
+    >>> bool((found.labels == np.repeat([0, 1], 300)).all())
+    True
     """
     sure = np.ones(len(rows), np.float32) if confidence is None else confidence
     base = np.asarray(X[rows])

@@ -298,7 +298,15 @@ def gene_thresholds(features: Sequence[str]) -> pd.DataFrame:
 
 
 def fraction_positive(values: Floats, cuts: Floats) -> Floats:
-    """Share of cells above their cut, per column, over the cells that have one and were measured; NaN where none."""
+    """Share of cells above their cut, per column, over the cells that have one and were measured; NaN where none.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cimlnk.populations import fraction_positive
+    >>> fraction_positive(np.array([[0.2, 3.0], [2.5, 3.5]]), np.array([1.5, np.nan])).tolist()
+    [0.5, nan]
+    """
     known = (np.isfinite(cuts) & np.isfinite(values)).sum(axis=0)
     above = (values > cuts).sum(axis=0)  # a comparison with NaN is false
     return np.divide(above, known, out=np.full(values.shape[1], np.nan), where=known > 0)

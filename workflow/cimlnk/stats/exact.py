@@ -40,6 +40,15 @@ def sign_flip(diff: Floats, level: float = 0.95, seed: int = 0, *, least: int = 
     m patients whose difference is not zero.
     The interval is made from the ordered means of all non-empty subsets of patients (Hartigan 1969, JASA 64:1303),
     which has exact coverage for symmetric differences; it does not exist if ``2 / 2^n > 1 - level``.
+
+    Examples
+    --------
+    Six patients allow no p below 2 / 2^6:
+
+    >>> import numpy as np
+    >>> from cimlnk.stats import sign_flip
+    >>> sign_flip(np.array([[1.0, 1.2, 0.9, 1.1, 1.3, 0.8]])).p.tolist()
+    [0.03125]
     """
     n = np.isfinite(diff).sum(axis=1)
     reason = too_few(n, least)

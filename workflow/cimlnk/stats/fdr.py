@@ -33,7 +33,14 @@ def spatial_fdr(p: ArrayLike, radius: ArrayLike) -> NDArray[np.float64]:
 
 
 def fdr(p: ArrayLike) -> NDArray[np.float64]:
-    """Benjamini-Hochberg adjusted p values over the finite entries of `p`; NaN stays NaN."""
+    """Benjamini-Hochberg adjusted p values over the finite entries of `p`; NaN stays NaN.
+
+    Examples
+    --------
+    >>> from cimlnk.stats import fdr
+    >>> fdr([0.01, 0.04, 0.03, float("nan")]).round(3).tolist()
+    [0.03, 0.04, 0.04, nan]
+    """
     values = np.asarray(p, dtype=float)
     return _weighted_bh(values, np.ones_like(values))
 

@@ -121,7 +121,14 @@ def product_limits(first: Sequence[ArrayLike], second: Sequence[ArrayLike], sign
 
 
 def wilson(share: float, n: int, z: float = 1.959963984540054) -> tuple[float, float]:
-    """Wilson's interval of a share (1927, JASA 22:209)."""
+    """Wilson's interval of a share (1927, JASA 22:209).
+
+    Examples
+    --------
+    >>> from cimlnk.stats import wilson
+    >>> [round(limit, 3) for limit in wilson(0.0, 10)]
+    [0.0, 0.278]
+    """
     centre = (share + z**2 / (2 * n)) / (1 + z**2 / n)
     half = z * np.sqrt(share * (1 - share) / n + z**2 / (4 * n**2)) / (1 + z**2 / n)
     return float(centre - half), float(centre + half)

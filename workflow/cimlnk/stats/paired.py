@@ -49,6 +49,14 @@ def moderated_paired(diff: Floats, level: float = 0.95, least: int = 3) -> Teste
         Coverage of the interval.
     least
         Fewest patients for which anything is computed.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> from cimlnk.stats import moderated_paired
+    >>> found = moderated_paired(np.array([[1.0, 1.2, 0.9, 1.1, 1.3, 0.8], [0.1, -0.2, 0.0, 0.2, -0.1, 0.1]]))
+    >>> found.effect.round(3).tolist(), (found.p < 0.05).tolist()
+    ([1.05, 0.017], [True, False])
     """
     n = np.isfinite(diff).sum(axis=1)
     reason = too_few(n, least)

@@ -88,6 +88,17 @@ def permanova(
     patients as blocks; to ask for a donor effect give donors as labels and whatever else differs between donors (arm,
     time point, batch) as blocks. ``effect`` is the partial R^2: the labels' share of the squared distance that is left
     within the blocks.
+
+    Examples
+    --------
+    Two groups of three samples, far apart, in one block:
+
+    >>> import numpy as np
+    >>> from cimlnk.stats import permanova
+    >>> at = np.array([0.0, 0.1, 0.2, 5.0, 5.1, 5.2])
+    >>> found = permanova(abs(at[:, None] - at), list("aaabbb"), [0] * 6, permutations=199)
+    >>> bool(found.effect > 0.9)
+    True
     """
     n = len(distance)
     centred = -0.5 * distance**2

@@ -178,6 +178,21 @@ def debarcode_adata(
         Separation and squared Mahalanobis distance.
     uns["debarcoding"]
         Scheme, cut-offs and yields by sample, share assigned.
+
+    Examples
+    --------
+    Three samples, each with two of three metals:
+
+    >>> import anndata, numpy as np, pandas as pd
+    >>> from cimlnk.cytof.barcodes import debarcode_adata, make_key
+    >>> key = make_key(["a", "b", "c"], [102, 104, 105], [[1, 1, 0], [1, 0, 1], [0, 1, 1]])
+    >>> rng = np.random.default_rng(0)
+    >>> X = rng.poisson(np.repeat([[200, 200, 2], [200, 2, 200], [2, 200, 200]], 500, axis=0)).astype(np.float32)
+    >>> adata = anndata.AnnData(X, var=pd.DataFrame(index=["Pd102Di", "Pd104Di", "Pd105Di"]))
+    >>> debarcode_adata(adata, key)
+    >>> truth = np.repeat(["a", "b", "c"], 500)
+    >>> bool((adata.obs["barcode_sample"] == truth).mean() > 0.95)
+    True
     """
     from cimlnk.cytof.prepare import columns_of_masses
 

@@ -204,6 +204,24 @@ def normalise_adata(adata: AnnData, *, layer: str | None = None, channel: str = 
         The correction of the event.
     uns["bead_normalisation"]
         Baseline, masses, window, drift before and after, number of beads.
+
+    Examples
+    --------
+    Cells at half the sensitivity in the second half of a run, with four-element beads among them:
+
+    >>> import anndata, numpy as np, pandas as pd
+    >>> from cimlnk.cytof.beads import normalise_adata
+    >>> rng = np.random.default_rng(0)
+    >>> names = ["Time", "Ce140Di", "Eu151Di", "Eu153Di", "Ho165Di", "Lu175Di", "Yb176Di", "Ir191Di", "Ir193Di"]
+    >>> bead = np.arange(8000) % 8 == 0
+    >>> mean = np.where(bead[:, None], [*[400.0] * 5, 1, 1, 1], [*[1.0] * 5, 100, 300, 300])
+    >>> mean[4000:] /= 2
+    >>> X = np.column_stack([np.arange(8000), rng.poisson(mean)]).astype(np.float32)
+    >>> adata = anndata.AnnData(X, var=pd.DataFrame(index=names))
+    >>> normalise_adata(adata)
+    >>> cd56 = adata.layers["normalised"][~bead, 6]
+    >>> bool(abs(np.log2(cd56[-2000:].mean() / cd56[:2000].mean())) < 0.05), int(adata.obs["bead"].sum())
+    (True, 1000)
     """
     raw = adata.X if layer is None else adata.layers[layer]
     names = list(adata.var[channel] if channel in adata.var else adata.var_names)

@@ -48,6 +48,17 @@ def write_fcs(
     The delimiter is the first of ``/|\\!^~`` (or a control character) that no keyword and no value contains, so that a
     marker like ``KIR2DL2/3`` survives in every reader; should all of them occur it is doubled, as the standard says.
     Equal input gives equal bytes.
+
+    Examples
+    --------
+    >>> from tempfile import TemporaryDirectory
+    >>> from cimlnk.cytof.fcs import read_events, read_header, write_fcs
+    >>> with TemporaryDirectory() as folder:
+    ...     write_fcs(f"{folder}/a.fcs", [[0, 1.5], [2, 3]], ["Time", "Yb176Di"], markers=["", "CD56"])
+    ...     header = read_header(f"{folder}/a.fcs")
+    ...     events = read_events(header, ["Yb176Di"])
+    >>> header.markers, events.ravel().tolist()
+    (('', 'CD56'), [1.5, 3.0])
     """
     table = np.asarray(events)
     if table.ndim != 2 or table.shape[1] != len(channels):

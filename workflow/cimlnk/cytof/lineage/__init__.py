@@ -1,8 +1,6 @@
 """Lineages of live single events, called by clusters in all lineage markers at once.
 
 Arrays, marker names and cofactors in, probabilities out: flow cytometry and antibody-derived tags can use it alike.
-
->>> from cimlnk.cytof.lineage import call_lineages, LINEAGES  # doctest: +SKIP
 """
 
 from __future__ import annotations
@@ -19,6 +17,8 @@ _HOME = {
     "levels_of": "evidence",
     "Placed": "transfer",
     "place_events": "transfer",
+    "lineages_adata": "annotated",
+    "load_batch": "batch",
 }
 __all__ = sorted(_HOME)
 
@@ -27,3 +27,7 @@ def __getattr__(name: str) -> Any:  # names are loaded on first use: the graph e
     if name not in _HOME:
         raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
     return getattr(import_module(f".{_HOME[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

@@ -10,7 +10,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from cimlnk.common import seeds
-from cimlnk.graph import knn, leiden, weights
+from cimlnk.graph import knn, weights
+from cimlnk.graph.communities import leiden
 
 from .evidence import UNCOMPARED, Cuts, Levels, carried, first_cuts, levels_of, reference_cuts
 from .markers import EXCLUDING, INCLUDING, LINEAGES, OWN, lineage_markers

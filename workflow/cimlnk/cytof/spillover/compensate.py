@@ -131,6 +131,18 @@ def compensate_adata(
         Compensated counts, float32.
     uns["spillover"]
         The notes of :func:`adapt_matrix`.
+
+    Examples
+    --------
+    Two per cent of channel 141 arrive in channel 142:
+
+    >>> import anndata, numpy as np, pandas as pd
+    >>> from cimlnk.cytof.spillover import compensate_adata
+    >>> names = ["Pr141Di", "Nd142Di"]
+    >>> adata = anndata.AnnData(np.float32([[100, 2], [0, 50]]), var=pd.DataFrame(index=names))
+    >>> compensate_adata(adata, pd.DataFrame([[1, 0.02], [0, 1]], index=names, columns=names))
+    >>> adata.layers["compensated"].round(3).tolist()
+    [[100.0, 0.0], [0.0, 50.0]]
     """
     raw = np.asarray(adata.X if layer is None else adata.layers[layer])
     names = list(adata.var[channel] if channel in adata.var else adata.var_names)

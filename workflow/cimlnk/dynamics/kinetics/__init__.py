@@ -1,1 +1,25 @@
 """How the cells of a patient rise and fall: a curve per patient and population, and what is read off it."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOME = {
+    "fit_series": "fit",
+    "make_kinetics": "summary",
+    "curve": "model",
+    "posterior": "model",
+    "pool": "model",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:  # names are loaded on first use, so that a face costs no imports
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__

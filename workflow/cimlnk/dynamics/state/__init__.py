@@ -1,1 +1,22 @@
 """What the cells of a population carry: marker and gene levels, tested within patients."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import Any
+
+_HOME = {
+    "state_tests": "differential",
+    "wide_state": "differential",
+}
+__all__ = sorted(_HOME)
+
+
+def __getattr__(name: str) -> Any:  # names are loaded on first use, so that a face costs no imports
+    if name not in _HOME:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    return getattr(import_module(f".{_HOME[name]}", __name__), name)
+
+
+def __dir__() -> list[str]:
+    return __all__
