@@ -10,7 +10,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import scipy.sparse as sp
-from tests.support.citeseq import NAMES, counts, droplets
 
 from cimlnk.adt.agreement import name_agreement, nk_agreement, related
 from cimlnk.adt.run import name_proteins
@@ -18,6 +17,7 @@ from cimlnk.common.tables import read_table
 from cimlnk.populations.definitions import load_definitions
 from cimlnk.rna.antibodies import read_antibodies
 from cimlnk.rna.proteins import without_proteins
+from citeseq import NAMES, counts, droplets
 
 ROOT = Path(__file__).parents[3]
 DEFINITIONS = ROOT / "resources/phenotypes/nk.yaml"

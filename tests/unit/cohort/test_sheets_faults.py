@@ -78,10 +78,7 @@ def test_a_fault_of_the_sample_sheet_is_told_with_its_place(folder, old, new, wo
     [
         (b"", "row 1: found an empty sheet, expected a header with the columns sample, patient"),
         (b"\n\n# only a comment\n", "an empty sheet"),
-        (
-            b"PK\x03\x04rest",
-            "content: found a spreadsheet workbook, expected a text file: save the sheet as TSV or CSV",
-        ),
+        (b"PK\x03\x04rest", "content: found a damaged workbook"),
         (b"\x00\x01\x02\x03", "binary data"),
     ],
 )

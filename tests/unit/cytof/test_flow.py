@@ -7,7 +7,6 @@ import json
 import numpy as np
 import pandas as pd
 import pytest
-from tests.support.flow_files import DYES, MATRIX, keyword, stained, write_flow, write_panel
 
 from cimlnk.common.errors import UserError
 from cimlnk.cytof.fcs.header import read_events, read_header
@@ -21,6 +20,7 @@ from cimlnk.cytof.gating.density import find_split, histogram, valley_threshold
 from cimlnk.cytof.gating.fit import without_dying
 from cimlnk.cytof.lineage.markers import LINEAGES
 from cimlnk.cytof.lineage.transfer import Placed
+from flow_files import DYES, MATRIX, keyword, stained, write_flow, write_panel
 
 PANEL = (
     ("FITC-A", "CD3", "lineage", "", "no"),
@@ -155,7 +155,7 @@ def test_doublets_and_events_off_the_scale_stand_apart_in_the_pulse(tmp_path):
 
 
 def test_logarithmic_amplifiers_are_undone(tmp_path):
-    from tests.support.flow_files import write_flow as write
+    from flow_files import write_flow as write
 
     path = write(tmp_path / "a.fcs", np.full((50, 3), 512.0), matrix=None)
     raw = path.read_bytes()

@@ -12,7 +12,6 @@ import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from tests.support.flow_cohort import write_cohort
 
 from cimlnk.cohort.config import fill_defaults, resolve
 from cimlnk.cohort.sheets import load_cohort
@@ -24,6 +23,7 @@ from cimlnk.cytof.lineages import make_lineages
 from cimlnk.front.check import check_config
 from cimlnk.front.draft import make_draft
 from cimlnk.simulate.latent import POPULATIONS
+from flow_cohort import write_cohort
 
 ROOT = Path(__file__).parents[3]
 SAMPLES = ("P1_pre_flow", "P1_product_flow", "P1_D28_flow")

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 import pytest
-from tests.support.checkout import ROOT
 
+from checkout import ROOT
 from cimlnk.adt.agreement import name_agreement, nk_agreement
 from cimlnk.front.collect import of_proteins
 from cimlnk.populations.definitions import load_definitions
