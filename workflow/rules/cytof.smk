@@ -1,5 +1,8 @@
 # From FCS files to NK cells and the features of the graph. The rules of flow cytometry (flow.smk) are these with other
 # files and settings; without mass cytometry files these make nothing.
+# read by rules of every modality, so that it is there without mass cytometry, too
+CYTOF_LINEAGES = []
+
 if CYTOMETRY:
 
     # Optional preparation (cytof_prepare.smk) plugs in here: gating reads what its last step wrote.
