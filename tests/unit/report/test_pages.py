@@ -59,7 +59,7 @@ def test_volcano_names_only_what_is_shown():
     rows = pd.DataFrame(
         {
             "population": ["NK", "adaptive", "NK"], "feature": ["A", "B", "C"], "effect": [2.0, -2.0, 0.1],
-            "p": [0.0, 0.001, 0.9], "fdr": [0.0, 0.01, 0.9],
+            "p": [0.0, 0.001, 0.9], "fdr": [0.0, 0.01, 0.9], "contrast": "pre→D7",
         }
     )  # fmt: skip
     figure = volcano(rows, "log2")

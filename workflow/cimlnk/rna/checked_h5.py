@@ -18,10 +18,11 @@ from cimlnk.common.errors import Plain, UserError
 PACKED = 1000
 LEAST = 256 << 20  # below this, whatever the file claims fits in memory
 DEEPEST = 30
+HEAP = b"GCOL\x01\x00\x00\x00"  # signature, version and reserved bytes: not met by chance
 
 
 def check_file(path: Path, file: Any) -> None:
-    """Refuse links out of the file and data kept elsewhere, and data sets larger than the file can hold.
+    """Refuse links out of the file, data kept elsewhere, damaged heaps, and data sets larger than the file can hold.
 
     Parameters
     ----------
@@ -37,6 +38,7 @@ def check_file(path: Path, file: Any) -> None:
     """
     import h5py
 
+    check_heaps(path)
     most = max(LEAST, PACKED * path.stat().st_size)
     seen: set[Any] = set()
     stack: list[tuple[str, Any, int]] = [("", file, 0)]
@@ -63,6 +65,49 @@ def check_file(path: Path, file: Any) -> None:
                 if claimed > most:
                     found = Plain(f"{claimed:,} bytes claimed in a file of {path.stat().st_size:,}")
                     raise UserError(path, place, found, f"at most {most:,} bytes")
+
+
+def check_heaps(path: Path) -> None:
+    """Walk the global heaps of an HDF5 file (where text of variable length lies) before libhdf5 does.
+
+    libhdf5 steps from object to object by the sizes written there, and never ends where a size is 0. The layout is that
+    of the HDF5 File Format Specification 3.0, section III.E.
+
+    Raises
+    ------
+    UserError
+        If a heap cannot be walked to its end.
+    """
+    import mmap
+
+    with path.open("rb") as stream:
+        if stream.seek(0, 2) == 0:
+            return
+        with mmap.mmap(stream.fileno(), 0, access=mmap.ACCESS_READ) as data:
+            at = data.find(HEAP)
+            while at >= 0:
+                if not _walks(data, at):
+                    found = Plain("a damaged heap of texts")
+                    raise UserError(path, f"byte {at}", found, "an HDF5 file as it was written: copy it again")
+                at = data.find(HEAP, at + len(HEAP))
+
+
+def _walks(data: Any, start: int) -> bool:
+    """Whether a heap's objects end where the heap ends."""
+    size = int.from_bytes(data[start + 8 : start + 16], "little")
+    end = start + size
+    if size < 16 or end > len(data):
+        return False
+    at = start + 16
+    while end - at >= 16:
+        index = int.from_bytes(data[at : at + 2], "little")
+        length = int.from_bytes(data[at + 8 : at + 16], "little")
+        # object 0 is the free space, its header counted in
+        step = length if index == 0 else 16 + (length + 7) // 8 * 8
+        if step < 16 or at + step > end:
+            return False
+        at += step
+    return True
 
 
 def sparse_group(
