@@ -75,7 +75,7 @@ def of_gates(modality: str, gates: pd.DataFrame) -> list[dict[str, Any]]:
     for row in gates.to_dict("records"):
         sample, gate = str(row["sample"]), str(row["gate"])
         # shape of the pulse: cut around the main mode by its own spread, as it should be
-        node = "singlets" if row["marker"] == "Pulse" else gate.split(" (")[0]
+        node = "singlets" if row.get("marker") == "Pulse" else gate.split(" (")[0]
         n_in, n_out = int(row["n_in"]), int(row["n_out"])
         reason = row["reason"] if isinstance(row["reason"], str) else None
         kept = n_out / n_in if n_in else np.nan
