@@ -71,7 +71,8 @@ def rewrite(path: Path, change: Callable) -> None:
     """Put `change(events, channels, markers)` in the place of an FCS file."""
     from cimlnk.cytof.fcs.write import write_fcs
 
-    write_fcs(path, *change(*events_of(path)))
+    events, channels, markers = change(*events_of(path))
+    write_fcs(path, events, channels, markers=markers)
 
 
 def without(channel: str):
