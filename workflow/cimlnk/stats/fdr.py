@@ -37,7 +37,7 @@ def fdr(p: ArrayLike) -> NDArray[np.float64]:
 
     Examples
     --------
-    >>> from cimlnk.stats import fdr
+    >>> from cimlnk.stats.fdr import fdr
     >>> fdr([0.01, 0.04, 0.03, float("nan")]).round(3).tolist()
     [0.03, 0.04, 0.04, nan]
     """
