@@ -179,6 +179,14 @@ def test_the_baseline_must_be_a_time_point_and_not_after_infusion(folder):
     assert "column day: found 7, expected at most 0, as 'D7' is the baseline" in folder.told()[0]
 
 
+def test_a_cohort_without_blood_before_infusion_is_no_mistake(folder):
+    header, *rows = folder.text("samples").splitlines()
+    later = [r.replace("\t-6\tpre\t", "\t28\tD28\t") for r in rows]
+    assert later != rows
+    folder.write("samples", "\n".join([header, *later]) + "\n")
+    assert any("no blood sample at day 0 or before (the first is 'D7')" in w for w in folder.load().warnings)
+
+
 def test_errors_come_as_one_exception_with_one_line_for_each_kind(folder):
     folder.replace("samples", "cytof", "cyotf")
     folder.replace("samples", "a_d7\ta", "a d7\ta")

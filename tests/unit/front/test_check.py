@@ -26,6 +26,8 @@ def test_a_sound_cohort_would_run_and_its_page_is_written(lab, tmp_path, monkeyp
     assert len(out.splitlines()) < 60
     page = next(tmp_path.glob("results/*/check/index.html")).read_text()
     assert "A run would finish." in page and "Gates tried on a few files" in page
+    pictures = list(tmp_path.glob("results/*/check/gates/*.png"))
+    assert pictures and all(p.read_bytes()[:4] == b"\x89PNG" and f"gates/{p.name}" in page for p in pictures)
 
 
 def test_mistakes_of_a_sheet_stop_it_and_the_files_are_looked_at_all_the_same(lab, tmp_path):

@@ -34,6 +34,9 @@ def check_baselines(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: Pro
     blood = samples[(samples["tissue_or_product"] == "blood") & samples["timepoint"].notna()]
     baseline = blood[blood["timepoint"] == label]
     labels = list(dict.fromkeys(blood.sort_values("day")["timepoint"]))
+    if baseline.empty and len(labels) > 1 and (blood["day"] > 0).all():
+        warnings.append(f"no blood sample at day 0 or before (the first is {labels[0]!r}): no baseline, so no folds")
+        return
     if baseline.empty and len(labels) > 1:
         expected = f"a time point of the blood samples in {file}: {', '.join(labels)}"
         problems.add("config", "dynamics.baseline_timepoint", label, expected, labels)

@@ -7,6 +7,7 @@ import os
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import Any
 
 import pandas as pd
@@ -29,6 +30,7 @@ from .check_design import look_at_costs, look_at_design, look_at_marks
 from .check_files import look_at_fcs, look_at_rna
 from .check_flow import look_at_flow
 from .check_panel import lineage_markers, populations_of_panel, try_gates
+from .check_sheets import look_at_antibodies, look_at_donors
 from .collect import TECHNICAL
 from .findings import NOTE, STOP, WARN, WORDS, Findings
 
@@ -36,8 +38,19 @@ GATED_PER_BATCH, GATED = 2, 6
 SHOWN_ROWS, WIDTH = 10, 150
 
 
-def check_config(config: str | Path, base: str | Path = ".") -> tuple[str, Findings]:
+def check_config(
+    config: str | Path, base: str | Path = ".", pictures: str | Path | None = None
+) -> tuple[str, Findings]:
     """Look at everything a run of `config` would use, without running anything.
+
+    Parameters
+    ----------
+    config
+        The config file.
+    base
+        Folder to which its paths refer.
+    pictures
+        Folder for pictures of the gates; none are drawn without it.
 
     Returns
     -------
@@ -48,7 +61,8 @@ def check_config(config: str | Path, base: str | Path = ".") -> tuple[str, Findi
     UserError
         If the config cannot be read as one; mistakes in sheets are among the findings.
     """
-    base, path, findings = Path(base), Path(config), Findings()
+    base, path = Path(base), Path(config)
+    findings = Findings(folder=Path(pictures) if pictures is not None else None)
     light: dict[str, FcsHeader] = {}
     cfg = resolve(_read(path), base, str(path))
     try:
@@ -57,7 +71,8 @@ def check_config(config: str | Path, base: str | Path = ".") -> tuple[str, Findi
         cohort = None
         for one in error.errors if isinstance(error, UserErrors) else [error]:
             findings.add(STOP, str(one))
-    look_at_marks(cfg["cohort"], base, findings)
+    sheets_of = cfg["cohort"] | {"antibodies": cfg["rna"]["antibodies"], "donors": cfg["donors"]["sheet"]}
+    look_at_marks(sheets_of, base, findings)
     samples = cohort.samples if cohort is not None else _rows_that_are_there(cfg, base)
     panel = cohort.panel if cohort is not None else _panel(cfg, base)
     there = samples[[Path(str(p)).exists() for p in samples["path"]]]
@@ -74,7 +89,10 @@ def check_config(config: str | Path, base: str | Path = ".") -> tuple[str, Findi
     if flow:
         light = look_at_flow(flow, cfg, base, findings=findings, gate=cohort is not None)
     if rna:
-        look_at_rna(rna, load_definitions(definitions["rna"]).features(), findings)
+        cells = look_at_rna(rna, load_definitions(definitions["rna"]).features(), findings)
+        if cohort is not None:
+            look_at_antibodies(cohort.antibodies, cells, findings)
+            look_at_donors(cfg, cohort.samples, cells, base=base, findings=findings)
     sheets = [("cytof", panel)] if fcs or not flow else []
     if flow:
         sheets.append(("flow", cohort.flow_panel if cohort is not None else panel))
@@ -147,6 +165,11 @@ def write_page(name: str, findings: Findings, folder: str | Path) -> Path:
     page.sections.append(section)
     for title, table in findings.tables.items():
         page.sections.append(Section(title.replace(" ", "-").lower(), title, [site.table(title, table, "")]))
+    if findings.pictures:
+        shown = [(picture.stem, title, picture) for title, picture in findings.pictures.items()]
+        words = Text("Of one file of each batch: what is kept is blue, a cut taken from the batch is violet.")
+        figures = site.folded("gates", shown, "gates", unfolded=len(shown))
+        page.sections.append(Section("pictures", "Gates as they would be", [words, figures]))
     render(site, [page])
     return Path(folder) / page.file
 
@@ -156,12 +179,13 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser = argparse.ArgumentParser("check", description="What a run would use and could tell; nothing is run.")
     parser.add_argument("config", help="the config file of the cohort")
     given = parser.parse_args(arguments)
-    try:
-        name, findings = check_config(given.config)
-    except UserError as error:
-        print(f"cimlnk: error in the input:\n{error}", file=sys.stderr)
-        return 1
-    place = write_page(name, findings, Path("results") / name / "check")
+    with TemporaryDirectory() as pictures:
+        try:
+            name, findings = check_config(given.config, pictures=pictures)
+        except UserError as error:
+            print(f"cimlnk: error in the input:\n{error}", file=sys.stderr)
+            return 1
+        place = write_page(name, findings, Path("results") / name / "check")
     print("\n".join([*report(name, findings), f"cimlnk: the same as a page: {place}"]))
     return int(findings.stops)
 

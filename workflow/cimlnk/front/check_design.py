@@ -83,7 +83,7 @@ def _size(path: Path) -> int:
 
 def look_at_marks(sheets: Mapping[str, Any], base: Path, findings: Findings) -> None:
     """Guesses of a draft that nobody has confirmed: rows with something in the column ``?``."""
-    for kind in ("samples", "panel", "counts", "patients"):
+    for kind in ("samples", "panel", "counts", "patients", "antibodies", "donors"):
         name = sheets.get(kind)
         if name is None or not (base / name).is_file() or Path(name).suffix not in (".tsv", ".csv", ".txt"):
             continue

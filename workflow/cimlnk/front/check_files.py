@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cimlnk.common.errors import UserError
 from cimlnk.cytof.fcs.header import FcsHeader, read_events, read_header
@@ -114,9 +115,12 @@ def _antibodies(counts: Counts, sample: str, findings: Findings) -> str:
     return f"{len(proteins)} and {len(found) - len(proteins)} controls or hashtags"
 
 
-def look_at_rna(rows: Sequence[Mapping[str, Any]], genes: Sequence[str], findings: Findings) -> None:
-    """Cells, molecules and marker genes of each sample of single-cell RNA."""
+def look_at_rna(
+    rows: Sequence[Mapping[str, Any]], genes: Sequence[str], findings: Findings
+) -> dict[str, NDArray[np.object_]]:
+    """Cells, molecules and marker genes of each sample of single-cell RNA; returns the barcodes of those looked at."""
     table, bad = [], 0
+    barcodes: dict[str, NDArray[np.object_]] = {}
     for row in rows:
         sample, path = str(row["sample"]), Path(str(row["path"]))
         size = sum(f.stat().st_size for f in path.rglob("*") if f.is_file()) if path.is_dir() else path.stat().st_size
@@ -129,6 +133,7 @@ def look_at_rna(rows: Sequence[Mapping[str, Any]], genes: Sequence[str], finding
             findings.add(WARN, f"{sample} would be left out: {str(error).splitlines()[0]}")
             bad += 1
             continue
+        barcodes[sample] = counts.barcodes
         per_cell = np.asarray(counts.matrix.sum(axis=1)).ravel()
         have = len(set(genes) & set(map(str, counts.genes)))
         if have < len(genes) / 2:
@@ -142,3 +147,4 @@ def look_at_rna(rows: Sequence[Mapping[str, Any]], genes: Sequence[str], finding
         findings.tables["Single-cell RNA"] = pd.DataFrame(table)
     if rows and bad == len(rows):
         findings.add(STOP, f"none of the {bad} RNA samples can be used")
+    return barcodes

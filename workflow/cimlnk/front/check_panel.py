@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.common.errors import UserError
+from cimlnk.cytof.gating.figure import draw_gated
 from cimlnk.cytof.gating.pool import make_pool
 from cimlnk.cytof.gating.read import read_sample
 from cimlnk.cytof.gating.sample import gate_sample
@@ -22,6 +23,7 @@ from .findings import STOP, WARN, Findings
 
 LINEAGES = ("CD3", "CD19", "CD20", "CD14", "CD33", "CD4", "CD8a", "TCRab", "TCRgd", "CD15", "CD66b")
 MOST_EVENTS = 20_000
+DRAWN = 3  # batches, one file of each
 
 
 def populations_of_panel(definitions: Path, measured: set[str], findings: Findings, *, title: str) -> None:
@@ -107,14 +109,14 @@ def _try(
     samples: Sequence[Mapping[str, Any]], panel: Path, gates: Path, *, settings: Mapping[str, Any], seed: int,
     pool: Path | None, lineages: Path | None, findings: Findings,
 ) -> None:  # fmt: skip
-    rows = []
+    rows, drawn = [], set[Any]()
     for row in samples:
         try:
             data = read_sample(row["path"], panel, settings)
             if len(data.events) > MOST_EVENTS:
                 keep = np.linspace(0, len(data.events) - 1, MOST_EVENTS).astype(int)
                 data.events, data.scaled = data.events[keep], data.scaled[keep]
-            gated, _ = gate_sample(
+            gated, course = gate_sample(
                 data,
                 str(row["sample"]),
                 str(row["batch"]),
@@ -128,6 +130,11 @@ def _try(
             findings.add(WARN, f"{row['sample']} could not be gated: {str(error).splitlines()[0]}")
             continue
         rows.append(gated.rows)
+        if findings.folder is not None and row["batch"] not in drawn and len(drawn) < DRAWN:
+            drawn.add(row["batch"])
+            picture = findings.folder / f"{row['sample']}.png"
+            draw_gated(data, gated, course, sample=str(row["sample"]), path=picture)
+            findings.pictures[f"{row['sample']} (batch {row['batch']})"] = picture
         n, nk = len(data.events), int(gated.nodes[gated.final].sum())
         if not nk:
             findings.add(WARN, f"{row['sample']}: no NK cell among {n:,} events looked at")

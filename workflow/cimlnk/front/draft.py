@@ -6,7 +6,7 @@ import argparse
 import io
 import sys
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import numpy as np
@@ -16,13 +16,14 @@ from cimlnk.common.errors import Plain, Problems, UserError
 from cimlnk.cytof.fcs.header import FcsHeader, read_events, read_header
 from cimlnk.cytof.flow.instrument import check_fluorescence, foreign_to_mass
 
-from .found import Found, antibody_notes, describing, look
+from .found import Found, look
+from .gather import files_of, parts_within, sheets_beside, split_path
 from .guess_panel import guess_panel
 from .guess_samples import guess_samples, parse_date
 from .scale import Scale, guess_scale
+from .split_h5ad import Parts, write_parts
 
 READ_EVENTS = 20_000  # events of the first files, to tell the scale
-SAMPLE_COLUMNS = ("sample", "sample_id", "orig.ident", "donor", "donor_id", "patient", "individual", "library")
 
 
 @dataclass
@@ -35,6 +36,9 @@ class Draft:
     config: str
     notes: list[str]
     flow_panel: pd.DataFrame | None = None  # beside the panel of mass cytometry files, where there are both
+    donors: pd.DataFrame | None = None
+    antibodies: pd.DataFrame | None = None
+    parts: list[Parts] = field(default_factory=list)  # samples that share an h5ad, to be written as files of their own
 
 
 def make_draft(folder: str | Path, name: str | None = None) -> Draft:
@@ -50,19 +54,19 @@ def make_draft(folder: str | Path, name: str | None = None) -> Draft:
     notes = list(found.notes)
     headers, bad = _headers(found)
     notes += bad
-    paths = {p: str(p.relative_to(found.folder)) for p in found.data}
+    names = found.names()
     usable = [p for p in found.data if p.suffix.lower() != ".fcs" or p in headers]
     if not usable:
         raise UserError(
             found.folder, "files", Plain("none that can be read"), "at least one; the first says: " + bad[0]
         )
     kinds = {p: "flow" if foreign_to_mass(h) else "cytof" for p, h in headers.items()}
-    files = {p.name: (paths[p], kinds.get(p, "rna")) for p in usable}
-    table = describing(found)
-    dates = {p.name: parse_date(h.text.get("$DATE")) for p, h in headers.items()}
-    described, source = (table[1], table[0].name) if table else (None, "")
+    parts, unread = parts_within(found)
+    notes += unread
+    files, described, source = files_of(found, usable, kinds, parts=parts, cohort=cohort)
+    dates = {names[p]: parse_date(h.text.get("$DATE")) for p, h in headers.items()}
     samples = guess_samples(files, described, source, dates=dates)
-    notes += [f"{p.name}: {text}" for p in found.h5ad if (text := _many_samples(p))]
+    donors, antibodies = sheets_beside(found, samples, files, parts=parts, notes=notes)
     panel, identity, scale = None, None, None
     mass = [h for p, h in headers.items() if kinds[p] == "cytof"]
     light = [h for p, h in headers.items() if kinds[p] == "flow"]
@@ -70,7 +74,6 @@ def make_draft(folder: str | Path, name: str | None = None) -> Draft:
         channels, absent = _union(mass)
         scale = _scale(mass)
         panel, identity = guess_panel(channels, absent, cofactor=scale.cofactor)
-    notes += antibody_notes(found)
     flow_panel, flow_identity = guess_panel(*_union(light), cofactor=None, light=True) if light else (None, None)
     section = "flow" if light else "cytof"
     notes += [f"{w.name}: a FlowJo workspace, of use in {section}.manual_gates.file" for w in found.workspaces]
@@ -85,9 +88,10 @@ def make_draft(folder: str | Path, name: str | None = None) -> Draft:
     )
     if light:
         text += _flow_config(cohort, flow_identity, own_panel=bool(mass), workspaces=found.workspaces)
+    text += _sheets_config(cohort, donors, antibodies)
     if panel is None:
         panel, flow_panel = flow_panel, None
-    return Draft(cohort, samples, panel, text, notes, flow_panel)
+    return Draft(cohort, samples, panel, text, notes, flow_panel, donors, antibodies, list(parts.values()))
 
 
 def write_draft(draft: Draft, base: str | Path = ".") -> list[Path]:
@@ -99,17 +103,25 @@ def write_draft(draft: Draft, base: str | Path = ".") -> list[Path]:
         If one of them is there already: nothing is overwritten, and nothing is written then.
     """
     base = Path(base)
+    targets = {p.path: {s: base / split_path(draft.id, s) for s in p.rows} for p in draft.parts}
+    places = {str(split_path(draft.id, s)): str(t.resolve()) for v in targets.values() for s, t in v.items()}
+    samples = draft.samples.assign(path=draft.samples["path"].replace(places))
     texts = {base / f"config/{draft.id}.yaml": draft.config}
-    texts[base / f"config/samples/{draft.id}.tsv"] = _tsv(draft.samples)
+    texts[base / f"config/samples/{draft.id}.tsv"] = _tsv(samples)
     if draft.panel is not None:
         texts[base / f"config/panels/{draft.id}.tsv"] = _tsv(draft.panel)
     if draft.flow_panel is not None:
         texts[base / f"config/panels/{draft.id}_flow.tsv"] = _tsv(draft.flow_panel)
+    for kind, sheet in (("donors", draft.donors), ("antibodies", draft.antibodies)):
+        if sheet is not None and len(sheet):
+            texts[base / f"config/{kind}/{draft.id}.tsv"] = _tsv(sheet)
     problems = Problems()
-    for path in texts:
+    for path in [*texts, *(t for v in targets.values() for t in v.values())]:
         if path.exists():
             problems.add(path, "file", Plain("it is there already"), "no such file: give another --id, or remove it")
     problems.raise_if_any()
+    for part in draft.parts:
+        write_parts(part, targets[part.path])
     for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -191,20 +203,15 @@ def _scale(headers: Sequence[FcsHeader]) -> Scale:
     return guess_scale(np.asarray(events[::step]), first.channels, first.text)
 
 
-def _many_samples(path: Path) -> str:
-    """Which column of an h5ad tells several samples apart, and how to give them; "" if it is one sample."""
-    import h5py
-
-    with h5py.File(path, "r") as file:
-        obs = file.get("obs")
-        for column in SAMPLE_COLUMNS if isinstance(obs, h5py.Group) else ():
-            if column in obs and isinstance(obs[column], h5py.Group) and "categories" in obs[column]:
-                n = len(obs[column]["categories"])
-                if n > 1:
-                    return (
-                        f"holds {n} samples (obs column {column}): a row of the sheet is one sample, so split it by it"
-                    )
-    return ""
+def _sheets_config(name: str, donors: pd.DataFrame, antibodies: pd.DataFrame) -> str:
+    lines = []
+    if len(antibodies):
+        lines += ["rna:", f"  antibodies: config/antibodies/{name}.tsv"]
+    if len(donors):
+        lines += ["donors:", f"  sheet: config/donors/{name}.tsv",
+                  "  design: not_stated # ? graft_donor, third_party or autologous: who gave the NK cells",
+                  "  # persons: config/persons/…tsv    patient, person, role: who may be among the cells"]  # fmt: skip
+    return "".join(line + "\n" for line in lines)
 
 
 def _tsv(table: pd.DataFrame) -> str:
@@ -232,8 +239,12 @@ def _config(
     lines.append("  # counts: config/counts/…tsv    NK or lymphocytes per microlitre, for absolute numbers")
     blood = samples[samples["tissue_or_product"] == "blood"].sort_values("day", kind="stable")
     if len(blood) and blood["timepoint"].nunique() > 1:
-        why = "the earliest time point of blood"
-        lines += ["dynamics:", f'  baseline_timepoint: "{blood["timepoint"].iloc[0]}" # ? {why}']
+        first = blood.iloc[0]
+        said = f'baseline_timepoint: "{first["timepoint"]}"'
+        if first["day"] <= 0:
+            lines += ["dynamics:", f"  {said} # ? the earliest time point of blood"]
+        else:
+            lines.append(f"# dynamics: no blood at day 0 or before, so no baseline and no folds ({said} is too late)")
     if scale is not None:
         lines += ["cytof:", f"  input_scale: {scale.name} # ? {scale.why}"]
         if identity is None:

@@ -13,11 +13,15 @@ WORDS = {STOP: "would stop the run", WARN: "read with care", NOTE: "note"}
 
 @dataclass
 class Findings:
-    """Findings in the order they were made, tables by title, and pictures by title."""
+    """Findings in the order they were made, tables by title, and pictures by title.
+
+    Pictures are drawn into `folder`; without one none are.
+    """
 
     found: list[tuple[str, str]] = field(default_factory=list)
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     pictures: dict[str, Path] = field(default_factory=dict)
+    folder: Path | None = None
 
     def add(self, level: str, text: str) -> None:
         """Note a finding; one that is there already is not repeated."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -10,17 +11,33 @@ import pandas as pd
 
 from cimlnk.common.errors import UserError
 from cimlnk.rna.folder import find_files
-from cimlnk.rna.read_adt import read_antibody_file
 
 TABLES = (".csv", ".tsv", ".txt", ".xlsx")
 RAW_10X = ("raw_feature_bc_matrix", "raw_gene_bc_matrices")  # every droplet: never cells
+# Folders and files that every library has: its name stands above them.
+GENERIC = re.compile(
+    r"(?i)(sample_)?filtered_(feature|gene)_bc_matri(x|ces)(_h5)?|outs|count|per_sample_outs|grch3[78]|hg(19|38)|h5"
+)
+NO_COUNTS = ("molecule_info",)  # what Cell Ranger writes beside its matrices
 LEAST_NAMED = 0.8  # of the files, by a table that is to describe them
 LARGEST_TABLE = 5_000_000  # bytes; sheets about files are small
 
 
 @dataclass
 class Found:
-    """Paths below one folder, by kind, each list sorted; `tables` are those that name the data files."""
+    """Paths below one folder, by kind, each list sorted.
+
+    Attributes
+    ----------
+    tables
+        Small tables, of whatever.
+    calls
+        Tables of any size that may hold donor calls.
+    raw
+        Unfiltered 10x matrices, which hold every droplet.
+    places
+        Sample -> its file or folder, once the samples have been named.
+    """
 
     folder: Path
     fcs: list[Path] = field(default_factory=list)
@@ -29,7 +46,28 @@ class Found:
     h5ad: list[Path] = field(default_factory=list)
     workspaces: list[Path] = field(default_factory=list)
     tables: list[Path] = field(default_factory=list)
+    calls: list[Path] = field(default_factory=list)
+    raw: list[Path] = field(default_factory=list)
+    places: dict[str, Path] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    def names(self) -> dict[Path, str]:
+        """A name for every data file that no other has: its own, with those of the folders above where it needs them.
+
+        What every library is called (``outs/filtered_feature_bc_matrix``) is left out of it.
+        """
+        end = {p: p.suffix if p.suffix.lower() in (".fcs", ".h5", ".h5ad") else "" for p in self.data}
+        parts = {}
+        for path in self.data:
+            words = list(path.relative_to(self.folder).parts)
+            words[-1] = words[-1].removesuffix(end[path])
+            parts[path] = [w for w in words if not GENERIC.fullmatch(w)] or [self.folder.resolve().name]
+        most = max((len(v) for v in parts.values()), default=1)
+        for depth in range(1, most + 1):
+            names = {p: "_".join(v[-depth:]) + end[p] for p, v in parts.items()}
+            if len(set(names.values())) == len(names):
+                return names
+        return {p: "_".join(p.relative_to(self.folder).parts) for p in self.data}
 
     @property
     def data(self) -> list[Path]:
@@ -61,9 +99,16 @@ def look(folder: str | Path) -> Found:
         elif suffix == ".h5ad":
             found.h5ad.append(path)
         elif suffix == ".h5":
-            (found.h5 if not path.name.startswith("raw_") else []).append(path)
-        elif suffix in TABLES and path.stat().st_size <= LARGEST_TABLE:
+            if path.stem.startswith(("raw_", "sample_raw_")):
+                found.raw.append(path)
+            elif not path.stem.endswith(NO_COUNTS):
+                found.h5.append(path)
+        elif suffix in (*TABLES, ".best", ".gz") and suffix != ".xlsx":
+            found.calls.append(path)
+        if suffix in TABLES and path.stat().st_size <= LARGEST_TABLE:
             found.tables.append(path)
+    # Cell Ranger writes one matrix twice, as a folder and as a file
+    found.h5 = [p for p in found.h5 if p.with_suffix("") not in found.tenx]
     if not found.data:
         expected = "FCS files, 10x folders, .h5 or .h5ad files in it or below it"
         raise UserError("command line", "FOLDER", str(folder), expected)
@@ -80,7 +125,7 @@ def _walk(folder: Path) -> Iterator[Path]:
 
 def _take_10x(path: Path, found: Found) -> None:
     if path.name in RAW_10X:
-        found.notes.append(f"{path}: unfiltered (every droplet), left alone")
+        found.raw.append(path)
         return
     try:
         find_files(path)
@@ -100,24 +145,13 @@ def read_any(path: Path) -> pd.DataFrame | None:
         return None
 
 
-def antibody_notes(found: Found) -> list[str]:
-    """Tables that hold antibody counts of cells: which sample's they are only the user knows."""
-    notes = []
-    for path in found.tables if found.tenx or found.h5 or found.h5ad else []:
-        try:
-            counts, barcodes = read_antibody_file(path)
-        except UserError:
-            continue  # another kind of table
-        notes.append(
-            f"{path.name}: counts of {counts.matrix.shape[1]} antibodies in {len(barcodes):,} cells: name it in an "
-            "antibody sheet (rna.antibodies, columns sample and counts)"
-        )
-    return notes
-
-
 def describing(found: Found) -> tuple[Path, pd.DataFrame] | None:
-    """The table that describes the data files, indexed by their names; the one with the most columns if several do."""
-    stems = {p.name.lower(): p.name for p in found.data} | {p.stem.lower(): p.name for p in found.data}
+    """The table that describes the data files, indexed by :meth:`Found.names`; with most columns if several do."""
+    names_of = found.names()
+    stems: dict[str, str] = {}
+    for words in (lambda p: p.stem, lambda p: p.name, lambda p: Path(names_of[p]).stem, lambda p: names_of[p]):
+        own = [words(p).lower() for p in found.data]
+        stems |= {w: names_of[p] for w, p in zip(own, found.data, strict=True) if own.count(w) == 1}
     best: tuple[Path, pd.DataFrame] | None = None
     for path in found.tables:
         table = read_any(path)

@@ -70,6 +70,11 @@ def draw_gates(
         lineages=lineages,
         by_hand=by_hand,
     )
+    draw_gated(data, gated, course, sample=sample, path=path)
+
+
+def draw_gated(data: Sample, gated: Gated, course: Acquisition, *, sample: str, path: str | Path) -> None:
+    """The figure of a sample that has been gated already, see :func:`draw_gates`."""
     panels = _panels(gated)
     pairs = _pairs(data) if gated.fit is not None else []
     n = len(panels) + len(pairs) + 2
