@@ -20,7 +20,7 @@ def test_second_run_has_nothing_to_do(tiny_run):
 
 
 def test_editing_the_library_reruns_just_the_rules_that_use_it(tiny_run):
-    module = tiny_run / "workflow/cimlnk/claims/compare.py"
+    module = tiny_run / "workflow/cimlnk/claims/chance.py"
     before = module.read_text()
     module.write_text(before + "\nedited = 1\n")
     try:

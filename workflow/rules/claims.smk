@@ -2,6 +2,7 @@ rule claims_evaluate:
     input:
         unpack(claims_tables),
         definitions=resource("seeds/claims.yaml"),
+        panel=resource(CFG["cohort"]["panel"]) if "cytof" in MODALITIES else [],
     output:
         claims=out("claims/claims.parquet"),
     log:
@@ -17,6 +18,7 @@ rule claims_evaluate:
     params:
         settings=CFG["claims"],
         infused=bool(INFUSED),
+        baseline=CFG["dynamics"]["baseline_timepoint"],
         seed=CFG["seed"],
         code=code("claims_evaluate"),
     script:

@@ -308,7 +308,7 @@ def file_digest(path):
 
 
 def claims_tables(wildcards):
-    """The tables claims are judged by; a name ending in _1, _2 … is one part of a table."""
+    """The tables claims are judged by; names that begin with tests_ are parts of one table."""
     tables = {
         name: out(f"cohort/{name}.parquet")
         for name in ("samples", "counts", "patients")
@@ -321,16 +321,14 @@ def claims_tables(wildcards):
     diversity = "repertoire_diversity" if CYTOMETRY else "diversity"
     tables["diversity"] = out(f"dynamics/{diversity}.parquet")
     tables |= {f"state_{m}": out(f"{m}/state.parquet") for m in MODALITIES}
-    for number, name in enumerate(["tests", "state", "repertoire_tests"], start=1):
-        tables[f"tests_{number}"] = out(f"dynamics/{name}.parquet")
-    if (
-        PROTEIN == "flow"
-    ):  # claims about proteins read the one kind of cytometry there is
-        tables["state_cytof"] = tables.pop("state_flow")
+    asked = ["tests", "state", "repertoire_tests", "neighbourhoods"]
+    if "rna" in MODALITIES:
+        asked += ["expression", "signatures"]
+    tables |= {f"tests_{name}": out(f"dynamics/{name}.parquet") for name in asked}
     if CYTOMETRY:
         tables["release"] = out("dynamics/release.parquet")
     if CFG["simulate"] is not None:
-        tables["recovery"] = out("truth/recovery.parquet")
+        tables["difficulty"] = out("truth/difficulty.parquet")
     return tables
 
 

@@ -10,12 +10,14 @@ from .evidence import Evidence, Verdict, judged, not_evaluable
 
 def patients(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     """C02: number of CIML patients with a count before and after infusion, and their diseases."""
-    table = evidence.get("patients")
-    kinetics = evidence.kinetics_of(evidence.arms.treated)
-    if not len(table) or "disease" not in table or not (table["arm"] == evidence.arms.treated).any():
-        return not_evaluable(f"no patients of arm {evidence.arms.treated} with a disease in the patients sheet")
-    treated = table[table["arm"] == evidence.arms.treated]
-    evaluable = int(kinetics["peak_fold"].notna().sum()) if len(kinetics) else 0
+    arm = evidence.arms.treated
+    treated = evidence.patients_of(arm)
+    if not len(treated):
+        return evidence.without_arm(arm)
+    if "disease" not in treated or treated["disease"].isna().all():
+        return not_evaluable(f"the patients sheet gives no disease of arm {arm}", arm=arm)
+    folds = evidence.folds_of(arm)
+    evaluable = int(folds.loc[folds["day"] > 0, "patient"].nunique()) if len(folds) else 0
     diseases = treated["disease"].value_counts().to_dict()
     ok = evaluable == bounds["patients"] and diseases == dict(bounds["diseases"])
     seen = ", ".join(f"{k} {v}" for k, v in sorted(diseases.items()))
@@ -25,17 +27,19 @@ def patients(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
         value=float(evaluable),
         bound=f"{bounds['patients']} patients; " + ", ".join(f"{k} {v}" for k, v in bounds["diseases"].items()),
         n=len(treated),
+        arm=arm,
     )
 
 
 def dose(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     """C03: dose per kg of every treated patient."""
-    table = evidence.get("patients")
-    if not len(table):
-        return not_evaluable("no patients sheet")
-    doses = table.loc[table["arm"] == evidence.arms.treated, "dose_per_kg"].dropna()
+    arm = evidence.arms.treated
+    treated = evidence.patients_of(arm)
+    if not len(treated):
+        return evidence.without_arm(arm)
+    doses = treated["dose_per_kg"].dropna()
     if not len(doses):
-        return not_evaluable("no dose_per_kg in the patients sheet")
+        return not_evaluable(f"no dose_per_kg of arm {arm} in the patients sheet", arm=arm)
     inside = doses.between(bounds["low"], bounds["high"])
     return judged(
         bool(inside.all()),
@@ -45,17 +49,19 @@ def dose(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
         high=float(doses.max()),
         bound=f"{bounds['low']:,.0f} to {bounds['high']:,.0f} cells/kg",
         n=len(doses),
+        arm=arm,
     )
 
 
 def il2(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     """C04: doses planned for all, and the one patient who received fewer."""
-    table = evidence.get("patients")
-    if not len(table):
-        return not_evaluable("no patients sheet")
-    treated = table[table["arm"] == evidence.arms.treated].dropna(subset=["il2_planned", "il2_received"])
+    arm = evidence.arms.treated
+    treated = evidence.patients_of(arm)
     if not len(treated):
-        return not_evaluable("no IL-2 doses in the patients sheet")
+        return evidence.without_arm(arm)
+    treated = treated.dropna(subset=["il2_planned", "il2_received"])
+    if not len(treated):
+        return not_evaluable(f"no IL-2 doses of arm {arm} in the patients sheet", arm=arm)
     fewer = treated[treated["il2_received"] < treated["il2_planned"]]
     least = float(treated["il2_received"].min())
     ok = (
@@ -71,6 +77,7 @@ def il2(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
         high=float(treated["il2_received"].max()),
         bound=f"{bounds['planned']} planned; {bounds['received_less']} patient with {bounds['received_least']}",
         n=len(treated),
+        arm=arm,
     )
 
 
@@ -111,4 +118,5 @@ def lymphoma_design(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
         bound=f"{bounds['patients']} patients, {bounds['dose']:.0e}/kg, no IL-2, purity >= {bounds['purity']:.0%}, "
         f"{bounds['complete']} CR and {bounds['stable']} SD",
         n=len(treated),
+        arm=arm,
     )

@@ -1,4 +1,4 @@
-"""Claims about the analysis itself: honest p, sums, recovery, negative controls (C24–C27)."""
+"""Whether the analysis kept its own rules: honest p, sums, recovery, negative controls (C24–C27)."""
 
 from __future__ import annotations
 
@@ -6,34 +6,64 @@ from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import pandas as pd
 
-from cimlnk.common.seeds import rng
 from cimlnk.common.vocabulary import NK
 
 from .checks_kinetics import expansion, sustained
-from .checks_phenotype import composition
-from .compare import blocked_permutation
 from .evidence import NOT_EVALUABLE, SUPPORTED, Evidence, Verdict, judged, not_evaluable
 
-N_SHUFFLES = 40
+#: Fewest sign patterns or dealings behind each exact method, from the number of patients.
+EXACT = ("sign_flip", "signed_rank", "relabelling")
+KEYS = ["table", "modality", "population", "feature", "contrast"]
+OURS, CEILING = "this pipeline", "linear classifier"
+SUFFIXES = ("_paired", "_signflip", "_signedrank", "_relabelling")
 
 
 def p_floors(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
-    """C24: every p is at or above the floor printed beside it."""
+    """C24: no exact p is below what its patients can give, and the models agree with the exact test beside them.
+
+    The floor is computed anew from the number of patients, not read from the column that the tests wrote. A model
+    contradicts its exact test where it says p < .01 and the exact p, although .05 was in its reach, is above .1.
+    """
     table = evidence.get("tests")
     table = table.dropna(subset=["p"]) if len(table) else table
     if not len(table):
         return not_evaluable("no test was made")
-    below = table["p"] < table["p_floor"] * (1 - 1e-9)
-    floors = table.loc[table["p_floor"] > 0, "p_floor"]
+    table = table.assign(base=table["test"].map(_base))
+    for column in KEYS:
+        table[column] = table[column].fillna("").astype(str) if column in table else ""
+    exact = table[table["method"].isin(EXACT)]
+    within = exact[exact["method"] != "relabelling"]
+    least = pd.concat([2.0 / 2.0 ** within["n_patients"], exact["p_floor"].drop(within.index)]).reindex(exact.index)
+    below = int((exact["p"] < np.maximum(least, exact["p_floor"]) * (1 - 1e-9)).sum())
+    permuted = table[table["method"] == "block_permutation"]
+    below += int((permuted["p"] < permuted["p_floor"] * (1 - 1e-9)).sum()) + int((permuted["p_floor"] <= 0).sum())
+    models = table[~table["method"].isin([*EXACT, "block_permutation"])]
+    beside = exact[["base", *KEYS, "p", "p_floor"]].rename(columns={"p": "exact_p", "p_floor": "floor"})
+    beside = beside.groupby(["base", *KEYS], as_index=False)[["exact_p", "floor"]].min()
+    joined = models.merge(beside, on=["base", *KEYS], how="left")
+    alone = joined[joined["exact_p"].isna()].groupby("base").size().to_dict()
+    asked = joined[(joined["floor"] <= 0.05) & (joined["p"] < 0.01)]
+    against = float((asked["exact_p"] > 0.1).mean()) if len(asked) else 0.0
+    without = ", ".join(f"{k} ({n:,} rows)" for k, n in sorted(alone.items()))
     return judged(
-        not below.any(),
-        f"{int(below.sum())} of {len(table)} p values are below their floor"
-        + (f"; smallest floor {floors.min():.3g}" if len(floors) else ""),
-        value=float(table["p"].min()),
-        bound="p >= floor",
+        below == 0 and against <= bounds["contradicted"],
+        f"{below} of {len(exact) + len(permuted):,} exact and permutation p are below what their patients can give; of "
+        f"{len(asked):,} model p below .01 with an exact test that could reach .05, {against:.1%} have an exact p above "
+        ".1" + (f"; without an exact test beside them: {without}" if without else ""),
+        value=against,
+        bound=f"no p below its floor, at most {bounds['contradicted']:.0%} of the models contradicted",
         n=len(table),
     )
+
+
+def _base(test: str) -> str:
+    """What is tested, without the method in its name."""
+    for suffix in SUFFIXES:
+        if test.endswith(suffix):
+            return test[: -len(suffix)]
+    return test
 
 
 def invariants(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
@@ -59,56 +89,58 @@ def invariants(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
 
 
 def recovery(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
-    """C26: adjusted Rand index against the planted populations, synthetic cohorts only."""
-    table = evidence.get("recovery")
+    """C26: the names agree with the planted populations clearly better than those of simpler methods do.
+
+    An adjusted Rand index says little by itself: the table of difficulty has what k-means and plain scanpy (each
+    cluster given its true name, which is kinder than life) and hand thresholds reach on the same cells. A classifier
+    that was shown the truth of other patients stands beside them as the ceiling and is no rival.
+    """
+    table = evidence.get("difficulty")
+    table = table.dropna(subset=["ari"]) if len(table) else table
     if not len(table):
-        return not_evaluable("not a synthetic cohort (or recovery was not scored)")
-    scores = table[table["measure"] == "population ARI"].set_index("modality")["value"]
-    if not len(scores):
-        return not_evaluable("the recovery table has no population ARI")
-    ok = all(scores[m] >= bounds[m] for m in scores.index)
+        return not_evaluable("not a synthetic cohort: nothing was planted")
+    gaps, words = [], []
+    for modality, part in table.groupby("modality", sort=True):
+        score = part.set_index("method")["ari"]
+        rivals = score[[m for m in score.index if m != OURS and not str(m).startswith(CEILING)]]
+        if OURS not in score or not len(rivals):
+            continue
+        gaps.append(float(score[OURS] - rivals.max()))
+        ceiling = score[[m for m in score.index if str(m).startswith(CEILING)]]
+        words.append(
+            f"{modality} {score[OURS]:.2f}, best simpler method {rivals.max():.2f} ({rivals.idxmax()})"
+            + (f", ceiling {ceiling.max():.2f}" if len(ceiling) else "")
+        )
+    if not gaps:
+        return not_evaluable("no simpler method was scored on the same cells")
     return judged(
-        ok,
-        ", ".join(f"{m} {v:.3f}" for m, v in scores.items()),
-        value=float(scores.min()),
-        bound=", ".join(f"{m} >= {bounds[m]:g}" for m in sorted(bounds)),
-        n=len(scores),
+        min(gaps) >= bounds["margin"],
+        "adjusted Rand index: " + "; ".join(words),
+        value=min(gaps),
+        bound=f"at least {bounds['margin']:g} above every simpler method, in every modality",
+        n=len(gaps),
     )
 
 
 def negative_controls(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
-    """C27: shuffled days show no course, IL-2 alone does not expand, the cells of non-persisters do not last."""
+    """C27: IL-2 alone does not expand NK cells ten-fold, and the cells of non-persisters do not last.
+
+    Both arms are read from the data by the very checks that the treated arm has to pass (C01, C06).
+    """
     parts, ok, n = [], True, 0
-    logs = composition(evidence, ("blood",))
-    if len(logs) and logs.index.get_level_values("day").nunique() > 1:
-        days = logs.index.get_level_values("day").to_numpy()
-        blocks = logs.index.get_level_values("patient").to_numpy()
-        random = rng(evidence.seed, "C27")
-        hits = 0
-        for _ in range(N_SHUFFLES):
-            shuffled = days.copy()
-            for b in np.unique(blocks):
-                rows = np.flatnonzero(blocks == b)
-                shuffled[rows] = days[random.permutation(rows)]
-            hits += (
-                blocked_permutation(logs.to_numpy(), shuffled, blocks, rng=random, n_permutations=199)[1] < bounds["p"]
-            )
-        # 5 of 40 is the 95 % limit of a binomial with the nominal 5 %
-        ok &= hits <= 5
-        parts.append(f"shuffled days significant in {hits} of {N_SHUFFLES} (5 allowed)")
-        n += 1
-    c01 = {"low": bounds["low"], "high": 1e9, "exceptions_per_six": 0}
+    c01 = {"low": bounds["low"], "high": 1e9, "exceptions_per_six": 1}
     control = expansion(evidence, c01, evidence.arms.control)
     if control.verdict != NOT_EVALUABLE:
         ok &= control.verdict != SUPPORTED
         parts.append(f"{evidence.arms.control}: median peak fold {control.value:.1f} (must not reach {bounds['low']})")
-        n += 1
-    c06 = {"fold": 2, "from_day": 60, "last_day": 90}
+        n += control.n
+    c06 = {"fold": 2, "from_day": 60, "last_day": 60}
     fleeting = sustained(evidence, c06, evidence.arms.nonpersister)
     if fleeting.verdict != NOT_EVALUABLE:
         ok &= fleeting.verdict != SUPPORTED
         parts.append(f"{evidence.arms.nonpersister}: lowest late median fold {fleeting.value:.1f} (must not hold at 2)")
-        n += 1
+        n += fleeting.n
     if not parts:
-        return not_evaluable("no control arm and no course to shuffle")
-    return judged(ok, "; ".join(parts), bound="every control fails its claim", n=n)
+        return not_evaluable(f"{evidence.arms.control}: {control.why}; {evidence.arms.nonpersister}: {fleeting.why}")
+    read = ", ".join(v.arm or "" for v in (control, fleeting) if v.verdict != NOT_EVALUABLE)
+    return judged(ok, "; ".join(parts), bound="every control fails its claim", n=n, arm=read)

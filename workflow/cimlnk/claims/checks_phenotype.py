@@ -1,4 +1,4 @@
-"""Claims about markers (C09–C14, C16, C17)."""
+"""Claims about markers (C10–C14, C16, C17)."""
 
 from __future__ import annotations
 
@@ -7,60 +7,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
+from scipy import stats
 
-from cimlnk.common.seeds import rng
+from cimlnk.common.vocabulary import NK, UNASSIGNED
+from cimlnk.stats.one_sided import rank_sum, rise
 
-from .compare import blocked_permutation, clr, paired
+from .chance import Grid
 from .evidence import Evidence, Verdict, judged, not_evaluable
+from .finding import Arrays, Decided, all_of, find, logit, sides, unlogit
 
-
-def composition(evidence: Evidence, tissue: tuple[str, ...]) -> pd.DataFrame:
-    """Samples × populations of the treated arm as centred log-ratios, index patient, day, tissue."""
-    table = evidence.fractions(evidence.arms.treated)
-    if not len(table):
-        return table
-    table = table[table["tissue_or_product"].isin(tissue)]
-    if not len(table):
-        return table
-    wide = table.pivot_table(
-        index=["patient", "day", "tissue_or_product"], columns="population", values="fraction", aggfunc="mean"
-    )
-    return clr(wide.fillna(0.0))
-
-
-def dynamic_phenotype(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
-    """C09: the composition in blood differs between days (labels shuffled within patients)."""
-    logs = composition(evidence, ("blood",))
-    if not len(logs):
-        return not_evaluable("no composition of the treated arm in blood")
-    days = logs.index.get_level_values("day").to_numpy()
-    patients = logs.index.get_level_values("patient").to_numpy()
-    if len(np.unique(days)) < 2 or len(np.unique(patients)) < 2:
-        return not_evaluable("needs two days and two patients")
-    share, p, floor = blocked_permutation(logs.to_numpy(), days, patients, rng=rng(evidence.seed, "C09"))
-    both = composition(evidence, ("blood", "product"))
-    product = both.xs("product", level="tissue_or_product").droplevel("day") if _has_product(both) else None
-    course = ""
-    if product is not None:
-        blood = logs.droplevel("tissue_or_product")
-        shared = blood[blood.index.get_level_values("patient").isin(product.index)]
-        origin = product.loc[shared.index.get_level_values("patient")].to_numpy()
-        distance = pd.Series(np.linalg.norm(shared.to_numpy() - origin, axis=1), index=shared.index)
-        course = "; Aitchison distance from the product: " + ", ".join(
-            f"D{d} {v:.1f}" for d, v in distance.groupby("day").median().items()
-        )
-    return judged(
-        p < bounds["p"],
-        f"days explain {share:.0%} of the composition's variation within patients, permutation p {p:.3f} "
-        f"(floor {floor:.2g}){course}",
-        value=p,
-        bound=f"p < {bounds['p']:g}",
-        n=len(np.unique(patients)),
-    )
-
-
-def _has_product(logs: pd.DataFrame) -> bool:
-    return len(logs) > 0 and "product" in logs.index.get_level_values("tissue_or_product")
+Floats = NDArray[np.float64]
 
 
 def donor_identity(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
@@ -68,167 +25,318 @@ def donor_identity(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     table = evidence.get("tests")
     table = table[table["test"] == "donor_identity"] if len(table) else table
     if not len(table):
-        return not_evaluable("no repertoire (receptors not in the panel, or one sample per donor)")
+        return not_evaluable("no distances between samples (receptors not in the panel, or one sample per donor)")
     # The inherited receptors carry the donor; activation moves the others.
     inherited = table[table["feature"] == "donor_receptors"]
     row = (inherited if len(inherited) else table).iloc[0]
+    told: dict[str, Any] = {"n": int(row["n_patients"]), "modality": row.get("modality", "cytof")}
     if not np.isfinite(row["p"]):
-        return not_evaluable(f"donor identity could not be computed: {row['reason']}")
-    return judged(
-        bool(row["p"] < bounds["p"]),
+        return not_evaluable(f"donor identity could not be tested: {row['reason']}", **told)
+    floor = float(row["p_floor"])
+    told.update(value=float(row["effect"]), low=float(row["effect_low"]), high=float(row["effect_high"]))
+    told.update(bound=f"more than chance, p <= {bounds['p']:g}", p=float(row["p"]), p_attainable=floor)
+    why = (
         f"the nearest other sample is of the same donor in {row['effect']:.0%} (receptors: {row['feature']}), "
-        f"permutation p {row['p']:.3f} (floor {row['p_floor']:.2g})",
-        value=float(row["effect"]),
-        low=float(row["effect_low"]),
-        high=float(row["effect_high"]),
-        bound=f"more than chance, p < {bounds['p']:g}",
-        n=int(row["n_patients"]),
+        f"permutation p {row['p']:.3f} (donors exchanged within arm, time point and batch)"
     )
-
-
-def _counts(arcsinh: pd.Series, cofactor: float = 5.0) -> pd.Series:
-    """Ion counts from arcsinh values, plus one so that ratios of near-zero medians stay finite."""
-    return cofactor * np.sinh(arcsinh.clip(lower=0)) + 1
+    if floor > bounds["p"]:
+        return not_evaluable(f"{why}; with these donors p cannot be below {floor:.3g}", **told)
+    # A permutation test rejects in as many cohorts without effect as there are whole steps of its floor below the level.
+    chance = float(np.floor(bounds["p"] / floor + 1e-9) * floor)
+    return judged(bool(row["p"] <= bounds["p"]), why, chance=min(chance, bounds["p"]), **told)
 
 
 def nkg2a(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
-    """C11: NKG2A-positive share (protein) and KLRC1 mean (RNA) in vivo against the donor."""
-    parts, shares, n = [], [], 0
-    for modality, feature, value in (("cytof", "NKG2A", "fraction_positive"), ("rna", "KLRC1", "mean")):
-        table = evidence.state_of(modality, feature)
+    """C11: NKG2A-positive share (protein) and KLRC1 mean (RNA) in vivo against the donor, in all that were measured."""
+    arm = evidence.arms.treated
+    if not evidence.has_arm(arm):
+        return evidence.without_arm(arm)
+    grids: dict[str, Grid] = {}
+    parts, missing = [], []
+    for modality, feature, column, scale in (
+        ("cytof", "NKG2A", "fraction_positive", logit), ("rna", "KLRC1", "mean", lambda v: np.asarray(v, float)),
+    ):  # fmt: skip
+        table = evidence.states(modality, feature, column, arm=arm)
         if not len(table):
+            missing.append(f"{feature} was not measured")
             continue
-        table = table[table["arm"] == evidence.arms.treated]
-        vivo = (table["tissue_or_product"] == "blood") & table["day"].between(7, 60)
-        both = paired(table, value, table["tissue_or_product"] == "donor", after=vivo)
-        if len(both) >= evidence.min_patients:
-            up = float((both["difference"] > 0).mean())
-            shares.append((both["difference"].median(), up))
-            parts.append(f"{feature} up in {int((both['difference'] > 0).sum())} of {len(both)}")
-            n = max(n, len(both))
-    if not shares:
-        return not_evaluable(
-            f"needs donor and in-vivo samples of {evidence.min_patients} patients with NKG2A or KLRC1 measured"
+        wanted = {"donor": evidence.side(table, "donor"), "vivo": evidence.side(table, "blood", (7, 60))}
+        grid = sides(
+            evidence, table, wanted, scale=scale, reference="donor", what=f"{feature} in a donor and on days 7 to 60"
         )
-    return judged(
-        all(m > 0 and up >= bounds["share_up"] for m, up in shares),
-        "; ".join(parts) + " patients (mean of days 7 to 60 against the donor)",
-        value=min(up for _, up in shares),
-        bound=f"median difference > 0 and up in >= {bounds['share_up']:.0%}, in every modality measured",
-        n=n,
-    )
+        if isinstance(grid, Verdict):
+            missing.append(grid.why)
+            continue
+        grids[modality] = grid
+        change = grid.values[:, 1] - grid.values[:, 0]
+        parts.append(
+            f"{feature} up in {int((change > 0).sum())} of {len(change)} (sign flips p {rise(change[None]).p[0]:.3g})"
+        )
+    if not grids:
+        return not_evaluable("; ".join(missing), arm=arm)
+
+    def decide(of: Arrays) -> Decided:
+        conditions, tests = [], []
+        for values in of.values():
+            change = values[..., 1] - values[..., 0]
+            conditions.append((change > 0).mean(axis=1) >= bounds["share_up"] - 0.005)
+            tests.append(rise(change, seed=evidence.seed))
+        return all_of(conditions, tests, bounds["p"])
+
+    ups = [float((g.values[:, 1] > g.values[:, 0]).mean()) for g in grids.values()]
+    return find(
+        evidence, "C11", grids, decide=decide,
+        why="; ".join([*parts, *missing]) + " (mean of days 7 to 60 against the donor)",
+        value=min(ups), n=min(len(g.patients) for g in grids.values()), arm=arm, modality=", ".join(grids),
+        bound=f"up in >= {bounds['share_up']:.0%}, p <= {bounds['p']:g}, in every modality measured",
+        level=bounds["p"],
+    )  # fmt: skip
 
 
 def product_activation(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     """C12: median ion counts of CD25 and CD69, product and later day over donor."""
-    worst, latest, n, parts = np.inf, 0.0, 0, []
+    arm = evidence.arms.treated
+    if not evidence.has_arm(arm):
+        return evidence.without_arm(arm)
+    grids: dict[str, Grid] = {}
     for feature in ("CD25", "CD69"):
-        table = evidence.state_of("cytof", feature)
+        table = evidence.states("cytof", feature, "median", arm=arm)
         if not len(table):
-            return not_evaluable(f"{feature} was not measured")
-        table = table[table["arm"] == evidence.arms.treated]
-        table = table.assign(intensity=_counts(table["median"]))
-        donor, product = table["tissue_or_product"] == "donor", table["tissue_or_product"] == "product"
-        later = (table["tissue_or_product"] == "blood") & (table["day"] == bounds["later_day"])
-        fresh, back = paired(table, "intensity", donor, after=product), paired(table, "intensity", donor, after=later)
-        few = evidence.too_few(min(len(fresh), len(back)), f"donor, product and day {bounds['later_day']}")
-        if few:
-            return few
-        up = float((fresh["after"] / fresh["before"]).median())
-        down = float((back["after"] / back["before"]).median())
-        worst, latest, n = min(worst, up), max(latest, down), len(fresh)
-        parts.append(f"{feature}: product/donor {up:.1f}, D{bounds['later_day']}/donor {down:.1f}")
-    return judged(
-        worst > bounds["product_ratio"] and latest < bounds["later_ratio"],
-        "; ".join(parts) + " (median ion counts + 1)",
-        value=worst,
+            return not_evaluable(f"{feature} was not measured by mass cytometry", arm=arm)
+        cofactor = evidence.cofactors.get(feature, 5.0)
+        later = evidence.side(table, "blood", (bounds["later_day"], bounds["later_day"]))
+        wanted = {"donor": evidence.side(table, "donor"), "product": evidence.side(table, "product"), "later": later}
+        # one count more, so that ratios of medians near zero stay finite
+        grid = sides(
+            evidence, table, wanted, scale=lambda v, c=cofactor: np.log2(c * np.sinh(np.clip(v, 0, None)) + 1),
+            reference="donor", what=f"{feature} in donor, product and on day {bounds['later_day']}",
+        )  # fmt: skip
+        if isinstance(grid, Verdict):
+            return grid
+        grids[feature] = grid
+
+    def ratios(values: Floats) -> tuple[Floats, Floats]:
+        over = 2.0 ** (values - values[..., :1])
+        return np.median(over[..., 1], axis=-1), np.median(over[..., 2], axis=-1)
+
+    def decide(of: Arrays) -> Decided:
+        conditions = []
+        for values in of.values():
+            up, back = ratios(values)
+            conditions += [up > bounds["product_ratio"], back < bounds["later_ratio"]]
+        return all_of(conditions)
+
+    seen = {k: [float(v) for v in ratios(g.values)] for k, g in grids.items()}
+    words = [f"{k}: product/donor {up:.1f}, D{bounds['later_day']}/donor {d:.1f}" for k, (up, d) in seen.items()]
+    return find(
+        evidence, "C12", grids, decide=decide, why="; ".join(words) + " (median ion counts + 1)",
+        value=min(v[0] for v in seen.values()), n=min(len(g.patients) for g in grids.values()), arm=arm,
         bound=f"product/donor > {bounds['product_ratio']:g} and later/donor < {bounds['later_ratio']:g}",
-        n=n,
-    )
+        modality="cytof",
+    )  # fmt: skip
 
 
 def proliferation(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     """C13: Ki-67-positive share by day."""
-    table = evidence.state_of("cytof", "Ki-67")
+    arm = evidence.arms.treated
+    if not evidence.has_arm(arm):
+        return evidence.without_arm(arm)
+    table = evidence.states("cytof", "Ki-67", "fraction_positive", arm=arm)
     if not len(table):
-        return not_evaluable("Ki-67 was not measured")
-    table = table[(table["arm"] == evidence.arms.treated) & (table["tissue_or_product"] == "blood")]
-    course = table.groupby("day")["fraction_positive"].median()
-    late = course[course.index >= bounds["late_day"]]
-    if not len(course[course.index > 0]) or not len(late):
-        return not_evaluable(f"needs blood after infusion and on or after day {bounds['late_day']}")
-    peak_day = int(course[course.index > 0].idxmax())
-    peak = float(course[peak_day])
-    ok = (
-        peak > bounds["peak"]
-        and bounds["peak_from"] <= peak_day <= bounds["peak_to"]
-        and float(late.max()) < bounds["late"]
+        return not_evaluable("Ki-67 was not measured by mass cytometry, or has no threshold", arm=arm)
+    before, after = evidence.side(table, "before"), evidence.side(table, "blood")
+    rows = table[before | after].assign(slot=np.where(before, -1, table["day"])[before | after])
+    rows["value"] = logit(rows["value"])
+    wide = rows.pivot_table(index="patient", columns="slot", values="value", aggfunc="mean")
+    days = np.array([int(c) for c in wide.columns])
+    peaks = (days >= bounds["peak_from"]) & (days <= bounds["peak_to"])
+    late = days >= bounds["late_day"]
+    if not peaks.any() or not late.any():
+        return not_evaluable(
+            f"no blood between days {bounds['peak_from']} and {bounds['peak_to']}, or none on or after day "
+            f"{bounds['late_day']}", arm=arm,
+        )  # fmt: skip
+    few = evidence.too_few(len(wide), "Ki-67 in blood", arm=arm)
+    if few:
+        return few
+    grid = Grid(
+        wide.to_numpy(float), tuple(map(str, wide.index)), tuple(map(int, days)), tuple(np.flatnonzero(days < 0))
     )
-    return judged(
-        ok,
-        "median Ki-67+ share: " + ", ".join(f"D{d} {v:.0%}" for d, v in course.items()),
-        value=peak,
+
+    def decide(of: Arrays) -> Decided:
+        course = unlogit(np.nanmedian(of["share"], axis=1))
+        inside = np.where(peaks, course, -1).max(axis=1)
+        highest = np.where(days > 0, course, -1).max(axis=1)
+        last = np.where(late, course, -1).max(axis=1)
+        return all_of([inside > bounds["peak"], inside >= highest, last < bounds["late"]])
+
+    course = unlogit(np.nanmedian(grid.values, axis=0))
+    named = ", ".join(f"{'before' if d < 0 else f'D{d}'} {v:.0%}" for d, v in zip(days, course, strict=True))
+    return find(
+        evidence, "C13", {"share": grid}, decide=decide, why=f"median Ki-67+ share: {named}",
+        value=float(course[days > 0].max()), n=len(wide), arm=arm, modality="cytof",
         bound=f"> {bounds['peak']:.0%} on days {bounds['peak_from']}-{bounds['peak_to']}, "
         f"< {bounds['late']:.0%} from day {bounds['late_day']}",
-        n=table["patient"].nunique(),
-    )
+    )  # fmt: skip
 
 
 def cd56_cd16(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
-    """C14: median CD56 up and CD16+ share down on the early day in most patients, nearer to before on the late day."""
-    parts, ok, n = [], True, 0
-    for feature, value, sign in (("CD56", "median", 1), ("CD16", "fraction_positive", -1)):
-        table = evidence.state_of("cytof", feature)
+    """C14: median CD56 up and CD16+ share down on the early day, and back towards the baseline on the late day."""
+    arm = evidence.arms.treated
+    if not evidence.has_arm(arm):
+        return evidence.without_arm(arm)
+    grids: dict[str, Grid] = {}
+    signs = {"CD56": 1.0, "CD16": -1.0}
+    for feature, column in (("CD56", "median"), ("CD16", "fraction_positive")):
+        table = evidence.states("cytof", feature, column, arm=arm)
         if not len(table):
-            return not_evaluable(f"{feature} was not measured")
-        table = table[(table["arm"] == evidence.arms.treated) & (table["tissue_or_product"] == "blood")]
-        before = table["day"] < 0
-        early = paired(table, value, before, after=table["day"] == bounds["early_day"])
-        late = paired(table, value, before, after=table["day"] == bounds["late_day"])
-        both = early.index.intersection(late.index)
-        few = evidence.too_few(len(both), f"blood before, on D{bounds['early_day']} and on D{bounds['late_day']}")
-        if few:
-            return few
-        moved = int((sign * early.loc[both, "difference"] > 0).sum())
-        back = int((late.loc[both, "difference"].abs() < early.loc[both, "difference"].abs()).sum())
-        ok &= 2 * moved > len(both) and 2 * back > len(both)
-        n = len(both)
-        parts.append(f"{feature} {'up' if sign > 0 else 'down'} in {moved}, recovered in {back} of {n}")
-    return judged(ok, "; ".join(parts), bound="both in more than half of the patients", n=n)
+            return not_evaluable(f"{feature} was not measured by mass cytometry", arm=arm)
+        early, late = ((bounds[d], bounds[d]) for d in ("early_day", "late_day"))
+        wanted = {
+            "before": evidence.side(table, "before"), "early": evidence.side(table, "blood", early),
+            "late": evidence.side(table, "blood", late),
+        }  # fmt: skip
+        what = f"{feature} before, on day {bounds['early_day']} and on day {bounds['late_day']}"
+        scale = logit if column == "fraction_positive" else (lambda v: np.asarray(v, float))
+        grid = sides(evidence, table, wanted, scale=scale, reference="before", what=what)
+        if isinstance(grid, Verdict):
+            return grid
+        grids[feature] = grid
+
+    def tests(of: Arrays) -> dict[str, Any]:
+        found = {}
+        for feature, sign in signs.items():
+            values = sign * of[feature]
+            early, late = values[..., 1] - values[..., 0], values[..., 2] - values[..., 0]
+            found[f"{feature} moved"] = rise(early, seed=evidence.seed)
+            found[f"{feature} recovered"] = rise(np.abs(early) - np.abs(late), seed=evidence.seed)
+        return found
+
+    def decide(of: Arrays) -> Decided:
+        return all_of([], list(tests(of).values()), bounds["p"])
+
+    seen = tests({k: g.values[None] for k, g in grids.items()})
+    words = []
+    for feature, sign in signs.items():
+        values = sign * grids[feature].values
+        early, late = values[:, 1] - values[:, 0], values[:, 2] - values[:, 0]
+        words.append(
+            f"{feature} {'up' if sign > 0 else 'down'} in {int((early > 0).sum())}, nearer to before later in "
+            f"{int((np.abs(late) < np.abs(early)).sum())} of {len(early)} (p {seen[f'{feature} moved'].p[0]:.3g}, "
+            f"{seen[f'{feature} recovered'].p[0]:.3g})"
+        )
+    return find(
+        evidence, "C14", grids, decide=decide, why="; ".join(words), bound=f"all four p <= {bounds['p']:g}", arm=arm,
+        n=min(len(g.patients) for g in grids.values()), modality="cytof", level=bounds["p"],
+    )  # fmt: skip
 
 
 def recall_function(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
-    """C16: needs a functional read-out per population, which no default panel has."""
-    table = evidence.state_of("cytof", "IFNg")
-    if not len(table):
-        return not_evaluable("IFN-g after restimulation (marker IFNg) was not measured")
-    wanted = {"CD94": 1, "NKG2A": 1, "NKG2C": 1, "CD69": 1, "CD57": -1}
-    state = evidence.get("state_cytof")
-    wide = state.pivot_table(index=["sample", "population"], columns="feature", values="mean")
+    """C16: over the CD56dim populations of a sample, IFN-gamma goes with the markers of memory-like cells."""
+    arm = evidence.arms.treated
+    if not evidence.has_arm(arm):
+        return evidence.without_arm(arm)
+    state, samples = evidence.get("state_cytof"), evidence.get("samples")
+    if not len(state) or not (state["feature"] == "IFNg").any():
+        return not_evaluable("IFN-g after restimulation (marker IFNg) was not measured", arm=arm)
+    wanted = {"CD94": 1, "NKG2A": 1, "NKG2C": 1, "CD69": 1, "CD57": -1, "KIR2DL1": -1, "KIR2DL2_3": -1, "KIR3DL1": -1}
+    mine = samples[samples["arm"] == arm].set_index("sample")["patient"]
+    keep = state["feature"].isin(["IFNg", *wanted]) & state["sample"].isin(mine.index)
+    keep &= ~state["population"].isin([NK, UNASSIGNED, "CD56bright"])
+    wide = state[keep].pivot_table(index=["sample", "population"], columns="feature", values="mean")
     present = [m for m in wanted if m in wide.columns]
-    rho = {m: float(wide["IFNg"].corr(wide[m], method="spearman")) for m in present}
-    return judged(
-        all(np.sign(rho[m]) == wanted[m] for m in present),
-        "rank correlation of IFN-g with " + ", ".join(f"{m} {r:.2f}" for m, r in rho.items()),
-        bound="positive for CD94, NKG2A, NKG2C, CD69; negative for CD57",
-        n=int(table["patient"].nunique()),
-    )
+    if "IFNg" not in wide or not present:
+        return not_evaluable("no CD56dim population with IFN-g and one of CD94, NKG2A, NKG2C, CD69, CD57", arm=arm)
+    rows: dict[str, list[list[float]]] = {}
+    wide = wide.dropna(subset=present)
+    sizes = []
+    for sample, part in wide.groupby(level="sample"):
+        part = part.dropna(subset=["IFNg"])
+        if len(part) >= 4:
+            ranks = stats.rankdata(part[["IFNg", *present]].to_numpy(float), axis=0)
+            ranks -= ranks.mean(axis=0)
+            with np.errstate(invalid="ignore"):
+                rho = ranks[:, 0] @ ranks[:, 1:] / np.sqrt((ranks[:, 0] ** 2).sum() * (ranks[:, 1:] ** 2).sum(axis=0))
+            rows.setdefault(str(mine[sample]), []).append([wanted[m] * r for m, r in zip(present, rho, strict=True)])
+            sizes.append(len(part))
+    few = evidence.too_few(len(rows), "four CD56dim populations with IFN-g in a sample", arm=arm)
+    if few:
+        return few
+    values = np.array([np.nanmean(r, axis=0) for r in rows.values()])
+    values = np.nan_to_num(values)  # a marker without ranks (all alike) goes with nothing
+    grid = Grid(values, tuple(rows), tuple(present))
+
+    def decide(of: Arrays) -> Decided:
+        return all_of([], [rise(of["rho"][..., i], seed=evidence.seed) for i in range(len(present))], bounds["p"])
+
+    def null(count: int, random: np.random.Generator) -> dict[str, Floats]:
+        return {"rho": random.normal(size=(count, *values.shape)) / np.sqrt(min(sizes) - 1)}
+
+    words = ", ".join(f"{m} {wanted[m] * v:+.2f}" for m, v in zip(present, values.mean(axis=0), strict=True))
+    return find(
+        evidence, "C16", {"rho": grid}, decide=decide,
+        why=f"rank correlation with IFN-g over the CD56dim populations of a sample, mean of {len(values)} patients: {words}",
+        null=null, n=len(values), arm=arm, modality="cytof", level=bounds["p"],
+        bound=f"above 0 for CD94, NKG2A, NKG2C, CD69, below 0 for CD57 and KIR, each p <= {bounds['p']:g}",
+    )  # fmt: skip
 
 
 def cd8_outcome(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     """C17: CD8a+ share of donor NK in patients with and without response."""
-    patients, table = evidence.get("patients"), evidence.state_of("cytof", "CD8a")
-    if "response" not in patients or not len(table):
-        return not_evaluable("needs the column response (yes/no) in the patients sheet and CD8a in the panel")
-    donor = table[table["tissue_or_product"] == "donor"].groupby("patient")["fraction_positive"].mean()
-    response = patients.set_index("patient")["response"].reindex(donor.index)
-    yes, no = donor[response == "yes"], donor[response == "no"]
-    if not len(yes) or not len(no):
-        return not_evaluable("needs patients with and without response, with donor samples")
-    return judged(
-        float(no.median()) > float(yes.median()),
-        f"median CD8a+ share {no.median():.0%} without, {yes.median():.0%} with response; sign only, n is small",
-        value=float(no.median() - yes.median()),
-        bound="> 0",
-        n=len(yes) + len(no),
-    )
+    arm = evidence.arms.treated
+    if not evidence.has_arm(arm):
+        return evidence.without_arm(arm)
+    patients = evidence.patients_of(arm)
+    table = evidence.states("cytof", "CD8a", "fraction_positive", arm=arm)
+    if "response" not in patients or not patients["response"].notna().any():
+        return not_evaluable("the patients sheet has no column response (yes/no)", arm=arm)
+    if not len(table):
+        return not_evaluable("CD8a was not measured by mass cytometry, or has no threshold", arm=arm)
+    donor = table[evidence.side(table, "donor")]
+    share = pd.Series(logit(donor["value"]), index=donor["patient"]).groupby(level=0).mean()
+    return by_outcome(
+        evidence, "C17", share, outcome=patients.set_index("patient")["response"], worse="no", arm=arm, level=bounds["p"],
+        what="CD8a+ share of donor NK cells", words=("without response", "with response"),
+    )  # fmt: skip
+
+
+def by_outcome(
+    evidence: Evidence,
+    name: str,
+    share: pd.Series,
+    *,
+    outcome: pd.Series,
+    worse: str,
+    arm: str,
+    level: float,
+    what: str,
+    words: tuple[str, str],
+    modality: str = "cytof",
+) -> Verdict:
+    """Whether `share` (log odds by patient) is larger where the outcome is `worse`: exact rank sum, one-sided."""
+    said = outcome.dropna().astype(str).str.strip().str.lower().reindex(share.index)
+    known = said.isin(["yes", "no"])
+    bad, good = share[known & (said == worse)].to_numpy(), share[known & (said != worse)].to_numpy()
+    if not len(bad) or not len(good):
+        return not_evaluable(f"{len(bad)} patient(s) {words[0]} and {len(good)} {words[1]} with {what}", arm=arm)
+    value = float((bad[:, None] > good).mean() + 0.5 * (bad[:, None] == good).mean())
+
+    def decide(of: Arrays) -> Decided:
+        return all_of([], [rank_sum(of["bad"], of["good"], seed=evidence.seed)], level)
+
+    def null(count: int, random: np.random.Generator) -> dict[str, Floats]:
+        both = np.concatenate([bad, good])
+        dealt = random.permuted(np.tile(both, (count, 1)), axis=1)
+        return {"bad": dealt[:, : len(bad)], "good": dealt[:, len(bad) :]}
+
+    made = {
+        "bad": Grid(bad, tuple(map(str, range(len(bad)))), ()), "good": Grid(good, tuple(map(str, range(len(good)))), ()),
+    }  # fmt: skip
+    return find(
+        evidence, name, made, decide=decide,
+        why=f"{what}: median {unlogit(np.median(bad)):.0%} {words[0]} ({len(bad)} patients), "
+        f"{unlogit(np.median(good)):.0%} {words[1]} ({len(good)}); exact rank-sum p "
+        f"{rank_sum(bad, good, seed=evidence.seed).p[0]:.3g}",
+        null=null, value=value, bound=f"area under the curve > 0.5, p <= {level:g}", n=len(bad) + len(good), arm=arm,
+        modality=modality, level=level,
+    )  # fmt: skip

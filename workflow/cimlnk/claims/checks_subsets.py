@@ -1,4 +1,4 @@
-"""Claims about named subsets (C15, C18–C23)."""
+"""Claims about named subsets (C15, C18–C21, C23)."""
 
 from __future__ import annotations
 
@@ -7,169 +7,274 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
-from .compare import paired
-from .evidence import Evidence, Verdict, judged, not_evaluable
+from cimlnk.common.vocabulary import NK, UNASSIGNED
+from cimlnk.stats.one_sided import rise
+
+from .chance import Grid
+from .checks_phenotype import by_outcome
+from .evidence import Evidence, Verdict, not_evaluable
+from .finding import Arrays, Decided, all_of, each_modality, find, logit, sides, unlogit
+
+Floats = NDArray[np.float64]
+LEAST_CELLS = 20  # of a population in a sample, for a share among them
 
 
-def _shares(evidence: Evidence, population: str, arm: str | None = None) -> pd.DataFrame:
-    """Fraction rows of a population in an arm; samples in which it was not seen count as zero."""
-    table = evidence.fractions(arm or evidence.arms.treated)
-    if not len(table) or not (table["population"] == population).any():
-        return pd.DataFrame()
-    keys = ["sample", "patient", "day", "tissue_or_product"]
-    wide = table.pivot_table(index=keys, columns="population", values="fraction", fill_value=0.0)
-    return wide[population].rename("fraction").reset_index()
-
-
-def _rise(
-    evidence: Evidence, population: str, first: int, *, last: int, arm: str | None = None
-) -> tuple[pd.DataFrame, pd.DataFrame] | Verdict:
-    shares = _shares(evidence, population, arm)
+def _shares(evidence: Evidence, population: str, arm: str, *, modality: str) -> pd.DataFrame | Verdict:
+    if not evidence.has_arm(arm):
+        return evidence.without_arm(arm)
+    shares = evidence.shares(population, arm, modality)
     if not len(shares):
-        return not_evaluable(f"no cell was named {population}")
-    blood = (shares["tissue_or_product"] == "blood") & shares["day"].between(first, last)
-    both = paired(shares, "fraction", shares["tissue_or_product"] == "donor", after=blood)
-    few = evidence.too_few(len(both), f"a donor and blood of days {first} to {last}")
-    if few:
-        return few
-    return shares, both
+        return not_evaluable(f"no cell of arm {arm} was named {population}", arm=arm)
+    return shares
 
 
-def _donors_then_rise(
-    evidence: Evidence, population: str, bounds: Mapping[str, Any], *, donors: tuple[float, float], donors_text: str
+def _rise_over_donors(
+    evidence: Evidence,
+    name: str,
+    population: str,
+    *,
+    bounds: Mapping[str, Any],
+    days: tuple[float, float],
+    donors: tuple[float, float],
+    after_above: float = 0.0,
 ) -> Verdict:
-    """The median share in donors lies inside `donors`, and enough patients rise between the bounds' days."""
-    result = _rise(evidence, population, bounds["from_day"], last=bounds["to_day"])
-    if isinstance(result, Verdict):
-        return result
-    _, both = result
-    median = float(both["before"].median())
-    up = int((both["difference"] > 0).sum())
-    return judged(
-        donors[0] <= median <= donors[1] and up >= bounds["share_up"] * len(both),
-        f"median share in donors {median:.1%}, days {bounds['from_day']}-{bounds['to_day']} "
-        f"{both['after'].median():.1%}; up in {up} of {len(both)}",
-        value=float(both["difference"].median()),
-        low=float(both["difference"].min()),
-        high=float(both["difference"].max()),
-        bound=f"donors {donors_text}, up in >= {bounds['share_up']:.0%}",
-        n=len(both),
-    )
+    """Shares in blood of `days` above the patient's own donor: enough patients, and by sign flips.
+
+    The donors' median has to lie inside `donors`, and the median after infusion above `after_above`.
+    """
+    arm = evidence.arms.treated
+
+    def of(modality: str) -> Verdict:
+        shares = _shares(evidence, population, arm, modality=modality)
+        if isinstance(shares, Verdict):
+            return shares
+        wanted = {"donor": evidence.side(shares, "donor"), "blood": evidence.side(shares, "blood", days)}
+        end = "on" if np.isinf(days[1]) else f"to {days[1]:.0f}"
+        what = f"a donor and blood of days {days[0]:.0f} {end}"
+        grid = sides(evidence, shares, wanted, scale=logit, reference="donor", what=what)
+        if isinstance(grid, Verdict):
+            return grid
+
+        def decide(given: Arrays) -> Decided:
+            before, after = given["share"][..., 0], given["share"][..., 1]
+            middle = unlogit(np.median(before, axis=1))
+            conditions = [
+                (middle >= donors[0]) & (middle <= donors[1]),
+                (after > before).mean(axis=1) >= bounds["share_up"] - 0.005,
+                unlogit(np.median(after, axis=1)) > after_above,
+            ]
+            return all_of(conditions, [rise(after - before, seed=evidence.seed)], bounds["p"])
+
+        before, after = unlogit(grid.values[:, 0]), unlogit(grid.values[:, 1])
+        change = grid.values[:, 1] - grid.values[:, 0]
+        asked = [f"up in >= {bounds['share_up']:.0%}", f"p <= {bounds['p']:g}"]
+        if donors != (0.0, 1.0):
+            asked.insert(0, f"donors {donors[0]:.0%} to {donors[1]:.0%}")
+        if after_above:
+            asked.insert(1, f"after > {after_above:.0%}")
+        return find(
+            evidence, name, {"share": grid}, decide=decide,
+            why=f"median share in donors {np.median(before):.1%}, days {days[0]:.0f} {end} {np.median(after):.1%}; up in "
+            f"{int((change > 0).sum())} of {len(change)}, sign flips p {rise(change[None]).p[0]:.3g}",
+            value=float(np.median(after - before)), low=float((after - before).min()), high=float((after - before).max()),
+            bound=", ".join(asked), n=len(change), arm=arm, modality=modality, level=bounds["p"],
+        )  # fmt: skip
+
+    return each_modality(evidence, of)
 
 
 def cd56bright(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     """C15: share in donors inside the known range, and higher in blood after infusion."""
-    low, high = bounds["baseline_low"], bounds["baseline_high"]
-    return _donors_then_rise(evidence, "CD56bright", bounds, donors=(low, high), donors_text=f"{low:.0%}-{high:.0%}")
+    days, donors = (bounds["from_day"], bounds["to_day"]), (bounds["baseline_low"], bounds["baseline_high"])
+    return _rise_over_donors(evidence, "C15", "CD56bright", bounds=bounds, days=days, donors=donors)
 
 
 def memory_share(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
-    """C18: memory-like share, donors against days after infusion."""
-    high = bounds["donor_high"]
-    return _donors_then_rise(evidence, "memory_like", bounds, donors=(0.0, high), donors_text=f"<= {high:.0%}")
-
-
-def memory_not_adaptive(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
-    """C19: share of memory-like cells that carry NKG2C, an upper bound of their overlap with adaptive cells."""
-    table = evidence.state_of("cytof", "NKG2C", population="memory_like")
-    table = table[table["n_cells"] >= 20] if len(table) else table
-    if not len(table):
-        return not_evaluable("no sample with 20 memory-like cells and NKG2C measured")
-    overlap = float(np.average(table["fraction_positive"], weights=table["n_cells"]))
-    return judged(
-        overlap < bounds["overlap"],
-        f"{overlap:.1%} of {int(table['n_cells'].sum())} memory-like cells are NKG2C+ "
-        "(an upper bound: adaptive also means CD57+)",
-        value=overlap,
-        bound=f"< {bounds['overlap']:.0%}",
-        n=table["patient"].nunique(),
+    """C18: memory-like share, small in donors; after infusion above the donors' own and above the range of donors."""
+    days, high = (bounds["from_day"], bounds["to_day"]), bounds["donor_high"]
+    return _rise_over_donors(
+        evidence, "C18", "memory_like", bounds=bounds, days=days, donors=(0.0, high), after_above=high
     )
 
 
 def memory_persists(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
-    """C20: memory-like share on late days above the donor's."""
-    result = _rise(evidence, "memory_like", bounds["from_day"], last=10_000)
-    if isinstance(result, Verdict):
-        return result
-    shares, both = result
-    up = int((both["difference"] > 0).sum())
-    last = int(shares.loc[shares["tissue_or_product"] == "blood", "day"].max())
-    return judged(
-        up >= bounds["share_up"] * len(both),
-        f"days {bounds['from_day']}-{last}: {both['after'].median():.1%} against {both['before'].median():.1%} in "
-        f"donors; up in {up} of {len(both)}",
-        value=float(both["difference"].median()),
-        low=float(both["difference"].min()),
-        high=float(both["difference"].max()),
-        bound=f"up in >= {bounds['share_up']:.0%}",
-        n=len(both),
+    """C20: memory-like share on late days above the patient's own donor."""
+    return _rise_over_donors(
+        evidence, "C20", "memory_like", bounds=bounds, days=(bounds["from_day"], np.inf), donors=(0.0, 1.0)
     )
+
+
+def memory_not_adaptive(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
+    """C19: NKG2C+ share among memory-like cells, less the background, small and below that of the other NK cells.
+
+    Background is the share in the population with the fewest NKG2C+ cells: what a threshold calls positive although
+    it carries none. Without adaptive cells in the cohort nothing could overlap, and the claim says nothing.
+    """
+    arm = evidence.arms.treated
+    if not evidence.has_arm(arm):
+        return evidence.without_arm(arm)
+
+    def of(modality: str) -> Verdict:
+        feature = {"cytof": "NKG2C", "rna": "KLRC2"}[modality]
+        state, samples = evidence.get(f"state_{modality}"), evidence.get("samples")
+        if not len(state) or not (state["feature"] == feature).any():
+            return not_evaluable(f"{feature} was not measured")
+        rows = state[(state["feature"] == feature) & state["fraction_positive"].notna()]
+        rows = rows.merge(samples.loc[samples["arm"] == arm, ["sample", "patient", "day"]], on="sample")
+        rows = evidence.uncensored(rows)
+        rows = rows.assign(positive=rows["fraction_positive"] * rows["n_cells"])
+        memory = rows[(rows["population"] == "memory_like") & (rows["n_cells"] >= LEAST_CELLS)].set_index("sample")
+        whole = rows[rows["population"] == NK].set_index("sample").reindex(memory.index)
+        others = whole["n_cells"] - memory["n_cells"]
+        usable = others >= LEAST_CELLS
+        if not usable.any():
+            return not_evaluable(
+                f"no sample with {LEAST_CELLS} memory-like and {LEAST_CELLS} other cells and {feature}"
+            )
+        memory, whole, others = memory[usable], whole[usable], others[usable]
+        rest = ((whole["positive"] - memory["positive"]) / others).clip(0, 1)
+        named = rows[~rows["population"].isin([NK, UNASSIGNED, "memory_like", "adaptive"])]
+        sums = named.groupby("population")[["positive", "n_cells"]].sum()
+        sums = sums[sums["n_cells"] >= 5 * LEAST_CELLS]
+        background = float((sums["positive"] / sums["n_cells"]).min()) if len(sums) else 0.0
+        if float(np.median(rest)) - background < bounds["least_others"]:
+            return not_evaluable(
+                f"only {np.median(rest):.1%} of the other NK cells carry {feature} (background {background:.1%}): too "
+                "few to be told apart from",
+            )  # fmt: skip
+        wide = (
+            pd.DataFrame(
+                {"rest": logit(rest), "memory": logit(memory["fraction_positive"]), "patient": memory["patient"]}
+            )
+            .groupby("patient")
+            .mean()
+        )
+        few = evidence.too_few(len(wide), f"memory-like cells with {feature}")
+        if few:
+            return few
+        grid = Grid(wide[["rest", "memory"]].to_numpy(float), tuple(map(str, wide.index)), ("rest", "memory"), (0,))
+
+        def overlap(values: Floats) -> Floats:
+            return np.clip((unlogit(values) - background) / (1 - background), 0, 1).mean(axis=-1)
+
+        def decide(given: Arrays) -> Decided:
+            v = given["share"]
+            less = rise(v[..., 0] - v[..., 1], seed=evidence.seed)
+            return all_of([overlap(v[..., 1]) < bounds["overlap"]], [less], bounds["p"])
+
+        v = grid.values
+        less = rise((v[:, 0] - v[:, 1])[None])
+        return find(
+            evidence, "C19", {"share": grid}, decide=decide,
+            why=f"{feature}+ {unlogit(v[:, 1]).mean():.1%} of memory-like, {unlogit(v[:, 0]).mean():.1%} of the other NK "
+            f"cells of the same samples, background {background:.1%}; less in {int((v[:, 1] < v[:, 0]).sum())} of "
+            f"{len(v)} patients (sign flips p {less.p[0]:.3g}). An upper bound: adaptive also means CD57+",
+            value=float(overlap(v[:, 1])), n=len(v), arm=arm, modality=modality, level=bounds["p"],
+            bound=f"overlap above background < {bounds['overlap']:.0%}, less than the other NK cells, p <= {bounds['p']:g}",
+        )  # fmt: skip
+
+    return each_modality(evidence, of)
 
 
 def memory_without_cytokine(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
-    """C21: memory-like share beyond `day` in an arm without added cytokine."""
+    """C21: in an arm without cytokine, the memory-like share after `day` lies above the patient's own donor.
+
+    Where no donor was measured, above `donor_high`, the upper end of what healthy donors have.
+    """
     arm = evidence.arms.no_cytokine
-    shares = _shares(evidence, "memory_like", arm)
-    late = shares[shares["day"] > bounds["day"]] if len(shares) else shares
-    if not len(late):
-        return not_evaluable(f"no arm {arm} with samples beyond day {bounds['day']}")
-    seen = late.groupby("patient")["fraction"].max()
-    return judged(
-        bool((seen > 0.01).mean() > 0.5),
-        f"{int((seen > 0.01).sum())} of {len(seen)} patients have over 1 % memory-like cells after day {bounds['day']}",
-        value=float(seen.median()),
-        bound="> 1 % in more than half",
-        n=len(seen),
-    )
 
+    def of(modality: str) -> Verdict:
+        shares = _shares(evidence, "memory_like", arm, modality=modality)
+        if isinstance(shares, Verdict):
+            return shares
+        late = evidence.side(shares, "blood", (bounds["day"] + 1, np.inf))
+        if not late.any():
+            last = shares.loc[evidence.side(shares, "blood"), "day"].max()
+            seen = f"last day {last:.0f}" if np.isfinite(last) else "no blood after infusion"
+            return not_evaluable(f"no sample of arm {arm} beyond day {bounds['day']} ({seen})", arm=arm)
+        donor = evidence.side(shares, "donor")
+        if donor.any():
+            grid = sides(
+                evidence, shares, {"donor": donor, "late": late}, scale=logit, reference="donor",
+                what=f"a donor and blood after day {bounds['day']}",
+            )  # fmt: skip
+            if isinstance(grid, Verdict):
+                return grid
+            than = "the patient's own donor"
+        else:
+            each = (
+                pd.Series(logit(shares.loc[late, "value"]), index=shares.loc[late, "patient"]).groupby(level=0).mean()
+            )
+            few = evidence.too_few(len(each), f"blood after day {bounds['day']}")
+            if few:
+                return few
+            limit = np.full(len(each), float(logit(np.array(bounds["donor_high"]))))
+            grid = Grid(
+                np.column_stack([limit, each.to_numpy(float)]), tuple(map(str, each.index)), ("donor", "late"), (0,)
+            )
+            than = f"{bounds['donor_high']:.0%}, the most that donors have (no donor was measured)"
 
-def diversity_course(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
-    """C22: inverse Simpson index, product against donor, and late blood against the product."""
-    table = evidence.get("diversity")
-    if not len(table):
-        return not_evaluable("no diversity table")
-    table = table[(table["arm"] == evidence.arms.treated) & table["inverse_simpson"].notna()]
-    table = table[table["modality"] == table["modality"].min()]
-    donor, product = table["tissue_or_product"] == "donor", table["tissue_or_product"] == "product"
-    late = (table["tissue_or_product"] == "blood") & (table["day"] >= bounds["late_day"])
-    fall, back = (
-        paired(table, "inverse_simpson", donor, after=product),
-        paired(table, "inverse_simpson", product, after=late),
-    )
-    few = evidence.too_few(min(len(fall), len(back)), f"donor, product and blood from day {bounds['late_day']}")
-    if few:
-        return few
-    down, up = int((fall["difference"] <= 0).sum()), int((back["difference"] > 0).sum())
-    return judged(
-        2 * down > len(fall) and 2 * up > len(back),
-        f"product at or below donor in {down} of {len(fall)}, later above product in {up} of {len(back)}",
-        value=float(fall["difference"].median()),
-        bound="both in more than half",
-        n=len(fall),
-    )
+        def decide(given: Arrays) -> Decided:
+            change = given["share"][..., 1] - given["share"][..., 0]
+            return all_of([(change > 0).mean(axis=1) > 0.5], [rise(change, seed=evidence.seed)], bounds["p"])
+
+        v = grid.values
+        change = v[:, 1] - v[:, 0]
+        return find(
+            evidence, "C21", {"share": grid}, decide=decide,
+            why=f"after day {bounds['day']} {np.median(unlogit(v[:, 1])):.1%} are memory-like; above {than} in "
+            f"{int((change > 0).sum())} of {len(change)} (sign flips p {rise(change[None]).p[0]:.3g})",
+            value=float(np.median(unlogit(v[:, 1]))), n=len(v), arm=arm, modality=modality, level=bounds["p"],
+            bound=f"above {than}, p <= {bounds['p']:g}",
+        )  # fmt: skip
+
+    return each_modality(evidence, of)
 
 
 def diversity_outcome(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
-    """C23: needs relapse per patient after a cord-blood transplant."""
-    patients = evidence.get("patients")
+    """C23: after cord-blood transplant, relapse goes with a larger immature share and with a lower diversity."""
+    arm = evidence.arms.treated
+    if not evidence.has_arm(arm):
+        return evidence.without_arm(arm)
+    patients = evidence.patients_of(arm)
     if "relapse" not in patients or "transplant" not in patients or not (patients["transplant"] == "cord").any():
-        return not_evaluable("needs columns relapse (yes/no) and transplant (cord) in the patients sheet")
-    shares = _shares(evidence, "CD56bright")
-    if not len(shares):
-        return not_evaluable("no cell was named CD56bright")
-    share = shares[shares["day"] > 0].groupby("patient")["fraction"].mean()
-    relapse = patients.set_index("patient")["relapse"].reindex(share.index)
-    yes, no = share[relapse == "yes"].to_numpy(), share[relapse == "no"].to_numpy()
-    if not len(yes) or not len(no):
-        return not_evaluable("needs patients with and without relapse")
-    auc = float((yes[:, None] > no).mean() + 0.5 * (yes[:, None] == no).mean())
-    return judged(
-        auc > 0.5,
-        f"area under the curve {auc:.2f}; immature share above {bounds['cut']:.1%} in "
-        f"{int((yes >= bounds['cut']).sum())} of {len(yes)} with and {int((no >= bounds['cut']).sum())} of {len(no)} "
-        "without relapse",
-        value=auc,
-        bound="> 0.5",
-        n=len(yes) + len(no),
-    )
+        return not_evaluable("needs columns relapse (yes/no) and transplant (cord) in the patients sheet", arm=arm)
+    relapse = patients[patients["transplant"] == "cord"].set_index("patient")["relapse"]
+
+    def of(modality: str) -> Verdict:
+        shares = _shares(evidence, "CD56bright", arm, modality=modality)
+        if isinstance(shares, Verdict):
+            return shares
+        mine = shares[evidence.side(shares, "blood") & shares["patient"].isin(relapse.index)]
+        table = evidence.diversities()
+        if len(table):
+            table = table[(table["modality"] == modality) & table["patient"].isin(relapse.index)]
+            table = table[evidence.side(table, "blood")]
+        if not len(mine) or not len(table):
+            return not_evaluable("no CD56bright share or no diversity in blood after a cord-blood transplant", arm=arm)
+        immature = pd.Series(logit(mine["value"]), index=mine["patient"]).groupby(level=0).mean()
+        diversity = -np.log2(table.groupby("patient")["inverse_simpson"].mean())
+        both = pd.DataFrame({"immature": immature, "diversity": diversity}).dropna()
+        asked: dict[str, Any] = {"worse": "yes", "arm": arm, "level": bounds["p"], "modality": modality}
+        words = ("with relapse", "without relapse")
+        first = by_outcome(
+            evidence,
+            "C23",
+            both["immature"],
+            outcome=relapse,
+            what="CD56bright share after infusion",
+            words=words,
+            **asked,
+        )
+        if first.verdict != "supported":
+            return first
+        # low diversity as log odds only for the words' sake: ranks are what is tested
+        second = by_outcome(
+            evidence, "C23", both["diversity"], outcome=relapse, what="low diversity", words=words, **asked
+        )
+        why = f"{first.why}; low diversity: exact rank-sum p {second.p:.3g}"
+        return Verdict(**{**vars(first), "verdict": second.verdict, "why": why, "p": max(first.p, second.p)})
+
+    return each_modality(evidence, of)

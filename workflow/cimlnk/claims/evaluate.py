@@ -11,14 +11,22 @@ import yaml
 
 from cimlnk.common.errors import UserError
 from cimlnk.common.tables import read_table, write_table
+from cimlnk.cytof.panel import load_panel
 
-from . import checks_design, checks_integrity, checks_kinetics, checks_phenotype, checks_subsets
-from .evidence import Arms, Evidence, Verdict
+from . import (
+    checks_composition,
+    checks_design,
+    checks_integrity,
+    checks_kinetics,
+    checks_phenotype,
+    checks_subsets,
+)
+from .evidence import KINDS, Arms, Evidence, Verdict
 from .tables import CLAIMS
 
 Check = Callable[[Evidence, Mapping[str, Any]], Verdict]
 ANALYSIS = "D"  # tier of the claims about the analysis itself
-MODULES = (checks_design, checks_kinetics, checks_phenotype, checks_subsets, checks_integrity)
+MODULES = (checks_design, checks_kinetics, checks_phenotype, checks_composition, checks_subsets, checks_integrity)
 
 
 def find_check(name: str) -> Check:
@@ -36,8 +44,18 @@ def find_check(name: str) -> Check:
 
 
 def load_claims(path: str | Path) -> dict[str, dict[str, Any]]:
-    """The claims by id, in the file's order."""
-    return yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    """The claims by id, in the file's order.
+
+    Raises
+    ------
+    ValueError
+        If a claim has a kind that is not on the closed list: a fault in the shipped file.
+    """
+    claims = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
+    for name, claim in claims.items():
+        if claim.get("kind") not in KINDS:
+            raise ValueError(f"claim {name} has kind {claim.get('kind')!r}, not one of {', '.join(KINDS)}")
+    return claims
 
 
 def with_bounds(
@@ -80,12 +98,18 @@ def evaluate(claims: Mapping[str, Mapping[str, Any]], evidence: Evidence) -> pd.
             {
                 "claim": name,
                 "title": claim["title"],
+                "kind": claim["kind"],
                 "verdict": verdict.verdict,
                 "value": verdict.value,
                 "low": verdict.low,
                 "high": verdict.high,
                 "bound": verdict.bound,
                 "n": verdict.n,
+                "chance": verdict.chance,
+                "p": verdict.p,
+                "p_attainable": verdict.p_attainable,
+                "arm": verdict.arm,
+                "modality": verdict.modality,
                 "tier": claim["tier"],
                 "source": claim["source"],
                 "why": verdict.why,
@@ -100,6 +124,8 @@ def write_claims(
     definitions: str,
     settings: Mapping[str, Any],
     infused: bool,
+    baseline: str,
+    panel: str | None,
     seed: int,
     output: str,
     provenance: Mapping[str, Any],
@@ -109,18 +135,36 @@ def write_claims(
     Parameters
     ----------
     tables
-        Name of :class:`~cimlnk.claims.evidence.Evidence` -> file; a name ending in ``_1``, ``_2`` … is one part of a
-        table that several rules write (``tests_1``, ``tests_2``).
+        Name of :class:`~cimlnk.claims.evidence.Evidence` -> file; names that begin with ``tests_`` are parts of one
+        table, whose column ``table`` holds the rest of the name.
     settings
         Config section ``claims``: arms, bounds, min_patients.
     infused
         Whether somebody of the cohort was: else only claims about the analysis are asked (:func:`asked`).
+    baseline
+        Config ``dynamics.baseline_timepoint``.
+    panel
+        The panel sheet, for the cofactors; None without mass cytometry.
     """
-    frames: dict[str, list[pd.DataFrame]] = {}
-    for name, path in tables.items():
-        stem = name.rsplit("_", 1)[0] if name.rsplit("_", 1)[-1].isdigit() else name
-        frames.setdefault(stem, []).append(read_table(path))
-    joined = {name: pd.concat(parts, ignore_index=True) for name, parts in frames.items()}
-    evidence = Evidence(joined, Arms(**settings["arms"]), seed, settings["min_patients"])
+    frames = {name: read_table(path) for name, path in tables.items()}
+    tests = [
+        _rows_of_tests(n.removeprefix("tests_"), t) for n, t in frames.items() if n.startswith("tests_") and len(t)
+    ]
+    joined = {name: t for name, t in frames.items() if not name.startswith("tests_")}
+    if tests:
+        joined["tests"] = pd.concat(tests, ignore_index=True)
+    cofactors = {} if panel is None else load_panel(panel).set_index("marker")["cofactor"].astype(float).to_dict()
+    evidence = Evidence(
+        joined, Arms(**settings["arms"]), seed, settings["min_patients"], baseline=baseline, cofactors=cofactors
+    )
     table = evaluate(asked(with_bounds(load_claims(definitions), settings["bounds"]), infused), evidence)
     write_table(table, output, CLAIMS, provenance=provenance)
+
+
+def _rows_of_tests(name: str, table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of TESTS with the table they stand in; neighbourhoods are tested in a table of their own columns."""
+    if name == "neighbourhoods":
+        table = table.assign(
+            test=name, feature=table["neighbourhood"].astype(str), method="quasi_likelihood_f", p_floor=0.0
+        )
+    return table.assign(table=name)

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.common.vocabulary import CYTOMETRY
+from cimlnk.dynamics.baseline import before_infusion
 
 from .tables import KINDS, SEVERITIES, WARNINGS
 
@@ -279,7 +280,9 @@ def of_sheets(samples: pd.DataFrame, counts: pd.DataFrame, baseline: str) -> lis
         several = part.groupby("patient")["timepoint"].nunique() > 1
         has = part[part["timepoint"] == baseline]["patient"].unique()
         for patient in sorted(set(several[several].index) - set(has)):
-            if len(counts) and (counts.loc[counts["patient"] == patient, "day"] < 0).any():
+            mine = counts[counts["patient"] == patient] if len(counts) else counts
+            # a count has no time point of its own: on day 0 nothing says that it was drawn before infusion
+            if len(mine) and before_infusion(mine.assign(timepoint=""), baseline).any():
                 continue
             text = f"patient {patient} has no blood sample at {baseline!r}: no fold change and no paired test"
             rows.append(

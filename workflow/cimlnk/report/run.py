@@ -34,6 +34,11 @@ class Run:
         self.config = config
         self._tables: dict[str, pd.DataFrame] = {}  # every page asks for the same few
 
+    @property
+    def baseline(self) -> str:
+        """The time point that is the baseline."""
+        return str(self.config["dynamics"]["baseline_timepoint"])
+
     def has(self, name: str) -> bool:
         return name in self.files
 

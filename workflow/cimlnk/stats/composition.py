@@ -28,6 +28,28 @@ def jensen_shannon(counts: NDArray[np.number]) -> Floats:
     return (result + result.T) / 2
 
 
+def clr(shares: Floats, *, pseudo: float = 0.002) -> Floats:
+    """Centred log-ratios (natural logarithm; Aitchison 1982) of shares along the last axis.
+
+    `pseudo` is a share, not a count: half a cell would lift a zero among 500 cells sixteen times higher than one among
+    8,000, so that samples of unequal depth would differ in every population that they lack.
+
+    Parameters
+    ----------
+    shares : (..., parts)
+        Shares of each sample, 0 to 1.
+    pseudo
+        Added to every share; 0.002 is a population of two cells in a thousand.
+
+    Examples
+    --------
+    >>> clr(np.array([0.5, 0.5]))
+    array([0., 0.])
+    """
+    logs = np.log(np.asarray(shares, dtype=float) + pseudo)
+    return logs - logs.mean(axis=-1, keepdims=True)
+
+
 def aitchison(counts: NDArray[np.number], pseudo: float = 0.5) -> Floats:
     """Euclidean distance between centred log-ratios (Aitchison 1986); `pseudo` is added to every count."""
     logs = np.log(np.asarray(counts, dtype=float) + pseudo)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from itertools import combinations
 
 import numpy as np
@@ -24,7 +25,9 @@ EXACT_RELABELLINGS = 20_000
 SAMPLED = 20_000
 
 
-def _signs(n: int, seed: int) -> tuple[NDArray[np.floating], bool]:
+@lru_cache(maxsize=4)
+def signs(n: int, seed: int) -> tuple[NDArray[np.floating], bool]:
+    """Sign vectors of `n` patients, patterns × patients, and whether they are all there are (else a sample); not to be written to."""
     if n <= EXACT_PATIENTS:
         codes = np.arange(2**n, dtype=np.int64)[:, None] >> np.arange(n)
         return 1.0 - 2.0 * (codes & 1), True
@@ -56,7 +59,7 @@ def sign_flip(diff: Floats, level: float = 0.95, seed: int = 0, *, least: int = 
     for size in sorted(set(n[n >= least].tolist())):
         rows = np.flatnonzero(n == size)
         block = diff[rows][np.isfinite(diff[rows])].reshape(len(rows), size)
-        signs, exact = _signs(size, seed)
+        signs, exact = signs(size, seed)
         effect[rows] = block.mean(axis=1)
         observed = np.abs(block.sum(axis=1))
         slack = 1e-9 * np.abs(block).sum(axis=1)
@@ -95,7 +98,7 @@ def relabel(first: Floats, second: Floats, seed: int = 0, *, least: int = 3) -> 
         x = first[rows][np.isfinite(first[rows])].reshape(len(rows), a)
         y = second[rows][np.isfinite(second[rows])].reshape(len(rows), b)
         both = np.hstack([x, y])
-        weights, exact = _dealings(a, b, seed)
+        weights, exact = dealings(a, b, seed)
         effect[rows] = x.mean(axis=1) - y.mean(axis=1)
         null = np.abs(both @ weights.T)
         slack = 1e-9 * np.abs(both).sum(axis=1)
@@ -106,8 +109,9 @@ def relabel(first: Floats, second: Floats, seed: int = 0, *, least: int = 3) -> 
     return Tested(n1 + n2, effect, blank, blank, blank, blank, p, floor, reason)
 
 
-def _dealings(a: int, b: int, seed: int) -> tuple[Floats, bool]:
-    """Contrast weights (+1/a, -1/b) of every dealing of a + b patients, or of SAMPLED random ones."""
+@lru_cache(maxsize=4)
+def dealings(a: int, b: int, seed: int) -> tuple[Floats, bool]:
+    """Contrast weights (+1/a, -1/b) of every dealing of a + b patients, or of SAMPLED random ones; not to be written to."""
     exact = bool(special.comb(a + b, a, exact=True) <= EXACT_RELABELLINGS)
     if exact:
         chosen = np.array(list(combinations(range(a + b), a)))

@@ -24,9 +24,8 @@ class Permuted(NamedTuple):
     reason: str | None
 
 
-def _permutations(blocks: NDArray, count: int, seed: int, *, name: str) -> list[NDArray[np.int64]]:
-    """Orders of the rows that only move rows within their block."""
-    generator = rng(seed, name)
+def orders_within(blocks: NDArray, count: int, generator: np.random.Generator) -> list[NDArray[np.int64]]:
+    """`count` random orders of the rows that only move rows within their block."""
     members = [np.flatnonzero(blocks == b) for b in np.unique(blocks)]
     orders = []
     for _ in range(count):
@@ -37,7 +36,7 @@ def _permutations(blocks: NDArray, count: int, seed: int, *, name: str) -> list[
     return orders
 
 
-def _reachable(labels: NDArray, blocks: NDArray) -> float:
+def label_patterns(labels: NDArray, blocks: NDArray) -> float:
     """How many label patterns permutation within blocks can make."""
     log_patterns = 0.0
     for b in np.unique(blocks):
@@ -62,11 +61,11 @@ def permute(
     1 / number of distinct label patterns, which is the floor told for few samples.
     """
     labels_, blocks_ = np.asarray(labels, dtype=object), np.asarray(blocks, dtype=object).astype(str)
-    patterns = _reachable(labels_, blocks_)
+    patterns = label_patterns(labels_, blocks_)
     if patterns < 2:
         return Permuted(np.nan, np.nan, np.nan, np.nan, 0, "no block has two samples with different labels")
     observed, effect = statistic(labels_)
-    orders = _permutations(blocks_, permutations, seed, name=name)
+    orders = orders_within(blocks_, permutations, rng(seed, name))
     null = np.array([statistic(labels_[order])[0] for order in orders])
     p = (1 + int((null >= observed - 1e-12 * max(1.0, abs(observed))).sum())) / (permutations + 1)
     floor = max(1 / patterns, 1 / (permutations + 1))

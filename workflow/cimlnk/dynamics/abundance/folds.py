@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-
 import numpy as np
 import pandas as pd
 
 from cimlnk.common.vocabulary import NK
+from cimlnk.dynamics.baseline import baseline_row
 from cimlnk.stats.intervals import product_limits
 
 from .tables import FOLDS
@@ -32,27 +31,6 @@ def daily(abundance: pd.DataFrame) -> pd.DataFrame:
     table["timepoint"] = grouped["timepoint"].first()
     table["reason"] = grouped["reason"].first()
     return table.reset_index()
-
-
-def baseline_row(
-    series: pd.DataFrame, baseline_timepoint: str, known: Collection[str]
-) -> tuple[pd.Series | None, str | None]:
-    """The row of a series' baseline, or None and the reason.
-
-    It is the latest blood value at `baseline_timepoint`; a patient without that time point gets the latest value
-    before day 0. A time point that no blood of the cohort has (`known` lists those it has) is nobody's baseline.
-    """
-    if baseline_timepoint not in known:
-        return None, f"no blood of this cohort at time point {baseline_timepoint!r}"
-    named = series[series["timepoint"] == baseline_timepoint]
-    candidates = named if len(named) else series[series["day"] < 0]
-    if len(candidates) == 0:
-        return None, f"no blood value at time point {baseline_timepoint!r}"
-    measured = candidates[candidates["cells_per_ul"].notna()]
-    if len(measured) == 0:
-        why = candidates.sort_values("day")["reason"].iloc[-1]
-        return None, f"baseline not measured: {why}"
-    return measured.sort_values("day").iloc[-1], None
 
 
 def make_folds(abundance: pd.DataFrame, baseline_timepoint: str, *, min_baseline: int = MIN_BASELINE) -> pd.DataFrame:

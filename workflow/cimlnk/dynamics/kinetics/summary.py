@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.common.vocabulary import NK, UNASSIGNED
-from cimlnk.dynamics.abundance.folds import SERIES, baseline_row, daily
+from cimlnk.dynamics.abundance.folds import SERIES, daily
+from cimlnk.dynamics.baseline import DAY_BEFORE_INFUSION, baseline_row, before_infusion
 
 from .fit import fit_series
 from .model import BASE, Prior, Series, pool, start_of
@@ -70,7 +71,7 @@ def make_kinetics(
     for key, group in days.groupby(SERIES, sort=True):
         row = _measured(fold_of[key], baseline_row(group, baseline_timepoint, known))
         row["censored_day"] = censored.get(key[1], np.nan)
-        series[key] = _series(group, row["censored_day"])
+        series[key] = _series(group, row["censored_day"], baseline_timepoint)
         row["n_days"] = len(series[key].day)
         row["model_reason"] = _unfit(series[key], int(settings["min_days"]))
         measured[key] = row
@@ -126,8 +127,11 @@ def _time_above(times: np.ndarray, values: np.ndarray, threshold: float) -> floa
     return float(total)
 
 
-def _series(group: pd.DataFrame, censored_day: float) -> Series:
-    """Measured days on the log scale; a day without a cell as the broad value that its upper limit allows."""
+def _series(group: pd.DataFrame, censored_day: float, baseline_timepoint: str) -> Series:
+    """Measured days on the log scale; a day without a cell as the broad value that its upper limit allows.
+
+    A baseline drawn on day 0 stands before it: on day 0 the curve has already left its level before infusion.
+    """
     use = group[group["cells_per_ul"].notna() & (group["cells_per_ul_high"] > 0)]
     if np.isfinite(censored_day):
         use = use[use["day"] <= censored_day]
@@ -136,7 +140,9 @@ def _series(group: pd.DataFrame, censored_day: float) -> Series:
     with np.errstate(divide="ignore"):
         log_value = np.where(none, np.log(high / 5.0), np.log(value))
         log_sd = np.where(none, 1.2, np.log(high / low) / (2.0 * _Z))
-    return Series(use["day"].to_numpy(float), log_value, np.maximum(log_sd, 1e-3))
+    early = before_infusion(use, baseline_timepoint) & (use["day"] == 0)
+    day = use["day"].astype(float).where(~early, DAY_BEFORE_INFUSION)
+    return Series(day.to_numpy(float), log_value, np.maximum(log_sd, 1e-3))
 
 
 def _unfit(series: Series, min_days: int) -> str | None:

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cimlnk.dynamics.baseline import at_baseline
 from cimlnk.report.style import colours, label, label_lowest, order, panels, plain, plain_log, pyplot, symlog_days, tell
 
 IL2_WINDOW = (0, 12)  # seven doses within twelve days of infusion (Shapiro 2022)
@@ -22,7 +23,7 @@ def _line(axis: Any, rows: pd.DataFrame, value: str, *, low: str, high: str, col
         axis.vlines(error["day"], error[low], error[high], color=colour, linewidth=0.8, alpha=0.6)
 
 
-def nk_by_patient(nk: pd.DataFrame, events: pd.DataFrame, band: tuple[float, float]) -> Any:
+def nk_by_patient(nk: pd.DataFrame, events: pd.DataFrame, band: tuple[float, float], *, baseline: str = "pre") -> Any:
     """NK cells per microlitre, one panel per patient, every arm on the same scale.
 
     Parameters
@@ -33,7 +34,16 @@ def nk_by_patient(nk: pd.DataFrame, events: pd.DataFrame, band: tuple[float, flo
         COUNTS rows with an event.
     band
         The claim's range of folds over the patient's own baseline, shown as a band.
+    baseline
+        The time point that is the baseline (config `dynamics.baseline_timepoint`).
     """
+    measured = nk[nk["cells_per_ul"].notna()]
+    own = (
+        measured[at_baseline(measured, baseline)]
+        .groupby("patient")["cells_per_ul"]
+        .last()
+        .reindex(nk["patient"].unique())
+    )
     patients = list(dict.fromkeys(nk.sort_values(["arm", "patient"])["patient"]))
     arm = nk.groupby("patient")["arm"].first()
     colour = colours(sorted(nk["arm"].unique()))
@@ -44,9 +54,8 @@ def nk_by_patient(nk: pd.DataFrame, events: pd.DataFrame, band: tuple[float, flo
         mine = nk[nk["patient"] == patient]
         if max(days) > IL2_WINDOW[1]:
             axis.axvspan(*IL2_WINDOW, color="#FFF3D6", zorder=0)
-        before = mine.loc[(mine["day"] < 0) & mine["cells_per_ul"].notna(), "cells_per_ul"]
-        if len(before):
-            base = float(before.iloc[-1])
+        base = own[patient]
+        if np.isfinite(base):
             axis.axhspan(base * band[0], base * band[1], color="#EFE7F7", zorder=0)
             axis.axhline(base, color="#999999", linewidth=0.8, linestyle=":")
         _line(axis, mine, "cells_per_ul", low="cells_per_ul_low", high="cells_per_ul_high", colour=colour[arm[patient]])

@@ -110,7 +110,9 @@ def page(run: Run, site: Site) -> Page:
             "that value, the yellow band the IL-2 period (days 0–12). Red dashed lines mark events."
         )
         course.blocks.append(
-            site.figure("nk_per_ul_by_patient", nk_by_patient(counted, events, band), caption, table=nk)
+            site.figure(
+                "nk_per_ul_by_patient", nk_by_patient(counted, events, band, baseline=run.baseline), caption, table=nk
+            )
         )
         folds = run.table("dynamics/folds.parquet")
         folds = first_modality(folds[(folds["population"] == "NK") & folds["fold_change"].notna()])

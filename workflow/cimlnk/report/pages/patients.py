@@ -67,7 +67,7 @@ def page(run: Run, site: Site, patient: str) -> Page:
         )
         if not len(events):
             events = pd.DataFrame(columns=["patient", "day", "event"])
-        drawn = nk_by_patient(counted, events, (10.0, 50.0))
+        drawn = nk_by_patient(counted, events, (10.0, 50.0), baseline=run.baseline)
         course.blocks.append(site.figure(f"patient_{patient}_nk", drawn, caption, table=nk))
         if len(events):
             columns = {"day": "day", "event": "event"}
