@@ -37,12 +37,18 @@ STORY = {
 IL2_ALONE = (0.35, 0.24, 0.17, 0.10, 0.06, 0.01, 0.04, 0.03)
 # feature: column, level at rest, and the story by slot (absent: as at rest); shares as log odds.
 MARKERS: dict[str, tuple[str, float, Mapping[tuple[str, int], float]]] = {
-    "NKG2A": ("fraction_positive", 0.0, {("blood", 7): 1.5, ("blood", 14): 1.4, ("blood", 28): 1.2, ("blood", 60): 0.8, ("product", 0): 1.0}),
+    "NKG2A": (
+        "fraction_positive", 0.0,
+        {("blood", 7): 1.5, ("blood", 14): 1.4, ("blood", 28): 1.2, ("blood", 60): 0.8, ("product", 0): 1.0},
+    ),
     "CD25": ("median", 0.3, {("product", 0): 3.8, ("blood", 7): 1.0, ("blood", 14): 0.5}),
     "CD69": ("median", 0.4, {("product", 0): 4.0, ("blood", 7): 1.0, ("blood", 14): 0.6}),
     "Ki-67": ("fraction_positive", -3.0, {("blood", 7): 0.8, ("blood", 14): -0.3, ("blood", 28): -1.8}),
     "CD56": ("median", 3.3, {("blood", 7): 4.4, ("blood", 14): 4.2, ("blood", 28): 3.9, ("product", 0): 4.0}),
-    "CD16": ("fraction_positive", 2.2, {("blood", 7): 0.0, ("blood", 14): 0.4, ("blood", 28): 1.0, ("product", 0): -0.8}),
+    "CD16": (
+        "fraction_positive", 2.2,
+        {("blood", 7): 0.0, ("blood", 14): 0.4, ("blood", 28): 1.0, ("product", 0): -0.8},
+    ),
 }  # fmt: skip
 COUNT_LIMITS = float(np.exp(1.96 * 0.15 * np.sqrt(2)))  # of a fold of two blood counts with an error of 15 %
 RECALL = ("CD94", "NKG2A", "NKG2C", "CD69", "CD57")

@@ -1,4 +1,4 @@
-"""Every finding goes both ways on noisy tables: supported where the effect was planted, not supported where it was not."""
+"""Every finding goes both ways on noisy tables: supported where its effect was planted, not where it was not."""
 
 from pathlib import Path
 

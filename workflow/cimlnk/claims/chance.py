@@ -54,7 +54,7 @@ def noise_of(grid: Grid) -> Noise:
     Slots with a single patient share their mean with the nearest slot that has more, or nothing would be left over.
     """
     y = grid.values if grid.values.ndim == 3 else grid.values[..., None]
-    known = np.isfinite(y).all(axis=2)
+    known = np.asarray(np.isfinite(y).all(axis=2))
     slot_of = _merged(known, grid.slots)
     patient, slot = np.nonzero(known)
     _, column = np.unique(slot_of[slot], return_inverse=True)
@@ -82,7 +82,7 @@ def _merged(known: NDArray[np.bool_], slots: Sequence[object]) -> NDArray[np.int
     days = all(isinstance(s, (int, float, np.integer, np.floating)) for s in slots)
     for s in np.flatnonzero(counts == 1):
         if len(full):
-            near = [abs(float(slots[f]) - float(slots[s])) if days else 0.0 for f in full]  # type: ignore[arg-type]
+            near = [abs(float(str(slots[int(f)])) - float(str(slots[int(s)]))) if days else 0.0 for f in full]
             place[s] = full[int(np.argmin(near))]
     return place
 
@@ -103,7 +103,7 @@ def draw(grid: Grid, count: int, random: np.random.Generator) -> Floats | None:
     if noise.df < 2:
         return None
     shape = noise.residual.shape
-    known = np.isfinite(noise.residual).all(axis=2)
+    known = np.asarray(np.isfinite(noise.residual).all(axis=2))
     base = noise.level + noise.own[:, None, :] + np.zeros(shape)
     if shape[2] == 1:
         freedom = noise.df / known.sum()

@@ -58,8 +58,9 @@ def dynamic_phenotype(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
         if len(slots) < 2:
             return not_evaluable("fewer than two days after infusion")
         every = ("product", *slots)
+        none = np.full(mean.shape[1], np.nan)
         grid = Grid(
-            np.array([[mean.loc[(p, s)].to_numpy() if (p, s) in mean.index else np.full(mean.shape[1], np.nan) for s in every]
+            np.array([[mean.loc[(p, s)].to_numpy() if (p, s) in mean.index else none for s in every]
                       for p in patients]), tuple(map(str, patients)), every,
         )  # fmt: skip
         known = np.isfinite(grid.values).all(axis=2)
@@ -97,9 +98,9 @@ def dynamic_phenotype(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
         )
         return find(
             evidence, "C09", {"clr": grid}, decide=decide,
-            why=f"product and days explain {share[0]:.0%} of the composition's variation within patients, permutation p "
-            f"{both.p[0]:.3g}, days after infusion alone p {later.p[0]:.3g}; Aitchison distance from the product: {course} "
-            f"(two technical replicates: {replicate:.1f})",
+            why=f"product and days explain {share[0]:.0%} of the composition's variation within patients, permutation "
+            f"p {both.p[0]:.3g}, days after infusion alone p {later.p[0]:.3g}; Aitchison distance from the product: "
+            f"{course} (two technical replicates: {replicate:.1f})",
             value=float(max(both.p[0], later.p[0])), n=len(patients), arm=arm, modality=modality, level=bounds["p"],
             bound=f"both p <= {bounds['p']:g}, {every[middle]} farther from the product than a replicate",
         )  # fmt: skip
@@ -179,8 +180,8 @@ def diversity_course(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
         v = grid.values
         return find(
             evidence, "C22", {"index": grid}, decide=lambda g: all_of([], tests(g["index"]), bounds["p"]),
-            why=f"product below donor in {int((v[:, 1] < v[:, 0]).sum())} of {len(v)} (p {fall.p[0]:.3g}), later above the "
-            f"product in {int((v[:, 2] > v[:, 1]).sum())} (p {back.p[0]:.3g})",
+            why=f"product below donor in {int((v[:, 1] < v[:, 0]).sum())} of {len(v)} (p {fall.p[0]:.3g}), later above "
+            f"the product in {int((v[:, 2] > v[:, 1]).sum())} (p {back.p[0]:.3g})",
             value=float(2 ** np.median(v[:, 1] - v[:, 0])), n=len(v), arm=arm, modality=modality, level=bounds["p"],
             bound=f"both p <= {bounds['p']:g}; value is the median ratio of product to donor",
         )  # fmt: skip

@@ -50,8 +50,8 @@ def p_floors(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     return judged(
         below == 0 and against <= bounds["contradicted"],
         f"{below} of {len(exact) + len(permuted):,} exact and permutation p are below what their patients can give; of "
-        f"{len(asked):,} model p below .01 with an exact test that could reach .05, {against:.1%} have an exact p above "
-        ".1" + (f"; without an exact test beside them: {without}" if without else ""),
+        f"{len(asked):,} model p below .01 with an exact test that could reach .05, {against:.1%} have an exact p "
+        "above .1" + (f"; without an exact test beside them: {without}" if without else ""),
         value=against,
         bound=f"no p below its floor, at most {bounds['contradicted']:.0%} of the models contradicted",
         n=len(table),

@@ -1,4 +1,4 @@
-"""Claims about numbers of NK cells over time (C01, C05–C08)."""
+"""Claims about numbers of NK cells over time (C01, C05–C07)."""
 
 from __future__ import annotations
 
@@ -8,7 +8,6 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import stats
 
 from cimlnk.stats.centroids import two_groups
 from cimlnk.stats.composition import clr
@@ -16,7 +15,7 @@ from cimlnk.stats.one_sided import rank_sum
 
 from .chance import Grid
 from .evidence import Evidence, Verdict, not_evaluable
-from .finding import Arrays, Decided, all_of, each_modality, find, logit
+from .finding import Arrays, Decided, all_of, each_modality, find
 
 Floats = NDArray[np.float64]
 SMALLEST_FOLD = 1 / 64  # a day without a cell stands at this fold: the logarithm of zero cannot be averaged
@@ -52,12 +51,12 @@ def _width(evidence: Evidence, arm: str, patients: tuple[str, ...]) -> Floats:
     return half.groupby(after["patient"]).median().reindex(patients).fillna(0.0).to_numpy(float)
 
 
-def _folds(values: Floats) -> Floats:
+def folds(values: Floats) -> Floats:
     """Data sets × patients × days after infusion, over each patient's baseline."""
     return 2.0 ** (values[..., 1:] - values[..., :1])
 
 
-def _asked(evidence: Evidence, arm: str) -> Grid | Verdict:
+def asked_folds(evidence: Evidence, arm: str) -> Grid | Verdict:
     """The folds of an arm, or why there are none."""
     if not evidence.has_arm(arm):
         return evidence.without_arm(arm)
@@ -86,7 +85,7 @@ def expansion(evidence: Evidence, bounds: Mapping[str, Any], arm: str | None = N
     the time or so with counts as blood counts are.
     """
     arm = arm or evidence.arms.treated
-    grid = _asked(evidence, arm)
+    grid = asked_folds(evidence, arm)
     if isinstance(grid, Verdict):
         return grid
     n = len(grid.patients)
@@ -98,14 +97,15 @@ def expansion(evidence: Evidence, bounds: Mapping[str, Any], arm: str | None = N
         return (peak * slack >= bounds["low"]) & (peak / slack <= bounds["high"])
 
     def decide(of: Arrays) -> Decided:
-        return all_of([n - inside(np.nanmax(_folds(of["folds"]), axis=2)).sum(axis=1) <= allowed])
+        return all_of([n - inside(np.nanmax(folds(of["folds"]), axis=2)).sum(axis=1) <= allowed])
 
-    peak = np.nanmax(_folds(grid.values), axis=1)
+    peak = np.nanmax(folds(grid.values), axis=1)
     outside = [(p, f) for p, f, i in zip(grid.patients, peak, inside(peak), strict=True) if not i]
     named = ", ".join(f"{p} {f:.1f}" for p, f in outside)
     return find(
         evidence, "C01", {"folds": grid}, decide=decide,
-        why=f"{n - len(outside)} of {n} patients inside, {allowed} outside allowed" + (f"; outside: {named}" if named else "")
+        why=f"{n - len(outside)} of {n} patients inside, {allowed} outside allowed"
+        + (f"; outside: {named}" if named else "")
         + "; value is the median, low and high the range of the patients" + _left_out(evidence, grid.patients),
         value=float(np.median(peak)), low=float(peak.min()), high=float(peak.max()),
         bound=f"{bounds['low']:g} to {bounds['high']:g} fold, by the 95 % interval", n=n, arm=arm,
@@ -115,12 +115,12 @@ def expansion(evidence: Evidence, bounds: Mapping[str, Any], arm: str | None = N
 def rapid(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     """C05: more than half of the patients sampled by then have the asked fold by the asked day."""
     arm = evidence.arms.treated
-    grid = _asked(evidence, arm)
+    grid = asked_folds(evidence, arm)
     if isinstance(grid, Verdict):
         return grid
     days = np.array(grid.slots[1:], dtype=float)
     early = np.concatenate([[True], days <= bounds["day"]])
-    sampled = np.isfinite(grid.values[:, early][:, 1:]).any(axis=1)
+    sampled = np.asarray(np.isfinite(grid.values[:, early][:, 1:]).any(axis=1))
     few = evidence.too_few(int(sampled.sum()), f"a fold by day {bounds['day']}", arm=arm)
     if few:
         return few
@@ -128,10 +128,10 @@ def rapid(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     n = len(grid.patients)
 
     def decide(of: Arrays) -> Decided:
-        reached = (_folds(of["folds"][..., early]) >= bounds["fold"]).any(axis=2)
+        reached = (folds(of["folds"][..., early]) >= bounds["fold"]).any(axis=2)
         return all_of([2 * reached.sum(axis=1) > n])
 
-    fold = _folds(grid.values)
+    fold = folds(grid.values)
     hit = fold >= bounds["fold"]
     first = np.array([days[h].min() for h in hit if h.any()])
     soon = int((fold[:, early[1:]] >= bounds["fold"]).any(axis=1).sum())
@@ -147,12 +147,12 @@ def rapid(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
 def sustained(evidence: Evidence, bounds: Mapping[str, Any], arm: str | None = None) -> Verdict:
     """C06: at every sampled day from `from_day` on the median fold holds, and sampling goes beyond `last_day`."""
     arm = arm or evidence.arms.treated
-    grid = _asked(evidence, arm)
+    grid = asked_folds(evidence, arm)
     if isinstance(grid, Verdict):
         return grid
     days = np.array((-1, *grid.slots[1:]), dtype=float)
     late = days >= bounds["from_day"]
-    followed = np.isfinite(grid.values[:, late]).any(axis=1)
+    followed = np.asarray(np.isfinite(grid.values[:, late]).any(axis=1))
     few = evidence.too_few(int(followed.sum()), f"a count on or after day {bounds['from_day']}", arm=arm)
     if few:
         return few.with_reason(few.verdict, few.why + _left_out(evidence, grid.patients))
@@ -165,10 +165,10 @@ def sustained(evidence: Evidence, bounds: Mapping[str, Any], arm: str | None = N
     late &= np.isfinite(grid.values).any(axis=0)
 
     def decide(of: Arrays) -> Decided:
-        medians = np.nanmedian(_folds(of["folds"])[..., late[1:]], axis=1)
+        medians = np.nanmedian(folds(of["folds"])[..., late[1:]], axis=1)
         return all_of([(medians >= bounds["fold"]).all(axis=1)])
 
-    fold = _folds(grid.values)[:, late[1:]]
+    fold = folds(grid.values)[:, late[1:]]
     medians = np.nanmedian(fold, axis=0)
     return find(
         evidence, "C06", {"folds": grid}, decide=decide,
@@ -204,148 +204,41 @@ def beyond_il2(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     for name in (arm, control):
         if not evidence.has_arm(name):
             return evidence.without_arm(name)
-    grids = [_asked(evidence, a) for a in (arm, control)]
-    for grid in grids:
-        if isinstance(grid, Verdict):
-            return grid
-    treated, untreated = grids
-    assert isinstance(treated, Grid) and isinstance(untreated, Grid)
-    peaks = [np.nanmax(_folds(g.values), axis=1) for g in (treated, untreated)]
+    treated, untreated = (asked_folds(evidence, a) for a in (arm, control))
+    if isinstance(treated, Verdict):
+        return treated
+    if isinstance(untreated, Verdict):
+        return untreated
+    peaks = [np.nanmax(folds(g.values), axis=1) for g in (treated, untreated)]
     ratio = float(np.median(peaks[0]) / np.median(peaks[1]))
 
     def of(modality: str) -> Verdict:
         table = evidence.get("abundance")
         names = sorted(set(table.loc[table["modality"] == modality, "population"]) - {"NK"})
-        shapes = [_compositions(evidence, a, modality, names=names) for a in (arm, control)]
-        if shapes[0] is None or shapes[1] is None:
+        a, b = (_compositions(evidence, name, modality, names=names) for name in (arm, control))
+        if a is None or b is None:
             return not_evaluable(
                 "no composition before infusion and on days 7 to 28 in both arms", arm=f"{arm}, {control}"
             )
-        cohort = {"x": treated, "y": untreated, "a": shapes[0], "b": shapes[1]}
+        cohort = {"x": treated, "y": untreated, "a": a, "b": b}
 
         def decide(given: Arrays) -> Decided:
-            x, y = (np.nanmax(_folds(given[k]), axis=2) for k in ("x", "y"))
+            x, y = (np.nanmax(folds(given[k]), axis=2) for k in ("x", "y"))
             moved, _ = two_groups(*(given[k][:, :, 1] - given[k][:, :, 0] for k in ("a", "b")), seed=evidence.seed)
             larger = np.median(x, axis=1) / np.median(y, axis=1) >= bounds["ratio"]
             return all_of([larger], [rank_sum(x, y, two_sided=True, seed=evidence.seed), moved], bounds["p"])
 
-        tested = two_groups(*(g.values[None, :, 1] - g.values[None, :, 0] for g in shapes), seed=evidence.seed)[0]
+        tested = two_groups(*(g.values[None, :, 1] - g.values[None, :, 0] for g in (a, b)), seed=evidence.seed)[0]
         ranks = rank_sum(*peaks, two_sided=True, seed=evidence.seed)
-        rises = [(g.values[:, 1] - g.values[:, 0]).mean(axis=0) for g in shapes]
+        rises = [(g.values[:, 1] - g.values[:, 0]).mean(axis=0) for g in (a, b)]
         most = [names[int(np.argmax(r))] for r in rises]
         return find(
             evidence, "C07", cohort, decide=decide,
-            why=f"median peak fold ratio {ratio:.1f}, exact rank-sum p {ranks.p[0]:.3g}; change of composition, days 7 to "
-            f"28 against before, differs between the arms with exact relabelling p {tested.p[0]:.3g} (rising most: "
+            why=f"median peak fold ratio {ratio:.1f}, exact rank-sum p {ranks.p[0]:.3g}; change of composition, days 7 "
+            f"to 28 against before, differs between the arms with exact relabelling p {tested.p[0]:.3g} (rising most: "
             f"{most[0]} in {arm}, {most[1]} in {control})",
             value=ratio, bound=f"ratio >= {bounds['ratio']:g}, both p <= {bounds['p']:g}", level=bounds["p"],
             n=len(peaks[0]) + len(peaks[1]), arm=f"{arm}, {control}", modality=modality,
         )  # fmt: skip
 
     return each_modality(evidence, of)
-
-
-def _viremia(evidence: Evidence, arm: str) -> dict[str, str]:
-    """CMV viremia of every patient by the patients sheet, else by a covariate of the samples sheet."""
-    known: dict[str, str] = {}
-    for name in ("samples", "patients"):  # the patients sheet has the last word
-        table = evidence.get(name)
-        if "cmv_viremia" not in table:
-            continue
-        rows = table[(table["arm"] == arm) & table["cmv_viremia"].notna()]
-        for patient, values in rows.groupby("patient")["cmv_viremia"]:
-            words = {str(v).strip().lower() for v in values}
-            known[str(patient)] = "yes" if words & {"yes", "true", "positive", "1"} else "no"
-    return known
-
-
-def without_cmv(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
-    """C08: patients without CMV viremia expand, and no less than those with it; folds do not follow adaptive cells."""
-    arm = evidence.arms.treated
-    grid = _asked(evidence, arm)
-    if isinstance(grid, Verdict):
-        return grid
-    viremia = _viremia(evidence, arm)
-    if not viremia:
-        return not_evaluable("cmv_viremia stands neither in the patients nor in the samples sheet", arm=arm)
-    group = np.array([viremia.get(p, "") for p in grid.patients])
-    free, with_it = group == "no", group == "yes"
-    if free.sum() < 2 or with_it.sum() < 2:
-        return not_evaluable(
-            f"{int(free.sum())} treated patient(s) without and {int(with_it.sum())} with CMV viremia have a fold; two "
-            "of each are needed to compare them", arm=arm, n=int(free.sum() + with_it.sum()),
-        )  # fmt: skip
-    log_peak = np.log2(np.nanmax(_folds(grid.values), axis=1))[None]
-
-    def interval(values: Floats) -> tuple[Floats, Floats, Floats]:
-        """Log2 ratio of the groups' geometric means (with over without), with the limits of two one-sided t tests."""
-        x, y = values[:, with_it], values[:, free]
-        df = x.shape[1] + y.shape[1] - 2
-        gap = x.mean(axis=1) - y.mean(axis=1)
-        squares = ((x - x.mean(axis=1, keepdims=True)) ** 2).sum(axis=1) + (
-            (y - y.mean(axis=1, keepdims=True)) ** 2
-        ).sum(axis=1)
-        half = stats.t.ppf(0.95, df) * np.sqrt(squares / df * (1 / x.shape[1] + 1 / y.shape[1]))
-        return gap, gap - half, gap + half
-
-    limit = np.log2(bounds["ratio"])
-    rho, p_rho = _with_adaptive(evidence, arm, grid.patients, log_peak=log_peak[0])
-    follows = bool(np.isfinite(p_rho) and p_rho <= 0.05 and rho > 0)
-
-    def decide(of: Arrays) -> Decided:
-        peak = of["peak"]
-        _, low, high = interval(peak)
-        enough = np.median(2.0 ** peak[:, free], axis=1) >= bounds["fold"]
-        return all_of([enough, (low > -limit) & (high < limit), np.full(len(peak), not follows)])
-
-    def null(count: int, random: np.random.Generator) -> dict[str, Floats] | None:
-        """Cohorts in which folds depend on viremia by just the ratio that must be excluded."""
-        x = log_peak[0].copy()
-        residual = np.concatenate([x[free] - x[free].mean(), x[with_it] - x[with_it].mean()])
-        sd = np.sqrt((residual**2).sum() / max(len(residual) - 2, 1))
-        if sd <= 0:
-            return None
-        df = len(residual) - 2
-        spread = sd * np.sqrt(df / random.chisquare(df, size=(count, 1)))
-        centre = max(float(x[free].mean()), np.log2(bounds["fold"])) + limit * with_it
-        return {"peak": centre + spread * random.normal(size=(count, len(x)))}
-
-    gap, low, high = (float(v[0]) for v in interval(log_peak))
-    median = float(np.median(2.0 ** log_peak[0][free]))
-    adaptive = (
-        f"rank correlation of the fold with the share of adaptive cells {rho:.2f} (exact p {p_rho:.2g})"
-        if np.isfinite(rho) else "no adaptive cells to correlate the folds with"
-    )  # fmt: skip
-    wide = low < limit and high > -limit and median >= bounds["fold"] and not follows
-    return find(
-        evidence, "C08", {"peak": Grid(log_peak[0], grid.patients, ())}, decide=decide,
-        why=f"median peak fold without viremia {median:.1f} ({int(free.sum())} patients), with over without viremia "
-        f"{2**gap:.2f}-fold (90 % interval {2**low:.2f} to {2**high:.2f}); {adaptive}",
-        null=null, value=median, low=float(2.0 ** log_peak[0][free].min()), high=float(2.0 ** log_peak[0][free].max()),
-        bound=f">= {bounds['fold']:g} without viremia; ratio within 1/{bounds['ratio']:g} to {bounds['ratio']:g}; fold "
-        "does not rise with the adaptive share",
-        n=int(free.sum() + with_it.sum()), arm=arm,
-        undecided=f"the interval excludes neither independence nor a {bounds['ratio']:g}-fold difference" if wide else None,
-    )  # fmt: skip
-
-
-def _with_adaptive(evidence: Evidence, arm: str, patients: tuple[str, ...], *, log_peak: Floats) -> tuple[float, float]:
-    """Spearman correlation of the folds with the mean adaptive share after infusion, and its exact p (rising)."""
-    for modality in evidence.modalities():
-        shares = evidence.shares("adaptive", arm, modality)
-        if not len(shares):
-            continue
-        mine = shares[evidence.side(shares, "blood")].assign(value=lambda t: logit(t["value"]))
-        share = mine.groupby("patient")["value"].mean().reindex(patients).to_numpy(float)
-        known = np.isfinite(share)
-        if known.sum() < 4 or len(np.unique(share[known])) < 2:
-            continue
-        x, y = stats.rankdata(share[known]), stats.rankdata(log_peak[known])
-        random = np.random.default_rng(evidence.seed)
-        orders = np.array([random.permutation(len(x)) for _ in range(4999)])
-        centred = y - y.mean()
-        seen = float((x - x.mean()) @ centred)
-        null = (x - x.mean())[orders] @ centred
-        scale = np.sqrt(((x - x.mean()) ** 2).sum() * (centred**2).sum())
-        return seen / scale, float((1 + (null >= seen - 1e-9).sum()) / (1 + len(orders)))
-    return np.nan, np.nan

@@ -1,17 +1,17 @@
-"""Claims about markers (C10–C14, C16, C17)."""
+"""Claims about markers (C10–C14, C16)."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import partial
 from typing import Any
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
 from cimlnk.common.vocabulary import NK, UNASSIGNED
-from cimlnk.stats.one_sided import rank_sum, rise
+from cimlnk.stats.one_sided import rise
 
 from .chance import Grid
 from .evidence import Evidence, Verdict, judged, not_evaluable
@@ -41,7 +41,7 @@ def donor_identity(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     )
     if floor > bounds["p"]:
         return not_evaluable(f"{why}; with these donors p cannot be below {floor:.3g}", **told)
-    # A permutation test rejects in as many cohorts without effect as there are whole steps of its floor below the level.
+    # A permutation test rejects in as many nulls as there are whole steps of its floor below the level.
     chance = float(np.floor(bounds["p"] / floor + 1e-9) * floor)
     return judged(bool(row["p"] <= bounds["p"]), why, chance=min(chance, bounds["p"]), **told)
 
@@ -93,6 +93,11 @@ def nkg2a(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     )  # fmt: skip
 
 
+def _log_counts(arcsinh: Floats, *, cofactor: float) -> Floats:
+    """Log2 of ion counts, one added so that ratios of medians near zero stay finite."""
+    return np.asarray(np.log2(cofactor * np.sinh(np.clip(arcsinh, 0, None)) + 1))
+
+
 def product_activation(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     """C12: median ion counts of CD25 and CD69, product and later day over donor."""
     arm = evidence.arms.treated
@@ -103,12 +108,10 @@ def product_activation(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict
         table = evidence.states("cytof", feature, "median", arm=arm)
         if not len(table):
             return not_evaluable(f"{feature} was not measured by mass cytometry", arm=arm)
-        cofactor = evidence.cofactors.get(feature, 5.0)
         later = evidence.side(table, "blood", (bounds["later_day"], bounds["later_day"]))
         wanted = {"donor": evidence.side(table, "donor"), "product": evidence.side(table, "product"), "later": later}
-        # one count more, so that ratios of medians near zero stay finite
         grid = sides(
-            evidence, table, wanted, scale=lambda v, c=cofactor: np.log2(c * np.sinh(np.clip(v, 0, None)) + 1),
+            evidence, table, wanted, scale=partial(_log_counts, cofactor=evidence.cofactors.get(feature, 5.0)),
             reference="donor", what=f"{feature} in donor, product and on day {bounds['later_day']}",
         )  # fmt: skip
         if isinstance(grid, Verdict):
@@ -191,13 +194,13 @@ def cd56_cd16(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
         table = evidence.states("cytof", feature, column, arm=arm)
         if not len(table):
             return not_evaluable(f"{feature} was not measured by mass cytometry", arm=arm)
-        early, late = ((bounds[d], bounds[d]) for d in ("early_day", "late_day"))
+        soon, then = ((bounds[d], bounds[d]) for d in ("early_day", "late_day"))
         wanted = {
-            "before": evidence.side(table, "before"), "early": evidence.side(table, "blood", early),
-            "late": evidence.side(table, "blood", late),
+            "before": evidence.side(table, "before"), "early": evidence.side(table, "blood", soon),
+            "late": evidence.side(table, "blood", then),
         }  # fmt: skip
         what = f"{feature} before, on day {bounds['early_day']} and on day {bounds['late_day']}"
-        scale = logit if column == "fraction_positive" else (lambda v: np.asarray(v, float))
+        scale = logit if column == "fraction_positive" else np.asarray
         grid = sides(evidence, table, wanted, scale=scale, reference="before", what=what)
         if isinstance(grid, Verdict):
             return grid
@@ -218,8 +221,8 @@ def cd56_cd16(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     seen = tests({k: g.values[None] for k, g in grids.items()})
     words = []
     for feature, sign in signs.items():
-        values = sign * grids[feature].values
-        early, late = values[:, 1] - values[:, 0], values[:, 2] - values[:, 0]
+        mine = sign * grids[feature].values
+        early, late = (mine[:, i] - mine[:, 0] for i in (1, 2))
         words.append(
             f"{feature} {'up' if sign > 0 else 'down'} in {int((early > 0).sum())}, nearer to before later in "
             f"{int((np.abs(late) < np.abs(early)).sum())} of {len(early)} (p {seen[f'{feature} moved'].p[0]:.3g}, "
@@ -275,68 +278,8 @@ def recall_function(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     words = ", ".join(f"{m} {wanted[m] * v:+.2f}" for m, v in zip(present, values.mean(axis=0), strict=True))
     return find(
         evidence, "C16", {"rho": grid}, decide=decide,
-        why=f"rank correlation with IFN-g over the CD56dim populations of a sample, mean of {len(values)} patients: {words}",
+        why=f"rank correlation with IFN-g over the CD56dim populations of a sample, mean of {len(values)} patients: "
+        f"{words}",
         null=null, n=len(values), arm=arm, modality="cytof", level=bounds["p"],
         bound=f"above 0 for CD94, NKG2A, NKG2C, CD69, below 0 for CD57 and KIR, each p <= {bounds['p']:g}",
-    )  # fmt: skip
-
-
-def cd8_outcome(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
-    """C17: CD8a+ share of donor NK in patients with and without response."""
-    arm = evidence.arms.treated
-    if not evidence.has_arm(arm):
-        return evidence.without_arm(arm)
-    patients = evidence.patients_of(arm)
-    table = evidence.states("cytof", "CD8a", "fraction_positive", arm=arm)
-    if "response" not in patients or not patients["response"].notna().any():
-        return not_evaluable("the patients sheet has no column response (yes/no)", arm=arm)
-    if not len(table):
-        return not_evaluable("CD8a was not measured by mass cytometry, or has no threshold", arm=arm)
-    donor = table[evidence.side(table, "donor")]
-    share = pd.Series(logit(donor["value"]), index=donor["patient"]).groupby(level=0).mean()
-    return by_outcome(
-        evidence, "C17", share, outcome=patients.set_index("patient")["response"], worse="no", arm=arm, level=bounds["p"],
-        what="CD8a+ share of donor NK cells", words=("without response", "with response"),
-    )  # fmt: skip
-
-
-def by_outcome(
-    evidence: Evidence,
-    name: str,
-    share: pd.Series,
-    *,
-    outcome: pd.Series,
-    worse: str,
-    arm: str,
-    level: float,
-    what: str,
-    words: tuple[str, str],
-    modality: str = "cytof",
-) -> Verdict:
-    """Whether `share` (log odds by patient) is larger where the outcome is `worse`: exact rank sum, one-sided."""
-    said = outcome.dropna().astype(str).str.strip().str.lower().reindex(share.index)
-    known = said.isin(["yes", "no"])
-    bad, good = share[known & (said == worse)].to_numpy(), share[known & (said != worse)].to_numpy()
-    if not len(bad) or not len(good):
-        return not_evaluable(f"{len(bad)} patient(s) {words[0]} and {len(good)} {words[1]} with {what}", arm=arm)
-    value = float((bad[:, None] > good).mean() + 0.5 * (bad[:, None] == good).mean())
-
-    def decide(of: Arrays) -> Decided:
-        return all_of([], [rank_sum(of["bad"], of["good"], seed=evidence.seed)], level)
-
-    def null(count: int, random: np.random.Generator) -> dict[str, Floats]:
-        both = np.concatenate([bad, good])
-        dealt = random.permuted(np.tile(both, (count, 1)), axis=1)
-        return {"bad": dealt[:, : len(bad)], "good": dealt[:, len(bad) :]}
-
-    made = {
-        "bad": Grid(bad, tuple(map(str, range(len(bad)))), ()), "good": Grid(good, tuple(map(str, range(len(good)))), ()),
-    }  # fmt: skip
-    return find(
-        evidence, name, made, decide=decide,
-        why=f"{what}: median {unlogit(np.median(bad)):.0%} {words[0]} ({len(bad)} patients), "
-        f"{unlogit(np.median(good)):.0%} {words[1]} ({len(good)}); exact rank-sum p "
-        f"{rank_sum(bad, good, seed=evidence.seed).p[0]:.3g}",
-        null=null, value=value, bound=f"area under the curve > 0.5, p <= {level:g}", n=len(bad) + len(good), arm=arm,
-        modality=modality, level=level,
     )  # fmt: skip

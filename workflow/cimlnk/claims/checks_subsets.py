@@ -1,4 +1,4 @@
-"""Claims about named subsets (C15, C18–C21, C23)."""
+"""Claims about named subsets (C15, C18–C21)."""
 
 from __future__ import annotations
 
@@ -13,7 +13,6 @@ from cimlnk.common.vocabulary import NK, UNASSIGNED
 from cimlnk.stats.one_sided import rise
 
 from .chance import Grid
-from .checks_phenotype import by_outcome
 from .evidence import Evidence, Verdict, not_evaluable
 from .finding import Arrays, Decided, all_of, each_modality, find, logit, sides, unlogit
 
@@ -21,7 +20,7 @@ Floats = NDArray[np.float64]
 LEAST_CELLS = 20  # of a population in a sample, for a share among them
 
 
-def _shares(evidence: Evidence, population: str, arm: str, *, modality: str) -> pd.DataFrame | Verdict:
+def shares_of(evidence: Evidence, population: str, arm: str, *, modality: str) -> pd.DataFrame | Verdict:
     if not evidence.has_arm(arm):
         return evidence.without_arm(arm)
     shares = evidence.shares(population, arm, modality)
@@ -47,7 +46,7 @@ def _rise_over_donors(
     arm = evidence.arms.treated
 
     def of(modality: str) -> Verdict:
-        shares = _shares(evidence, population, arm, modality=modality)
+        shares = shares_of(evidence, population, arm, modality=modality)
         if isinstance(shares, Verdict):
             return shares
         wanted = {"donor": evidence.side(shares, "donor"), "blood": evidence.side(shares, "blood", days)}
@@ -76,9 +75,10 @@ def _rise_over_donors(
             asked.insert(1, f"after > {after_above:.0%}")
         return find(
             evidence, name, {"share": grid}, decide=decide,
-            why=f"median share in donors {np.median(before):.1%}, days {days[0]:.0f} {end} {np.median(after):.1%}; up in "
-            f"{int((change > 0).sum())} of {len(change)}, sign flips p {rise(change[None]).p[0]:.3g}",
-            value=float(np.median(after - before)), low=float((after - before).min()), high=float((after - before).max()),
+            why=f"median share in donors {np.median(before):.1%}, days {days[0]:.0f} {end} {np.median(after):.1%}; up "
+            f"in {int((change > 0).sum())} of {len(change)}, sign flips p {rise(change[None]).p[0]:.3g}",
+            value=float(np.median(after - before)), low=float((after - before).min()),
+            high=float((after - before).max()),
             bound=", ".join(asked), n=len(change), arm=arm, modality=modality, level=bounds["p"],
         )  # fmt: skip
 
@@ -168,11 +168,11 @@ def memory_not_adaptive(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdic
         less = rise((v[:, 0] - v[:, 1])[None])
         return find(
             evidence, "C19", {"share": grid}, decide=decide,
-            why=f"{feature}+ {unlogit(v[:, 1]).mean():.1%} of memory-like, {unlogit(v[:, 0]).mean():.1%} of the other NK "
-            f"cells of the same samples, background {background:.1%}; less in {int((v[:, 1] < v[:, 0]).sum())} of "
+            why=f"{feature}+ {unlogit(v[:, 1]).mean():.1%} of memory-like, {unlogit(v[:, 0]).mean():.1%} of the other "
+            f"NK cells of the same samples, background {background:.1%}; less in {int((v[:, 1] < v[:, 0]).sum())} of "
             f"{len(v)} patients (sign flips p {less.p[0]:.3g}). An upper bound: adaptive also means CD57+",
             value=float(overlap(v[:, 1])), n=len(v), arm=arm, modality=modality, level=bounds["p"],
-            bound=f"overlap above background < {bounds['overlap']:.0%}, less than the other NK cells, p <= {bounds['p']:g}",
+            bound=f"overlap above background < {bounds['overlap']:.0%}, less than other NK cells, p <= {bounds['p']:g}",
         )  # fmt: skip
 
     return each_modality(evidence, of)
@@ -186,7 +186,7 @@ def memory_without_cytokine(evidence: Evidence, bounds: Mapping[str, Any]) -> Ve
     arm = evidence.arms.no_cytokine
 
     def of(modality: str) -> Verdict:
-        shares = _shares(evidence, "memory_like", arm, modality=modality)
+        shares = shares_of(evidence, "memory_like", arm, modality=modality)
         if isinstance(shares, Verdict):
             return shares
         late = evidence.side(shares, "blood", (bounds["day"] + 1, np.inf))
@@ -229,52 +229,5 @@ def memory_without_cytokine(evidence: Evidence, bounds: Mapping[str, Any]) -> Ve
             value=float(np.median(unlogit(v[:, 1]))), n=len(v), arm=arm, modality=modality, level=bounds["p"],
             bound=f"above {than}, p <= {bounds['p']:g}",
         )  # fmt: skip
-
-    return each_modality(evidence, of)
-
-
-def diversity_outcome(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
-    """C23: after cord-blood transplant, relapse goes with a larger immature share and with a lower diversity."""
-    arm = evidence.arms.treated
-    if not evidence.has_arm(arm):
-        return evidence.without_arm(arm)
-    patients = evidence.patients_of(arm)
-    if "relapse" not in patients or "transplant" not in patients or not (patients["transplant"] == "cord").any():
-        return not_evaluable("needs columns relapse (yes/no) and transplant (cord) in the patients sheet", arm=arm)
-    relapse = patients[patients["transplant"] == "cord"].set_index("patient")["relapse"]
-
-    def of(modality: str) -> Verdict:
-        shares = _shares(evidence, "CD56bright", arm, modality=modality)
-        if isinstance(shares, Verdict):
-            return shares
-        mine = shares[evidence.side(shares, "blood") & shares["patient"].isin(relapse.index)]
-        table = evidence.diversities()
-        if len(table):
-            table = table[(table["modality"] == modality) & table["patient"].isin(relapse.index)]
-            table = table[evidence.side(table, "blood")]
-        if not len(mine) or not len(table):
-            return not_evaluable("no CD56bright share or no diversity in blood after a cord-blood transplant", arm=arm)
-        immature = pd.Series(logit(mine["value"]), index=mine["patient"]).groupby(level=0).mean()
-        diversity = -np.log2(table.groupby("patient")["inverse_simpson"].mean())
-        both = pd.DataFrame({"immature": immature, "diversity": diversity}).dropna()
-        asked: dict[str, Any] = {"worse": "yes", "arm": arm, "level": bounds["p"], "modality": modality}
-        words = ("with relapse", "without relapse")
-        first = by_outcome(
-            evidence,
-            "C23",
-            both["immature"],
-            outcome=relapse,
-            what="CD56bright share after infusion",
-            words=words,
-            **asked,
-        )
-        if first.verdict != "supported":
-            return first
-        # low diversity as log odds only for the words' sake: ranks are what is tested
-        second = by_outcome(
-            evidence, "C23", both["diversity"], outcome=relapse, what="low diversity", words=words, **asked
-        )
-        why = f"{first.why}; low diversity: exact rank-sum p {second.p:.3g}"
-        return Verdict(**{**vars(first), "verdict": second.verdict, "why": why, "p": max(first.p, second.p)})
 
     return each_modality(evidence, of)

@@ -14,10 +14,12 @@ from cimlnk.common.tables import read_table, write_table
 from cimlnk.cytof.panel import load_panel
 
 from . import (
+    checks_cmv,
     checks_composition,
     checks_design,
     checks_integrity,
     checks_kinetics,
+    checks_outcome,
     checks_phenotype,
     checks_subsets,
 )
@@ -26,7 +28,16 @@ from .tables import CLAIMS
 
 Check = Callable[[Evidence, Mapping[str, Any]], Verdict]
 ANALYSIS = "D"  # tier of the claims about the analysis itself
-MODULES = (checks_design, checks_kinetics, checks_phenotype, checks_composition, checks_subsets, checks_integrity)
+MODULES = (
+    checks_design,
+    checks_kinetics,
+    checks_cmv,
+    checks_phenotype,
+    checks_composition,
+    checks_subsets,
+    checks_outcome,
+    checks_integrity,
+)
 
 
 def find_check(name: str) -> Check:

@@ -203,7 +203,7 @@ class Evidence:
         return known.assign(timepoint=known["sample"].map(samples.set_index("sample")["timepoint"]))
 
     def side(self, table: pd.DataFrame, what: str, days: tuple[float, float] | None = None) -> pd.Series:
-        """Rows of a side of a comparison: ``donor``, ``product``, ``before`` (baseline blood), or ``blood`` in `days`."""
+        """Rows of a side of a comparison: ``donor``, ``product``, ``before`` (baseline), or ``blood`` in `days`."""
         tissue = table["tissue_or_product"]
         if what == "before":
             blood = table[tissue == "blood"]

@@ -77,10 +77,11 @@ def _dynamics(root: Path, stage: str) -> str:
 
 
 def _claims(root: Path, stage: str) -> str:
-    table = _table(root, "claims/claims.parquet", ["verdict"])
+    table = _table(root, "claims/claims.parquet", ["kind", "verdict"])
     if table is None:
         return ""
-    return ", ".join(f"{n} {verdict}" for verdict, n in table["verdict"].value_counts().items())
+    findings = table.loc[table["kind"] == "finding", "verdict"].value_counts()
+    return "findings: " + ", ".join(f"{n} {verdict}" for verdict, n in findings.items())
 
 
 def _quality(root: Path, stage: str) -> str:

@@ -26,8 +26,8 @@ SAMPLED = 20_000
 
 
 @lru_cache(maxsize=4)
-def signs(n: int, seed: int) -> tuple[NDArray[np.floating], bool]:
-    """Sign vectors of `n` patients, patterns × patients, and whether they are all there are (else a sample); not to be written to."""
+def sign_patterns(n: int, seed: int) -> tuple[NDArray[np.floating], bool]:
+    """Sign vectors of `n` patients (patterns × patients, read only), and whether they are all or a sample."""
     if n <= EXACT_PATIENTS:
         codes = np.arange(2**n, dtype=np.int64)[:, None] >> np.arange(n)
         return 1.0 - 2.0 * (codes & 1), True
@@ -59,7 +59,7 @@ def sign_flip(diff: Floats, level: float = 0.95, seed: int = 0, *, least: int = 
     for size in sorted(set(n[n >= least].tolist())):
         rows = np.flatnonzero(n == size)
         block = diff[rows][np.isfinite(diff[rows])].reshape(len(rows), size)
-        signs, exact = signs(size, seed)
+        signs, exact = sign_patterns(size, seed)
         effect[rows] = block.mean(axis=1)
         observed = np.abs(block.sum(axis=1))
         slack = 1e-9 * np.abs(block).sum(axis=1)
@@ -111,7 +111,7 @@ def relabel(first: Floats, second: Floats, seed: int = 0, *, least: int = 3) -> 
 
 @lru_cache(maxsize=4)
 def dealings(a: int, b: int, seed: int) -> tuple[Floats, bool]:
-    """Contrast weights (+1/a, -1/b) of every dealing of a + b patients, or of SAMPLED random ones; not to be written to."""
+    """Contrast weights (+1/a, -1/b; read only) of every dealing of a + b patients, or of SAMPLED random ones."""
     exact = bool(special.comb(a + b, a, exact=True) <= EXACT_RELABELLINGS)
     if exact:
         chosen = np.array(list(combinations(range(a + b), a)))

@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
-from .exact import dealings, signs
+from .exact import dealings, sign_patterns
 
 Floats = NDArray[np.float64]
 
@@ -45,7 +45,7 @@ def rise(difference: Floats, *, seed: int = 0) -> OneSided:
     n = d.shape[1]
     if n == 0:
         return OneSided(np.full(len(d), np.nan), 1.0)
-    patterns, exact = signs(n, seed)
+    patterns, exact = sign_patterns(n, seed)
     total = d.sum(axis=1)
     slack = 1e-9 * np.abs(d).sum(axis=1)
     p = np.empty(len(d))

@@ -34,8 +34,8 @@ def headline(run: Run) -> list[tuple[str, str]]:
                 (f"median peak fold, {treated} (range {mine.min():.1f}–{mine.max():.1f})", f"{mine.median():.1f}×")
             )
     if len(claims) and treated_arm(run):
-        verdicts = claims["verdict"].value_counts()
-        items.append(("claims supported", f"{verdicts.get('supported', 0)} of {len(claims)}"))
+        found = claims[claims["kind"] == "finding"]
+        items.append(("findings supported", f"{int((found['verdict'] == 'supported').sum())} of {len(found)}"))
     return items
 
 
@@ -162,7 +162,10 @@ def page(run: Run, site: Site) -> Page:
         result.sections.append(Section("claims", "The study's claims", [Text(words, "html")]))
     elif len(claims):
         short = claims.assign(number=[plain(v) for v in claims["value"]])
-        columns = {"claim": "id", "title": "claim", "verdict": "verdict", "number": "value", "bound": "bound", "n": "n"}
+        columns = {
+            "claim": "id", "title": "claim", "kind": "kind", "verdict": "verdict", "number": "value", "bound": "bound",
+            "n": "n", "chance": "chance",
+        }  # fmt: skip
         result.sections.append(
             Section(
                 "claims",
