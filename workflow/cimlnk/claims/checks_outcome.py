@@ -25,16 +25,16 @@ def cd8_outcome(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     if not evidence.has_arm(arm):
         return evidence.without_arm(arm)
     patients = evidence.patients_of(arm)
-    table = evidence.states("cytof", "CD8a", "fraction_positive", arm=arm)
+    table = evidence.states(evidence.protein(), "CD8a", "fraction_positive", arm=arm)
     if "response" not in patients or not patients["response"].notna().any():
         return not_evaluable("the patients sheet has no column response (yes/no)", arm=arm)
     if not len(table):
-        return not_evaluable("CD8a was not measured by mass cytometry, or has no threshold", arm=arm)
+        return not_evaluable("CD8a was not measured as protein, or has no threshold", arm=arm)
     donor = table[evidence.side(table, "donor")]
     share = pd.Series(logit(donor["value"]), index=donor["patient"]).groupby(level=0).mean()
     return by_outcome(
         evidence, "C17", share, outcome=patients.set_index("patient")["response"], worse="no", arm=arm,
-        level=bounds["p"],
+        level=bounds["p"], modality=evidence.protein(),
         what="CD8a+ share of donor NK cells", words=("without response", "with response"),
     )  # fmt: skip
 

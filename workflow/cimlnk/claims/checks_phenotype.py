@@ -54,7 +54,7 @@ def nkg2a(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     grids: dict[str, Grid] = {}
     parts, missing = [], []
     for modality, feature, column, scale in (
-        ("cytof", "NKG2A", "fraction_positive", logit), ("rna", "KLRC1", "mean", lambda v: np.asarray(v, float)),
+        (evidence.protein(), "NKG2A", "fraction_positive", logit), ("rna", "KLRC1", "mean", np.asarray),
     ):  # fmt: skip
         table = evidence.states(modality, feature, column, arm=arm)
         if not len(table):
@@ -105,9 +105,9 @@ def product_activation(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict
         return evidence.without_arm(arm)
     grids: dict[str, Grid] = {}
     for feature in ("CD25", "CD69"):
-        table = evidence.states("cytof", feature, "median", arm=arm)
+        table = evidence.states(evidence.protein(), feature, "median", arm=arm)
         if not len(table):
-            return not_evaluable(f"{feature} was not measured by mass cytometry", arm=arm)
+            return not_evaluable(f"{feature} was not measured as protein", arm=arm)
         later = evidence.side(table, "blood", (bounds["later_day"], bounds["later_day"]))
         wanted = {"donor": evidence.side(table, "donor"), "product": evidence.side(table, "product"), "later": later}
         grid = sides(
@@ -135,7 +135,7 @@ def product_activation(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict
         evidence, "C12", grids, decide=decide, why="; ".join(words) + " (median ion counts + 1)",
         value=min(v[0] for v in seen.values()), n=min(len(g.patients) for g in grids.values()), arm=arm,
         bound=f"product/donor > {bounds['product_ratio']:g} and later/donor < {bounds['later_ratio']:g}",
-        modality="cytof",
+        modality=evidence.protein(),
     )  # fmt: skip
 
 
@@ -144,9 +144,9 @@ def proliferation(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     arm = evidence.arms.treated
     if not evidence.has_arm(arm):
         return evidence.without_arm(arm)
-    table = evidence.states("cytof", "Ki-67", "fraction_positive", arm=arm)
+    table = evidence.states(evidence.protein(), "Ki-67", "fraction_positive", arm=arm)
     if not len(table):
-        return not_evaluable("Ki-67 was not measured by mass cytometry, or has no threshold", arm=arm)
+        return not_evaluable("Ki-67 was not measured as protein, or has no threshold", arm=arm)
     before, after = evidence.side(table, "before"), evidence.side(table, "blood")
     rows = table[before | after].assign(slot=np.where(before, -1, table["day"])[before | after])
     rows["value"] = logit(rows["value"])
@@ -177,7 +177,7 @@ def proliferation(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     named = ", ".join(f"{'before' if d < 0 else f'D{d}'} {v:.0%}" for d, v in zip(days, course, strict=True))
     return find(
         evidence, "C13", {"share": grid}, decide=decide, why=f"median Ki-67+ share: {named}",
-        value=float(course[days > 0].max()), n=len(wide), arm=arm, modality="cytof",
+        value=float(course[days > 0].max()), n=len(wide), arm=arm, modality=evidence.protein(),
         bound=f"> {bounds['peak']:.0%} on days {bounds['peak_from']}-{bounds['peak_to']}, "
         f"< {bounds['late']:.0%} from day {bounds['late_day']}",
     )  # fmt: skip
@@ -191,9 +191,9 @@ def cd56_cd16(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     grids: dict[str, Grid] = {}
     signs = {"CD56": 1.0, "CD16": -1.0}
     for feature, column in (("CD56", "median"), ("CD16", "fraction_positive")):
-        table = evidence.states("cytof", feature, column, arm=arm)
+        table = evidence.states(evidence.protein(), feature, column, arm=arm)
         if not len(table):
-            return not_evaluable(f"{feature} was not measured by mass cytometry", arm=arm)
+            return not_evaluable(f"{feature} was not measured as protein", arm=arm)
         soon, then = ((bounds[d], bounds[d]) for d in ("early_day", "late_day"))
         wanted = {
             "before": evidence.side(table, "before"), "early": evidence.side(table, "blood", soon),
@@ -230,7 +230,7 @@ def cd56_cd16(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
         )
     return find(
         evidence, "C14", grids, decide=decide, why="; ".join(words), bound=f"all four p <= {bounds['p']:g}", arm=arm,
-        n=min(len(g.patients) for g in grids.values()), modality="cytof", level=bounds["p"],
+        n=min(len(g.patients) for g in grids.values()), modality=evidence.protein(), level=bounds["p"],
     )  # fmt: skip
 
 
@@ -239,7 +239,7 @@ def recall_function(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     arm = evidence.arms.treated
     if not evidence.has_arm(arm):
         return evidence.without_arm(arm)
-    state, samples = evidence.get("state_cytof"), evidence.get("samples")
+    state, samples = evidence.get(f"state_{evidence.protein()}"), evidence.get("samples")
     if not len(state) or not (state["feature"] == "IFNg").any():
         return not_evaluable("IFN-g after restimulation (marker IFNg) was not measured", arm=arm)
     wanted = {"CD94": 1, "NKG2A": 1, "NKG2C": 1, "CD69": 1, "CD57": -1, "KIR2DL1": -1, "KIR2DL2_3": -1, "KIR3DL1": -1}
@@ -280,6 +280,6 @@ def recall_function(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
         evidence, "C16", {"rho": grid}, decide=decide,
         why=f"rank correlation with IFN-g over the CD56dim populations of a sample, mean of {len(values)} patients: "
         f"{words}",
-        null=null, n=len(values), arm=arm, modality="cytof", level=bounds["p"],
+        null=null, n=len(values), arm=arm, modality=evidence.protein(), level=bounds["p"],
         bound=f"above 0 for CD94, NKG2A, NKG2C, CD69, below 0 for CD57 and KIR, each p <= {bounds['p']:g}",
     )  # fmt: skip

@@ -117,7 +117,7 @@ def memory_not_adaptive(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdic
         return evidence.without_arm(arm)
 
     def of(modality: str) -> Verdict:
-        feature = {"cytof": "NKG2C", "rna": "KLRC2"}[modality]
+        feature = "KLRC2" if modality == "rna" else "NKG2C"
         state, samples = evidence.get(f"state_{modality}"), evidence.get("samples")
         if not len(state) or not (state["feature"] == feature).any():
             return not_evaluable(f"{feature} was not measured")
