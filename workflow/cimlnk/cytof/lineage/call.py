@@ -13,12 +13,12 @@ from cimlnk.common import seeds
 from cimlnk.graph import knn, weights
 from cimlnk.graph.communities import leiden
 
-from .evidence import UNCOMPARED, Cuts, Levels, carried, first_cuts, levels_of, reference_cuts
+from .evidence import UNCOMPARED, Cuts, Levels, carried, first_cuts, levels_of, median_cuts, reference_cuts
 from .markers import EXCLUDING, INCLUDING, LINEAGES, OWN, lineage_markers
 from .rules import Evidence, limits, lineage_probabilities
 
 RESOLUTIONS = (1.0, 3.0, 8.0)
-SEEDS = 2
+SEEDS = 3
 NEIGHBOURS = 10
 RECALL = 0.8  # of the neighbours: communities of cells do not need them all
 ROUNDS = 3  # lineages, their cuts, and again
@@ -119,19 +119,9 @@ def call_lineages(
     names = [markers[j] for j in use]
     levels = levels_of(np.asarray(cofactors, np.float64)[use], X, input_scale)
     found = _cluster(X, resolutions, repeats, seed=seed, threads=threads)
-    finest = found[-1]
-    base, brightest = _ends(found, len(X))
-    cuts = first_cuts(names, base, brightest, levels=levels)
-    for turn in range(ROUNDS):
-        evidence, telling = _evidence(X, finest, cuts, levels=levels, names=names, first=turn == 0)
-
-        def without(j: int, evidence: Floats = evidence, telling: NDArray[np.bool_] = telling) -> Floats:
-            rest = np.arange(len(names)) != j
-            return lineage_probabilities(
-                Evidence(evidence[:, rest], [n for n, r in zip(names, rest, strict=True) if r], telling[rest])
-            )
-
-        cuts = reference_cuts(X, finest.labels, finest.medians, without=without, levels=levels, before=cuts)
+    ends = _ends(found, len(X))
+    # every clustering of the finest resolution finds its own cuts, or one seed's would decide for all
+    cuts = median_cuts([_find_cuts(X, one, ends, levels=levels, names=names) for one in found[-repeats:]])
     probability = np.zeros((len(X), len(LINEAGES)), np.float32)
     counts = np.zeros((len(found), len(LINEAGES)), np.int64)
     for i, one in enumerate(found):
@@ -146,6 +136,22 @@ def call_lineages(
     final = contradicted(X, rule, probability)
     best = final.argmax(axis=1).astype(np.int8)
     return Called(final, best, final.max(axis=1), names, cuts, counts, said, probability, rule)
+
+
+def _find_cuts(X: Floats, one: Clustering, ends: tuple[Floats, Floats], *, levels: Levels, names: list[str]) -> Cuts:
+    """Cuts by the lineages of one clustering: lineages, their cuts, and again."""
+    cuts = first_cuts(names, *ends, levels=levels)
+    for turn in range(ROUNDS):
+        evidence, telling = _evidence(X, one, cuts, levels=levels, names=names, first=turn == 0)
+
+        def without(j: int, evidence: Floats = evidence, telling: NDArray[np.bool_] = telling) -> Floats:
+            rest = np.arange(len(names)) != j
+            return lineage_probabilities(
+                Evidence(evidence[:, rest], [n for n, r in zip(names, rest, strict=True) if r], telling[rest])
+            )
+
+        cuts = reference_cuts(X, one.labels, one.medians, without=without, levels=levels, before=cuts)
+    return cuts
 
 
 def _cluster(

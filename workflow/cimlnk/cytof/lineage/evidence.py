@@ -18,7 +18,7 @@ SCALED_NOISE, SCALED_BRIGHT, SCALED_STRONG = 0.2, 0.35, 0.5  # the same as share
 LEAST_REFERENCE = 30  # events of a lineage that show what negative is
 MOST_REFERENCE = 5000  # of them are looked at
 SURE = 0.7  # probability of a lineage from which a cluster is a reference
-AGREE = 0.5  # references whose upper edges are this near to the lowest one agree
+AGREE, DISAGREE = 0.25, 0.75  # references agree whose upper edges lie this near to the lowest one, and not beyond
 CLEAR = 2.5  # without references, a cut half way between the lowest and the brightest clusters needs this distance
 BRIGHT_SHARE = 0.6  # of the way from the lowest to the brightest cluster, from where a cluster carries the marker
 WIDTH = 0.3  # how far the cut may lie higher
@@ -144,9 +144,14 @@ def reference_cuts(
         if not edges:
             continue
         least = min(e for e, _ in edges.values())
-        agreeing = {n: e for n, e in edges.items() if e[0] <= least + AGREE}
-        edge, middle = max(agreeing.values())
-        edge = (edge + least) / 2
+        # a lineage counts the less the further its edge lies above the lowest one, so that no hair's breadth decides
+        raised = {
+            n: (e - least) * float(np.clip((DISAGREE - e + least) / (DISAGREE - AGREE), 0, 1))
+            for n, (e, _) in edges.items()
+        }
+        agreeing = [n for n, (e, _) in edges.items() if e <= least + DISAGREE]
+        middle = edges[max(raised, key=raised.__getitem__)][1]
+        edge = least + max(raised.values()) / 2
         noise, half = float(levels.noise[j]), (middle + brightest) / 2
         if edge <= max(half, noise):
             low, value = max(least, noise), max(edge, noise)
@@ -157,6 +162,22 @@ def reference_cuts(
         cuts.low[j], cuts.value[j], cuts.high[j] = low, value, high
         cuts.method[j] = "reference"
         cuts.reason[j] = "upper edge of " + ", ".join(agreeing)
+    return cuts
+
+
+def median_cuts(found: Sequence[Cuts]) -> Cuts:
+    """One cut per marker from those of several clusterings: the median of those found by the commonest method."""
+    first = found[0]
+    cuts = replace(first, value=first.value.copy(), low=first.low.copy(), high=first.high.copy())
+    cuts.method, cuts.reason = list(first.method), list(first.reason)
+    for j in range(len(first.markers)):
+        methods = [c.method[j] for c in found]
+        agreeing = [c for c in found if c.method[j] == max(methods, key=methods.count)]
+        value = [c.value[j] for c in agreeing]
+        middle = agreeing[int(np.argsort(value, kind="stable")[len(value) // 2])]
+        cuts.method[j], cuts.reason[j] = middle.method[j], middle.reason[j]
+        for name in ("low", "value", "high"):
+            getattr(cuts, name)[j] = np.median([getattr(c, name)[j] for c in agreeing])
     return cuts
 
 
