@@ -17,10 +17,9 @@ PER_SAMPLE = len(CYTOF)
 MADE = (
     *(f"rna/{file}" for s in RNA for file in (f"samples/{s}.h5ad", f"gates/{s}.parquet")),
     *(f"cytof/{file}" for s in CYTOF for file in (f"samples/{s}.h5ad", f"gated/{s}.h5ad", f"gates/{s}.parquet")),
-    *(f"cytof/gates/{s}.xml" for s in CYTOF),
+    *(f"cytof/gates/{s}.{ending}" for s in CYTOF for ending in ("xml", "npz", "png")),
     *(f"cohort/{file}" for file in ("samples.parquet", "counts.parquet", "patients.parquet", "design.json")),
     *(f"cytof/alignment/{file}" for file in ("model.npz", "distances.parquet", "distances.json", "distances.svg")),
-    f"cytof/gates/{CYTOF[0]}.png",
     "cytof/pool.json",
     "cytof/lineages.npz",
 )

@@ -104,6 +104,7 @@ if CYTOMETRY:
             cells=CYTOF_GATED,
             gates=out("cytof/gates/{sample}.parquet"),
             gatingml=out("cytof/gates/{sample}.xml"),
+            picture=out("cytof/gates/{sample}.npz"),
         log:
             out("logs/cytof_cells/{sample}.log"),
         benchmark:
@@ -127,37 +128,29 @@ if CYTOMETRY:
 
     rule cytof_gates_figure:
         input:
-            fcs=prepared_path,
-            pool=out("cytof/pool.json"),
-            panel=CYTOF_PANEL,
-            gates=CYTOF_GATES,
-            manual=CYTOF_MANUAL or [],
-            lineages=CYTOF_LINEAGES,
+            pictures=[out(f"cytof/gates/{s}.npz") for s in samples_of("cytof")],
         output:
-            figure=report(
-                out("cytof/gates/{sample}.png"),
-                caption="../report/cytof_gates_figure.rst",
-                category="Mass cytometry",
-                subcategory="Gates",
-                labels={"sample": "{sample}"},
-            ),
+            figures=[
+                report(
+                    out(f"cytof/gates/{s}.png"),
+                    caption="../report/cytof_gates_figure.rst",
+                    category="Mass cytometry",
+                    subcategory="Gates",
+                    labels={"sample": s},
+                )
+                for s in samples_of("cytof")
+            ],
         log:
-            out("logs/cytof_gates_figure/{sample}.log"),
+            out("logs/cytof_gates_figure.log"),
         benchmark:
-            out("benchmarks/cytof_gates_figure/{sample}.tsv")
+            out("benchmarks/cytof_gates_figure.tsv")
         conda:
             ENVIRONMENT
         threads: 1
         resources:
-            mem_mb=lambda wildcards, input, attempt: attempt
-            * int(1000 + 5 * input.size_mb),
+            mem_mb=1000,
             runtime=30,
         params:
-            batch=lambda wildcards: SAMPLES.at[wildcards.sample, "batch"],
-            settings=CYTOF_GATING,
-            by_hand=gates_by_hand,
-            seed=CFG["seed"],
-            content=content,
             code=code("cytof_gates_figure"),
         script:
             "../scripts/cytof_gates_figure.py"

@@ -135,6 +135,7 @@ if "flow" in MODALITIES:
             cells=out("flow/samples/{sample}.h5ad"),
             gates=out("flow/gates/{sample}.parquet"),
             gatingml=out("flow/gates/{sample}.xml"),
+            picture=out("flow/gates/{sample}.npz"),
         log:
             out("logs/flow_cells/{sample}.log"),
         benchmark:
@@ -149,31 +150,23 @@ if "flow" in MODALITIES:
 
     use rule cytof_gates_figure as flow_gates_figure with:
         input:
-            fcs=prepared_path,
-            acquired=raw_path if FLOW_MANUAL else [],
-            pool=out("flow/pool.json"),
-            panel=FLOW_PANEL,
-            gates=FLOW_GATES,
-            manual=FLOW_MANUAL or [],
-            lineages=FLOW_LINEAGES,
+            pictures=[out(f"flow/gates/{s}.npz") for s in samples_of("flow")],
         output:
-            figure=report(
-                out("flow/gates/{sample}.png"),
-                caption="../report/cytof_gates_figure.rst",
-                category="Flow cytometry",
-                subcategory="Gates",
-                labels={"sample": "{sample}"},
-            ),
+            figures=[
+                report(
+                    out(f"flow/gates/{s}.png"),
+                    caption="../report/cytof_gates_figure.rst",
+                    category="Flow cytometry",
+                    subcategory="Gates",
+                    labels={"sample": s},
+                )
+                for s in samples_of("flow")
+            ],
         log:
-            out("logs/flow_gates_figure/{sample}.log"),
+            out("logs/flow_gates_figure.log"),
         benchmark:
-            out("benchmarks/flow_gates_figure/{sample}.tsv")
+            out("benchmarks/flow_gates_figure.tsv")
         params:
-            batch=lambda wildcards: SAMPLES.at[wildcards.sample, "batch"],
-            settings=FLOW_GATING,
-            by_hand=gates_by_hand,
-            seed=CFG["seed"],
-            content=content,
             code=code("cytof_gates_figure"),
 
     use rule cytof_features as flow_features with:

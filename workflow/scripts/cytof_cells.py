@@ -1,7 +1,7 @@
 from cimlnk.common.job import job
 from cimlnk.cytof.cells import leave_out, make_cells
 
-results = {"output": snakemake.output.cells, "gates": snakemake.output.gates, "gatingml": snakemake.output.gatingml}
+results = {"output": snakemake.output.cells} | {k: snakemake.output[k] for k in ("gates", "gatingml", "picture")}
 with job(snakemake, leave_out=lambda error: leave_out(error, **results)) as record:
     make_cells(
         fcs=snakemake.input.fcs,

@@ -12,8 +12,8 @@ import pytest
 from cimlnk.common.errors import UserError
 from cimlnk.cytof.cells import make_cells, summarise
 from cimlnk.cytof.features import lineage_table
-from cimlnk.cytof.gating.figure import draw_gates
 from cimlnk.cytof.gating.fit import best_cut
+from cimlnk.cytof.gating.picture import PLANES, picture_of
 from cimlnk.cytof.gating.pool import make_pool
 from cimlnk.cytof.gating.read import read_sample
 from cimlnk.cytof.gating.sample import gate_sample
@@ -135,12 +135,14 @@ def test_a_batch_too_small_falls_back_on_its_gates(places_of, places, batches, t
     assert any("its gates decide" in note for note in data.notes)
 
 
-def test_the_figure_shows_the_planes(places_of, places, batches, tmp_path):
-    draw_gates(
-        fcs=places_of["files"][SAMPLE], sample=SAMPLE, batch=batches[SAMPLE], path=tmp_path / "g.png",
-        lineages=places_of["lineages"], **places_of["shared"],
-    )  # fmt: skip
-    assert (tmp_path / "g.png").stat().st_size > 20_000
+def test_the_figure_shows_the_planes(places_of, places, batches):
+    found, course, data = gated(places_of, places, batches)
+    picture = picture_of(data, found, course, sample=SAMPLE)
+    assert picture.markers == ("CD3", "CD56", "CD16", "CD14", "CD19")
+    assert [(picture.markers[p.x], picture.markers[p.y]) for p in picture.planes] == list(PLANES)
+    assert picture.events.shape == (len(picture.lineage), 5)
+    cut = found.rows.set_index("gate").loc["nk", "threshold"]
+    assert picture.planes[0].y_lines == picture.planes[1].x_lines == pytest.approx((cut,))
 
 
 def test_a_rare_lineage_counts_as_much_as_a_common_one():

@@ -11,7 +11,6 @@ import pytest
 
 from cimlnk.cytof.cells import leave_out, make_cells
 from cimlnk.cytof.fcs.header import read_events, read_header
-from cimlnk.cytof.gating.figure import draw_gates, draw_left_out
 from cimlnk.export.fcs import ADDED, export_fcs
 
 SAMPLE = "P1_D28_cytof"
@@ -78,15 +77,3 @@ def test_a_left_out_sample_is_exported_without_cells(made, cohort, tmp_path):
     )  # fmt: skip
     events = read_events(tmp_path / "l.fcs", list(ADDED))
     assert (events[:, :4] == 0).all()
-
-
-def test_gate_figures_are_the_same_bytes_each_time(cohort, places, settings, tmp_path):
-    for name in ("a.svg", "b.svg"):
-        draw_gates(
-            fcs=cohort / f"{SAMPLE}.fcs", sample=SAMPLE, batch="b", panel=places["panel"], gate_file=places["gates"],
-            pool=None, settings=settings, seed=1, path=tmp_path / name,
-        )  # fmt: skip
-    text = (tmp_path / "a.svg").read_bytes()
-    assert text == (tmp_path / "b.svg").read_bytes() and len(text) > 50_000
-    draw_left_out(tmp_path / "l.svg", "x.fcs: TEXT: found 'y', expected z")
-    assert (tmp_path / "l.svg").stat().st_size > 1000

@@ -19,6 +19,7 @@ from .fcs.header import read_header
 from .flow.instrument import foreign_to_mass
 from .gating.gate import Gated
 from .gating.gatingml import write_empty
+from .gating.picture import Picture, picture_of, save_picture
 from .gating.read import Sample, read_sample
 from .gating.sample import gate_sample
 from .h5ad import write_h5ad
@@ -43,6 +44,7 @@ def make_cells(
     output: str | Path,
     gates: str | Path,
     gatingml: str | Path | None = None,
+    picture: str | Path | None = None,
     lineages: str | Path | None = None,
     by_hand: Mapping[str, float] | None = None,
     acquired: str | Path | None = None,
@@ -54,7 +56,8 @@ def make_cells(
     the file), ``obs`` (sample, event = 0-based index in the file, time, event length, DNA, viability, bead and
     Gaussian channels on the gating scale), ``obs_names`` ``"{sample}:{event}"``, ``var`` (channel, role, cofactor,
     cluster; index marker) and ``uns["cimlnk"]`` (JSON: provenance, left_out, reason, summary, notes, flags, drift); to
-    `gates` the table GATES; to `gatingml` the same gates as GatingML 2.0.
+    `gates` the table GATES; to `gatingml` the same gates as GatingML 2.0; to `picture` what the figure of the gates
+    shows (:mod:`.gating.picture`).
 
     Parameters
     ----------
@@ -139,6 +142,8 @@ def make_cells(
         obs=pd.DataFrame(obs, index=index), var=var, record=record,
     )  # fmt: skip
     write_table(gated.rows, gates, GATES, provenance=provenance)
+    if picture is not None:
+        save_picture(picture_of(data, gated, course, sample=sample), picture)
     log.info("%s: %d NK cells of %d events", sample, len(rows), len(nk))
 
 
@@ -200,7 +205,14 @@ def describe_denominator(gated: Gated) -> str:
     return "events of good acquisition, " + ("single cells by DNA, " if "intact" in used else "") + " ".join(marks)
 
 
-def leave_out(error: UserError, *, output: str | Path, gates: str | Path, gatingml: str | Path | None = None) -> None:
+def leave_out(
+    error: UserError,
+    *,
+    output: str | Path,
+    gates: str | Path,
+    gatingml: str | Path | None = None,
+    picture: str | Path | None = None,
+) -> None:
     """Write empty results for a sample that cannot be used, with the reason inside."""
     empty = np.zeros((0, 0), np.float32)
     obs = pd.DataFrame({"sample": np.array([], dtype=object)}, index=pd.Index([], dtype=object))
@@ -209,4 +221,6 @@ def leave_out(error: UserError, *, output: str | Path, gates: str | Path, gating
     write_table(GATES.empty(), gates, GATES, provenance={"left_out": str(error)})
     if gatingml is not None:
         write_empty(gatingml)
+    if picture is not None:
+        save_picture(Picture("", left_out=str(error)), picture)
     log.warning("left out: %s", error)

@@ -11,7 +11,8 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.common.errors import UserError
-from cimlnk.cytof.gating.figure import draw_gated
+from cimlnk.cytof.gating.figure import draw_gates
+from cimlnk.cytof.gating.picture import picture_of
 from cimlnk.cytof.gating.pool import make_pool
 from cimlnk.cytof.gating.read import read_sample
 from cimlnk.cytof.gating.sample import gate_sample
@@ -133,7 +134,7 @@ def _try(
         if findings.folder is not None and row["batch"] not in drawn and len(drawn) < DRAWN:
             drawn.add(row["batch"])
             picture = findings.folder / f"{row['sample']}.png"
-            draw_gated(data, gated, course, sample=str(row["sample"]), path=picture)
+            draw_gates(picture_of(data, gated, course, sample=str(row["sample"])), picture)
             findings.pictures[f"{row['sample']} (batch {row['batch']})"] = picture
         n, nk = len(data.events), int(gated.nodes[gated.final].sum())
         if not nk:

@@ -1,224 +1,221 @@
-"""Every gate of a sample at a glance: the density it was found in, the threshold with its interval, what is kept."""
+"""Every gate of a sample at a glance: the density it was found in, the threshold with its interval, what is kept.
+
+All of it is drawn on one canvas in pixels: axes with ticks of their own, laid out by measuring their text, cost four
+times as much, for as many samples as a cohort has.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import logging
+import textwrap
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Any
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlnk.cytof.acquisition import Acquisition
-from cimlnk.cytof.fcs.header import read_header
-from cimlnk.cytof.figures import AFTER, BEFORE, MARK, QUIET, figure
+from cimlnk.cytof.figures import AFTER, BEFORE, MARK, QUIET
 from cimlnk.cytof.lineage.markers import LINEAGES
-from cimlnk.cytof.panel import LINEAR, Channel
 
-from .density import GRID, STEP, Threshold, bandwidth_for, histogram, smooth
-from .gate import Cut, Gated, passes, signal
-from .read import Sample, read_sample
-from .sample import gate_sample
+from .canvas import Canvas
+from .picture import Floats, Panel, Picture, Plane, load_picture
+
+log = logging.getLogger("cimlnk.cytof")
 
 COLUMNS = 5
-MOST_DOTS = 6000  # of live events in a two-dimensional plot
-PLANES = (("CD3", "CD56"), ("CD56", "CD16"), ("CD14", "CD19"))
+WIDTH, HEIGHT, HEAD = 230, 172, 24  # pixels of a cell and of the title
+LEFT, RIGHT, TOP, BOTTOM = 34, 12, 28, 30  # of a cell around its plot
 # colours of Okabe and Ito, distinct for all kinds of colour vision
 _SHADES = ("#56B4E9", "#009E73", "#E69F00", "#F0E442", "#CC79A7", "#D55E00", "#8c6d31", "#000000", "#bbbbbb")
 COLOURS = dict(zip(LINEAGES, _SHADES, strict=True))
 
 
-def draw_gates(
-    *,
-    fcs: str | Path,
-    sample: str,
-    batch: str,
-    panel: str | Path,
-    gate_file: str | Path,
-    pool: str | Path | None,
-    settings: Mapping[str, Any],
-    seed: int,
-    path: str | Path,
-    lineages: str | Path | None = None,
-    by_hand: Mapping[str, float] | None = None,
-    acquired: str | Path | None = None,
-) -> None:
-    """Gate a sample as :func:`cimlnk.cytof.cells.make_cells` does and draw it.
+class Box(NamedTuple):
+    """The plot of a cell in pixels from the top left corner, and the data's range in it."""
 
-    One panel per channel of a gate: density (square-root scale, so that small populations show) of the events the
-    threshold was looked for in, the threshold, its interval shaded, the side kept in colour; then the events kept from
-    gate to gate, and flow rate and signal over the acquisition with masked stretches. With
-    lineages, also the usual two-dimensional plots (CD3 x CD56, CD56 x CD16, CD14 x CD19), every live event in the
-    colour of its lineage. Arguments as of `make_cells`;
-    `path` ends in .svg or .png.
+    left: float
+    top: float
+    right: float
+    bottom: float
+    x_low: float = 0.0
+    x_high: float = 1.0
+    y_low: float = 0.0
+    y_high: float = 1.0
+
+    def at_x(self, x: NDArray[np.floating] | float) -> NDArray[np.floating]:
+        share = (np.asarray(x) - self.x_low) / (self.x_high - self.x_low)
+        return self.left + np.clip(share, 0, 1) * (self.right - self.left)
+
+    def at_y(self, y: NDArray[np.floating] | float) -> NDArray[np.floating]:
+        share = (np.asarray(y) - self.y_low) / (self.y_high - self.y_low)
+        return self.bottom - np.clip(share, 0, 1) * (self.bottom - self.top)
+
+
+def draw_all(pictures: Sequence[str | Path], figures: Sequence[str | Path]) -> None:
+    """Draw the gates of many samples: each file of :func:`.picture.save_picture` as the PNG at its place in `figures`.
 
     Raises
     ------
     UserError
-        As `make_cells`.
+        If a file is damaged; a sample that was left out is none: its figure shows why.
     """
-    data = read_sample(fcs, panel, settings)
-    data.acquired = read_header(acquired) if acquired else None
-    gated, course = gate_sample(
-        data,
-        sample,
-        batch,
-        gates=gate_file,
-        pool=pool,
-        settings=settings,
-        seed=seed,
-        lineages=lineages,
-        by_hand=by_hand,
-    )
-    draw_gated(data, gated, course, sample=sample, path=path)
+    for picture, figure in zip(pictures, figures, strict=True):
+        draw_gates(load_picture(picture), figure)
+    log.info("%d figures", len(figures))
 
 
-def draw_gated(data: Sample, gated: Gated, course: Acquisition, *, sample: str, path: str | Path) -> None:
-    """The figure of a sample that has been gated already, see :func:`draw_gates`."""
-    panels = _panels(gated)
-    pairs = _pairs(data) if gated.fit is not None else []
-    n = len(panels) + len(pairs) + 2
-    rows = -(-n // COLUMNS)
-    with figure(path, 2.3 * COLUMNS, 1.75 * rows, dpi=80) as fig:  # one per sample: small
-        axes = np.atleast_1d(fig.subplots(rows, COLUMNS)).ravel()
-        for ax in axes[n:]:
-            ax.set_axis_off()
-        alive = course.good.copy()
-        for ax, (x, y) in zip(axes[len(panels) :], pairs, strict=False):
-            _plane(ax, data, gated, x=x, y=y, legend=(x, y) == pairs[-1])
-        for ax, cuts in zip(axes, panels, strict=False):
-            spec = cuts[0][0].spec
-            looked = gated.nodes[spec.look_at] if spec.look_at else alive
-            if any(np.isfinite(t.value) for _, t in cuts):
-                _density(ax, data, cuts, rows=looked)
-            else:
-                _words(ax, cuts[0][0].gate, cuts[0][1].reason)
-            for cut, threshold in cuts:
-                alive = alive & passes(signal(data.scaled, cut), cut, threshold.value)
-        _yields(axes[n - 2], gated)
-        _course(axes[n - 1], course)
-        fig.suptitle(f"{sample}: {int(gated.chosen.sum()):,} {_target(gated)} cells of {len(data.events):,} events")
+def draw_gates(picture: Picture, path: str | Path) -> None:
+    """Draw one sample's gates as PNG; of a sample that is left out, the reason.
 
-
-def draw_left_out(path: str | Path, reason: str) -> None:
-    """The figure of a sample that is left out: the reason."""
-    with figure(path, 6, 1) as fig:
-        fig.text(0.5, 0.5, f"left out: {reason}", ha="center", va="center", wrap=True, fontsize=7)
-
-
-def _panels(gated: Gated) -> list[list[tuple[Cut, Threshold]]]:
-    """One panel per channel of a node: both ends of a two-sided gate together."""
-    panels: list[list[tuple[Cut, Threshold]]] = []
-    for cut, threshold in gated.cuts:
-        if cut.part == "high":
-            panels[-1].append((cut, threshold))
-        else:
-            panels.append([(cut, threshold)])
-    return panels
-
-
-def _density(ax: Any, data: Sample, cuts: list[tuple[Cut, Threshold]], *, rows: NDArray[np.bool_]) -> None:
-    cut, threshold = cuts[-1]
-    values = signal(data.scaled, cut, rows)
-    ends = [t.value for _, t in cuts if np.isfinite(t.value)]
-    if cut.channels[0].role in LINEAR:
-        x, f = _histogram(values, ends)
-    else:
-        counts = histogram(values)
-        f = smooth(counts, bandwidth_for(counts.sum()) / 2)
-        used = np.flatnonzero(counts)
-        start, stop = (used[0] - 15, used[-1] + 16) if len(used) else (100, 400)
-        part = slice(max(int(start), 0), min(int(stop), len(GRID)), 3)
-        x, f = GRID[part] + STEP, f[part]
-    f = np.sqrt(f)
-    keep, kept = np.ones(len(x), bool), np.ones(len(values), bool)
-    for one, t in cuts:
-        keep &= passes(x, one, t.value)
-        kept &= passes(values, one, t.value)
-        if np.isfinite(t.value):
-            ax.axvspan(max(t.low, x[0]), min(max(t.high, x[0]), x[-1]), color=BEFORE, alpha=0.18, linewidth=0)
-            ax.axvline(t.value, color=MARK if t.method == "pool" else BEFORE, linewidth=1)
-    ax.fill_between(x, 0, np.where(keep, f, 0), color=AFTER, alpha=0.7, linewidth=0)
-    ax.fill_between(x, 0, np.where(keep, 0, f), color=QUIET, alpha=0.7, linewidth=0)
-    share = f"{kept.mean():.1%} of {len(values):,}" if len(values) else "no events"
-    ax.set_title(f"{cut.gate}\n{threshold.method}, {share}", fontsize=6)
-    ax.set_xlim(x[0], x[-1])
-    ax.set_yticks([])
-    ax.set_xlabel("least bead channel" if len(cut.channels) > 1 else cut.channels[0].marker, fontsize=6)
-    ax.tick_params(labelsize=6)
-
-
-def _histogram(values: NDArray[np.floating], ends: list[float]) -> tuple[NDArray[np.floating], NDArray[np.floating]]:
-    if not len(values):
-        return np.array([0.0, 1.0]), np.zeros(2)
-    low, high = (float(q) for q in np.quantile(values, (0.0, 0.998)))
-    high = max(high, *(e * 1.05 for e in ends), low + 1)
-    whole = bool((values == np.round(values)).all()) and high - low < 400
-    edges = np.arange(np.floor(low) - 0.5, np.ceil(high) + 1) if whole else np.linspace(low, high, 81)
-    return (edges[1:] + edges[:-1]) / 2, np.histogram(values, edges)[0].astype(float)
-
-
-def _target(gated: Gated) -> str:
-    return "NK" if gated.fit is None else str(gated.fit.target)
-
-
-def _pairs(data: Sample) -> list[tuple[Channel, Channel]]:
-    found = [(data.matched.of_marker(a), data.matched.of_marker(b)) for a, b in PLANES]
-    return [(a, b) for a, b in found if a is not None and b is not None]
-
-
-def _plane(ax: Any, data: Sample, gated: Gated, *, x: Channel, y: Channel, legend: bool) -> None:
-    """Live events in two markers, coloured by lineage, with the gates' cuts in either."""
-    live = np.flatnonzero(gated.fit.lineage >= 0)
-    live = live[:: max(1, len(live) // MOST_DOTS)]
-    for code, name in enumerate(LINEAGES):
-        own = live[gated.fit.lineage[live] == code]
-        order = 2 if name == gated.fit.target else 1  # what is looked for lies on top
-        ax.scatter(
-            data.scaled[own, x.column], data.scaled[own, y.column], s=1.5, color=COLOURS[name], linewidths=0,
-            rasterized=True, label=name if len(own) else None, zorder=order,
-        )  # fmt: skip
-    for cut, threshold in gated.cuts:
-        if len(cut.channels) == 1 and np.isfinite(threshold.value):
-            if cut.channels[0].marker == x.marker:
-                ax.axvline(threshold.value, color=BEFORE, linewidth=0.8, zorder=3)
-            elif cut.channels[0].marker == y.marker:
-                ax.axhline(threshold.value, color=BEFORE, linewidth=0.8, zorder=3)
-    ax.set_xlabel(x.marker, fontsize=6)
-    ax.set_ylabel(y.marker, fontsize=6, labelpad=1)
-    ax.set_title("live single events by lineage", fontsize=6)
-    ax.tick_params(labelsize=6)
-    if legend:
-        ax.legend(fontsize=5.5, markerscale=4, loc="upper right", handletextpad=0.1, borderpad=0.2, labelspacing=0.2)
-
-
-def _words(ax: Any, title: str, text: str | None) -> None:
-    ax.set_axis_off()
-    ax.set_title(title, fontsize=6)
-    ax.text(0.5, 0.5, text or "", ha="center", va="center", fontsize=6, wrap=True)
-
-
-def _yields(ax: Any, gated: Gated) -> None:
-    ends = gated.rows[gated.rows["gate"].isin(gated.nodes)]
-    ax.barh(range(len(ends)), ends["n_out"], color=AFTER, height=0.75)
-    ax.set_yticks(range(len(ends)), ends["gate"], fontsize=5)
-    ax.invert_yaxis()
-    ax.set_title("events kept", fontsize=6)
-    ax.tick_params(axis="x", labelsize=6)
-
-
-def _course(ax: Any, course: Acquisition) -> None:
-    if course.reason is not None:
-        _words(ax, "acquisition", course.reason)
+    One panel per channel of a gate: density (square-root scale, so that small populations show) of the events the
+    threshold was looked for in, the threshold, its interval shaded, the side kept in colour. With lineages, the usual
+    two-dimensional plots (CD3 x CD56, CD56 x CD16, CD14 x CD19), every live event in the colour of its lineage. Last
+    the events kept from gate to gate, and flow rate and signal over the acquisition with masked stretches.
+    """
+    if picture.left_out is not None:
+        lines = textwrap.wrap(f"left out: {picture.left_out}", 96) or ["left out"]
+        canvas = Canvas(600, 40 + 14 * len(lines))
+        canvas.text(300, canvas.height / 2, "\n".join(lines), size=7, align="center", middle=True)
+        canvas.save(path)
         return
-    ax.set_title("acquisition", fontsize=6)
-    middle = (course.edges[1:] + course.edges[:-1]) / 2
-    ax.plot(middle, course.counts / max(course.counts.max(), 1), color=AFTER, linewidth=0.8)
-    scale = max(float(np.abs(course.signal_z).max()), 6.0)
-    ax.plot(middle, 0.5 + course.signal_z / (2 * scale), color=BEFORE, linewidth=0.6)
-    width = course.edges[1] - course.edges[0]
-    for x in middle[course.bad]:
-        ax.axvspan(x - width / 2, x + width / 2, color=QUIET, alpha=0.5, linewidth=0)
-    ax.set_yticks([])
-    ax.set_xlabel("time: events per bin (blue), signal (brown)", fontsize=6)
-    ax.tick_params(labelsize=6)
+    n = len(picture.panels) + len(picture.planes) + 2
+    canvas = Canvas(WIDTH * COLUMNS, HEAD + HEIGHT * -(-n // COLUMNS))
+    canvas.text(canvas.width / 2, 16, picture.title, size=9, align="center")
+    boxes = [_cell(i) for i in range(n)]
+    for box, panel in zip(boxes, picture.panels, strict=False):
+        _density(canvas, box, panel)
+    for i, (box, plane) in enumerate(zip(boxes[len(picture.panels) :], picture.planes, strict=False)):
+        _plane(canvas, box, picture, plane=plane, legend=i == len(picture.planes) - 1)
+    _yields(canvas, boxes[-2], picture.yields)
+    _acquisition(canvas, boxes[-1], picture.course, reason=picture.course_reason)
+    canvas.save(path)
+
+
+def _cell(i: int) -> Box:
+    left, top = i % COLUMNS * WIDTH, HEAD + i // COLUMNS * HEIGHT
+    return Box(left + LEFT, top + TOP, left + WIDTH - RIGHT, top + HEIGHT - BOTTOM)
+
+
+def _title(canvas: Canvas, box: Box, *lines: str) -> None:
+    for i, line in enumerate(reversed([x for x in lines if x])):
+        canvas.text((box.left + box.right) / 2, box.top - 5 - 11 * i, line, size=6.5, align="center")
+
+
+def _words(canvas: Canvas, box: Box, title: str, *, text: str | None) -> None:
+    _title(canvas, box, title)
+    wrapped = "\n".join(textwrap.wrap(text or "", 42))
+    canvas.text((box.left + box.right) / 2, (box.top + box.bottom) / 2, wrapped, size=6, align="center", middle=True)
+
+
+def _x_axis(canvas: Canvas, box: Box, label: str) -> None:
+    canvas.line([(box.left, box.bottom), (box.right, box.bottom)], "#000000", 0.8)
+    for value, text in ticks(box.x_low, box.x_high):
+        x = float(box.at_x(value))
+        canvas.line([(x, box.bottom), (x, box.bottom + 3)], "#000000", 0.8)
+        canvas.text(x, box.bottom + 12, text, size=6, align="center")
+    canvas.text((box.left + box.right) / 2, box.bottom + 24, label, size=6.5, align="center")
+
+
+def _y_axis(canvas: Canvas, box: Box, label: str) -> None:
+    canvas.line([(box.left, box.top), (box.left, box.bottom)], "#000000", 0.8)
+    for value, text in ticks(box.y_low, box.y_high):
+        y = float(box.at_y(value))
+        canvas.line([(box.left - 3, y), (box.left, y)], "#000000", 0.8)
+        canvas.text(box.left - 5, y, text, size=6, align="right", middle=True)
+    canvas.text(box.left - 24, (box.top + box.bottom) / 2, label, size=6.5, align="center", middle=True, turned=True)
+
+
+def ticks(low: float, high: float, most: int = 6) -> list[tuple[float, str]]:
+    """Round numbers between two values, at most `most`, and how they are written."""
+    step = (high - low) / most
+    size = 10.0 ** np.floor(np.log10(step))
+    step = next(size * m for m in (1, 2, 5, 10) if size * m >= step * 0.999)
+    digits = max(0, -int(np.floor(np.log10(step) + 1e-9)))
+    values = np.arange(np.ceil(low / step - 1e-9), np.floor(high / step + 1e-9) + 1) * step
+    return [
+        (float(v), f"{v:,.{digits}f}".replace("-0", "0") if abs(v) < step / 2 else f"{v:,.{digits}f}") for v in values
+    ]
+
+
+def _density(canvas: Canvas, cell: Box, panel: Panel) -> None:
+    if panel.reason is not None or not panel.lines:
+        _words(canvas, cell, panel.gate, text=panel.reason)
+        return
+    x, f, keep = panel.curve.astype(float)
+    box = cell._replace(x_low=x[0], x_high=x[-1], y_high=max(float(f.max()) * 1.05, 1e-9))
+    for line in panel.lines:
+        a, b = float(box.at_x(line.low)), float(box.at_x(line.high))
+        canvas.block(a, box.top, right=b, bottom=box.bottom, colour=BEFORE, alpha=0.18)
+    for side, colour in ((keep > 0, AFTER), (keep == 0, QUIET)):
+        if side.any():
+            height = box.at_y(np.where(side, f, 0))
+            edge = np.column_stack([box.at_x(x), height])
+            canvas.fill([(box.left, box.bottom), *edge, (box.right, box.bottom)], colour, 0.7)
+    for line in panel.lines:
+        if box.x_low <= line.value <= box.x_high:
+            at = float(box.at_x(line.value))
+            canvas.line([(at, box.bottom), (at, box.top)], MARK if line.pooled else BEFORE, 1.4)
+    _title(canvas, box, panel.gate, f"{panel.method}, {panel.share}")
+    _x_axis(canvas, box, panel.marker)
+
+
+def _plane(canvas: Canvas, cell: Box, picture: Picture, *, plane: Plane, legend: bool) -> None:
+    """Live events in two markers, coloured by lineage, with the gates' cuts in either."""
+    x, y = picture.events[:, plane.x], picture.events[:, plane.y]
+    box = cell._replace(**_range("x", x, plane.x_lines), **_range("y", y, plane.y_lines))
+    present = [code for code in range(len(LINEAGES)) if (picture.lineage == code).any()]
+    # what is looked for lies on top
+    for code in sorted(present, key=lambda c: LINEAGES[c] == picture.target):
+        own = picture.lineage == code
+        canvas.dots(box.at_x(x[own]), box.at_y(y[own]), COLOURS[LINEAGES[code]])
+    for value in plane.x_lines:
+        at = float(box.at_x(value))
+        canvas.line([(at, box.bottom), (at, box.top)], BEFORE, 1.1)
+    for value in plane.y_lines:
+        at = float(box.at_y(value))
+        canvas.line([(box.left, at), (box.right, at)], BEFORE, 1.1)
+    _title(canvas, box, "live single events by lineage")
+    _x_axis(canvas, box, picture.markers[plane.x])
+    _y_axis(canvas, box, picture.markers[plane.y])
+    if legend:
+        for i, code in enumerate(present):
+            at = box.top + 5 + 11 * i
+            canvas.block(box.right - 56, at - 3, right=box.right - 50, bottom=at + 3, colour=COLOURS[LINEAGES[code]])
+            canvas.text(box.right - 46, at, LINEAGES[code], size=6, middle=True)
+
+
+def _range(axis: str, values: Floats, lines: Sequence[float]) -> dict[str, float]:
+    """The range of a plot with a margin; of no values, one around its thresholds."""
+    seen = [*values[np.isfinite(values)], *lines] or [0.0, 1.0]
+    low, high = float(min(seen)), float(max(seen))
+    margin = 0.04 * (high - low) or 0.5
+    return {f"{axis}_low": low - margin, f"{axis}_high": high + margin}
+
+
+def _yields(canvas: Canvas, cell: Box, yields: Sequence[tuple[str, int]]) -> None:
+    box = cell._replace(left=cell.left + 44, right=cell.right - 26, bottom=cell.bottom + 16)
+    box = box._replace(x_high=max([n for _, n in yields] + [1]))
+    _title(canvas, box, "events kept")
+    step = (box.bottom - box.top) / max(len(yields), 1)
+    for i, (gate, n) in enumerate(yields):
+        top, end = box.top + i * step, float(box.at_x(n))
+        canvas.block(box.left, top, right=end, bottom=top + 0.8 * step, colour=AFTER)
+        canvas.text(box.left - 4, top + 0.4 * step, gate, size=5.5, align="right", middle=True)
+        canvas.text(end + 3, top + 0.4 * step, f"{n:,}", size=5.5, middle=True)
+
+
+def _acquisition(canvas: Canvas, cell: Box, course: Floats, *, reason: str | None) -> None:
+    if reason is not None or not course.shape[1]:
+        _words(canvas, cell, "acquisition", text=reason)
+        return
+    start, stop, share, signal_z, bad = course.astype(float)
+    box = cell._replace(x_low=start[0], x_high=stop[-1], y_high=1.05)
+    middle = box.at_x((start + stop) / 2)
+    for a, b in zip(box.at_x(start[bad > 0]), box.at_x(stop[bad > 0]), strict=True):
+        canvas.block(a, box.top, right=b, bottom=box.bottom, colour=QUIET, alpha=0.5)
+    scale = max(float(np.abs(signal_z).max()), 6.0)
+    canvas.line(np.column_stack([middle, box.at_y(0.5 + signal_z / (2 * scale))]), BEFORE, 0.9)
+    canvas.line(np.column_stack([middle, box.at_y(share)]), AFTER, 1.2)
+    _title(canvas, box, "acquisition")
+    _x_axis(canvas, box, "time; events (blue), signal (brown)")
