@@ -30,6 +30,30 @@ if CFG["simulate"] is not None:
         script:
             "../scripts/simulate_cytof.py"
 
+    rule simulate_flow:
+        input:
+            proteins=resource("resources/simulate/proteins.tsv"),
+        output:
+            fcs=f"{RAW}/flow/{{sample}}.fcs",
+            truth=f"{RAW}/truth/flow/{{sample}}.parquet",
+        log:
+            out("logs/simulate_flow/{sample}.log"),
+        benchmark:
+            out("benchmarks/simulate_flow/{sample}.tsv")
+        wildcard_constraints:
+            sample="|".join(map(re.escape, samples_of("flow"))) or "none",
+        conda:
+            ENVIRONMENT
+        threads: 1
+        resources:
+            mem_mb=1500,
+            runtime=15,
+        params:
+            settings=CFG["simulate"],
+            code=code("simulate_flow"),
+        script:
+            "../scripts/simulate_flow.py"
+
     rule simulate_rna:
         input:
             proteins=resource("resources/simulate/proteins.tsv"),
@@ -74,8 +98,14 @@ if CFG["simulate"] is not None:
             patients=resource(CFG["cohort"]["patients"]),
             programmes=resource("resources/simulate/programmes.tsv"),
             cytof=[f"{RAW}/truth/cytof/{s}.parquet" for s in samples_of("cytof")],
+            flow=[f"{RAW}/truth/flow/{s}.parquet" for s in samples_of("flow")],
             rna=[f"{RAW}/truth/rna/{s}.parquet" for s in samples_of("rna")],
         output:
+            **(
+                {"cells_flow": f"{RAW}/truth/cells_flow.parquet"}
+                if "flow" in MODALITIES
+                else {}
+            ),
             cells_cytof=f"{RAW}/truth/cells_cytof.parquet",
             cells_rna=f"{RAW}/truth/cells_rna.parquet",
             abundance=f"{RAW}/truth/abundance.parquet",
@@ -134,6 +164,11 @@ if CFG["simulate"] is not None:
             cells=[f"{RAW}/truth/cells_{m}.parquet" for m in MODALITIES],
             populations=[out(f"{m}/populations.parquet") for m in MODALITIES],
             panel=resource(CFG["cohort"]["panel"]) if "cytof" in MODALITIES else [],
+            flow_panel=(
+                resource(CFG["flow"]["panel"] or CFG["cohort"]["panel"])
+                if "flow" in MODALITIES
+                else []
+            ),
         output:
             difficulty=out("truth/difficulty.parquet"),
         log:

@@ -10,6 +10,7 @@ with job(snakemake) as record:
         populations=dict(zip(modalities, source.populations, strict=True)),
         sheet=source.sheet,
         panel=source.get("panel") or None,
+        flow_panel=source.get("flow_panel") or None,
         output=snakemake.output.difficulty,
         seed=snakemake.params.seed,
         provenance=record,

@@ -8,6 +8,7 @@ with job(snakemake) as record:
         cohort=snakemake.params.cohort,
         sheets={name: snakemake.input[name] for name in ("samples", "counts", "patients")},
         cytof=snakemake.input.cytof,
+        flow=snakemake.input.flow,
         rna=snakemake.input.rna,
         output=dict(snakemake.output.items()),
         provenance=record,

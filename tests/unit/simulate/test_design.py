@@ -35,7 +35,7 @@ def test_no_batch_holds_a_single_arm_or_time_point(size):
     # the lymphoma cohort has one arm: there is nothing to tell apart from the batch
     arms = min(table["arm"].nunique(), 2)
     assert (table.groupby("batch")["arm"].nunique() >= arms).all()
-    assert (table.groupby("batch")["timepoint"].nunique() >= 3).all()
+    assert (table.groupby("batch")["timepoint"].nunique() >= min(table["timepoint"].nunique(), 3)).all()
 
 
 def test_run_order_is_not_the_order_of_time():

@@ -54,6 +54,7 @@ PRODUCT_PURITY = 0.93  # NK cells among the product's lymphocytes
 RNA_PURITY = 0.90  # NK cells among the lymphocytes of the NK-enriched suspension given to the 10x instrument
 
 
+ALIQUOT_SD = 0.05  # the same of two aliquots of one tube
 HANDLING_SD = 0.12  # of log shares: another tube, thawed and enriched, holds not quite the same cells
 
 
@@ -62,7 +63,7 @@ def latent_shares(seed: int, patient: Patient, timepoint: str, *, modality: str 
 
     Every donor has a lasting deviation from the mean (the donor's repertoire), each time point a smaller one. Adaptive
     NK cells follow the donor's CMV serostatus, and grow from day 28 on in patients with CMV viremia. Both modalities
-    have the patient's biology in common; the tube for RNA deviates once more, by its handling.
+    have the patient's biology in common; the tubes for RNA and for flow cytometry deviate once more, by their handling.
     """
     share = np.array(SHARES[patient.arm][timepoint])
     donor = rng(seed, "donor composition", patient.id)
@@ -76,6 +77,8 @@ def latent_shares(seed: int, patient: Patient, timepoint: str, *, modality: str 
     lasting[[POPULATIONS.index("CIML_activated"), POPULATIONS.index("proliferating")]] *= 0.4
     if modality == "rna":
         passing = passing + rng(seed, "handling", patient.id, timepoint).normal(0, HANDLING_SD, len(share))
+    elif modality == "flow":  # stained from the same tube, without enrichment
+        passing = passing + rng(seed, "handling flow", patient.id, timepoint).normal(0, ALIQUOT_SD, len(share))
     share = share * np.exp(lasting + passing)
     return share / share.sum()
 
@@ -160,7 +163,7 @@ def _other_shares(seed: int, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
     spread = 0.35 * own.standard_normal(len(kinds)) + 0.2 * random.standard_normal(len(kinds))
     lymphocytes = np.array([mean.get(kind, 0.0) for kind in kinds]) * np.exp(spread)
     myeloid = {"monocyte": 0.16, "nonclassical": 0.025, "cDC": 0.012, "pDC": 0.007, "ILC": 0.0015, "basophil": 0.012}
-    if sample.modality == "cytof":  # granulocytes do not survive the way to a 10x chip
+    if sample.modality != "rna":  # granulocytes do not survive the way to a 10x chip
         myeloid["neutrophil"] = float(random.choice([0.002, 0.01, 0.05], p=[0.5, 0.35, 0.15]))
     if enriched:
         myeloid = {kind: share * 0.12 for kind, share in myeloid.items()}
@@ -176,9 +179,9 @@ def content(size: str, seed: int, sample: Sample) -> Content:
     plan = SIZES[size]
     random = rng(seed, "content", sample.id)
     fraction = latent_nk_fraction(size, seed, sample)
-    cytof = sample.modality == "cytof"
+    cytometry = sample.modality != "rna"
     depth = float(np.exp(random.uniform(np.log(0.4), np.log(1.6))) * 1.15)
-    if cytof:
+    if cytometry:
         lymphocytes = int(np.clip(plan.nk_target / fraction, *plan.lymphocytes) * depth)
     else:
         lymphocytes = int(plan.rna_cells * 0.84 * depth)
@@ -191,6 +194,6 @@ def content(size: str, seed: int, sample: Sample) -> Content:
         other=other,
         doublets=int(live * random.uniform(0.02, 0.07)),
         dead=int(live * random.uniform(0.03, 0.12)),  # rna: low-quality cells with much mitochondrial RNA
-        debris=int(live * random.uniform(0.03, 0.06)) if cytof else 0,
-        beads=int(live * random.uniform(0.012, 0.022)) if cytof else 0,
+        debris=int(live * random.uniform(0.03, 0.06)) if cytometry else 0,
+        beads=int(live * random.uniform(0.012, 0.022)) if sample.modality == "cytof" else 0,
     )

@@ -19,17 +19,15 @@ from .latent import POPULATIONS, Setting
 from .proteins import (
     BEAD_LEVEL,
     KINDS,
-    KIR,
     MARKERS,
     kind_levels,
     levels,
     long_name,
-    nk_levels,
     panel,
     spill,
-    state_shift,
 )
 from .repertoire import Repertoire, repertoire
+from .stained import stained
 from .tables import CELLS_CYTOF
 
 COFACTOR = 5.0
@@ -42,8 +40,6 @@ MYELOID_BACKGROUND = 2.0  # Fc receptors: background of myeloid cells over that 
 SATURATION = 6000.0  # ion counts at which a channel is half blind; the brightest real channels end near it
 DRIFT_DAY, DRIFT_FILE = 0.16, 0.04  # loss of sensitivity over an acquisition day, and within a file
 EVENTS_PER_MS = 0.35
-KIR_COLUMNS = [MARKERS.index(k) for k in KIR]
-NKG2A = MARKERS.index("NKG2A")
 SEES_MYELOID = ("monocyte", "nonclassical", "cDC", "pDC", "neutrophil", "basophil")
 
 
@@ -93,11 +89,7 @@ def make_nk(
     """`n` live single NK cells of one region."""
     cells = latent.draw(random, population, n, setting=lived)
     held = receptors.draw(random, population, cells, donor=donor)
-    level = nk_levels(random, cells)
-    level[:, NKG2A] *= held.nkg2a
-    level[:, KIR_COLUMNS] = np.where(held.kir, level[:, KIR_COLUMNS] + donor.kir_level, 0.0)
-    shift = state_shift(lived.timepoint) if lived.infused else 0.0
-    level = np.clip(level + shift * (level > 0.3), 0, None)
+    level = stained(random, cells, held, lived=lived, donor=donor)
     counts = _measure(random, level, donor.marker_shift, run=run, sticky=1.0)
     return Cells(counts, receptors.also(population, cells, held))
 

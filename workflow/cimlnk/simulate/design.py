@@ -23,9 +23,9 @@ DISEASES = ("AML", "AML", "AML", "MDS", "BPDCN", "CML blast crisis")
 class Size:
     """How large a cohort is.
 
-    `cytof` and `rna` hold, per arm, one tuple of time points for every sampled patient, in order. `nk_target` NK cells
-    are aimed at per FCS file, with `lymphocytes` (least, most) live single lymphocytes; `rna_cells` barcodes per 10x
-    sample.
+    `cytof`, `rna` and `flow` hold, per arm, one tuple of time points for every sampled patient, in order. `nk_target` NK
+    cells are aimed at per FCS file, with `lymphocytes` (least, most) live single lymphocytes; `rna_cells` barcodes per
+    10x sample, which hold antibody counts, too, where `antibodies` says so.
     """
 
     patients: dict[str, int]
@@ -35,12 +35,15 @@ class Size:
     lymphocytes: tuple[int, int]
     rna_cells: int
     batches: int
+    flow: dict[str, list[tuple[str, ...]]] = field(default_factory=dict)
+    antibodies: bool = False
 
 
 FULL = ("donor", "product", "pre", "D7", "D14", "D28", "D60", "D100")
 CONTROL = ("pre", "D7", "D28", "D60")
 NO_DONOR = ("product", "pre", "D7", "D28")
 RNA_SHORT = ("donor", "product", "pre", "D7", "D28")
+TWO_DAYS = ("pre", "D28")
 
 SIZES: dict[str, Size] = {
     "tiny": Size(
@@ -82,6 +85,18 @@ SIZES: dict[str, Size] = {
         lymphocytes=(480, 1600),
         rna_cells=250,
         batches=2,
+    ),
+    # Aliquots of the same tubes measured three ways: mass cytometry, flow cytometry, RNA with antibodies.
+    "three": Size(
+        patients={CIML: 3},
+        cytof={CIML: [TWO_DAYS] * 3},
+        rna={CIML: [TWO_DAYS] * 3},
+        flow={CIML: [TWO_DAYS] * 3},
+        nk_target=420,
+        lymphocytes=(480, 1600),
+        rna_cells=350,
+        batches=1,
+        antibodies=True,
     ),
     "large": Size(
         patients={CIML: 6, IL2_ONLY: 6, NONPERSISTER: 4},
@@ -139,7 +154,8 @@ class Sample:
     @property
     def path(self) -> str:
         """Below the cohort's raw folder."""
-        return f"cytof/{self.id}.fcs" if self.modality == "cytof" else f"rna/{self.id}" + (".h5" if self.h5 else "")
+        suffix = (".h5" if self.h5 else "") if self.modality == "rna" else ".fcs"
+        return f"{self.modality}/{self.id}{suffix}"
 
 
 def patients(size: str, seed: int) -> list[Patient]:
@@ -189,7 +205,7 @@ def patients(size: str, seed: int) -> list[Patient]:
 
 
 def samples(size: str, seed: int) -> list[Sample]:
-    """The files of a cohort, CyTOF first, in the order of the sheet.
+    """The files of a cohort, CyTOF first, then flow, then RNA, in the order of the sheet.
 
     All files of a patient are acquired on one day (batch) in random order, and every day has patients of every arm:
     neither time nor arm is confounded with batch, but patient is nested in it.
@@ -199,7 +215,7 @@ def samples(size: str, seed: int) -> list[Sample]:
     by_arm: dict[str, list[Patient]] = {}
     for patient in patients(size, seed):
         by_arm.setdefault(patient.arm, []).append(patient)
-    for modality, design in (("cytof", plan.cytof), ("rna", plan.rna)):
+    for modality, design in (("cytof", plan.cytof), ("flow", plan.flow), ("rna", plan.rna)):
         drafts = [
             (patient, timepoint)
             for arm, members in by_arm.items()
@@ -214,17 +230,18 @@ def samples(size: str, seed: int) -> list[Sample]:
                 position[key] = float(rank) / max(len(inside) - 1, 1)
         for n, (patient, timepoint) in enumerate(drafts):
             cytof = modality == "cytof"
+            prefix = {"cytof": "day", "flow": "flow", "rna": "run"}[modality]
             result.append(
                 Sample(
                     id=f"{patient.id}_{timepoint}_{modality}",
                     patient=patient,
                     timepoint=timepoint,
                     modality=modality,
-                    batch=f"{'day' if cytof else 'run'}{patient.batch + 1}",
+                    batch=f"{prefix}{patient.batch + 1}",
                     run_position=position[(patient.id, timepoint)],
                     big_endian=cytof and n % 3 == 1,
                     renamed_channel=cytof and n == 3,
-                    h5=not cytof and n % 4 == 1,
+                    h5=modality == "rna" and n % 4 == 1,
                 )
             )
     return result

@@ -20,13 +20,12 @@ from cimlnk.common.seeds import rng
 from cimlnk.common.tables import read_table, write_table
 
 from .scores import score_names
-from .tables import CELLS_CYTOF, CELLS_RNA, DIFFICULTY
+from .tables import DIFFICULTY, TRUTH_CELLS
 
 MOST_CELLS = 20_000  # evenly over samples
 SCANPY_CELLS = 4_000
 CLUSTERS = 8
 COMPONENTS, VARIABLE_GENES = 30, 800  # of RNA
-TRUTH_CELLS = {"cytof": CELLS_CYTOF, "rna": CELLS_RNA}
 
 
 def hand_thresholds(values: pd.DataFrame) -> np.ndarray:
@@ -37,7 +36,7 @@ def hand_thresholds(values: pd.DataFrame) -> np.ndarray:
             return np.zeros(len(values), dtype=bool)
         return (values[marker] > cut).to_numpy()
 
-    kir = above("KIR2DL1", 1.5) | above("KIR2DL2_3", 1.5) | above("KIR3DL1", 1.5)
+    kir = above("KIR2DL1", 1.5) | above("KIR2DL2_3", 1.5) | above("KIR3DL1", 1.5) | above("CD158", 1.5)
     return np.select(
         [
             above("Ki-67", 2.3),
@@ -137,7 +136,7 @@ def difficulty(
         ("plain scanpy (Leiden), clusters given their true names", part, majority(leiden, names[part])),
         ("linear classifier shown the truth of other patients", whole, discriminant(x, names, patient)),
     ]
-    if modality == "cytof":
+    if modality != "rna":
         found.insert(1, ("hand thresholds", whole, hand_thresholds(values)))
     rows = []
     for method, cells, given in found:
@@ -177,6 +176,7 @@ def make_difficulty(
     populations: Mapping[str, str | Path],
     sheet: str | Path,
     panel: str | Path | None,
+    flow_panel: str | Path | None = None,
     output: str | Path,
     seed: int,
     provenance: dict[str, Any] | None = None,
@@ -191,8 +191,8 @@ def make_difficulty(
         By modality: the truth's cells, the pipeline's POPULATIONS.
     sheet
         SAMPLES: whose a sample is.
-    panel
-        Panel sheet: the markers that are clustered. Of genes the 800 of the largest variance are taken.
+    panel, flow_panel
+        Panel sheets: the markers that are clustered. Of genes the 800 of the largest variance are taken.
     """
     people = read_table(sheet).set_index("sample")["patient"]
     files = iter(samples)
@@ -205,8 +205,8 @@ def make_difficulty(
         )
         if modality == "rna":
             values = values[values.var().nlargest(VARIABLE_GENES).index]
-        elif panel is not None:
-            table = pd.read_csv(panel, sep="\t")
+        elif (given := flow_panel if modality == "flow" else panel) is not None:
+            table = pd.read_csv(given, sep="\t")
             clustered = set(table.loc[table["cluster"] == "yes", "marker"])
             values = values[[m for m in values if m in clustered]]
         patient = people.loc[own["sample"]].to_numpy(dtype=object)

@@ -17,9 +17,8 @@ from cimlnk.common.home import HOME
 from cimlnk.common.tables import read_table, write_table
 
 from .scores import score
-from .tables import ABUNDANCE, CELLS_CYTOF, CELLS_RNA, RECOVERY, RECOVERY_CASES
+from .tables import ABUNDANCE, RECOVERY, RECOVERY_CASES, TRUTH_CELLS
 
-TRUTH_CELLS = {"cytof": CELLS_CYTOF, "rna": CELLS_RNA}
 
 
 def make_recovery(

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -12,12 +12,13 @@ from cimlnk.common.seeds import rng
 from cimlnk.common.tables import write_table
 from cimlnk.common.vocabulary import cell_id
 
-from . import design, latent, receptors
+from . import antibodies, design, latent, receptors
 from .composition import content, setting
 from .genes import KIR_GENES, N_GENES, gene_names, mitochondrial, nk_rates, profiles
 from .latent import POPULATIONS, Setting
-from .proteins import KINDS, KIR
+from .proteins import KINDS, KIR, MARKERS, kind_levels
 from .repertoire import Repertoire, repertoire
+from .stained import stained
 from .tables import CELLS_RNA
 from .tenx import write_10x_folder, write_10x_h5
 
@@ -35,10 +36,24 @@ STATE_EFFECTS_LOG2 = {
 }
 
 
+class Drawn(NamedTuple):
+    """Cells: share of molecules per gene, second names, and stained proteins (MARKERS; None where no antibody is used)."""
+
+    rates: np.ndarray
+    also: np.ndarray
+    level: np.ndarray | None
+
+
 def _nk(
-    random: np.random.Generator, population: str, n: int, *, lived: Setting, donor: Repertoire
-) -> tuple[np.ndarray, np.ndarray]:
-    """Relative expression of NK cells of one region (cells × genes, float32) and their second names."""
+    random: np.random.Generator,
+    population: str,
+    n: int,
+    *,
+    lived: Setting,
+    donor: Repertoire,
+    proteins: np.random.Generator | None,
+) -> Drawn:
+    """Relative expression of NK cells of one region (cells × genes, float32)."""
     names = gene_names()
     cells = latent.draw(random, population, n, setting=lived)
     held = receptors.draw(random, population, cells, donor=donor)
@@ -50,26 +65,35 @@ def _nk(
     total = rates.sum(axis=1)
     for column, protein in enumerate(KIR):
         rates[:, names.index(KIR_GENES[protein])] = np.where(held.kir[:, column], KIR_LEVEL * total, 0.0)
-    return rates, receptors.also(population, cells, held)
+    level = None if proteins is None else stained(proteins, cells, held, lived=lived, donor=donor)
+    return Drawn(rates, receptors.also(population, cells, held), level)
 
 
 def _rates(
-    random: np.random.Generator, kind: str, n: int, *, lived: Setting, donor: Repertoire, factor: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """Expected share of molecules per gene (n × genes, float32) of single cells of one kind, and second names."""
+    random: np.random.Generator,
+    kind: str,
+    n: int,
+    *,
+    lived: Setting,
+    donor: Repertoire,
+    factor: np.ndarray,
+    proteins: np.random.Generator | None,
+) -> Drawn:
+    """Expected share of molecules per gene (n × genes, float32) of single cells of one kind."""
     names = gene_names()
     if kind in POPULATIONS:
-        rates, also = _nk(random, kind, n, lived=lived, donor=donor)
+        rates, also, level = _nk(random, kind, n, lived=lived, donor=donor, proteins=proteins)
     else:
         rates = np.repeat(profiles()[kind].to_numpy(dtype=np.float32)[None, :], n, axis=0)
         also = np.full(n, "", dtype=object)
+        level = None if proteins is None else kind_levels(proteins, kind, n)
     rates *= factor.astype(np.float32)
     silent = ("XIST",) if donor.male else ("RPS4Y1", "DDX3Y")
     loud = ("RPS4Y1", "DDX3Y") if donor.male else ("XIST",)
     rates[:, [names.index(g) for g in silent]] = 0.0
     rates /= rates.sum(axis=1, keepdims=True)
     rates[:, [names.index(g) for g in loud]] = 2e-4
-    return rates / rates.sum(axis=1, keepdims=True), also
+    return Drawn(rates / rates.sum(axis=1, keepdims=True), also, level)
 
 
 def _distinct(random: np.random.Generator, n: int) -> np.ndarray:
@@ -79,7 +103,8 @@ def _distinct(random: np.random.Generator, n: int) -> np.ndarray:
 
 
 def simulate_sample(size: str, seed: int, sample: design.Sample) -> tuple[np.ndarray, list[str], pd.DataFrame]:
-    """Counts of one sample (cells × genes, int32), its barcodes, and the truth (CELLS_RNA).
+    """Counts of one sample (cells × genes, int32, antibodies behind them where the design has any), its barcodes, and
+    the truth (CELLS_RNA).
 
     Gamma–Poisson counts around each cell's expression at its place on the axes, with a donor's and a run's factor per
     gene, the donor's KIR genes and sex, log-normal depth that differs between samples too, ambient RNA from the
@@ -97,21 +122,30 @@ def simulate_sample(size: str, seed: int, sample: design.Sample) -> tuple[np.nda
     kinds = [*POPULATIONS, *KINDS]
     number = np.array([*cells.nk, *cells.other])
     singles = np.repeat(np.arange(len(kinds)), number)
+    # a stream of its own: the genes are the same with and without antibodies
+    proteins = rng(seed, "antibodies", sample.id) if design.SIZES[size].antibodies else None
 
-    def draw(types: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def draw(types: np.ndarray) -> Drawn:
         rates = np.empty((len(types), N_GENES), dtype=np.float32)
         also = np.empty(len(types), dtype=object)
+        level = None if proteins is None else np.empty((len(types), len(MARKERS)))
         for kind in np.unique(types):
             rows = np.flatnonzero(types == kind)
-            rates[rows], also[rows] = _rates(random, kinds[kind], len(rows), lived=lived, donor=donor, factor=factor)
-        return rates, also
+            drawn = _rates(
+                random, kinds[kind], len(rows), lived=lived, donor=donor, factor=factor, proteins=proteins
+            )
+            rates[rows], also[rows] = drawn.rates, drawn.also
+            if level is not None and drawn.level is not None:
+                level[rows] = drawn.level
+        return Drawn(rates, also, level)
 
     def like_the_sample(n: int) -> np.ndarray:
         return random.choice(len(kinds), size=n, p=number / number.sum())
 
-    live, also = draw(singles)
-    doublets = draw(like_the_sample(cells.doublets))[0] + draw(like_the_sample(cells.doublets))[0]  # all molecules
-    low = draw(like_the_sample(cells.dead))[0]
+    live, also, level = draw(singles)
+    first, second_half = draw(like_the_sample(cells.doublets)), draw(like_the_sample(cells.doublets))
+    doublets = first.rates + second_half.rates  # all molecules
+    low, _, low_level = draw(like_the_sample(cells.dead))
     mito = mitochondrial()
     share = random.uniform(0.15, 0.50, (cells.dead, 1))
     low *= np.where(mito, share / low[:, mito].sum(axis=1, keepdims=True), 1 - share)
@@ -131,6 +165,13 @@ def simulate_sample(size: str, seed: int, sample: design.Sample) -> tuple[np.nda
         noise = random.standard_gamma(1 / DISPERSION, rates[rows].shape, dtype=np.float32) * np.float32(DISPERSION)
         counts[rows] = random.poisson(depth[rows, None] * ((1 - ambient) * rates[rows] * noise + ambient * soup))
 
+    if proteins is not None:
+        tags = [
+            antibodies.counts(proteins, np.asarray(part), seed=seed, batch=sample.batch, shift=donor.marker_shift)
+            for part in (level, first.level, second_half.level, low_level)
+        ]
+        tagged = np.concatenate([tags[0], tags[1] + tags[2], tags[3]])
+        counts = np.concatenate([counts, tagged], axis=1)
     codes = _distinct(random, len(rates))
     barcodes = ["".join("ACGT"[(code >> (2 * i)) & 3] for i in range(16)) + "-1" for code in codes.tolist()]
     order = np.argsort(barcodes, kind="stable")
@@ -173,10 +214,11 @@ def simulate_rna(
     """
     drawn = design.sample(size, seed, sample)
     counts, barcodes, cells = simulate_sample(size, seed, drawn)
+    tags = antibodies.NAMES if design.SIZES[size].antibodies else ()
     if h5 is not None:
-        write_10x_h5(h5, counts, barcodes)
+        write_10x_h5(h5, counts, barcodes, tags)
     elif folder is not None:
-        write_10x_folder(folder, counts, barcodes)
+        write_10x_folder(folder, counts, barcodes, tags)
     else:
         raise ValueError("neither folder nor h5 given")
     write_table(cells, truth, CELLS_RNA, provenance=provenance)

@@ -19,7 +19,7 @@ from .crosswalk import UNNAMED, less_specific, nearest_truth, plain
 from .tables import RECOVERY, RECOVERY_CASES
 
 NK_GATE = 0.97  # precision and recall
-ARI = {"cytof": 0.60, "rna": 0.10}
+ARI = {"cytof": 0.60, "flow": 0.50, "rna": 0.10}
 SHARE_WITHIN = 0.95  # of samples or patient-days
 SUBSETS_WITHIN = 0.70  # of subsets: cells between two subsets get one name or the other
 POINTS = 0.02  # tolerance of a fraction
@@ -234,14 +234,15 @@ def score(
         truth, named = truth_cells[modality], populations[modality]
         gate = nk_gate(truth, named["cell"])
         # In RNA two NK cells in one droplet look like one large NK cell: only mistaken cell types are asked to be few.
-        strict = "precision" if modality == "cytof" else "precision_lineage"
+        cytometry = modality != "rna"
+        strict = "precision" if cytometry else "precision_lineage"
         words = {
             "precision": "kept cells that are live single NK cells",
             "recall": "live single NK cells that are kept",
             "precision_lineage": "kept single cells of good quality that are NK cells",
         }
         for name in ("precision", "precision_lineage", "recall"):
-            asked = NK_GATE if name == strict or (name == "recall" and modality == "cytof") else nan
+            asked = NK_GATE if name == strict or (name == "recall" and cytometry) else nan
             rows.append(
                 _row(
                     f"NK gate {name}",
@@ -263,7 +264,7 @@ def score(
         ):
             rows.append(_row(measure, modality, names[key], threshold=asked, n=len(known), worst=None, meaning=meaning))
         subset = subset_cases(truth_abundance, abundance, modality, cells=truth)
-        asked = SUBSETS_WITHIN if modality == "cytof" else nan
+        asked = SUBSETS_WITHIN if cytometry else nan
         meaning = "subsets of at least 5 % whose share of NK cells is within 2 points"
         rows.append(_summarise(subset, asked, meaning))
         cases.append(subset)

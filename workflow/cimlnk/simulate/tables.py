@@ -18,11 +18,12 @@ CELL_COLUMNS = {
 CELLS_CYTOF = Schema(
     "truth_cells_cytof", {**CELL_COLUMNS, "event": ("int", "0-based index of the event in the FCS file")}
 )
+CELLS_FLOW = Schema("truth_cells_flow", CELLS_CYTOF.columns)
 CELLS_RNA = Schema("truth_cells_rna", {**CELL_COLUMNS, "barcode": ("str", "barcode as in the 10x file")})
 ABUNDANCE = Schema(
     "truth_abundance",
     {
-        "modality": ("str", "cytof, rna, or counts for days without a file"),
+        "modality": ("str", "cytof, flow, rna, or counts for days without a file"),
         "sample": ("str?", "sample id, missing for days without a file"),
         "patient": ("str", "patient id"),
         "day": ("int", "day, 0 = infusion"),
@@ -73,11 +74,12 @@ KINETICS = Schema(
         "doubling_time_days": ("float", "doubling time from nadir to peak"),
     },
 )
+TRUTH_CELLS = {"cytof": CELLS_CYTOF, "flow": CELLS_FLOW, "rna": CELLS_RNA}
 RECOVERY = Schema(
     "recovery",
     {
         "measure": ("str", "what is scored"),
-        "modality": ("str", "cytof, rna or counts"),
+        "modality": ("str", "cytof, flow, rna or counts"),
         "value": ("float", "score"),
         "threshold": ("float", "least score asked for; NaN where the score is only told"),
         "passed": ("bool", "value reaches the threshold, or there is none"),
@@ -90,7 +92,7 @@ RECOVERY_CASES = Schema(
     "recovery_cases",
     {
         "measure": ("str", "what is scored"),
-        "modality": ("str", "cytof, rna or counts"),
+        "modality": ("str", "cytof, flow, rna or counts"),
         "case": ("str", "sample, patient-day or sample and population"),
         "truth": ("float", "as measured"),
         "found": ("float", "of the pipeline; NaN if it gave no number"),
@@ -101,7 +103,7 @@ RECOVERY_CASES = Schema(
 DIFFICULTY = Schema(
     "difficulty",
     {
-        "modality": ("str", "cytof or rna"),
+        "modality": ("str", "cytof, flow or rna"),
         "method": ("str", "what named or clustered the cells"),
         "n_cells": ("int", "true NK cells that were named"),
         "ari": ("float", "adjusted Rand index, cells between two populations as either"),

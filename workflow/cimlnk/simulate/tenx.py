@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import gzip
 import io
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
 from scipy import sparse
 
-from .genes import N_GENES, gene_ids, gene_names
+from .genes import gene_ids, gene_names
 
 LEVEL = 4  # of gzip: a third of the time of the default, 10 % larger
 
@@ -19,13 +20,21 @@ def _write_gzip(path: Path, content: bytes) -> None:
         f.write(content)
 
 
-def write_10x_folder(folder: str | Path, counts: np.ndarray, barcodes: list[str]) -> None:
+def features(antibodies: Sequence[str] = ()) -> list[tuple[str, str, str]]:
+    """Id, name and type of every row of a matrix: the genes, then the antibodies."""
+    genes = [(i, g, "Gene Expression") for i, g in zip(gene_ids(), gene_names(), strict=True)]
+    return genes + [(a, a, "Antibody Capture") for a in antibodies]
+
+
+def write_10x_folder(
+    folder: str | Path, counts: np.ndarray, barcodes: list[str], antibodies: Sequence[str] = ()
+) -> None:
     """Write ``matrix.mtx.gz`` (genes × cells, 1-based), ``barcodes.tsv.gz`` and ``features.tsv.gz``.
 
     Parameters
     ----------
     counts
-        Cells × genes, integers.
+        Cells × genes (and antibodies), integers.
     """
     from scipy.io import mmwrite
 
@@ -35,15 +44,16 @@ def write_10x_folder(folder: str | Path, counts: np.ndarray, barcodes: list[str]
     mmwrite(text, sparse.coo_array(sparse.csc_array(counts.T)), field="integer", symmetry="general")
     _write_gzip(folder / "matrix.mtx.gz", text.getvalue())
     _write_gzip(folder / "barcodes.tsv.gz", "".join(f"{b}\n" for b in barcodes).encode())
-    features = zip(gene_ids(), gene_names(), strict=True)
-    _write_gzip(folder / "features.tsv.gz", "".join(f"{i}\t{g}\tGene Expression\n" for i, g in features).encode())
+    rows = "".join("\t".join(row) + "\n" for row in features(antibodies))
+    _write_gzip(folder / "features.tsv.gz", rows.encode())
 
 
-def write_10x_h5(path: str | Path, counts: np.ndarray, barcodes: list[str]) -> None:
-    """Write a Cell Ranger v3 HDF5 file (group ``matrix``, CSC of genes × cells)."""
+def write_10x_h5(path: str | Path, counts: np.ndarray, barcodes: list[str], antibodies: Sequence[str] = ()) -> None:
+    """Write a Cell Ranger v3 HDF5 file (group ``matrix``, CSC of genes, and antibodies, × cells)."""
     import h5py
 
     Path(path).parent.mkdir(parents=True, exist_ok=True)
+    rows = features(antibodies)
     matrix = sparse.csr_array(counts)  # rows are cells: the CSC of genes x cells
     with h5py.File(path, "w", track_order=False) as file:
         group = file.create_group("matrix")
@@ -55,10 +65,10 @@ def write_10x_h5(path: str | Path, counts: np.ndarray, barcodes: list[str]) -> N
         put(group, "data", matrix.data.astype(np.int32))
         put(group, "indices", matrix.indices.astype(np.int64))
         put(group, "indptr", matrix.indptr.astype(np.int64))
-        put(group, "shape", np.array([N_GENES, len(barcodes)], dtype=np.int32))
-        features = group.create_group("features")
-        put(features, "id", np.array(gene_ids(), dtype="S"))
-        put(features, "name", np.array(gene_names(), dtype="S"))
-        put(features, "feature_type", np.array(["Gene Expression"] * N_GENES, dtype="S"))
-        put(features, "genome", np.array(["GRCh38"] * N_GENES, dtype="S"))
-        put(features, "_all_tag_keys", np.array([b"genome"]))
+        put(group, "shape", np.array([len(rows), len(barcodes)], dtype=np.int32))
+        described = group.create_group("features")
+        for name, values in zip(("id", "name", "feature_type"), zip(*rows, strict=True), strict=True):
+            put(described, name, np.array(values, dtype="S"))
+        genome = ["GRCh38" if kind == "Gene Expression" else "" for _, _, kind in rows]
+        put(described, "genome", np.array(genome, dtype="S"))
+        put(described, "_all_tag_keys", np.array([b"genome"]))

@@ -18,7 +18,7 @@ from .kinetics import kinetics, kinetics_table
 from .proteins import STATE_EFFECTS
 from .rna import STATE_EFFECTS_LOG2
 from .sheets import check_sheets, counts_table
-from .tables import ABUNDANCE, CELLS_CYTOF, CELLS_RNA, EFFECTS, KINETICS
+from .tables import ABUNDANCE, CELLS_CYTOF, CELLS_FLOW, CELLS_RNA, EFFECTS, KINETICS
 
 
 def abundance(size: str, seed: int) -> pd.DataFrame:
@@ -129,6 +129,7 @@ def write_truth(
     *,
     sheets: dict[str, str | Path],
     cytof: Iterable[str | Path],
+    flow: Iterable[str | Path] = (),
     rna: Iterable[str | Path],
     output: dict[str, str | Path],
     provenance: dict[str, Any] | None = None,
@@ -139,10 +140,11 @@ def write_truth(
     ----------
     sheets
         Paths of ``samples``, ``counts`` and ``patients``.
-    cytof, rna
-        Truth parts of the samples (CELLS_CYTOF, CELLS_RNA), in the order of the sheet.
+    cytof, flow, rna
+        Truth parts of the samples (CELLS_CYTOF, CELLS_FLOW, CELLS_RNA), in the order of the sheet.
     output
-        Paths of ``cells_cytof``, ``cells_rna``, ``abundance``, ``effects`` and ``kinetics``.
+        Paths of ``cells_cytof``, ``cells_rna``, ``abundance``, ``effects``, ``kinetics``, and ``cells_flow`` where there
+        are flow files.
 
     Raises
     ------
@@ -150,7 +152,11 @@ def write_truth(
         If a sheet is not the one the generator writes for this size, seed and cohort.
     """
     check_sheets(size, seed, cohort, **{name: Path(sheets[name]) for name in ("samples", "counts", "patients")})
-    for paths, schema, name in ((cytof, CELLS_CYTOF, "cells_cytof"), (rna, CELLS_RNA, "cells_rna")):
+    for paths, schema, name in (
+        (cytof, CELLS_CYTOF, "cells_cytof"), (flow, CELLS_FLOW, "cells_flow"), (rna, CELLS_RNA, "cells_rna"),
+    ):  # fmt: skip
+        if name not in output:
+            continue
         parts = [read_table(path, schema) for path in paths]
         table = pd.concat(parts, ignore_index=True) if parts else schema.empty()
         write_table(table, output[name], schema, provenance=provenance)
