@@ -1,4 +1,4 @@
-# Whether the two modalities say the same.
+# Whether the modalities say the same, every two of them.
 
 
 rule dynamics_agreement:
@@ -7,6 +7,8 @@ rule dynamics_agreement:
         folds=out("dynamics/folds.parquet"),
         states=[out(f"{m}/state.parquet") for m in MODALITIES],
         samples=out("cohort/samples.parquet"),
+        proteins=out("adt/cells.parquet") if "rna" in MODALITIES else [],
+        definitions=resource(CFG["populations"]["cytof"]["definitions"]),
     output:
         table=report(
             out("dynamics/agreement.parquet"),
@@ -29,6 +31,7 @@ rule dynamics_agreement:
         modalities=MODALITIES,
         settings=CFG["dynamics"]["agreement"],
         seed=CFG["seed"],
+        infused=bool(INFUSED),
         code=code("dynamics_agreement"),
     script:
         "../scripts/dynamics_agreement.py"

@@ -1,4 +1,4 @@
-"""Agreement of mass cytometry and scRNA-seq."""
+"""Agreement of the modalities."""
 
 from cimlnk.common.job import job
 from cimlnk.dynamics.agreement.run import write_agreement
@@ -10,6 +10,9 @@ with job(snakemake) as record:
         states=snakemake.input.states,
         modalities=snakemake.params.modalities,
         samples=snakemake.input.samples,
+        proteins=snakemake.input.proteins or None,
+        definitions=snakemake.input.definitions,
+        infused=snakemake.params.infused,
         settings=snakemake.params.settings,
         seed=snakemake.params.seed,
         table=snakemake.output.table,

@@ -1,7 +1,7 @@
 """Antibody-derived tags of the cells whose RNA is counted: the same cells, places and receptors.
 
-Levels are those of ``resources/simulate/proteins.tsv``; background, gain and noise are numbers of our choice, of the size
-seen in public CITE-seq data (background 5 to 60 counts, positive cells hundreds to thousands).
+Levels are those of ``resources/simulate/proteins.tsv``; background, gain and noise are numbers of our choice, of the
+size seen in public CITE-seq data (background 5 to 60 counts, positive cells hundreds to thousands).
 """
 
 from __future__ import annotations
@@ -20,7 +20,10 @@ PROTEINS = (
 ISOTYPES = ("IgG1", "IgG2a")
 NAMES = (*(f"{p}_TotalSeqB" for p in PROTEINS), *(f"{i}_control_TotalSeqB" for i in ISOTYPES))
 COLUMNS = [MARKERS.index(p) for p in PROTEINS]
-BACKGROUND, BACKGROUND_SD = 18.0, 0.5  # counts of a cell without the protein, and sd of its logarithm between antibodies
+BACKGROUND, BACKGROUND_SD = (
+    18.0,
+    0.5,
+)  # counts of a cell without the protein, and sd of its logarithm between antibodies
 GAIN = 9.0  # counts at the level arcsinh 1
 CELL_SD = 0.30  # log-normal factor of all counts of a cell
 DISPERSION = 0.06  # of the gamma in gamma-Poisson

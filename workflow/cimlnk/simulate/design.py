@@ -23,9 +23,9 @@ DISEASES = ("AML", "AML", "AML", "MDS", "BPDCN", "CML blast crisis")
 class Size:
     """How large a cohort is.
 
-    `cytof`, `rna` and `flow` hold, per arm, one tuple of time points for every sampled patient, in order. `nk_target` NK
-    cells are aimed at per FCS file, with `lymphocytes` (least, most) live single lymphocytes; `rna_cells` barcodes per
-    10x sample, which hold antibody counts, too, where `antibodies` says so.
+    `cytof`, `rna` and `flow` hold, per arm, one tuple of time points for every sampled patient, in order. `nk_target`
+    NK cells are aimed at per FCS file, with `lymphocytes` (least, most) live single lymphocytes; `rna_cells` barcodes
+    per 10x sample, which hold antibody counts, too, where `antibodies` says so.
     """
 
     patients: dict[str, int]

@@ -34,10 +34,10 @@ AUTOFLUORESCENCE, AUTO_SD = 70.0, 0.3  # of a lymphocyte, and sd of its logarith
 MYELOID_LIGHT = 2.6  # autofluorescence of myeloid cells over that of lymphocytes
 ELECTRONIC = 35.0  # standard deviation of an empty detector
 PHOTONS = 2.2  # variance added per unit of light: one photoelectron stands for that much
-# Forward and side scatter by class: general knowledge of blood (lymphocytes small and smooth, granulocytes granular).
+# Forward and side scatter relative to lymphocytes, by class: general knowledge of blood.
 LIGHT: dict[str, tuple[float, float]] = {
-    "monocyte": (1.45, 2.0), "DC": (1.4, 1.7), "granulocyte": (1.35, 5.0), "basophil": (1.0, 1.3), "debris": (0.13, 0.4),
-    "dead": (0.8, 1.6),
+    "monocyte": (1.45, 2.0), "DC": (1.4, 1.7), "granulocyte": (1.35, 5.0), "basophil": (1.0, 1.3),
+    "debris": (0.13, 0.4), "dead": (0.8, 1.6),
 }  # fmt: skip
 FORWARD, SIDE = 78_000.0, 21_000.0  # of a lymphocyte
 HEIGHT = 0.86  # of a pulse over its area
@@ -86,7 +86,7 @@ def _scatter(random: np.random.Generator, label: np.ndarray) -> dict[str, np.nda
     """Area, height and width of both scatters, by class."""
     factor = np.array([LIGHT.get(name, (1.0, 1.0)) for name in label])
     pairs = np.where(label == "doublet", 1.9, 1.0)  # of two cells the area adds up, the height hardly
-    result = {}
+    result: dict[str, np.ndarray] = {}
     for column, (name, level, sd) in enumerate((("FSC", FORWARD, 0.13), ("SSC", SIDE, 0.22))):
         area = level * factor[:, column] * pairs * np.exp(sd * random.standard_normal(len(label)))
         slim = np.where(label == "doublet", 0.62, 1.0) * np.where(label == "debris", 0.8, 1.0)
@@ -151,7 +151,7 @@ def simulate_sample(size: str, seed: int, sample: design.Sample) -> tuple[pd.Dat
 def simulate_flow(
     size: str, seed: int, sample: str, *, fcs: str | Path, truth: str | Path, provenance: dict[str, Any] | None = None
 ) -> None:
-    """Write the FCS file of `sample`, uncompensated with its matrix in $SPILLOVER, and its part of the truth (CELLS_FLOW).
+    """Write the FCS file of `sample`, uncompensated with its matrix in $SPILLOVER, and its truth (CELLS_FLOW).
 
     Parameters
     ----------

@@ -20,7 +20,6 @@ from .scores import score
 from .tables import ABUNDANCE, RECOVERY, RECOVERY_CASES, TRUTH_CELLS
 
 
-
 def make_recovery(
     truth_cells: Mapping[str, str | Path],
     truth_abundance: str | Path,

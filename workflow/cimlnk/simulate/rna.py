@@ -37,7 +37,7 @@ STATE_EFFECTS_LOG2 = {
 
 
 class Drawn(NamedTuple):
-    """Cells: share of molecules per gene, second names, and stained proteins (MARKERS; None where no antibody is used)."""
+    """Cells: share of molecules per gene, second names, stained proteins (MARKERS; None without antibodies)."""
 
     rates: np.ndarray
     also: np.ndarray
@@ -131,9 +131,7 @@ def simulate_sample(size: str, seed: int, sample: design.Sample) -> tuple[np.nda
         level = None if proteins is None else np.empty((len(types), len(MARKERS)))
         for kind in np.unique(types):
             rows = np.flatnonzero(types == kind)
-            drawn = _rates(
-                random, kinds[kind], len(rows), lived=lived, donor=donor, factor=factor, proteins=proteins
-            )
+            drawn = _rates(random, kinds[kind], len(rows), lived=lived, donor=donor, factor=factor, proteins=proteins)
             rates[rows], also[rows] = drawn.rates, drawn.also
             if level is not None and drawn.level is not None:
                 level[rows] = drawn.level
@@ -216,9 +214,9 @@ def simulate_rna(
     counts, barcodes, cells = simulate_sample(size, seed, drawn)
     tags = antibodies.NAMES if design.SIZES[size].antibodies else ()
     if h5 is not None:
-        write_10x_h5(h5, counts, barcodes, tags)
+        write_10x_h5(h5, counts, barcodes, antibodies=tags)
     elif folder is not None:
-        write_10x_folder(folder, counts, barcodes, tags)
+        write_10x_folder(folder, counts, barcodes, antibodies=tags)
     else:
         raise ValueError("neither folder nor h5 given")
     write_table(cells, truth, CELLS_RNA, provenance=provenance)

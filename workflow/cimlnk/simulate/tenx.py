@@ -27,7 +27,7 @@ def features(antibodies: Sequence[str] = ()) -> list[tuple[str, str, str]]:
 
 
 def write_10x_folder(
-    folder: str | Path, counts: np.ndarray, barcodes: list[str], antibodies: Sequence[str] = ()
+    folder: str | Path, counts: np.ndarray, barcodes: list[str], *, antibodies: Sequence[str] = ()
 ) -> None:
     """Write ``matrix.mtx.gz`` (genes × cells, 1-based), ``barcodes.tsv.gz`` and ``features.tsv.gz``.
 
@@ -48,7 +48,7 @@ def write_10x_folder(
     _write_gzip(folder / "features.tsv.gz", rows.encode())
 
 
-def write_10x_h5(path: str | Path, counts: np.ndarray, barcodes: list[str], antibodies: Sequence[str] = ()) -> None:
+def write_10x_h5(path: str | Path, counts: np.ndarray, barcodes: list[str], *, antibodies: Sequence[str] = ()) -> None:
     """Write a Cell Ranger v3 HDF5 file (group ``matrix``, CSC of genes, and antibodies, × cells)."""
     import h5py
 

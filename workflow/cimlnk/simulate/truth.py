@@ -143,8 +143,8 @@ def write_truth(
     cytof, flow, rna
         Truth parts of the samples (CELLS_CYTOF, CELLS_FLOW, CELLS_RNA), in the order of the sheet.
     output
-        Paths of ``cells_cytof``, ``cells_rna``, ``abundance``, ``effects``, ``kinetics``, and ``cells_flow`` where there
-        are flow files.
+        Paths of ``cells_cytof``, ``cells_rna``, ``abundance``, ``effects``, ``kinetics``, and ``cells_flow`` where
+        there are flow files.
 
     Raises
     ------

@@ -7,11 +7,13 @@ import pandas as pd
 import pytest
 from scipy import stats
 
+from cimlnk.common.home import HOME
 from cimlnk.common.tables import read_table, write_table
 from cimlnk.dynamics.abundance.tables import ABUNDANCE, FOLDS
-from cimlnk.dynamics.agreement.concordance import agreement, lin, matched, matched_features, spearman
-from cimlnk.dynamics.agreement.run import write_agreement
+from cimlnk.dynamics.agreement.concordance import agreement, lin, matched, matched_features, spearman, whole
+from cimlnk.dynamics.agreement.run import protein_shares, refinements, write_agreement
 from cimlnk.dynamics.agreement.tables import AGREEMENT, AGREEMENT_PAIRS
+from cimlnk.populations.definitions import load_definitions
 
 POPULATIONS = ["CD56bright", "adaptive", "memory_like"]
 
@@ -153,8 +155,8 @@ def test_a_common_time_course_is_no_agreement():
             for i in range(5)
             for day, level in course.items()
         ]
-        names = ["measure", "population", "patient", "day", "tissue_or_product", "cytof", "rna"]
-        pairs = pd.DataFrame(rows, columns=names).assign(feature_cytof=None, feature_rna=None)
+        names = ["measure", "population", "patient", "day", "tissue_or_product", "value_one", "value_other"]
+        pairs = pd.DataFrame(rows, columns=names).assign(feature_one=None, feature_other=None, one="cytof", other="rna")
         judged = agreement(pairs, shuffles=199, seed=seed)
         calls += (judged.loc[judged["population"] == "adaptive", "verdict"] == "reliable").tolist()
     assert len(calls) == 40 and sum(calls) <= 6  # at 5 % more than 6 of 40 in 0.3 % of the trials
@@ -165,3 +167,67 @@ def test_patients_alone_at_their_time_points_cannot_be_exchanged():
     table["day"] = table["day"] + 100 * table["patient"].str[1:].astype(int)
     judged = agreement(matched(table, folds_of(table).head(0)), shuffles=99)
     assert (judged["verdict"] == "unreliable").all() and judged["reason"].str.contains("ways to exchange").all()
+
+
+def test_every_two_of_three_modalities_are_compared_and_proteins_of_single_cells_are_one(tmp_path):
+    two = shares(noise=0.01)
+    flow = two[two["modality"] == "cytof"].assign(modality="flow")
+    flow["fraction"] = flow["fraction"] + np.random.default_rng(3).normal(0, 0.01, len(flow))
+    table = pd.concat([two, flow], ignore_index=True)
+    sheet = two[two["modality"] == "rna"].drop_duplicates("sample")[["sample", "patient", "day", "tissue_or_product"]]
+    cells = [
+        {"sample": s, "lineage_protein": "NK", "population_protein": p, "n": round(400 * f)}
+        for s, p, f in two.loc[two["modality"] == "rna", ["sample", "population", "fraction"]].itertuples(index=False)
+    ]
+    cells = pd.DataFrame(cells).loc[lambda t: t.index.repeat(t["n"].clip(lower=0))].drop(columns="n")
+    other = cells.head(50).assign(lineage_protein="T", population_protein=None)  # no part of the whole
+    pd.concat([cells, other]).to_parquet(tmp_path / "adt.parquet")
+    sheet.assign(arm="a", timepoint="t" + sheet["day"].astype(str)).to_parquet(tmp_path / "samples.parquet")
+    table.to_parquet(tmp_path / "a.parquet")
+    folds_of(two).head(0).to_parquet(tmp_path / "f.parquet")
+    state({}, "NKG2A").to_parquet(tmp_path / "state.parquet")
+    write_agreement(
+        abundance=tmp_path / "a.parquet", folds=tmp_path / "f.parquet", states=[tmp_path / "state.parquet"] * 3,
+        modalities=["cytof", "flow", "rna"], samples=tmp_path / "samples.parquet", proteins=tmp_path / "adt.parquet",
+        settings={"pairs": {}, "min_cells": 20, "min_pairs": 4, "min_concordance": 0.5, "shuffles": 99}, seed=0,
+        table=tmp_path / "out.parquet", pairs=tmp_path / "pairs.parquet", provenance={},
+    )  # fmt: skip
+    judged = read_table(tmp_path / "out.parquet", AGREEMENT)
+    whole_of = judged[judged["population"] == "all"].set_index(["one", "other"])
+    assert list(whole_of.index) == [
+        ("cytof", "flow"), ("cytof", "adt"), ("cytof", "rna"), ("flow", "adt"), ("flow", "rna"), ("adt", "rna"),
+    ]  # fmt: skip
+    assert (whole_of["verdict"] == "reliable").all() and (whole_of["n_pairs"] == 36).all()
+    assert whole_of.loc[("adt", "rna"), "concordance"] > 0.99  # rounded to whole cells, nothing else
+
+
+def test_a_panel_that_tells_less_is_compared_by_subsets_with_all_that_refine_them():
+    defs = load_definitions(HOME / "resources/phenotypes/nk.yaml")
+    under = refinements(defs)
+    assert under["CD56dim_CD57"] == {"adaptive"} and "memory_like" in under["CD56dim_NKG2A"]
+    assert {"CD56dim_NKG2A", "CD56dim_KIR", "CD56dim_CD57", "adaptive", "memory_like"} == under["CD56dim"]
+    assert "CD56bright" not in under  # activated cells may come from any subset
+    rows = [
+        ("cytof", "CD56dim_CD57", 0.3),
+        ("cytof", "adaptive", 0.2),
+        ("cytof", "CD56bright", 0.5),
+        ("flow", "CD56dim", 0.5),
+    ]
+    table = pd.DataFrame(rows, columns=["modality", "population", "fraction"]).assign(
+        sample="s", patient="P1", day=0, tissue_or_product="blood"
+    )
+    found = matched(whole(table, under), folds_of(shares(0.01)).head(0), one="cytof", other="flow")
+    found = found.set_index(["measure", "population"])
+    assert found.loc[("fraction_whole", "CD56dim"), ["value_one", "value_other"]].tolist() == [50.0, 50.0]
+    assert ("fraction", "CD56dim") not in found.index
+
+
+def test_shares_by_protein_are_of_the_nk_cells_by_protein():
+    cells = pd.DataFrame(
+        [("a", "NK", "CD56bright"), ("a", "NK", "unassigned"), ("a", "T", None), ("b", "NK", "CD56dim")],
+        columns=["sample", "lineage_protein", "population_protein"],
+    )
+    sheet = pd.DataFrame({"sample": ["a", "b"], "patient": "P1", "day": [0, 7], "tissue_or_product": "blood"})
+    found = protein_shares(cells, sheet).set_index(["sample", "population"])
+    assert found.loc[("a", "CD56bright"), "fraction"] == 0.5 and found.loc[("b", "CD56bright"), "fraction"] == 0
+    assert (found["modality"] == "adt").all()

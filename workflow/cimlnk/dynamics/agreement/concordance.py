@@ -1,4 +1,4 @@
-"""Do mass cytometry and scRNA-seq tell the same? Matched patient-days, a shuffled baseline, and a verdict."""
+"""Do two modalities tell the same? Matched patient-days, a shuffled baseline, and a verdict."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ from .tables import AGREEMENT, AGREEMENT_PAIRS
 
 Floats = NDArray[np.float64]
 DAY = ["patient", "day", "tissue_or_product"]
-_PAIR = ["measure", "population", "feature_cytof", "feature_rna"]
 ALL = "all"
+WHOLE = "whole:"  # before the name of a subset that stands for all that refine it, too
 
 
 def lin(x: Floats, y: Floats) -> float:
@@ -36,14 +36,15 @@ def spearman(x: Floats, y: Floats) -> float:
     return float(np.corrcoef(stats.rankdata(x), stats.rankdata(y))[0, 1])
 
 
-def matched(abundance: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
+def matched(abundance: pd.DataFrame, folds: pd.DataFrame, *, one: str = "cytof", other: str = "rna") -> pd.DataFrame:
     """Fractions (percent) and log2 folds of patient-days measured in both modalities.
 
     Parameters
     ----------
     abundance, folds
         ABUNDANCE and FOLDS with both modalities. Subsets not seen on a day have no row there in one modality only if
-        they were not named at all; a named subset without cells has a fraction of 0.
+        they were not named at all; a named subset without cells has a fraction of 0. Rows with population
+        ``whole:<name>`` (:func:`whole`) become the measure ``fraction_whole``.
 
     Returns
     -------
@@ -52,34 +53,66 @@ def matched(abundance: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
     """
     named = ~abundance["population"].isin([NK, UNASSIGNED])
     shares = abundance[named & abundance["fraction"].notna()].assign(value=lambda t: 100 * t["fraction"])
+    is_whole = shares["population"].str.startswith(WHOLE)
     usable = (folds["fold_change"] > 0) & (folds["day"] != folds["baseline_day"]) & (folds["population"] != UNASSIGNED)
     ratios = folds[usable & (folds["population"] != NK)].assign(
         value=lambda t: np.log2(t["fold_change"]), tissue_or_product="blood"
     )
     parts = []
-    for measure, table in (("fraction", shares), ("log2_fold", ratios)):
+    wholes = shares[is_whole].assign(population=lambda t: t["population"].str.removeprefix(WHOLE))
+    for measure, table in (("fraction", shares[~is_whole]), ("fraction_whole", wholes), ("log2_fold", ratios)):
         wide = table.pivot_table(index=["population", *DAY], columns="modality", values="value", aggfunc="mean")
-        for modality in ("cytof", "rna"):
+        for modality in (one, other):
             if modality not in wide:
                 wide[modality] = np.nan
-        parts.append(wide[["cytof", "rna"]].dropna().reset_index().assign(measure=measure))
-    pairs = pd.concat(parts, ignore_index=True).assign(feature_cytof=None, feature_rna=None)
+        parts.append(wide[[one, other]].dropna().reset_index().assign(measure=measure))
+    pairs = pd.concat(parts, ignore_index=True).rename(columns={one: "value_one", other: "value_other"})
+    pairs = pairs.assign(one=one, other=other, feature_one=None, feature_other=None)
     return AGREEMENT_PAIRS.check(pairs.rename_axis(columns=None))
 
 
+def whole(abundance: pd.DataFrame, refines: Mapping[str, set[str]]) -> pd.DataFrame:
+    """Shares of subsets together with all that refine them, as further rows with population ``whole:<name>``.
+
+    A panel that lacks a marker gives the less specific name to the same cells: only these shares are then comparable.
+
+    Parameters
+    ----------
+    abundance
+        Columns modality, sample, patient, day, tissue_or_product, population, fraction.
+    refines
+        Name -> the more specific names under it.
+    """
+    keys = ["modality", "sample", *DAY]
+    parts = []
+    for name, finer in refines.items():
+        rows = abundance[abundance["population"].isin({name, *finer}) & abundance["fraction"].notna()]
+        total = rows.groupby(keys, sort=True)["fraction"].sum().reset_index()
+        parts.append(total.assign(population=WHOLE + name))
+    return pd.concat([abundance, *parts], ignore_index=True)
+
+
 def matched_features(
-    cytof: pd.DataFrame, rna: pd.DataFrame, samples: pd.DataFrame, *, genes: Mapping[str, str], min_cells: int = 20
+    protein: pd.DataFrame,
+    rna: pd.DataFrame,
+    samples: pd.DataFrame,
+    *,
+    genes: Mapping[str, str],
+    min_cells: int = 20,
+    one: str = "cytof",
 ) -> pd.DataFrame:
     """Mean protein and mean RNA of the same named subset on the same patient-day.
 
     Parameters
     ----------
-    cytof, rna
+    protein, rna
         STATE of the two modalities.
     genes
         Protein -> gene that encodes it (or makes it, as B3GAT1 makes CD57).
     min_cells
         Fewest cells of the subset in each of the two samples.
+    one
+        Which modality the proteins are of.
 
     Returns
     -------
@@ -87,7 +120,7 @@ def matched_features(
         AGREEMENT_PAIRS with measure ``protein_rna``.
     """
     of_sample = samples[["sample", *DAY]]
-    pairing = pd.DataFrame({"feature_cytof": list(genes), "feature_rna": list(genes.values())})
+    pairing = pd.DataFrame({"feature_one": list(genes), "feature_other": list(genes.values())}, dtype=object)
 
     def means(state: pd.DataFrame, feature: str, value: str) -> pd.DataFrame:
         keep = ~state["population"].isin([NK, UNASSIGNED]) & (state["n_cells"] >= min_cells)
@@ -95,10 +128,10 @@ def matched_features(
         grouped = table.groupby(["population", "feature", *DAY], sort=True)["mean"].mean()
         return grouped.rename(value).reset_index().rename(columns={"feature": feature})
 
-    left = means(cytof, "feature_cytof", "cytof").merge(pairing, on="feature_cytof")
-    both = left.merge(means(rna, "feature_rna", "rna"), on=["population", "feature_rna", *DAY])
-    both = both.sort_values(["feature_cytof", "population", *DAY], kind="stable")
-    return AGREEMENT_PAIRS.check(both.assign(measure="protein_rna"))
+    left = means(protein, "feature_one", "value_one").merge(pairing, on="feature_one")
+    both = left.merge(means(rna, "feature_other", "value_other"), on=["population", "feature_other", *DAY])
+    both = both.sort_values(["feature_one", "population", *DAY], kind="stable")
+    return AGREEMENT_PAIRS.check(both.assign(one=one, other="rna", measure="protein_rna"))
 
 
 def agreement(
@@ -115,14 +148,14 @@ def agreement(
 
     ``reliable`` asks for three things: at least `min_pairs` matched pairs; a coefficient (concordance for fractions
     and folds, rank correlation for protein and RNA) of at least `min_concordance`; and more than 95 % of shuffles
-    reach. A shuffle gives every patient-day the scRNA-seq of another patient of the same arm at the same time point
-    (protein and RNA: the subsets of a patient-day are exchanged), so agreement that would come out for anybody does
-    not count, and neither does one that consists in the time course alone.
+    reach. A shuffle gives every patient-day the other modality's sample of another patient of the same arm at the same
+    time point (protein and RNA: the subsets of a patient-day are exchanged), so agreement that would come out for
+    anybody does not count, and neither does one that consists in the time course alone.
 
     Parameters
     ----------
     pairs
-        AGREEMENT_PAIRS.
+        AGREEMENT_PAIRS of one pair of modalities.
     populations
         Modality -> named subsets it has; one that only one modality has gets a row that says so.
     samples
@@ -134,19 +167,32 @@ def agreement(
         AGREEMENT: per measure and subset, and ``all`` subsets together.
     """
     options = {"min_pairs": min_pairs, "min_concordance": min_concordance, "shuffles": shuffles, "seed": seed}
+    compared = pairs[["one", "other"]].drop_duplicates()
+    if len(compared) > 1:
+        raise ValueError(f"pairs of {len(compared)} comparisons: one pair of modalities at a time")
     pairs = _visits(pairs, samples)
     rows = []
-    for measure in ("fraction", "log2_fold"):
+    for measure in ("fraction", "fraction_whole", "log2_fold"):
         own = pairs[pairs["measure"] == measure]
         for population, group in own.groupby("population", sort=True):
             rows.append(_judge(group, measure, str(population), protein=None, gene=None, options=options))
+        if measure == "fraction_whole":  # subsets within each other do not add up
+            continue
         if len(own):
             rows.append(_judge(own, measure, ALL, protein=None, gene=None, options=options))
         rows += [_absent(measure, name, reason) for name, reason in _one_sided(populations, set(own["population"]))]
     proteins = pairs[pairs["measure"] == "protein_rna"]
-    for (protein, gene), group in proteins.groupby(["feature_cytof", "feature_rna"], sort=True):
+    for (protein, gene), group in proteins.groupby(["feature_one", "feature_other"], sort=True):
         rows.append(_judge(group, "protein_rna", ALL, protein=str(protein), gene=str(gene), options=options))
-    return AGREEMENT.check(pd.DataFrame(rows, columns=list(AGREEMENT.columns)))
+    table = pd.DataFrame(rows, columns=list(AGREEMENT.columns))
+    names = compared.iloc[0].to_dict() if len(compared) else _names(populations)
+    return AGREEMENT.check(table.assign(**names))
+
+
+def _names(populations: Mapping[str, list[str]] | None) -> dict[str, str]:
+    """The two modalities where no pair says which they are."""
+    one, other = (*(populations or {}), "cytof", "rna")[:2]
+    return {"one": one, "other": other}
 
 
 def _visits(pairs: pd.DataFrame, samples: pd.DataFrame | None) -> pd.DataFrame:
@@ -174,7 +220,7 @@ def _one_sided(populations: Mapping[str, list[str]] | None, seen: set[str]) -> l
 
 def _absent(measure: str, population: str, reason: str) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(AGREEMENT.columns, np.nan)
-    row.update(measure=measure, population=population, feature_cytof=None, feature_rna=None, n_pairs=0, n_patients=0)
+    row.update(measure=measure, population=population, feature_one=None, feature_other=None, n_pairs=0, n_patients=0)
     row.update(verdict="unreliable", reason=reason)
     return row
 
@@ -189,10 +235,10 @@ def _judge(
     options: dict[str, Any],
 ) -> dict[str, Any]:
     row = _absent(measure, population, "")
-    x, y = group["cytof"].to_numpy(float), group["rna"].to_numpy(float)
+    x, y = group["value_one"].to_numpy(float), group["value_other"].to_numpy(float)
     coefficient = spearman if measure == "protein_rna" else lin
     observed = coefficient(x, y)
-    row.update(feature_cytof=protein, feature_rna=gene, n_pairs=len(x), n_patients=group["patient"].nunique())
+    row.update(feature_one=protein, feature_other=gene, n_pairs=len(x), n_patients=group["patient"].nunique())
     row["correlation"] = spearman(x, y)
     if measure != "protein_rna" and len(x) >= 2:
         gap = x - y
@@ -208,7 +254,9 @@ def _judge(
     if patterns < 20:  # 1 in 20 is the level of the verdict
         row["reason"] = f"{patterns:.0f} ways to exchange patients at the same time point, 20 are needed"
         return row
-    name = f"agreement/{measure}/{population}/{protein}"
+    pair = (str(group["one"].iloc[0]), str(group["other"].iloc[0]))
+    stream = "agreement" if pair == ("cytof", "rna") else f"agreement {pair[0]} {pair[1]}"
+    name = f"{stream}/{measure}/{population}/{protein}"
     null = np.array([coefficient(x, y[o]) for o in _shuffles(group, measure, options, name=name)])
     null = null[np.isfinite(null)]
     slack = 1e-12

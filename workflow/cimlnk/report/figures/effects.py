@@ -1,4 +1,4 @@
-"""Effects with intervals, and agreement of the two modalities."""
+"""Effects with intervals, and agreement of the modalities."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.report.style import by_number, colours, label, order, plain, pyplot, tell
+
+BY = {"cytof": "mass cytometry", "flow": "flow cytometry", "adt": "CITE-seq protein", "rna": "single-cell RNA"}
 
 
 def forest(tests: pd.DataFrame, unit: str, most: int = 80) -> Any:
@@ -44,29 +46,42 @@ def forest(tests: pd.DataFrame, unit: str, most: int = 80) -> Any:
 
 
 def agreement(pairs: pd.DataFrame) -> Any:
-    """Share of each population at matched samples, mass cytometry against RNA.
+    """Share of each population at matched samples, one panel for every two modalities.
 
     Parameters
     ----------
     pairs
-        Columns population, cytof, rna (fractions).
+        AGREEMENT_PAIRS of measure ``fraction`` (per cent).
     """
     plt = pyplot()
-    figure, axis = plt.subplots(figsize=(5.4, 4.4))
+    groups = list(pairs.groupby(["one", "other"], sort=False))
+    columns = min(3, len(groups))
+    lines = -(-len(groups) // columns)
+    # the legend hangs beside the last panel
+    width, height = (5.4, 4.4) if len(groups) == 1 else (2.7 * columns + 1.6, 2.7 * lines)
+    figure, axes = plt.subplots(lines, columns, figsize=(width, height), squeeze=False)
     names = order(pairs["population"])
     colour = colours(names)
-    top = float(np.nanmax(pairs[["cytof", "rna"]].to_numpy())) * 1.05
-    axis.plot([0, top], [0, top], color="#999999", linewidth=0.8, linestyle=":")
-    for name in names:
-        rows = pairs[pairs["population"] == name]
-        axis.scatter(rows["cytof"], rows["rna"], s=18, color=colour[name], label=label(name), alpha=0.8)
-        who = rows["sample"].astype(str) if "sample" in rows else [""] * len(rows)
-        ends = zip(who, rows["cytof"], rows["rna"], strict=True)
-        words = [f"{w} {label(name)}: {100 * a:.1f} % by cytometry, {100 * b:.1f} % by RNA".strip() for w, a, b in ends]
-        tell(axis, rows["cytof"], rows["rna"], texts=words)
-    axis.set_xlabel("share by mass cytometry")
-    axis.set_ylabel("share by single-cell RNA")
-    axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    top = float(np.nanmax(pairs[["value_one", "value_other"]].to_numpy())) * 1.05
+    for axis, ((one, other), mine) in zip(axes.flat, groups, strict=False):
+        axis.plot([0, top], [0, top], color="#999999", linewidth=0.8, linestyle=":")
+        for name in names:
+            rows = mine[mine["population"] == name]
+            x, y = rows["value_one"], rows["value_other"]
+            axis.scatter(x, y, s=18, color=colour[name], label=label(name), alpha=0.8)
+            who = rows["patient"].astype(str) + " day " + rows["day"].astype(str)
+            words = [
+                f"{w} {label(name)}: {a:.1f} % by {BY[one]}, {b:.1f} % by {BY[other]}"
+                for w, a, b in zip(who, x, y, strict=True)
+            ]
+            tell(axis, x, y, texts=words)
+        axis.set_xlabel(f"% by {BY[one]}")
+        axis.set_ylabel(f"% by {BY[other]}")
+    for axis in axes.flat[len(groups) :]:
+        axis.set_visible(False)
+    handles, labels = axes.flat[0].get_legend_handles_labels()
+    figure.legend(handles, labels, loc="center left", bbox_to_anchor=(1.0, 0.5))
+    figure.tight_layout()
     return figure
 
 

@@ -149,24 +149,33 @@ def _agreement(run: Run, site: Site) -> list[Section]:
     table, pairs = run.table("dynamics/agreement.parquet"), run.table("dynamics/agreement_pairs.parquet")
     if not len(table):
         return []
-    section = Section("agreement", "Do the two modalities agree?")
-    rows = pairs[pairs["measure"] == "fraction"].dropna(subset=["cytof", "rna"])
+    section = Section("agreement", "Do the modalities agree?")
+    rows = pairs[pairs["measure"] == "fraction"]
     if len(rows):
         caption = (
-            "Share of each named subset at samples measured by both modalities; on the dotted line they agree. In "
+            "Share of each named subset on patient-days measured by both modalities; on the dotted line they agree. In "
             "percent of NK cells."
         )
         section.blocks.append(
             site.figure("agreement", agreement(rows), caption, table=rows, table_name="agreement_pairs")
         )
     columns = {
-        "measure": "measure", "population": "population", "feature_cytof": "protein", "feature_rna": "gene",
+        "one": "by", "other": "against", "measure": "measure", "population": "population", "feature_one": "protein",
+        "feature_other": "gene",
         "n_pairs": "pairs", "concordance": "concordance", "correlation": "rank correlation", "bias": "bias",
         "shuffled_high": "chance reaches", "p": "p", "verdict": "verdict", "reason": "remark",
     }  # fmt: skip
     caption = (
-        "Lin's concordance where units are the same, rank correlation otherwise, against what exchanged samples give."
+        "Lin's concordance where units are the same, rank correlation otherwise, against what exchanged samples give. "
+        "fraction_whole counts a subset with all that refine it: a panel without a marker gives the same cells the "
+        "less specific name. adt: proteins of the cells whose RNA was counted."
     )
+    overall = table[(table["measure"] == "fraction") & (table["population"] == "all")]
+    if len(overall) > 1:
+        names = {k: columns[k] for k in ("one", "other", "n_pairs", "concordance", "correlation", "shuffled_high", "p",
+                                         "verdict", "reason")}  # fmt: skip
+        words = "All subsets together, for every two modalities: Lin's concordance of their shares of NK cells."
+        section.blocks.append(site.table("agreement_by_pair", overall, words, columns=names))
     section.blocks.append(site.table("agreement_table", table, caption, columns=columns))
     return [section]
 
