@@ -233,6 +233,14 @@ def definitions_file(wildcards):
     return resource(CFG["populations"][by]["definitions"])
 
 
+def refined_names(wildcards):
+    """Which names refine which, by the definitions of proteins."""
+    from cimlnk.populations.definitions import load_definitions
+
+    given = resource(CFG["populations"]["cytof"]["definitions"])
+    return load_definitions(given, infused=bool(INFUSED)).refined()
+
+
 # Every change is measured from the cohort's baseline first, then from the further ones.
 STATE = CFG["dynamics"]["state"] | {
     "baselines": list(

@@ -8,7 +8,6 @@ rule dynamics_agreement:
         states=[out(f"{m}/state.parquet") for m in MODALITIES],
         samples=out("cohort/samples.parquet"),
         proteins=out("adt/cells.parquet") if "rna" in MODALITIES else [],
-        definitions=resource(CFG["populations"]["cytof"]["definitions"]),
     output:
         table=report(
             out("dynamics/agreement.parquet"),
@@ -31,7 +30,7 @@ rule dynamics_agreement:
         modalities=MODALITIES,
         settings=CFG["dynamics"]["agreement"],
         seed=CFG["seed"],
-        infused=bool(INFUSED),
+        refines=refined_names,
         code=code("dynamics_agreement"),
     script:
         "../scripts/dynamics_agreement.py"

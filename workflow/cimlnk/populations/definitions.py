@@ -107,6 +107,17 @@ class Definitions:
                     todo.append(parent)
         return found
 
+    def refined(self) -> dict[str, list[str]]:
+        """Names that others refine whatever they are, with those others; a name with several alternatives above it is
+        under none of them."""
+        known = {d.name for d in self.populations}
+        result: dict[str, set[str]] = {}
+        for d in self.populations:
+            lines = [{p, *(self.ancestors(p) if p in known else ())} & known for p in d.parents]
+            for parent in set.intersection(*lines) if lines else set():
+                result.setdefault(parent, set()).add(d.name)
+        return {name: sorted(result[name]) for name in sorted(result)}
+
 
 def load_definitions(path: str | Path, *, infused: bool = True) -> Definitions:
     """Read a definitions file (``resources/phenotypes/nk.yaml`` explains the format at its head).

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Any
 
 import numpy as np
@@ -71,7 +71,7 @@ def matched(abundance: pd.DataFrame, folds: pd.DataFrame, *, one: str = "cytof",
     return AGREEMENT_PAIRS.check(pairs.rename_axis(columns=None))
 
 
-def whole(abundance: pd.DataFrame, refines: Mapping[str, set[str]]) -> pd.DataFrame:
+def whole(abundance: pd.DataFrame, refines: Mapping[str, Collection[str]]) -> pd.DataFrame:
     """Shares of subsets together with all that refine them, as further rows with population ``whole:<name>``.
 
     A panel that lacks a marker gives the less specific name to the same cells: only these shares are then comparable.

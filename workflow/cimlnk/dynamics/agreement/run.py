@@ -11,7 +11,6 @@ import pandas as pd
 
 from cimlnk.common.tables import read_table, write_table
 from cimlnk.common.vocabulary import NK
-from cimlnk.populations.definitions import Definitions, load_definitions
 
 from .concordance import DAY, agreement, matched, matched_features, whole
 from .tables import AGREEMENT, AGREEMENT_PAIRS
@@ -33,8 +32,7 @@ def write_agreement(
     pairs: str | Path,
     provenance: Mapping[str, Any],
     proteins: str | Path | None = None,
-    definitions: str | Path | None = None,
-    infused: bool = True,
+    refines: Mapping[str, Sequence[str]] | None = None,
 ) -> None:
     """Write AGREEMENT and AGREEMENT_PAIRS of every two modalities; both are empty for a cohort with one modality.
 
@@ -47,10 +45,8 @@ def write_agreement(
     proteins
         PROTEIN_CELLS of :mod:`cimlnk.adt`: names by protein of the cells whose RNA was counted, compared with cytometry
         and with their own RNA.
-    definitions
-        Populations by protein (YAML): which names refine which.
-    infused
-        Whether somebody of the cohort was, as for naming.
+    refines
+        Name -> the more specific names under it (:meth:`cimlnk.populations.definitions.Definitions.refined`).
     """
     by_modality = {m: read_table(path) for m, path in zip(modalities, states, strict=True)}
     counted = read_table(abundance)
@@ -63,10 +59,7 @@ def write_agreement(
         write_table(AGREEMENT_PAIRS.empty(), pairs, AGREEMENT_PAIRS, provenance=provenance)
         return
     sheet, ratios = read_table(samples), read_table(folds)
-    if definitions is not None:
-        counted_whole = whole(counted, refinements(load_definitions(definitions, infused=infused)))
-    else:
-        counted_whole = counted
+    counted_whole = whole(counted, refines or {})
     genes = {p: g for p, g in settings["pairs"].items() if g}
     named = counted[counted["n_cells"] > 0].groupby("modality")["population"].unique()
     judged, found = [], []
@@ -105,15 +98,3 @@ def protein_shares(cells: pd.DataFrame, samples: pd.DataFrame) -> pd.DataFrame:
     long = counts.stack().rename("n_cells").to_frame().assign(fraction=share.stack()).reset_index()
     long = long.rename(columns={"population_protein": "population"}).merge(samples[["sample", *DAY]], on="sample")
     return long.assign(modality=PROTEINS)
-
-
-def refinements(definitions: Definitions) -> dict[str, set[str]]:
-    """Names that others refine whatever they are -> those others; a name with several alternatives above it is under
-    none of them."""
-    known = {d.name for d in definitions.populations}
-    result: dict[str, set[str]] = {}
-    for d in definitions.populations:
-        lines = [{p, *(definitions.ancestors(p) if p in known else ())} & known for p in d.parents]
-        for parent in set.intersection(*lines) if lines else set():
-            result.setdefault(parent, set()).add(d.name)
-    return {name: result[name] for name in sorted(result)}
