@@ -44,7 +44,14 @@ def earlier(tmp_path):
     which, x = blobs(np.random.default_rng(1), 100)
     (folder / "cytof").mkdir(parents=True)
     np.save(folder / "cytof/features.npy", x)
-    about = {"features": MARKERS, "low": [-9] * 3, "high": [9] * 3, "centre": [0] * 3, "spread": [1] * 3}
+    about = {
+        "features": MARKERS,
+        "integration": {"applied": False},
+        "low": [-9] * 3,
+        "high": [9] * 3,
+        "centre": [0] * 3,
+        "spread": [1] * 3,
+    }
     (folder / "cytof/features.json").write_text(json.dumps(about))
     cells = pd.DataFrame({"cell": [f"s0:{i}" for i in range(300)], "sample": "s0", "cluster": which,
                           "confidence": np.float32(1), "population": np.array(NAMES, object)[which]})  # fmt: skip
@@ -68,10 +75,10 @@ def new_sample(path, x, markers=MARKERS):
     return path
 
 
-def put(earlier, tmp_path, x, markers=MARKERS):
+def put(earlier, tmp_path, x, markers=MARKERS, **more):
     cfg = resolve({"cohort": {"id": "early", "samples": str(tmp_path / "s.tsv")}}, tmp_path)
-    file = new_sample(tmp_path / "s1.h5ad", x, markers)
-    return place(earlier, {"s1": file}, sheets(["s0", "s1"]), cfg=cfg, out=tmp_path / "results/new", seed=1)
+    files = {"s1": new_sample(tmp_path / "s1.h5ad", x, markers)} | more
+    return place(earlier, files, sheets(["s0", *files]), cfg=cfg, out=tmp_path / "results/new", seed=1)
 
 
 @pytest.fixture(autouse=True)
@@ -98,8 +105,36 @@ def test_cells_of_another_kind_are_strange(earlier, tmp_path):
 
 
 def test_a_sample_without_a_marker_of_the_clustering_is_refused(earlier, tmp_path):
-    with pytest.raises(UserError, match="no NKG2C"):
-        put(earlier, tmp_path, np.zeros((5, 3), np.float32), ["CD56", "CD16", "CD57"])
+    with pytest.raises(UserError, match="no CD16, NKG2C"):
+        put(earlier, tmp_path, np.zeros((5, 3), np.float32), ["CD56", "CD7", "CD57"])
+
+
+def test_a_sample_without_nk_cells_is_left_out_with_the_reason_and_the_others_are_placed(earlier, tmp_path):
+    _, x = blobs(np.random.default_rng(2), 40)
+    none = tmp_path / "s2.h5ad"
+    record = {"left_out": True, "reason": "0 live events", "summary": None}
+    var = pd.DataFrame({"channel": MARKERS, "role": "identity", "cofactor": 5.0, "cluster": True}, index=MARKERS)
+    nothing = np.zeros((0, 3), np.float32)
+    write_h5ad(none, nothing, nothing, obs=pd.DataFrame({"bead": []}, index=pd.Index([], dtype=str)), var=var,
+               record=record)  # fmt: skip
+    assert set(put(earlier, tmp_path, x, s2=none)["sample"]) == {"s1"}
+    summary = read_table(tmp_path / "results/new/cytof/summary.parquet").set_index("sample")
+    assert summary.loc["s2", "left_out"] and summary.loc["s2", "reason"] == "0 live events"
+    with pytest.raises(UserError, match="s2: 0 live events"):
+        put(earlier, tmp_path, nothing, s1=none, s2=none)
+
+
+@pytest.mark.parametrize(("modality", "why"), [("rna", "all samples together"), ("flow", "estimated from all files")])
+def test_what_cannot_be_added_says_why_and_writes_nothing(earlier, tmp_path, modality, why):
+    (tmp_path / "c.yaml").write_text("cohort: {id: early, samples: s.tsv}\n")
+    (tmp_path / "n.tsv").write_text(f"sample\tmodality\nb\t{modality}\n")
+    with pytest.raises(UserError, match=why):
+        add(tmp_path / "n.tsv", tmp_path / "c.yaml", base=tmp_path)
+    assert not (tmp_path / "config").exists()
+    place = earlier / "cytof/features.json"
+    place.write_text(json.dumps(json.loads(place.read_text()) | {"integration": {"applied": True}}))
+    with pytest.raises(UserError, match="batches were aligned"):
+        add(tmp_path / "n.tsv", tmp_path / "c.yaml", base=tmp_path)
 
 
 def test_the_widened_sheet_has_all_samples_once(tmp_path):

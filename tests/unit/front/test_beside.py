@@ -4,6 +4,7 @@ import gzip
 from pathlib import Path
 
 import anndata as ad
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -70,6 +71,8 @@ def test_cell_rangers_folders_are_named_by_their_library_with_calls_and_droplets
         (raw / f"{sample}/outs/molecule_info.h5").write_bytes(b"x")
     vireo(raw / "calls_a.tsv", own["P1_D28"][:55])
     vireo(raw / "calls_b.tsv", names(50, 3000))
+    with h5py.File(raw / "gates.h5", "w") as file:
+        file["values"] = np.ones(3)
     draft = make_draft(raw, "mine")
     assert list(draft.samples["sample"]) == ["P1_D28", "P1_D7"] and list(draft.samples["day"]) == [28, 7]
     assert draft.donors[["sample", "tool", "calls"]].to_numpy().tolist() == [["P1_D28", "vireo", "calls_a.tsv"]]

@@ -45,7 +45,7 @@ def barcodes_of(path: Path) -> list[str]:
         with h5py.File(path, "r") as file:
             group = file["matrix"] if "matrix" in file else next(iter(file.values()))
             return [v.decode() for v in group["barcodes"][:]]
-    except (OSError, KeyError, TypeError, AttributeError, StopIteration) as error:
+    except (OSError, KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
         raise UserError(path, "barcodes", str(error)[:100], "a 10x h5") from None
 
 

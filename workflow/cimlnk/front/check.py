@@ -134,7 +134,9 @@ def report(name: str, findings: Findings) -> list[str]:
         lines.append(f"{title} ({len(table)}):")
         if "gate" in table:  # those of pulse shape, DNA and beads are on the page
             table = table[~table["gate"].str.split(" (", regex=False).str[0].isin(TECHNICAL)]
-        text = table.head(SHOWN_ROWS).to_string(index=False, max_colwidth=48, float_format=lambda v: f"{v:.3g}")
+        text = table.head(SHOWN_ROWS).to_string(
+            index=False, max_colwidth=48, float_format=lambda v: f"{v:.3g}", na_rep="-"
+        )
         lines += ["  " + line[:WIDTH].rstrip() for line in text.splitlines()]
         if len(table) > SHOWN_ROWS:
             lines.append(f"  … and {len(table) - SHOWN_ROWS} more")

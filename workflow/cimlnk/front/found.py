@@ -18,7 +18,6 @@ RAW_10X = ("raw_feature_bc_matrix", "raw_gene_bc_matrices")  # every droplet: ne
 GENERIC = re.compile(
     r"(?i)(sample_)?filtered_(feature|gene)_bc_matri(x|ces)(_h5)?|outs|count|per_sample_outs|grch3[78]|hg(19|38)|h5"
 )
-NO_COUNTS = ("molecule_info",)  # what Cell Ranger writes beside its matrices
 LEAST_NAMED = 0.8  # of the files, by a table that is to describe them
 LARGEST_TABLE = 5_000_000  # bytes; sheets about files are small
 
@@ -101,8 +100,10 @@ def look(folder: str | Path) -> Found:
         elif suffix == ".h5":
             if path.stem.startswith(("raw_", "sample_raw_")):
                 found.raw.append(path)
-            elif not path.stem.endswith(NO_COUNTS):
+            elif _is_10x(path):
                 found.h5.append(path)
+            else:
+                found.notes.append(f"{path.relative_to(folder)}: no counts of 10x, left alone")
         elif suffix in (*TABLES, ".best", ".gz") and suffix != ".xlsx":
             found.calls.append(path)
         if suffix in TABLES and path.stat().st_size <= LARGEST_TABLE:
@@ -121,6 +122,18 @@ def _walk(folder: Path) -> Iterator[Path]:
         parts = path.relative_to(folder).parts
         if not any(p.startswith((".", "__MACOSX")) for p in parts):
             yield path
+
+
+def _is_10x(path: Path) -> bool:
+    """Whether an HDF5 file has the groups of a 10x matrix (Cell Ranger also writes ``molecule_info.h5``)."""
+    import h5py
+
+    try:
+        with h5py.File(path, "r") as file:
+            groups = [v for v in file.values() if isinstance(v, h5py.Group)]
+            return any({"indptr", "barcodes"} <= set(g) for g in groups)
+    except OSError:
+        return False
 
 
 def _take_10x(path: Path, found: Found) -> None:

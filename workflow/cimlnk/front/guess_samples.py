@@ -162,13 +162,35 @@ def guess_samples(
         batch = take("batch", "")
         if not batch and several_dates and dates.get(name):
             batch, doubts[-1] = f"{dates[name]:%Y-%m-%d}", "batch: the acquisition date"
+        arm = take("arm", "all") if "arm" in columns else "all"
+        if arm == "all" and "arm" not in columns:
+            doubts.append("arm: nothing says so")
         path, modality = files[name]
         day = described[columns["day"]].get(name) if "day" in columns and described is not None else day_of(label)
         rows.append({"sample": _id(stems[name]), "patient": _id(patient), "day": day, "timepoint": label or condition,
-                     "arm": take("arm", "all") if "arm" in columns else "all", "tissue_or_product": tissue,
+                     "arm": arm, "tissue_or_product": tissue,
                      "modality": modality, "path": path, "batch": _label(batch) or "run1",
                      "?": "; ".join(doubts), "_basal": bool(BASAL.match(condition or label))})  # fmt: skip
-    return _days(pd.DataFrame(rows))
+    frame = pd.DataFrame(rows)
+    if hint := groups_of(frame["patient"]):
+        frame["?"] = frame["?"].str.replace("arm: nothing says so", f"arm: nothing says so ({hint})")
+    return _days(frame)
+
+
+def groups_of(patients: pd.Series) -> str:
+    """What the letters before the patients' numbers may say, in words; "" if nothing.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> groups_of(pd.Series(["H1", "H2", "S1", "S2"])), groups_of(pd.Series(["P1", "P2"]))
+    ('names begin with H, S: are these arms?', '')
+    """
+    hits = [re.fullmatch(r"([A-Za-z]{1,4})[-_ ]?\d+", p) for p in patients.drop_duplicates()]
+    letters = pd.Series([h[1] for h in hits if h]).value_counts() if all(hits) else pd.Series(dtype=int)
+    if not 2 <= len(letters) <= 4 or letters.min() < 2:
+        return ""
+    return f"names begin with {', '.join(sorted(letters.index))}: are these arms?"
 
 
 def _days(frame: pd.DataFrame) -> pd.DataFrame:

@@ -47,25 +47,31 @@ def place(
 
     ``cytof/{cells,clusters,populations,summary}.parquet``, ``dynamics/{abundance,folds}.parquet`` and the sheets hold
     the earlier rows as they were and the new ones behind them; ``cytof/added.parquet`` is ADDED, returned too. A new
-    cell's population is the one its cluster has in the earlier run.
+    cell's population is the one its cluster has in the earlier run. A sample without NK cells is left out and stands in
+    the summary with the reason.
 
     Raises
     ------
     UserError
-        If a new sample has no NK cell or lacks a marker of the clustering.
+        If no new sample has an NK cell, or one lacks a marker of the clustering.
     """
     about = json.loads((earlier / "cytof/features.json").read_text(encoding="utf-8"))
     known = np.load(earlier / "cytof/features.npy", mmap_mode="r")
     clusters = read_table(earlier / "cytof/clusters.parquet", CLUSTERS)
     populations = read_table(earlier / "cytof/populations.parquet", POPULATIONS)
-    parts = []
+    parts, unusable = [], []
     for sample, path in files.items():
+        if not read_names(path)[0]:
+            unusable.append(f"{sample}: {read_record(path).get('reason') or 'no NK cells'}")
+            continue
         ids, values = new_features(path, sample, about)
         labels = clusters["cluster"].to_numpy(np.int32)
         sure = clusters["confidence"].to_numpy(np.float32)
         found = extend(np.asarray(known), labels, values, confidence=sure, seed=seed)
         parts.append(pd.DataFrame({"cell": ids, "sample": sample, "cluster": found.labels,
                                    "confidence": found.confidence, "strangeness": found.strangeness}))  # fmt: skip
+    if not parts:
+        raise UserError("new samples", "NK cells", Plain("; ".join(unusable)), "a sample with NK cells")
     new = pd.concat(parts, ignore_index=True)
     new["population"] = new["cluster"].map(commonest(populations))
     record = provenance("add", {"earlier": earlier.name, "samples": list(files)}, [])
@@ -105,13 +111,12 @@ def place(
 def new_features(path: Path, sample: str, about: Mapping[str, Any]) -> tuple[list[str], NDArray[np.float32]]:
     """Cell ids and features of a new sample, cut and scaled as those of the earlier run were."""
     ids, var = read_names(path)
-    if not ids:
-        reason = read_record(path).get("reason") or "no NK cells"
-        raise UserError(sample, "cells", Plain(str(reason)), "a sample with NK cells")
     lacking = [m for m in about["features"] if m not in var.index]
     if lacking:
-        expected = "every marker the cells were clustered by"
-        raise UserError(sample, "markers", Plain(f"no {lacking[0]}"), expected, var.index)
+        expected = (
+            f"all {len(about['features'])} markers the cells were clustered by: put it into the sheet and run it anew"
+        )
+        raise UserError(sample, "markers", Plain(f"no {', '.join(lacking)}"), expected)
     low, high, centre, spread = (np.asarray(about[k], np.float32) for k in ("low", "high", "centre", "spread"))
     values = np.vstack(list(iterate_x(path, about["features"])))
     return ids, ((np.clip(values, low, high) - centre) / spread).astype(np.float32)
