@@ -49,3 +49,12 @@ def test_face_shows_what_it_names(folder):
     assert all(getattr(package, name) is not None for name in home)
     with pytest.raises(AttributeError):
         package.nothing_of_that_name  # noqa: B018
+
+
+def test_notebook_page_runs_as_it_stands():
+    page = (ROOT / "docs/notebook.md").read_text(encoding="utf-8")
+    blocks = re.findall(r"^```python\n(.*?)^```", page, re.M | re.S)
+    assert len(blocks) == 6
+    names: dict[str, object] = {}
+    for block in blocks:
+        exec(compile(block, "docs/notebook.md", "exec"), names)

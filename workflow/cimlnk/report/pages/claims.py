@@ -6,12 +6,39 @@ import pandas as pd
 
 from cimlnk.report.blocks import Page, Section, Site, Text
 from cimlnk.report.run import Run
+from cimlnk.report.style import plain
 
 KINDS = {
     "finding": "Findings: what the patients' cells did",
     "design": "Design: what was planned and given, read off the sheets",
     "self-check": "Self-checks of the analysis",
 }
+
+
+COLUMNS = {
+    "claim": "id", "title": "claim", "verdict": "verdict", "value": "value (interval)", "bound": "bound", "n": "n",
+    "p": "p (least p)", "chance": "chance", "asked": "read from", "why": "reasons",
+    "source": "source (tier)",
+}  # fmt: skip
+
+
+def readable(rows: pd.DataFrame) -> pd.DataFrame:
+    """The rows with each number and its interval, p and the smallest attainable p, arm and modality in one column."""
+    out = rows[["claim", "title", "verdict", "bound", "n", "chance", "why"]].copy()
+    out["value"] = [
+        f"{plain(v)} ({plain(low)} to {plain(high)})" if pd.notna(low) and pd.notna(high) else plain(v)
+        for v, low, high in zip(rows["value"], rows["low"], rows["high"], strict=True)
+    ]
+    out["p"] = [
+        f"{plain(p)} ({plain(least)})" if pd.notna(p) and pd.notna(least) else plain(p)
+        for p, least in zip(rows["p"], rows["p_attainable"], strict=True)
+    ]
+    out["asked"] = [
+        ", ".join(x for x in pair if x)
+        for pair in zip(rows["arm"].fillna(""), rows["modality"].fillna(""), strict=True)
+    ]
+    out["source"] = [f"{s} ({t})" for s, t in zip(rows["source"].fillna(""), rows["tier"], strict=True)]
+    return out
 
 
 def tally(table: pd.DataFrame) -> str:
@@ -33,11 +60,6 @@ def page(run: Run, site: Site) -> Page:
         "Statements of the study and its neighbours, put to these data. “Not evaluable” means that the cohort lacks "
         f"what the claim needs, not that the claim is wrong. Findings supported: {tally(table)}.",
     )
-    columns = {
-        "claim": "id", "title": "claim", "verdict": "verdict", "value": "value", "low": "low", "high": "high",
-        "bound": "bound", "n": "n", "p": "p", "p_attainable": "least p", "chance": "chance", "arm": "arm",
-        "modality": "by", "why": "how the verdict came about", "tier": "tier", "source": "source",
-    }  # fmt: skip
     if set(table["tier"]) == {"D"}:
         result.sections.append(
             Section(
@@ -54,8 +76,8 @@ def page(run: Run, site: Site) -> Page:
     for kind, title in KINDS.items():
         rows = table[table["kind"] == kind]
         if len(rows):
-            shown = {k: v for k, v in columns.items() if rows[k].notna().any()}
-            block = site.table(f"claims_{kind}", rows, f"{title}.", columns=shown)
+            site.table_file(f"claims_{kind}", rows)  # as they are; the page draws numbers that belong together as one
+            block = site.table(f"claims_{kind}", readable(rows), f"{title}.", columns=COLUMNS)
             result.sections.append(Section(f"kind-{kind}", title, [block]))
     if run.config.get("simulate") and result.sections:
         words = (
