@@ -470,6 +470,8 @@ def exports(wildcards):
         files += [out("export/exposure.parquet"), out("export/nonmem.csv")]
     if CFG["cytof"]["export_fcs"] and CYTOMETRY:
         files.append(out("export/workspace.wsp"))
+        if len(CYTOMETRY) == 2:
+            files.append(out("export/flow/workspace.wsp"))
     return files
 
 

@@ -9,6 +9,9 @@ rule export_h5ad:
         graph=out("{modality}/graph.npz"),
         sheet=out("cohort/samples.parquet"),
         patients=out("cohort/patients.parquet"),
+        proteins=lambda wildcards: (
+            out("adt/proteins.h5ad") if wildcards.modality == "rna" else []
+        ),
     output:
         cells=out("export/{modality}.h5ad"),
     log:
@@ -106,7 +109,7 @@ rule export_workbook:
         "../scripts/export_workbook.py"
 
 
-# Of a cohort with both kinds of cytometry the mass cytometry files.
+# Of a cohort with both kinds of cytometry the mass cytometry files, and the flow cytometry files in a folder of theirs.
 if PROTEIN:
 
     rule export_cytometry:
@@ -135,3 +138,23 @@ if PROTEIN:
             code=code("export_cytometry"),
         script:
             "../scripts/export_cytometry.py"
+
+    if len(CYTOMETRY) == 2:
+
+        use rule export_cytometry as export_flow with:
+            input:
+                fcs=[prepared_file(s) for s in samples_of("flow")],
+                cells=[out(f"flow/samples/{s}.h5ad") for s in samples_of("flow")],
+                gates=[out(f"flow/gates/{s}.xml") for s in samples_of("flow")],
+                populations=out("flow/populations.parquet"),
+                umap=out("flow/umap.parquet"),
+            output:
+                folder=directory(out("export/flow/fcs")),
+                workspace=out("export/flow/workspace.wsp"),
+            log:
+                out("logs/export_flow.log"),
+            benchmark:
+                out("benchmarks/export_flow.tsv")
+            params:
+                samples=samples_of("flow"),
+                code=code("export_cytometry"),

@@ -16,5 +16,6 @@ with job(snakemake) as record:
         cellxgene=snakemake.params.cellxgene,
         title=snakemake.params.title,
         output=snakemake.output.cells,
+        proteins=snakemake.input.proteins or None,
         provenance=record,
     )

@@ -138,6 +138,23 @@ def test_proteins_share_the_cells_of_their_rna_in_mudata(rna, tmp_path):
     assert list(m["adt"].obs_names) == names
 
 
+def test_proteins_stand_beside_the_rna_of_their_cells(rna, tmp_path):
+    names = [*rna.ids[3:8][::-1], "S1:other"]
+    counts = np.arange(12, dtype=np.float32).reshape(6, 2)
+    proteins = ad.AnnData(counts / 10, obs=pd.DataFrame(index=names), var=pd.DataFrame(index=["CD56", "CD16"]))
+    proteins.layers["counts"] = counts
+    proteins.write_h5ad(tmp_path / "adt.h5ad")
+    export_h5ad(**rna.arguments(tmp_path / "o.h5ad", proteins=tmp_path / "adt.h5ad"))
+    a = ad.read_h5ad(tmp_path / "o.h5ad")
+    found = a.obsm["protein_counts"]
+    assert list(found.columns) == ["CD56", "CD16"] and found.loc[rna.ids[7]].tolist() == [0, 1]
+    assert found.notna().all(axis=1).sum() == 5, "a cell of other lineages is in none of the rows"
+    np.testing.assert_allclose(a.obsm["protein"].dropna(), found.dropna() / 10)
+    ad.AnnData(np.zeros((0, 0), np.float32)).write_h5ad(tmp_path / "none.h5ad")
+    export_h5ad(**rna.arguments(tmp_path / "o.h5ad", proteins=tmp_path / "none.h5ad"))
+    assert "protein" not in ad.read_h5ad(tmp_path / "o.h5ad").obsm
+
+
 def test_fields_of_cellxgene_stand_in_obs_and_patients_override_them(rna, tmp_path):
     export_h5ad(**rna.arguments(tmp_path / "o.h5ad", cellxgene=ONTOLOGY))
     a = ad.read_h5ad(tmp_path / "o.h5ad")

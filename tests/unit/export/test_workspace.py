@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import warnings
+from xml.etree import ElementTree as ET
 
 import anndata
 import numpy as np
@@ -10,8 +11,11 @@ import pandas as pd
 import pytest
 
 from cimlnk.cytof.cells import make_cells
+from cimlnk.cytof.fcs.header import read_header
+from cimlnk.cytof.flow.files import compensate_file, make_panel
 from cimlnk.export.cytometry import export_cytometry
 from cimlnk.export.gates import kept, read_gates
+from cimlnk.simulate.flow import simulate_flow
 
 GML = """<?xml version='1.0'?><gating:Gating-ML xmlns:gating="http://www.isac-net.org/std/Gating-ML/v2.0/gating"
  xmlns:data-type="http://www.isac-net.org/std/Gating-ML/v2.0/datatypes">%s</gating:Gating-ML>"""
@@ -45,6 +49,24 @@ def test_complements_and_parents(tmp_path):
         read_gates(tmp_path / "h.xml")
 
 
+def counted_by_flowkit(fk, folder):
+    """Counts of every gate by sample and name, as FlowKit finds them in the exported files."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        workspace = fk.Workspace(str(folder / "workspace.wsp"), fcs_samples=str(folder / "fcs"))
+        workspace.analyze_samples("All Samples", use_mp=False)
+        return workspace.get_analysis_report("All Samples").set_index(["sample_id", "gate_name"])["count"]
+
+
+def stated(path):
+    """The same as the workspace states them."""
+    return {
+        (node.get("name"), population.get("name")): int(population.get("count"))
+        for node in ET.parse(path).getroot().iter("SampleNode")
+        for population in node.iter("Population")
+    }
+
+
 def test_flowkit_counts_the_same(cohort, places, settings, tmp_path):
     fk = pytest.importorskip("flowkit")
     names = ["P1_D28_cytof", "P1_pre_cytof"]
@@ -69,19 +91,45 @@ def test_flowkit_counts_the_same(cohort, places, settings, tmp_path):
         gates=[tmp_path / f"{n}.xml" for n in names], populations=tmp_path / "p.parquet", umap=tmp_path / "u.parquet",
         folder=tmp_path / "fcs", workspace=tmp_path / "workspace.wsp", provenance={},
     )  # fmt: skip
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        workspace = fk.Workspace(str(tmp_path / "workspace.wsp"), fcs_samples=str(tmp_path / "fcs"))
-        workspace.analyze_samples("All Samples", use_mp=False)
-        found = workspace.get_analysis_report("All Samples").set_index(["sample_id", "gate_name"])["count"]
+    found = counted_by_flowkit(fk, tmp_path)
     for name in names:
         gates = pd.read_parquet(tmp_path / f"{name}.parquet").set_index("gate")
         mine = found[f"{name}.fcs"]
         assert mine["nk"] == gates.loc["nk", "n_out"] and mine["no_beads"] == gates.loc["no_beads", "n_out"]
         counts = table[table["sample"] == name]["population"].value_counts()
         assert mine["NK cells"] == counts.sum() and mine["adaptive"] == counts["adaptive"]
-    from xml.etree import ElementTree as ET
+    assert found.to_dict() == stated(tmp_path / "workspace.wsp")
 
-    for node in ET.parse(tmp_path / "workspace.wsp").getroot().iter("SampleNode"):
-        for population in node.iter("Population"):
-            assert found[(node.get("name"), population.get("name"))] == int(population.get("count"))
+
+def test_flowkit_counts_the_same_in_flow_cytometry(places, settings, tmp_path):
+    fk = pytest.importorskip("flowkit")
+    root = places["panel"].parents[1]
+    raw, done, panel = tmp_path / "raw.fcs", tmp_path / "s.fcs", tmp_path / "panel.tsv"
+    simulate_flow("three", 1, "P2_pre_flow", fcs=raw, truth=tmp_path / "truth.parquet")
+    sheet = root / "panels/synthetic_flow.tsv"
+    compensate_file(
+        fcs=raw, panel=sheet, matrix=None, output=done, record=tmp_path / "s.json", settings={"apply": "auto"}
+    )
+    make_panel(files={"s": done}, panel=sheet, output=panel, cofactors=tmp_path / "c.parquet", seed=1)
+    make_cells(
+        fcs=done, sample="s", batch="b", panel=panel, gate_file=root / "gates/flow.yaml", pool=None,
+        settings=settings | {"input_scale": "fluorescence"}, seed=1, output=tmp_path / "s.h5ad",
+        gates=tmp_path / "gates.parquet", provenance={}, gatingml=tmp_path / "s.xml",
+    )  # fmt: skip
+    cells = pd.DataFrame({"cell": anndata.read_h5ad(tmp_path / "s.h5ad").obs_names.to_numpy(), "sample": "s"})
+    table = cells.assign(cluster=0, population=np.where(cells.index % 3 == 0, "adaptive", "CD56dim"), confidence=1.0)
+    table.to_parquet(tmp_path / "p.parquet")
+    cells.assign(umap1=0.0, umap2=0.0)[["cell", "umap1", "umap2"]].to_parquet(tmp_path / "u.parquet")
+    export_cytometry(
+        samples=["s"], fcs=[done], cells=[tmp_path / "s.h5ad"], gates=[tmp_path / "s.xml"],
+        populations=tmp_path / "p.parquet", umap=tmp_path / "u.parquet", folder=tmp_path / "fcs",
+        workspace=tmp_path / "workspace.wsp", provenance={},
+    )  # fmt: skip
+    text = read_header(tmp_path / "fcs/s.fcs").text
+    assert (text["$FIL"], text["CIMLNK_ACQUIRED_AS"]) == ("s.fcs", "raw.fcs")
+    assert not [k for k in text if "SPILL" in k], "compensated already: FlowJo would do it twice"
+    found = counted_by_flowkit(fk, tmp_path)
+    assert found.to_dict() == stated(tmp_path / "workspace.wsp")
+    gates = pd.read_parquet(tmp_path / "gates.parquet").set_index("gate")
+    assert found[("s.fcs", "NK cells")] == len(cells) and found[("s.fcs", "nk")] == gates.loc["nk", "n_out"]
+    assert {"not_debris", "viable", "live", "not_t"} <= {name for _, name in found.index}

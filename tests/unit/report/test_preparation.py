@@ -107,3 +107,22 @@ def test_a_file_that_was_left_out_says_why(tmp_path):
     run.files["cytof/normalised/s2.json"].write_text(json.dumps(record))
     table = next(b for b in page(run, Site(tmp_path / "site", "t")).sections[0].blocks if isinstance(b, Table))
     assert [dict(zip(table.head, row, strict=True))["remark"] for row in table.rows] == ["", "no beads"]
+
+
+def test_what_was_done_about_the_spillover_of_dyes_is_told(tmp_path):
+    root = tmp_path / "r"
+    (root / "flow/compensated").mkdir(parents=True)
+    done = {"source": "keyword $SPILLOVER", "applied": True, "evidence": "96 % is seen: uncompensated"}
+    for name, record in (
+        (
+            "s1",
+            {"left_out": False, "n_events": 900, "compensation": done, "notes": ["spillover: x", "doublets by FSC-W"]},
+        ),
+        ("s2", {"left_out": True, "reason": "channels: found 24 raw detectors"}),
+    ):
+        (root / f"flow/compensated/{name}.json").write_text(json.dumps(record))
+    built = page(Run(root, [p for p in root.rglob("*") if p.is_file()], {}), Site(tmp_path / "site", "t"))
+    (section,) = built.sections
+    text = str(section.blocks[0])
+    assert "96 % is seen" in text and "raw detectors" in text and "doublets by FSC-W" in text
+    assert "spillover: x" not in text

@@ -86,6 +86,8 @@ def export_fcs(
     keywords: dict[str, object] = {k: v for k, v in sorted(header.text.items()) if not OWN.fullmatch(k)}
     keywords |= {f"CIMLNK_POPULATION_{i}": name for name, i in codes.items()}
     keywords["CIMLNK_RULE"] = provenance.get("rule")
+    # programs find a workspace's file by $FIL: with the instrument's name of it they would find none
+    keywords["CIMLNK_ACQUIRED_AS"], keywords["$FIL"] = header.text.get("$FIL"), Path(output).name
     legend = " ".join(f"{i}={name}" for name, i in codes.items())
     markers = [*header.markers, "NK cell", legend, "confidence of the population", "cluster + 1", "UMAP 1", "UMAP 2"]
     events: NDArray[np.floating] = np.concatenate([np.asarray(read_events(header), np.float32), added], axis=1)

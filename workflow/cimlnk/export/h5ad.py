@@ -43,6 +43,7 @@ def export_h5ad(
     title: str,
     output: str | Path,
     provenance: Mapping[str, Any],
+    proteins: str | Path | None = None,
 ) -> None:
     """Write ``export/{modality}.h5ad``.
 
@@ -50,7 +51,9 @@ def export_h5ad(
     ``layers["raw"]`` (cytof) or ``layers["counts"]`` (rna), float32; ``obs`` from :func:`cell_table`;
     ``obsm["X_umap"]`` and ``obsm["X_features"]`` (what the graph was built on); ``obsp["connectivities"]`` and
     ``obsp["distances"]`` with ``uns["neighbors"]``; ``var["gene_ids"]`` (rna) or channel, role and cofactor (cytof);
-    ``uns["<column>_colors"]``; ``uns["cimlnk"]`` (JSON provenance). The file is the same to the byte in every run.
+    ``uns["<column>_colors"]``; ``uns["cimlnk"]`` (JSON provenance). With `proteins`, ``obsm["protein"]`` (analysis
+    scale) and ``obsm["protein_counts"]``, tables with a column an antibody (arrays where the fields of CELLxGENE are
+    asked for), NaN in cells without antibody counts. The file is the same to the byte in every run.
 
     Parameters
     ----------
@@ -70,6 +73,8 @@ def export_h5ad(
         The file written.
     provenance
         Of the rule.
+    proteins
+        ``adt/proteins.h5ad`` of :mod:`cimlnk.adt`, which may be empty; None elsewhere.
     """
     import h5py
     from anndata.io import write_elem
@@ -100,6 +105,10 @@ def export_h5ad(
             mark(raw_group.create_group("varm"), "dict", "0.1.0")
         _umap(f["obsm"], umap, place)
         _copy_rows(f["obsm"], "X_features", features)
+        if proteins is not None:
+            for name, table in protein_tables(proteins, obs.index).items():
+                # the validator of CELLxGENE knows arrays alone
+                write_elem(f["obsm"], name, table if fields is None else table.to_numpy())
         k = _graph(f["obsp"], graph, len(obs))
         uns: dict[str, Any] = dict(colour_entries(obs))
         if k:
@@ -116,6 +125,28 @@ def export_h5ad(
         for name, value in sorted(uns.items()):
             write_elem(f["uns"], name, value)
     log.info("%s: %d cells, %d features", output, len(obs), len(shared))
+
+
+def protein_tables(path: str | Path, cells: pd.Index) -> dict[str, pd.DataFrame]:
+    """Proteins of `cells` (rows in their order, float32, a column an antibody), NaN where a cell has none.
+
+    ``protein`` is the analysis scale, ``protein_counts`` what was counted. Without antibodies in the file there is no
+    table.
+    """
+    import h5py
+    from anndata.io import read_elem
+
+    with h5py.File(path, "r") as f:
+        antibodies = read_elem(f["var"]).index
+        if not len(antibodies):
+            return {}
+        at = read_elem(f["obs"]).index.get_indexer(cells)
+        found = {}
+        for name, node in (("protein", "X"), ("protein_counts", "layers/counts")):
+            values = np.full((len(cells), len(antibodies)), np.nan, np.float32)
+            values[at >= 0] = f[node][:][at[at >= 0]]
+            found[name] = pd.DataFrame(values, index=cells, columns=antibodies.astype(object))
+    return found
 
 
 def shared_features(samples: Sequence[str | Path]) -> tuple[list[str], list[str]]:

@@ -30,6 +30,9 @@ def _facts(run: Run, patient: str) -> Text:
     return cards(items)
 
 
+GATED = {"cytof": "mass cytometry", "flow": "flow cytometry"}
+
+
 def _gates(run: Run, site: Site, samples: pd.DataFrame) -> Text | None:
     """The gate figures of the patient's samples, folded away; None if there are none."""
     figures = [
@@ -112,7 +115,8 @@ def page(run: Run, site: Site, patient: str) -> Page:
         result.sections.append(Section("donors", "Whose cells", whose))
     gates = _gates(run, site, samples)
     if gates:
-        result.sections.append(Section("gates", "Gates of the mass-cytometry files", [gates]))
+        kinds = [word for m, word in GATED.items() if (samples["modality"] == m).any()]
+        result.sections.append(Section("gates", f"Gates of the {' and '.join(kinds)} files", [gates]))
     table = run.table("dynamics/kinetics.parquet")
     rows = table[table["patient"] == patient] if len(table) else table
     if len(rows):

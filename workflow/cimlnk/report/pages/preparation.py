@@ -1,4 +1,4 @@
-"""What the optional steps before gating did to the mass-cytometry files: a section per step that is switched on."""
+"""What the steps before gating did to the files: a section per step that is switched on, and spillover of dyes."""
 
 from __future__ import annotations
 
@@ -39,11 +39,11 @@ LOOK = {
 def page(run: Run, site: Site) -> Page | None:
     """Build the page; None if no step is switched on."""
     sections = [_step(run, site, step) for step in FILE_STEPS]
-    sections.append(_alignment(run, site))
+    sections += [_alignment(run, site), _fluorescence(run, site)]
     present = [s for s in sections if s is not None]
     if not present:
         return None
-    lead = "What was done to the mass-cytometry files before gating, and the batches after it, with what to look for."
+    lead = "What was done to the files before gating, and to the batches after it, with what to look for."
     return Page("preparation.html", "Preparation of files", lead, present, group="data", menu="Preparation")
 
 
@@ -138,4 +138,42 @@ def _alignment(run: Run, site: Site) -> Section | None:
     means = distances.groupby("kind").agg(pairs=("before", "size"), before=("before", "mean"), after=("after", "mean"))
     kinds = means.reset_index().rename(columns={"kind": "pairs of"})
     section.blocks.append(site.table("alignment_kinds", kinds, "Mean distance by kind of pair."))
+    return section
+
+
+def _fluorescence(run: Run, site: Site) -> Section | None:
+    """What was done about spillover in every flow file, and the scale of every channel."""
+    folder = "flow/compensated/"
+    names = run.named(folder, ".json")
+    if not names:
+        return None
+    rows = []
+    for name in names:
+        record = run.json(name)
+        done = record.get("compensation") or {}
+        others = [n for n in record.get("notes", []) if not n.startswith("spillover: ")]
+        rows.append(
+            {
+                "file": name.removeprefix(folder).removesuffix(".json"),
+                "events": record.get("n_events"),
+                "matrix": done.get("source"),
+                "spillover": "left out" if record["left_out"] else "removed" if done["applied"] else "left as it was",
+                "because": record.get("reason") or done.get("evidence"),
+                "remark": "; ".join(others),
+            }
+        )
+    caption = (
+        "One row per file. Where a matrix was given, bright cells of each dye show whether it was applied before: the "
+        "share of the matrix's spillover still seen in the receiving channels is told, near 100 % before and near 0 % "
+        "after compensation."
+    )
+    section = Section("fluorescence", "Spillover and scale of fluorescence")
+    section.blocks.append(site.table("fluorescence_spillover", pd.DataFrame(rows), caption))
+    if run.has("flow/cofactors.parquet"):
+        cofactors = run.table("flow/cofactors.parquet")
+        words = (
+            "One row per channel: the cofactor of the arcsinh puts the upper edge of the negative cells at two. Look "
+            "at channels of another method than the negative cells: their thresholds rest on a guess."
+        )
+        section.blocks.append(site.table("fluorescence_cofactors", cofactors, words))
     return section
