@@ -47,8 +47,19 @@ GOLDEN = 0.6180339887498949  # successive multiples modulo 1 never come close to
 
 
 def label(population: str) -> str:
-    """Name of a population as it is read, not as it is stored."""
-    return LABELS.get(population, population)
+    """Name of a population as it is read, not as it is stored; with that of others behind it where asked for."""
+    own = LABELS.get(population, population)
+    other = _BESIDE.get(population)
+    return f"{own} [{other}]" if other and other != own else own
+
+
+_BESIDE: dict[str, str] = {}  # names of others that are shown beside ours
+
+
+def show_beside(names: Mapping[str, str]) -> None:
+    """Show others' names (ours -> theirs) beside ours from now on; none with an empty mapping."""
+    _BESIDE.clear()
+    _BESIDE.update(names)
 
 
 def distinct(n: int) -> list[str]:

@@ -12,6 +12,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cimlnk.common.crosswalk import columns as crosswalk_columns
 from cimlnk.common.tables import read_table
 from cimlnk.populations.load import cell_names, feature_names
 
@@ -48,7 +49,8 @@ def export_h5ad(
     """Write ``export/{modality}.h5ad``.
 
     Written are: ``X`` on the analysis scale (arcsinh, or log1p of counts per 10,000 as CSR) and the measured values in
-    ``layers["raw"]`` (cytof) or ``layers["counts"]`` (rna), float32; ``obs`` from :func:`cell_table`;
+    ``layers["raw"]`` (cytof) or ``layers["counts"]`` (rna), float32; ``obs`` from :func:`cell_table` with the names
+    of others (:mod:`cimlnk.common.crosswalk`);
     ``obsm["X_umap"]`` and ``obsm["X_features"]`` (what the graph was built on); ``obsp["connectivities"]`` and
     ``obsp["distances"]`` with ``uns["neighbors"]``; ``var["gene_ids"]`` (rna) or channel, role and cofactor (cytof);
     ``uns["<column>_colors"]``; ``uns["cimlnk"]`` (JSON provenance). With `proteins`, ``obsm["protein"]`` (analysis
@@ -80,6 +82,7 @@ def export_h5ad(
     from anndata.io import write_elem
 
     obs = cell_table(cells=cells, populations=populations, samples=sheet)
+    obs = obs.join(crosswalk_columns(obs["population"]))
     shared, missing = shared_features(samples)
     var = _var(modality, samples, shared, sheet=sheet)
     fields = Fields.of(cellxgene, sheet, patients) if cellxgene and modality == "rna" else None

@@ -12,8 +12,10 @@ import pandas as pd
 
 from cimlnk.claims.tables import CLAIMS
 from cimlnk.cohort.tables import COUNTS, PATIENTS, SAMPLES
+from cimlnk.common.crosswalk import SCHEMES, table_of
 from cimlnk.common.palette import label, order
 from cimlnk.common.tables import Schema, read_table
+from cimlnk.common.vocabulary import NK, UNASSIGNED
 from cimlnk.dynamics.abundance.tables import ABUNDANCE, FOLDS
 from cimlnk.dynamics.kinetics.tables import KINETICS
 from cimlnk.dynamics.tables import TESTS
@@ -47,6 +49,18 @@ SHEETS = (
     Sheet("Tests", "Changes of shares and cells per µL, all methods.", "dynamics/tests.parquet", TESTS),
     Sheet("Claims", "The study's claims in these data.", "claims/claims.parquet", CLAIMS),
 )
+
+NAMES = Sheet(
+    "Names", "What others call the subsets: ~ close, < theirs is wider; empty where not known.", "",
+    Schema(
+        "NAMES",
+        {
+            "population": ("str", "our name"),
+            **{s: ("str?", f"name in {words}; ~ close, < theirs is wider") for s, words in SCHEMES.items()},
+            "source": ("str?", "where the names of others come from"),
+        },
+    ),
+)  # fmt: skip
 
 
 class Layout(NamedTuple):
@@ -94,11 +108,14 @@ def write_workbook(*, root: str | Path, files: Sequence[str | Path], title: str,
     }  # fmt: skip
     tables = {s.name: read_table(given[s.file]) for s in SHEETS if s.file in given}
     tables = {name: t for name, t in tables.items() if len(t)}
+    if "Fractions" in tables:
+        found = [p for p in order(tables["Fractions"]["population"]) if p != UNASSIGNED]
+        tables["Names"] = table_of(found if NK in found else [NK, *found])
     with xlsxwriter.Workbook(str(output), options) as book:
         book.set_properties({"title": title, "author": "cimlnk", "created": CREATED})
         bold, wrap = book.add_format({"bold": True}), book.add_format({"text_wrap": True, "valign": "top"})
         layouts = [lay for lay in LAYOUTS if _source(tables, lay) is not None]
-        front = [(s.name, s.words) for s in SHEETS if s.name in tables]
+        front = [(s.name, s.words) for s in (*SHEETS, NAMES) if s.name in tables]
         front += [
             (lay.name, f"Days by patients (by arm), one block a subset: {lay.words}. Paste a block into Prism.")
             for lay in layouts
@@ -201,7 +218,7 @@ def layout_blocks(layout: Layout, table: pd.DataFrame) -> Iterator[tuple[str, di
 
 def _dictionary(tables: Mapping[str, pd.DataFrame]) -> pd.DataFrame:
     rows = []
-    schemas = {s.name: s.schema for s in SHEETS}
+    schemas = {s.name: s.schema for s in (*SHEETS, NAMES)}
     for name, table in tables.items():
         schema = schemas[name]
         known = schema.columns if schema is not None else {}

@@ -9,6 +9,8 @@ from pathlib import Path
 from typing import Any
 
 import cimlnk
+from cimlnk.common.crosswalk import others
+from cimlnk.common.palette import show_beside
 
 from .blocks import Page, Site, esc
 from .pages import (
@@ -84,6 +86,8 @@ def write_site(*, root: str | Path, files: Sequence[str | Path], config: Mapping
     output = Path(output)
     shutil.rmtree(output, ignore_errors=True)
     output.mkdir(parents=True)
+    scheme = (config.get("report") or {}).get("names_of")
+    show_beside(others(scheme, matches=["exact", "close"]) if scheme else {})
     run = Run(root, files, config)
     site = Site(output, str(config["cohort"].get("title") or config["cohort"]["id"]))
     explorer = []

@@ -5,7 +5,9 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-from cimlnk.common.vocabulary import CYTOMETRY
+from cimlnk.common.crosswalk import SCHEMES, table_of
+from cimlnk.common.palette import order
+from cimlnk.common.vocabulary import CYTOMETRY, NK, UNASSIGNED
 from cimlnk.report.blocks import Figure, Page, Section, Site, Text, esc
 from cimlnk.report.figures.maps import heat_map, overview, thin
 from cimlnk.report.run import Run
@@ -81,12 +83,28 @@ def _clustering(run: Run, modality: str, site: Site) -> Section:
     return section
 
 
+def _names_of_others(site: Site, populations: list[str]) -> list[Section]:
+    """What others call the subsets that were found."""
+    found = [p for p in order(populations) if p != UNASSIGNED]
+    if not found:
+        return []
+    table = table_of([NK, *found])
+    columns = {"population": "subset", **SCHEMES, "source": "source"}
+    caption = (
+        "Names of others for the subsets of this cohort: ~ before a name for most of the same cells, or told by "
+        "something else; &lt; before a wider one. Empty where no correspondence is known. These are words for our names, not calls "
+        "by the tools they come from."
+    )
+    block = site.table("names_of_others", table, caption, columns=columns)
+    return [Section("names-of-others", "What others call these subsets", [block])]
+
+
 def page(run: Run, site: Site) -> Page:
     """Build the page."""
     result = Page(
         "populations.html",
         "Populations",
-        "The same named NK subsets in both modalities, and how sure the names are.",
+        "The same named NK subsets in every modality, and how sure the names are.",
         group="data",
     )
     for modality in run.modalities:
@@ -117,6 +135,8 @@ def page(run: Run, site: Site) -> Page:
         if modality == "rna":
             section.blocks.append(Text(esc(proteins.accuracy_words(run)), "note"))
         result.sections += [section, _clustering(run, modality, site)]
+    named = [p for m in run.modalities for p in run.cells(m)["population"].astype(str).unique()]
+    result.sections += _names_of_others(site, named)
     measured = proteins.section(run, site)
     if measured is not None:
         result.sections.append(measured)
