@@ -92,8 +92,8 @@ def _names_of_others(site: Site, populations: list[str]) -> list[Section]:
     columns = {"population": "subset", **SCHEMES, "source": "source"}
     caption = (
         "Names of others for the subsets of this cohort: ~ before a name for most of the same cells, or told by "
-        "something else; &lt; before a wider one. Empty where no correspondence is known. These are words for our names, "
-        "not calls by the tools they come from."
+        "something else; &lt; before a wider one. Empty where no correspondence is known. These are words for our "
+        "names, not calls by the tools they come from."
     )
     block = site.table("names_of_others", table, caption, columns=columns)
     return [Section("names-of-others", "What others call these subsets", [block])]
