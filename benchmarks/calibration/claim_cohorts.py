@@ -13,6 +13,9 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cimlnk.dynamics.repertoire.differential import identity_test, thinned
+from cimlnk.stats.composition import jensen_shannon
+
 Floats = NDArray[np.float64]
 Columns = Mapping[str, object]  # arrays of one length, or one value for all
 POPULATIONS = (
@@ -51,6 +54,7 @@ MARKERS: dict[str, tuple[str, float, Mapping[tuple[str, int], float]]] = {
     ),
 }  # fmt: skip
 COUNT_LIMITS = float(np.exp(1.96 * 0.15 * np.sqrt(2)))  # of a fold of two blood counts with an error of 15 %
+RECEPTOR_COMBINATIONS, PERMUTATIONS = 24, 199
 RECALL = ("CD94", "NKG2A", "NKG2C", "CD69", "CD57")
 
 
@@ -78,6 +82,7 @@ def tables(
     cmv_ratio: float = 1.0,
     rna: bool = True,
     arms: tuple[str, ...] = ("CIML", "IL2_only", "no_cytokine"),
+    whole: bool = True,
 ) -> dict[str, pd.DataFrame]:
     """Evidence of one cohort, `patients` in every arm.
 
@@ -88,6 +93,8 @@ def tables(
         infusion and no outcome depends on anything.
     cmv_ratio
         Factor of the folds of patients with CMV viremia.
+    whole
+        False: markers and diversity of the first arm alone, the only one of which claims ask them.
     """
     rows: dict[str, list[Columns]] = {}
 
@@ -151,23 +158,22 @@ def tables(
                     "abundance",
                     _abundance(keys, modality, counts, cells=cells, per_ul=[per_ul.get((p, day), np.nan) for p in ids]),
                 )
+                if arm != arms[0] and not whole:
+                    continue
                 index = 0.4 * (-np.log2((share**2).sum(axis=1))) + marker["index"]
                 index = index + random.normal(0, noise.marker_sample, patients)
                 own = {k: v for k, v in keys.items() if k != "timepoint"}
                 add("diversity", {**own, "modality": modality, "inverse_simpson": 20 * 2.0**index})
+            if arm != arms[0] and not whole:
+                continue
             states = _states(sample, tissue, day, story=story, marker=marker, noise=noise, random=random)
             for part in (*states[0], *_by_population(sample, effect, noise, random=random)):
                 add("state_cytof", part)
             if rna:
                 add("state_rna", states[1])
-    p = 1 / 1000 if effect else float(random.integers(1, 1001)) / 1000
-    rows["tests"] = [{
-        "table": "repertoire_tests", "test": "donor_identity", "modality": "cytof", "population": "NK",
-        "feature": "donor_receptors", "contrast": "all arms: patient", "method": "block_permutation", "p": p,
-        "p_floor": 0.001, "effect": 0.9 if effect else 0.1, "effect_low": 0.0, "effect_high": 1.0,
-        "n_patients": patients, "reason": None,
-    }]  # fmt: skip
-    return {name: _frame(parts) for name, parts in rows.items()}
+    made = {name: _frame(parts) for name, parts in rows.items()}
+    mine = made["samples"][made["samples"]["arm"] == arms[0]]
+    return {**made, "tests": _donor_identity(mine, effect, noise, random=random)}
 
 
 def _frame(parts: list[Columns]) -> pd.DataFrame:
@@ -184,6 +190,29 @@ def _frame(parts: list[Columns]) -> pd.DataFrame:
         text = any(b.dtype.kind in "OU" for b in blocks)
         made[name] = np.concatenate([b.astype(object) for b in blocks] if text else blocks)
     return pd.DataFrame(made)
+
+
+def _donor_identity(samples: pd.DataFrame, effect: bool, noise: Noise, *, random: np.random.Generator) -> pd.DataFrame:
+    """What the run's own test makes of receptor combinations: log shares by day, with the donors' own or without."""
+    donors, of_donor = np.unique(samples["patient"], return_inverse=True)
+    times, of_time = np.unique(samples["timepoint"], return_inverse=True)
+    common = random.normal(0, 1, RECEPTOR_COMBINATIONS)
+    by_time = random.normal(0, noise.share_sample, (len(times), RECEPTOR_COMBINATIONS))
+    own = random.normal(0, noise.share_patient if effect else 0.0, (len(donors), RECEPTOR_COMBINATIONS))
+    logs = common + by_time[of_time] + own[of_donor]
+    logs = logs + random.normal(0, noise.share_sample, logs.shape)
+    share = np.exp(logs) / np.exp(logs).sum(axis=1, keepdims=True)
+    cells = np.exp(random.uniform(np.log(500), np.log(8000), len(share))).astype(int)
+    counts = pd.DataFrame(
+        [random.multinomial(n, s) for n, s in zip(cells, share, strict=True)], index=samples["sample"].to_numpy()
+    )
+    small = thinned(counts, 100, int(random.integers(2**31)))
+    of = samples.set_index("sample", drop=False).loc[small.index]
+    found = identity_test(
+        jensen_shannon(small.to_numpy()), of, modality="cytof", what="donor_receptors", permutations=PERMUTATIONS,
+        seed=int(random.integers(2**31)),
+    )  # fmt: skip
+    return found.assign(table="repertoire_tests")
 
 
 def _folds(arm: str, effect: bool, n: int, *, random: np.random.Generator) -> Floats:

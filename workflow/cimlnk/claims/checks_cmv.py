@@ -11,7 +11,7 @@ from scipy import stats
 
 from cimlnk.common.seeds import rng
 
-from .chance import Grid
+from .chance import Grid, noise_of
 from .checks_kinetics import asked_folds, folds
 from .evidence import Evidence, Verdict, not_evaluable
 from .finding import Arrays, Decided, all_of, find, logit
@@ -34,7 +34,11 @@ def _viremia(evidence: Evidence, arm: str) -> dict[str, str]:
 
 
 def without_cmv(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
-    """C08: patients without CMV viremia expand, and no less than those with it; folds do not follow adaptive cells."""
+    """C08: patients without CMV viremia expand, and no less than those with it; folds do not follow adaptive cells.
+
+    Compared is each patient's mean log fold over the days after infusion, adjusted for which days those were: a peak is
+    one count over another, a mean has the error of all days' counts divided by their number.
+    """
     arm = evidence.arms.treated
     grid = asked_folds(evidence, arm)
     if isinstance(grid, Verdict):
@@ -49,7 +53,9 @@ def without_cmv(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
             f"{int(free.sum())} treated patient(s) without and {int(with_it.sum())} with CMV viremia have a fold; two "
             "of each are needed to compare them", arm=arm, n=int(free.sum() + with_it.sum()),
         )  # fmt: skip
-    log_peak = np.log2(np.nanmax(folds(grid.values), axis=1))[None]
+    peak = np.nanmax(folds(grid.values), axis=1)
+    after = noise_of(Grid(grid.values[:, 1:] - grid.values[:, :1], grid.patients, grid.slots[1:]))
+    course = (after.level + after.own)[:, 0]  # log2 folds, mean over the days
 
     def interval(values: Floats) -> tuple[Floats, Floats, Floats]:
         """Log2 ratio of the groups' geometric means (with over without), with the limits of two one-sided t tests."""
@@ -63,39 +69,38 @@ def without_cmv(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
         return gap, gap - half, gap + half
 
     limit = np.log2(bounds["ratio"])
-    rho, p_rho = _with_adaptive(evidence, arm, grid.patients, log_peak=log_peak[0])
+    rho, p_rho = _with_adaptive(evidence, arm, grid.patients, course=course)
     follows = bool(np.isfinite(p_rho) and p_rho <= 0.05 and rho > 0)
 
     def decide(of: Arrays) -> Decided:
-        peak = of["peak"]
-        _, low, high = interval(peak)
-        enough = np.median(2.0 ** peak[:, free], axis=1) >= bounds["fold"]
-        return all_of([enough, (low > -limit) & (high < limit), np.full(len(peak), not follows)])
+        _, low, high = interval(of["course"])
+        enough = np.median(of["peak"][:, free], axis=1) >= bounds["fold"]
+        return all_of([enough, (low > -limit) & (high < limit), np.full(len(enough), not follows)])
 
     def null(count: int, random: np.random.Generator) -> dict[str, Floats] | None:
         """Cohorts in which folds depend on viremia by just the ratio that must be excluded."""
-        x = log_peak[0].copy()
-        residual = np.concatenate([x[free] - x[free].mean(), x[with_it] - x[with_it].mean()])
-        sd = np.sqrt((residual**2).sum() / max(len(residual) - 2, 1))
+        residual = np.concatenate([course[g] - course[g].mean() for g in (free, with_it)])
+        df = len(residual) - 2
+        sd = np.sqrt((residual**2).sum() / df)
         if sd <= 0:
             return None
-        df = len(residual) - 2
         spread = sd * np.sqrt(df / random.chisquare(df, size=(count, 1)))
-        centre = max(float(x[free].mean()), np.log2(bounds["fold"])) + limit * with_it
-        return {"peak": centre + spread * random.normal(size=(count, len(x)))}
+        drawn = limit * with_it + spread * random.normal(size=(count, len(course)))
+        return {"course": drawn, "peak": np.tile(np.maximum(peak, bounds["fold"]), (count, 1))}
 
-    gap, low, high = (float(v[0]) for v in interval(log_peak))
-    median = float(np.median(2.0 ** log_peak[0][free]))
+    gap, low, high = (float(v[0]) for v in interval(course[None]))
+    median = float(np.median(peak[free]))
     adaptive = (
         f"rank correlation of the fold with the share of adaptive cells {rho:.2f} (exact p {p_rho:.2g})"
         if np.isfinite(rho) else "no adaptive cells to correlate the folds with"
     )  # fmt: skip
     wide = low < limit and high > -limit and median >= bounds["fold"] and not follows
+    asked = {"course": Grid(course, grid.patients, ()), "peak": Grid(peak, grid.patients, ())}
     return find(
-        evidence, "C08", {"peak": Grid(log_peak[0], grid.patients, ())}, decide=decide,
-        why=f"median peak fold without viremia {median:.1f} ({int(free.sum())} patients), with over without viremia "
-        f"{2**gap:.2f}-fold (90 % interval {2**low:.2f} to {2**high:.2f}); {adaptive}",
-        null=null, value=median, low=float(2.0 ** log_peak[0][free].min()), high=float(2.0 ** log_peak[0][free].max()),
+        evidence, "C08", asked, decide=decide,
+        why=f"median peak fold without viremia {median:.1f} ({int(free.sum())} patients), mean fold over the days "
+        f"with over without viremia {2**gap:.2f} (90 % interval {2**low:.2f} to {2**high:.2f}); {adaptive}",
+        null=null, value=median, low=float(peak[free].min()), high=float(peak[free].max()),
         bound=f">= {bounds['fold']:g} without viremia; ratio within 1/{bounds['ratio']:g} to {bounds['ratio']:g}; fold "
         "does not rise with the adaptive share",
         n=int(free.sum() + with_it.sum()), arm=arm,
@@ -103,7 +108,7 @@ def without_cmv(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     )  # fmt: skip
 
 
-def _with_adaptive(evidence: Evidence, arm: str, patients: tuple[str, ...], *, log_peak: Floats) -> tuple[float, float]:
+def _with_adaptive(evidence: Evidence, arm: str, patients: tuple[str, ...], *, course: Floats) -> tuple[float, float]:
     """Spearman correlation of the folds with the mean adaptive share after infusion, and its exact p (rising)."""
     for modality in evidence.modalities():
         shares = evidence.shares("adaptive", arm, modality)
@@ -114,12 +119,12 @@ def _with_adaptive(evidence: Evidence, arm: str, patients: tuple[str, ...], *, l
         known = np.isfinite(share)
         if known.sum() < 4 or len(np.unique(share[known])) < 2:
             continue
-        x, y = stats.rankdata(share[known]), stats.rankdata(log_peak[known])
+        x, y = stats.rankdata(share[known]), stats.rankdata(course[known])
         random = rng(evidence.seed, "claims", "C08", "adaptive")
-        orders = np.array([random.permutation(len(x)) for _ in range(4999)])
         centred = y - y.mean()
         seen = float((x - x.mean()) @ centred)
-        null = (x - x.mean())[orders] @ centred
+        shuffled = random.permuted(np.tile(x - x.mean(), (4999, 1)), axis=1)
+        null = shuffled @ centred
         scale = np.sqrt(((x - x.mean()) ** 2).sum() * (centred**2).sum())
-        return seen / scale, float((1 + (null >= seen - 1e-9).sum()) / (1 + len(orders)))
+        return seen / scale, float((1 + (null >= seen - 1e-9).sum()) / (1 + len(null)))
     return np.nan, np.nan

@@ -251,12 +251,13 @@ def recall_function(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     if "IFNg" not in wide or not present:
         return not_evaluable("no CD56dim population with IFN-g and one of CD94, NKG2A, NKG2C, CD69, CD57", arm=arm)
     rows: dict[str, list[list[float]]] = {}
-    wide = wide.dropna(subset=present)
+    wide = wide[["IFNg", *present]].dropna()
+    of_sample = wide.index.get_level_values("sample").to_numpy()
+    table, starts = wide.to_numpy(float), np.flatnonzero(np.r_[True, of_sample[1:] != of_sample[:-1]])
     sizes = []
-    for sample, part in wide.groupby(level="sample"):
-        part = part.dropna(subset=["IFNg"])
+    for sample, part in zip(of_sample[starts], np.split(table, starts[1:]), strict=True):
         if len(part) >= 4:
-            ranks = stats.rankdata(part[["IFNg", *present]].to_numpy(float), axis=0)
+            ranks = stats.rankdata(part, axis=0)
             ranks -= ranks.mean(axis=0)
             with np.errstate(invalid="ignore"):
                 rho = ranks[:, 0] @ ranks[:, 1:] / np.sqrt((ranks[:, 0] ** 2).sum() * (ranks[:, 1:] ** 2).sum(axis=0))

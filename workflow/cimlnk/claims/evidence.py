@@ -81,7 +81,7 @@ class Evidence:
     cofactors
         Marker -> arcsinh cofactor of the panel, to turn medians back into ion counts.
     draws
-        Cohorts without effect that `chance` is counted over.
+        Cohorts without effect that `chance` is counted over; 0: none, and only exact tests can answer.
     """
 
     tables: Mapping[str, pd.DataFrame]

@@ -84,7 +84,10 @@ def find(
             f"{why}; with these patients p cannot be below {floor:.3g}, so that {level:g} is out of reach", **fields
         )
     random = rng(evidence.seed, "claims", name, fields.get("arm"), fields.get("modality"))
-    drawn = null(evidence.draws, random) if null is not None else _drawn(grids, evidence.draws, random)
+    if evidence.draws == 0:
+        drawn = None
+    else:
+        drawn = null(evidence.draws, random) if null is not None else _drawn(grids, evidence.draws, random)
     if drawn is None:
         if np.isfinite(floor):  # exact: the level is the most that chance can reach, whatever the noise
             return judged(ok, f"{why}; chance is the level of the exact test", chance=level, **fields)

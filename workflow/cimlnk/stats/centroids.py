@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import lru_cache
 from math import comb
 
 import numpy as np
@@ -49,11 +50,17 @@ def groups_within_blocks(
 
     seen = between(np.arange(len(labels)))
     hits = np.ones(len(centred))
-    for order in orders_within(blocks, permutations, rng(seed, "groups_within_blocks")):
+    for order in _orders(tuple(blocks), permutations, seed):
         hits += between(order) >= seen - 1e-9 * np.maximum(total, 1e-300)
     floor = max(1.0 / label_patterns(labels, blocks), 1.0 / (permutations + 1))
     p = np.maximum(hits / (permutations + 1), floor)
     return OneSided(p, floor), np.divide(seen, total, out=np.zeros_like(seen), where=total > 0)
+
+
+@lru_cache(maxsize=8)
+def _orders(blocks: tuple[str, ...], permutations: int, seed: int) -> list[NDArray[np.int64]]:
+    """Shuffles of a design: the same for every data set that has it."""
+    return orders_within(np.array(blocks), permutations, rng(seed, "groups_within_blocks"))
 
 
 def two_groups(first: Floats, second: Floats, *, seed: int = 0) -> tuple[OneSided, Floats]:

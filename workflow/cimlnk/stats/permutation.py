@@ -60,7 +60,9 @@ def permute(
     The observed order is counted too, so p is at least 1 / (permutations + 1); and p can never be below
     1 / number of distinct label patterns, which is the floor told for few samples.
     """
-    labels_, blocks_ = np.asarray(labels, dtype=object), np.asarray(blocks, dtype=object).astype(str)
+    # Codes stay numbers: a permutation of objects compares them one by one.
+    labels_ = labels if isinstance(labels, np.ndarray) else np.asarray(labels, dtype=object)
+    blocks_ = np.asarray(blocks, dtype=object).astype(str)
     patterns = label_patterns(labels_, blocks_)
     if patterns < 2:
         return Permuted(np.nan, np.nan, np.nan, np.nan, 0, "no block has two samples with different labels")
@@ -173,12 +175,14 @@ def donor_identity(
     off = (group[keep][:, None] == group[keep][None]) & ~np.eye(int(keep.sum()), dtype=bool)
     d = np.where(off, distance[np.ix_(keep, keep)], np.inf)
     nearest = d.argmin(axis=1)
-    values = np.where(off, d, 0)
+    _, code_of = np.unique(donor_[keep], return_inverse=True)
+    code_of = code_of.ravel()
+    same = (code_of[:, None] == code_of[None]) & off
+    other = ~same & off
+    gap = float(d[other].mean() - d[same].mean()) if same.any() and other.any() else np.nan
 
     def statistic(labels: NDArray) -> tuple[float, float]:
-        same = (labels[:, None] == labels[None]) & off
-        gap = values[~same & off].mean() - values[same].mean() if same.any() else np.nan
-        return float((labels[nearest] == labels).mean()), float(gap)
+        return float((labels[nearest] == labels).mean()), gap
 
     blocks_ = np.asarray(blocks, dtype=object).astype(str)[keep]
-    return permute(statistic, donor_[keep], blocks_, permutations=permutations, seed=seed, name="donor_identity")
+    return permute(statistic, code_of, blocks_, permutations=permutations, seed=seed, name="donor_identity")

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
@@ -58,7 +60,7 @@ def distance_tests(
         TESTS: ``permanova_time`` (one row per arm), ``permanova_patient`` and ``donor_identity`` (all arms together).
     """
     rows = []
-    batch = samples["batch"].astype(str) if "batch" in samples else pd.Series("one", index=samples.index)
+    batch = _batch_of(samples)
     for arm in sorted(set(samples["arm"])):
         own = np.flatnonzero((samples["arm"] == arm).to_numpy())
         part, of_batch = samples.iloc[own], batch.iloc[own]
@@ -77,30 +79,63 @@ def distance_tests(
         rows.append(
             _row("permanova_time", modality, what, contrast=f"{arm}: time", n=n, result=test, unit="R2 within patients")
         )
-    patient, timepoint, arms = samples["patient"], samples["timepoint"], samples["arm"]
-    blocks = _joint(arms, timepoint, batch)
-    alone = pd.Series(patient.to_numpy()).groupby(blocks).nunique().max() < 2
-    nested = batch.nunique() > 1 and bool((batch.groupby(patient.to_numpy()).nunique() == 1).all())
-    repeated = patient.value_counts().loc[lambda c: c > 1]
-    said = "not estimable: no two patients of an arm share a time point" + (" and a batch" if nested else "")
+    patient = samples["patient"]
+    design = _exchangeable(samples)
     test = permanova(
-        distance, patient.to_numpy(), blocks, name=f"patient/{modality}/{what}", permutations=permutations, seed=seed
+        distance,
+        patient.to_numpy(),
+        design.blocks,
+        name=f"patient/{modality}/{what}",
+        permutations=permutations,
+        seed=seed,
     )
-    test = test._replace(reason=said) if alone else test
+    test = test._replace(reason=design.reason) if design.reason else test
     unit = "R2 within arms, time points and batches" if batch.nunique() > 1 else "R2 within arms and time points"
-    rows.append(
-        _row("permanova_patient", modality, what, contrast="all arms: patient", n=len(repeated), result=test, unit=unit)
+    n = int((patient.value_counts() > 1).sum())
+    rows.append(_row("permanova_patient", modality, what, contrast="all arms: patient", n=n, result=test, unit=unit))
+    rows.append(identity_test(distance, samples, modality=modality, what=what, permutations=permutations, seed=seed))
+    return pd.concat(rows, ignore_index=True)
+
+
+def identity_test(
+    distance: Floats, samples: pd.DataFrame, *, modality: str, what: str, permutations: int = 999, seed: int = 0
+) -> pd.DataFrame:
+    """The row ``donor_identity`` of :func:`distance_tests`, which has the parameters."""
+    patient, design = samples["patient"], _exchangeable(samples)
+    among = design.batch if design.nested else None
+    test = donor_identity(
+        distance, patient.to_numpy(), design.blocks, among=among, permutations=permutations, seed=seed
     )
-    among = batch.to_numpy() if nested else None
-    test = donor_identity(distance, patient.to_numpy(), blocks, among=among, permutations=permutations, seed=seed)
-    test = test._replace(reason=said) if alone else test
-    unit = "1-NN accuracy within batches" if nested else "1-NN accuracy"
-    row = _row("donor_identity", modality, what, contrast="all arms: patient", n=len(repeated), result=test, unit=unit)
+    test = test._replace(reason=design.reason) if design.reason else test
+    unit = "1-NN accuracy within batches" if design.nested else "1-NN accuracy"
+    n = int((patient.value_counts() > 1).sum())
+    row = _row("donor_identity", modality, what, contrast="all arms: patient", n=n, result=test, unit=unit)
     row["effect"] = test.statistic
     if np.isfinite(test.statistic):  # samples of a patient are no units: as many trials as patients
-        row["effect_low"], row["effect_high"] = wilson(test.statistic, len(repeated))
-    rows.append(row)
-    return pd.concat(rows, ignore_index=True)
+        row["effect_low"], row["effect_high"] = wilson(test.statistic, n)
+    return row
+
+
+class _Exchangeable(NamedTuple):
+    """Which samples patients may be exchanged among: of one arm, time point and batch; why none (else None)."""
+
+    blocks: NDArray[np.object_]
+    batch: NDArray[np.object_]
+    nested: bool  # every patient lies in one batch
+    reason: str | None
+
+
+def _exchangeable(samples: pd.DataFrame) -> _Exchangeable:
+    batch = _batch_of(samples)
+    blocks = _joint(samples["arm"], samples["timepoint"], batch)
+    alone = samples["patient"].reset_index(drop=True).groupby(blocks).nunique().max() < 2
+    nested = batch.nunique() > 1 and bool((batch.groupby(samples["patient"].to_numpy()).nunique() == 1).all())
+    said = "not estimable: no two patients of an arm share a time point" + (" and a batch" if nested else "")
+    return _Exchangeable(blocks, batch.to_numpy(), nested, said if alone else None)
+
+
+def _batch_of(samples: pd.DataFrame) -> pd.Series:
+    return samples["batch"].astype(str) if "batch" in samples else pd.Series("one", index=samples.index)
 
 
 def _joint(*columns: pd.Series) -> np.ndarray:
