@@ -72,6 +72,61 @@ def contrasts(samples: pd.DataFrame, baselines: Sequence[str], reference_arm: st
     return found
 
 
+def confounded(samples: pd.DataFrame, contrast: Contrast) -> str | None:
+    """Why a contrast could be one of batches: it cannot be estimated once patients and batches are in the model.
+
+    Patients nested in batches do no harm (their time points share a batch), nor does one batch a time point to a
+    comparison of arms that were measured in the same batches: there the batch cancels. Reference material measured in
+    several batches (column ``anchor``) links them.
+
+    Parameters
+    ----------
+    samples
+        SAMPLES of one modality. Without a column ``batch`` all are of one.
+
+    Returns
+    -------
+    str or None
+
+    Examples
+    --------
+    >>> rows = [("A", "pre", "b1"), ("A", "D7", "b2"), ("B", "pre", "b1"), ("B", "D7", "b2")]
+    >>> samples = pd.DataFrame(rows, columns=["patient", "timepoint", "batch"]).assign(arm="CIML")
+    >>> confounded(samples, Contrast("CIML", "D7", "pre"))
+    'confounded: D7 and pre lie in batches of their own, so that a difference may be one of batches'
+    """
+    if "batch" not in samples or samples["batch"].nunique() < 2:
+        return None
+    wanted = samples["arm"].isin(contrast.arms) & samples["timepoint"].isin([contrast.timepoint, contrast.baseline])
+    rows = samples[wanted]
+    patient, timepoint, arm = (rows[c].astype(str) for c in ("patient", "timepoint", "arm"))
+    cell = arm + "\t" + timepoint
+    batch = rows["batch"].astype(str)
+    if "anchor" in samples:
+        links = samples[samples["anchor"].notna()]
+        patient = pd.concat([patient, "\t" + links["anchor"].astype(str)])
+        cell = pd.concat([cell, pd.Series("", index=links.index)])
+        batch = pd.concat([batch, links["batch"].astype(str)])
+    if batch.nunique() < 2:
+        return None
+    names = [c for c in sorted(set(cell)) if c]
+    blocks = [np.asarray(v)[:, None] == np.unique(v)[None] for v in (patient.to_numpy(), batch.to_numpy())]
+    design = np.hstack([*blocks, cell.to_numpy()[:, None] == np.array(names)[None]]).astype(float)
+    weights = np.zeros(design.shape[1])
+    for own, sign in zip(contrast.arms, (1.0, -1.0), strict=False):
+        for label, side in ((contrast.timepoint, 1.0), (contrast.baseline, -1.0)):
+            if f"{own}\t{label}" not in names:
+                return None
+            weights[len(weights) - len(names) + names.index(f"{own}\t{label}")] += sign * side
+    found, *_ = np.linalg.lstsq(design.T, weights, rcond=None)
+    if np.abs(design.T @ found - weights).max() < 1e-8:
+        return None
+    return (
+        f"confounded: {contrast.timepoint} and {contrast.baseline} lie in batches of their own, so that a difference "
+        "may be one of batches"
+    )
+
+
 def differences(
     values: pd.DataFrame, samples: pd.DataFrame, arm: str, *, timepoint: str, baseline: str
 ) -> pd.DataFrame:

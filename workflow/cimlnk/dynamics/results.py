@@ -12,6 +12,7 @@ from cimlnk.stats.fdr import fdr
 from cimlnk.stats.intervals import t_interval
 from cimlnk.stats.paired import Tested
 
+from .contrasts import Contrast, confounded
 from .tables import METHODS, TESTS
 
 Floats = NDArray[np.float64]
@@ -80,6 +81,21 @@ def blank_separated(result: pd.DataFrame, separated: Sequence[bool]) -> pd.Serie
     result.loc[lost, NUMBERS] = np.nan
     result.loc[lost, "reason"] = "separated: one side of the contrast has no cell of the population"
     return lost
+
+
+def blank_confounded(table: pd.DataFrame, samples: pd.DataFrame, todo: Sequence[Contrast]) -> pd.DataFrame:
+    """No numbers for contrasts that batches could have made (:func:`.contrasts.confounded`), and the reason instead."""
+    if not len(table):
+        return table
+    said = {c.name: confounded(samples, c) for c in todo}
+    why = table["contrast"].map(said)
+    lost = why.notna()
+    if lost.any():
+        table = table.copy()
+        table.loc[lost, [c for c in (*NUMBERS, "fdr") if c in table]] = np.nan
+        table.loc[lost, "converged"] = False
+        table.loc[lost, "reason"] = why[lost]
+    return table
 
 
 def from_tested(

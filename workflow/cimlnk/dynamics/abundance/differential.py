@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 from cimlnk.common.vocabulary import NK, UNASSIGNED
 from cimlnk.dynamics.contrasts import differences
 from cimlnk.dynamics.designs import Design, covariates, make_design
-from cimlnk.dynamics.results import NUMBERS, blank_rows, blank_separated, from_tested, wald, with_fdr
+from cimlnk.dynamics.results import NUMBERS, blank_confounded, blank_rows, blank_separated, from_tested, wald, with_fdr
 from cimlnk.stats.beta_binomial import fit_counts
 from cimlnk.stats.exact import relabel, sign_flip
 from cimlnk.stats.linear_mixed import random_intercept
@@ -120,7 +120,9 @@ def _named(
         measured = observed[known]
         held = (counts[:, known], total[known])
         parts += _absolute(value, names, measured, design=make_design(measured, **settings), seed=seed, cells=held)
-    return pd.concat(parts, ignore_index=True)
+    return blank_confounded(
+        pd.concat(parts, ignore_index=True), observed, [question.contrast for question in design.questions]
+    )
 
 
 def _all_nk(rows: pd.DataFrame, patients: pd.DataFrame, settings: Mapping[str, Any], *, seed: int) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 
 from cimlnk.dynamics.contrasts import Contrast, contrasts
 from cimlnk.dynamics.designs import contrast_design
-from cimlnk.dynamics.results import blank_rows
+from cimlnk.dynamics.results import blank_confounded, blank_rows
 from cimlnk.stats.count_glm import ql_test, trended_dispersion
 
 Floats = NDArray[np.float64]
@@ -119,7 +119,7 @@ def expression_tests(
         parts += [_quasi(genes, samples, population, contrast=c, patients=design.patients[c]) for c in enough]
     elif enough:
         parts += _pydeseq2(genes, population, design, todo=enough, threads=threads)
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+    return blank_confounded(pd.concat(parts, ignore_index=True), samples, todo) if parts else pd.DataFrame()
 
 
 def _pydeseq2(

@@ -13,7 +13,7 @@ from cimlnk.common.tables import read_table, write_table
 from cimlnk.common.vocabulary import UNASSIGNED
 from cimlnk.dynamics.contrasts import contrasts
 from cimlnk.dynamics.methods import tests_of
-from cimlnk.dynamics.results import with_fdr
+from cimlnk.dynamics.results import blank_confounded, with_fdr
 from cimlnk.dynamics.tables import TESTS
 from cimlnk.populations.pseudobulk import read_pseudobulk
 
@@ -82,7 +82,7 @@ def write_expression(
             scored.append(long.assign(population=population, n_genes=long["signature"].map(measured)))
             wide.index = pd.MultiIndex.from_product([[population], wide.index])
             todo = contrasts(of, **common)
-            tested += tests_of(
+            programme_tests = tests_of(
                 wide,
                 of,
                 todo,
@@ -92,6 +92,7 @@ def write_expression(
                 min_patients=state_settings["min_patients"],
                 seed=seed,
             )
+            tested += [blank_confounded(table, of, todo) for table in programme_tests]
     write_table(with_fdr(genes, ("test", "contrast")), expression, TESTS, provenance=provenance)
     write_table(with_fdr(tested), programmes, TESTS, provenance=provenance)
     write_table(pd.concat(scored) if scored else SCORES.empty(), score_table, SCORES, provenance=provenance)

@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from cimlnk.dynamics.contrasts import Contrast, contrasts
 from cimlnk.dynamics.designs import contrast_design
+from cimlnk.dynamics.results import blank_confounded
 from cimlnk.stats.count_glm import common_dispersion, ql_test
 from cimlnk.stats.fdr import spatial_fdr
 
@@ -56,7 +57,8 @@ def neighbourhood_tests(
         from effect to reason. No row is ever missing.
     """
     parts = []
-    for contrast in contrasts(samples, baselines, reference_arm):
+    todo = contrasts(samples, baselines, reference_arm)
+    for contrast in todo:
         columns, patients, design, tested = contrast_design(samples, contrast, totals)
         table = _blank(len(counts), contrast, patients)
         if patients < min_patients:
@@ -74,7 +76,7 @@ def neighbourhood_tests(
         parts.append(table)
     if not parts:
         return pd.DataFrame(columns=["contrast", "neighbourhood", "n_patients", *COLUMNS])
-    return pd.concat(parts, ignore_index=True)
+    return blank_confounded(pd.concat(parts, ignore_index=True), samples, todo)
 
 
 def _blank(n: int, contrast: Contrast, patients: int) -> pd.DataFrame:

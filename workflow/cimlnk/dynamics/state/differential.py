@@ -8,7 +8,7 @@ import pandas as pd
 
 from cimlnk.dynamics.contrasts import contrasts
 from cimlnk.dynamics.methods import tests_of
-from cimlnk.dynamics.results import with_fdr
+from cimlnk.dynamics.results import blank_confounded, with_fdr
 
 MEASURES = {
     "median": ("state_median", "analysis scale"),
@@ -83,7 +83,7 @@ def state_tests(
             level=level,
             seed=seed,
         )
-    return with_fdr(tables)
+    return with_fdr([blank_confounded(table, samples, todo) for table in tables])
 
 
 def wide_state(state: pd.DataFrame, samples: pd.DataFrame, measure: str, *, min_cells: int) -> pd.DataFrame:
