@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,6 @@ from cimlnk.dynamics.repertoire.differential import identity_test, thinned
 from cimlnk.stats.composition import jensen_shannon
 
 Floats = NDArray[np.float64]
-Columns = Mapping[str, object]  # arrays of one length, or one value for all
 POPULATIONS = (
     "CD56bright", "CD56dim_NKG2A", "CD56dim_KIR", "CD56dim_CD57", "adaptive", "CIML_activated", "proliferating",
     "memory_like",
@@ -53,8 +53,9 @@ MARKERS: dict[str, tuple[str, float, Mapping[tuple[str, int], float]]] = {
         {("blood", 7): 0.0, ("blood", 14): 0.4, ("blood", 28): 1.0, ("product", 0): -0.8},
     ),
 }  # fmt: skip
-COUNT_LIMITS = float(np.exp(1.96 * 0.15 * np.sqrt(2)))  # of a fold of two blood counts with an error of 15 %
 RECEPTOR_COMBINATIONS, PERMUTATIONS = 24, 199
+NKG2C = {"CD56bright": -4.5, "CD56dim_NKG2A": -4.3, "adaptive": 2.5, "NK": -2.0}  # log odds of NKG2C+
+NAMED_CELLS = 150
 RECALL = ("CD94", "NKG2A", "NKG2C", "CD69", "CD57")
 
 
@@ -73,7 +74,64 @@ class Noise:
 USUAL, NOISY = Noise(), Noise(0.6, 0.55, 0.7, 0.5, 0.4, 0.4)
 
 
-def tables(
+@dataclass(frozen=True)
+class Measured:
+    """What was measured of one arm, as arrays; patients first.
+
+    Parameters
+    ----------
+    slots
+        (tissue, day) of the samples.
+    count, fold
+        NK/µL and folds on COUNT_DAYS.
+    cells
+        By modality: NK cells by slot and population.
+    index
+        By modality: log2 of the diversity by slot.
+    markers
+        By feature: value by slot (arcsinh or log odds); ``KLRC1`` is that of RNA.
+    dim
+        Features (IFNg, then RECALL) × slots × patients × CD56dim populations.
+    nkg2c
+        By population: log odds of NKG2C+ by slot.
+    """
+
+    arm: str
+    patients: tuple[str, ...]
+    slots: tuple[tuple[str, int], ...]
+    viremia: NDArray[np.object_]
+    good: NDArray[np.bool_]
+    count: Floats
+    fold: Floats
+    cells: Mapping[str, NDArray[np.int64]]
+    index: Mapping[str, Floats]
+    markers: Mapping[str, Floats]
+    dim: Floats
+    nkg2c: Mapping[str, Floats]
+
+    def keys(self, slot: tuple[str, int]) -> dict[str, Any]:
+        """SAMPLES columns of a slot, one row a patient."""
+        tissue, day = slot
+        return {
+            "sample": np.array([f"{p}_{tissue}{day}" for p in self.patients], dtype=object), "patient": self.patients,
+            "day": day, "arm": self.arm, "tissue_or_product": tissue,
+            "timepoint": "pre" if slot == ("blood", -7) else f"{tissue}{day}",
+        }  # fmt: skip
+
+    def samples(self) -> pd.DataFrame:
+        """SAMPLES."""
+        return pd.concat([pd.DataFrame(self.keys(s)) for s in self.slots], ignore_index=True)
+
+
+@dataclass(frozen=True)
+class Cohort:
+    """The arms, and what the run's own test makes of the first arm's receptor combinations."""
+
+    arms: tuple[Measured, ...]
+    identity: pd.DataFrame
+
+
+def cohort(
     patients: int,
     random: np.random.Generator,
     *,
@@ -82,9 +140,8 @@ def tables(
     cmv_ratio: float = 1.0,
     rna: bool = True,
     arms: tuple[str, ...] = ("CIML", "IL2_only", "no_cytokine"),
-    whole: bool = True,
-) -> dict[str, pd.DataFrame]:
-    """Evidence of one cohort, `patients` in every arm.
+) -> Cohort:
+    """One cohort, `patients` in every arm.
 
     Parameters
     ----------
@@ -93,103 +150,69 @@ def tables(
         infusion and no outcome depends on anything.
     cmv_ratio
         Factor of the folds of patients with CMV viremia.
-    whole
-        False: markers and diversity of the first arm alone, the only one of which claims ask them.
     """
-    rows: dict[str, list[Columns]] = {}
-
-    def add(name: str, frame: Columns) -> None:
-        rows.setdefault(name, []).append(frame)
-
-    for arm in arms:
-        story = effect and arm != "IL2_only"
-        ids = [f"{arm}{i + 1}" for i in range(patients)]
-        viremia = np.array(["yes", "no"] * patients, dtype=object)[:patients]
-        good = random.permutation(np.arange(patients) % 2 == 0)
-        base = np.exp(random.normal(np.log(20), noise.count_patient, patients))
-        after = np.array(COUNT_DAYS)[None] > 0
-        more = np.where((viremia == "yes")[:, None] & after & story, cmv_ratio, 1.0)
-        fold = _folds(arm, effect, patients, random=random) * more
-        seen = base[:, None] * fold * np.exp(random.normal(0, noise.count_sample, fold.shape))
-        over = seen / seen[:, :1]
-        series = {"modality": "cytof", "arm": arm, "population": "NK"}
-        add("folds", {
-            **series, "patient": np.repeat(ids, len(COUNT_DAYS)), "day": np.tile(COUNT_DAYS, patients),
-            "fold_change": over.ravel(), "reason": None,
-            "fold_low": over.ravel() / COUNT_LIMITS, "fold_high": over.ravel() * COUNT_LIMITS,
-        })  # fmt: skip
-        add("kinetics", {
-            **series, "patient": ids, "peak_fold": over[:, 1:].max(axis=1), "censored_day": np.nan,
-        })  # fmt: skip
-        per_ul = dict(zip([(p, d) for p in ids for d in COUNT_DAYS], seen.ravel(), strict=True))
-        of_patient = np.log(REST) + random.normal(0, noise.share_patient, (patients, len(REST)))
-        lifted = random.normal(0, noise.share_patient, (patients, len(REST))) * 0.5
-        marker = {f: random.normal(0, noise.marker_patient, patients) for f in (*MARKERS, "KLRC1", "CD8a", "index")}
-        if effect:  # donors' CD8a+ cells, and immature cells, go with a worse outcome
-            marker["CD8a"] += np.where(good, -0.5, 0.5)
-            of_patient[:, 0] += np.where(good, -0.5, 0.5)
-            marker["index"] += np.where(good, 0.25, -0.25)
-        slots = SLOTS if arm != "no_cytokine" else (*SLOTS, ("blood", 120))
-        add("patients", {
-            "patient": ids, "arm": arm, "cmv_viremia": viremia, "response": np.where(good, "yes", "no"),
-            "relapse": np.where(good, "no", "yes"), "transplant": "cord", "disease": "AML",
-            "dose_per_kg": 8e6, "il2_planned": 7.0, "il2_received": 7.0,
-        })  # fmt: skip
-        for tissue, day in slots:
-            key = (tissue, min(day, 100))
-            shift = np.zeros(len(REST))
-            if story and key in STORY:
-                shift = np.log(np.array(STORY[key]) / REST)
-            elif effect and arm == "IL2_only" and tissue == "blood" and day > 0:
-                shift = np.log(np.array(IL2_ALONE) / REST)
-            sample = np.array([f"{p}_{tissue}{day}" for p in ids], dtype=object)
-            keys = {
-                "sample": sample, "patient": ids, "day": day, "arm": arm, "tissue_or_product": tissue,
-                "timepoint": "pre" if (tissue, day) == ("blood", -7) else f"{tissue}{day}",
-            }  # fmt: skip
-            add("samples", keys)
-            moved = of_patient + shift + lifted * (shift != 0)
-            for modality, low, high in (("cytof", 500, 8000), ("rna", 150, 900))[: 2 if rna else 1]:
-                logs = moved + random.normal(0, noise.share_sample, moved.shape)
-                share = np.exp(logs) / np.exp(logs).sum(axis=1, keepdims=True)
-                cells = np.exp(random.uniform(np.log(low), np.log(high), patients)).astype(int)
-                counts = np.array([random.multinomial(n, s) for n, s in zip(cells, share, strict=True)])
-                add(
-                    "abundance",
-                    _abundance(keys, modality, counts, cells=cells, per_ul=[per_ul.get((p, day), np.nan) for p in ids]),
-                )
-                if arm != arms[0] and not whole:
-                    continue
-                index = 0.4 * (-np.log2((share**2).sum(axis=1))) + marker["index"]
-                index = index + random.normal(0, noise.marker_sample, patients)
-                own = {k: v for k, v in keys.items() if k != "timepoint"}
-                add("diversity", {**own, "modality": modality, "inverse_simpson": 20 * 2.0**index})
-            if arm != arms[0] and not whole:
-                continue
-            states = _states(sample, tissue, day, story=story, marker=marker, noise=noise, random=random)
-            for part in (*states[0], *_by_population(sample, effect, noise, random=random)):
-                add("state_cytof", part)
-            if rna:
-                add("state_rna", states[1])
-    made = {name: _frame(parts) for name, parts in rows.items()}
-    mine = made["samples"][made["samples"]["arm"] == arms[0]]
-    return {**made, "tests": _donor_identity(mine, effect, noise, random=random)}
+    made = tuple(_arm(a, patients, random, effect=effect, noise=noise, cmv_ratio=cmv_ratio, rna=rna) for a in arms)
+    return Cohort(made, _donor_identity(made[0].samples(), effect, noise, random=random))
 
 
-def _frame(parts: list[Columns]) -> pd.DataFrame:
-    """One table from many small blocks of columns (a thousand small frames would take most of the time)."""
-    names = list(dict.fromkeys(c for p in parts for c in p))
-    columns: dict[str, list[NDArray]] = {n: [] for n in names}
-    for part in parts:
-        length = max((len(v) for v in part.values() if np.ndim(v)), default=1)  # type: ignore[arg-type]
-        for name in names:
-            value = np.asarray(part.get(name, np.nan))
-            columns[name].append(np.broadcast_to(value, length) if value.ndim == 0 else value)
-    made = {}
-    for name, blocks in columns.items():
-        text = any(b.dtype.kind in "OU" for b in blocks)
-        made[name] = np.concatenate([b.astype(object) for b in blocks] if text else blocks)
-    return pd.DataFrame(made)
+def _arm(
+    arm: str,
+    n: int,
+    random: np.random.Generator,
+    *,
+    effect: bool,
+    noise: Noise,
+    cmv_ratio: float,
+    rna: bool,
+) -> Measured:
+    story = effect and arm != "IL2_only"
+    viremia = np.array(["yes", "no"] * n, dtype=object)[:n]
+    good = random.permutation(np.arange(n) % 2 == 0)
+    base = np.exp(random.normal(np.log(20), noise.count_patient, n))
+    after = np.array(COUNT_DAYS)[None] > 0
+    more = np.where((viremia == "yes")[:, None] & after & story, cmv_ratio, 1.0)
+    fold = _folds(arm, effect, n, random=random) * more
+    count = base[:, None] * fold * np.exp(random.normal(0, noise.count_sample, fold.shape))
+    of_patient = np.log(REST) + random.normal(0, noise.share_patient, (n, len(REST)))
+    lifted = random.normal(0, noise.share_patient, (n, len(REST))) * 0.5
+    level = {f: random.normal(0, noise.marker_patient, n) for f in (*MARKERS, "KLRC1", "CD8a", "index")}
+    if effect:  # donors' CD8a+ cells, and immature cells, go with a worse outcome
+        level["CD8a"] += np.where(good, -0.5, 0.5)
+        of_patient[:, 0] += np.where(good, -0.5, 0.5)
+        level["index"] += np.where(good, 0.25, -0.25)
+    slots = SLOTS if arm != "no_cytokine" else (*SLOTS, ("blood", 120))
+    shift = np.zeros((len(slots), len(REST)))
+    for i, (tissue, day) in enumerate(slots):
+        key = (tissue, min(day, 100))
+        if story and key in STORY:
+            shift[i] = np.log(np.array(STORY[key]) / REST)
+        elif effect and arm == "IL2_only" and tissue == "blood" and day > 0:
+            shift[i] = np.log(np.array(IL2_ALONE) / REST)
+    moved = of_patient[:, None] + shift + lifted[:, None] * (shift != 0)
+    cells, index = {}, {}
+    for modality, low, high in (("cytof", 500, 8000), ("rna", 150, 900))[: 2 if rna else 1]:
+        logs = moved + random.normal(0, noise.share_sample, moved.shape)
+        share = np.exp(logs) / np.exp(logs).sum(axis=-1, keepdims=True)
+        total = np.exp(random.uniform(np.log(low), np.log(high), share.shape[:2])).astype(np.int64)
+        cells[modality] = random.multinomial(total, share)
+        mixed = -0.4 * np.log2((share**2).sum(axis=-1)) + level["index"][:, None]
+        index[modality] = np.log2(20) + mixed + random.normal(0, noise.marker_sample, mixed.shape)
+    markers = {}
+    for feature, (_, rest, course) in (*MARKERS.items(), ("CD8a", ("", -0.8, {})), ("KLRC1", ("", 0.8, {}))):
+        gene = {k: 0.8 + 0.4 * v for k, v in MARKERS["NKG2A"][2].items()}
+        planted = gene if feature == "KLRC1" else course
+        value = np.array([planted.get(s, rest) if story else rest for s in slots])
+        markers[feature] = value + level[feature][:, None] + random.normal(0, noise.marker_sample, (n, len(slots)))
+    shape = (len(slots), n, len(POPULATIONS) - 1)
+    latent, dim = random.normal(0, 1, shape), random.normal(0, 1, (1 + len(RECALL), *shape))
+    if effect:
+        for k, feature in enumerate(("IFNg", *RECALL)):
+            dim[k] = 0.7 * dim[k] + (-latent if feature == "CD57" else latent)
+    patient = random.normal(0, noise.marker_patient, (n, len(slots)))
+    positive = {**NKG2C, "memory_like": -3.9 if effect else NKG2C["NK"]}
+    nkg2c = {p: v + patient + random.normal(0, noise.marker_sample, patient.shape) for p, v in positive.items()}
+    ids = tuple(f"{arm}{i + 1}" for i in range(n))
+    return Measured(arm, ids, slots, viremia, good, count, count / count[:, :1], cells, index, markers, dim, nkg2c)
 
 
 def _donor_identity(samples: pd.DataFrame, effect: bool, noise: Noise, *, random: np.random.Generator) -> pd.DataFrame:
@@ -227,78 +250,3 @@ def _folds(arm: str, effect: bool, n: int, *, random: np.random.Generator) -> Fl
     rise = np.exp(np.log(0.5) + (np.log(peak) - np.log(0.5)) * np.clip(days, 0, None) / day)
     fall = level + (peak - level) * 0.5 ** ((days - day) / half)
     return np.where(days < 0, 1.0, np.where(days <= day, rise, fall))
-
-
-def _abundance(
-    keys: Mapping[str, object], modality: str, counts: Floats, *, cells: Floats, per_ul: list[float]
-) -> Columns:
-    k = len(POPULATIONS)
-    share = counts / cells[:, None]
-    named = {c: np.repeat(np.asarray(v, dtype=object), k + 1) if np.ndim(v) else v for c, v in keys.items()}
-    nk = np.repeat(per_ul, k + 1)
-    fraction = np.column_stack([share, np.ones(len(share))]).ravel()
-    return {
-        **named, "modality": modality, "population": np.tile([*POPULATIONS, "NK"], len(share)), "fraction": fraction,
-        "n_cells": np.column_stack([counts, cells]).ravel().astype(float),
-        "n_nk": np.repeat(cells, k + 1).astype(float), "nk_per_ul": nk, "cells_per_ul": nk * fraction,
-    }  # fmt: skip
-
-
-def _states(
-    sample: NDArray[np.object_], tissue: str, day: int, *, story: bool, marker: Mapping[str, Floats], noise: Noise,
-    random: np.random.Generator,
-) -> tuple[list[Columns], Columns]:  # fmt: skip
-    parts = []
-    for feature, (column, level, course) in MARKERS.items():
-        value = course.get((tissue, day), level) if story else level
-        value = value + marker[feature] + random.normal(0, noise.marker_sample, len(sample))
-        parts.append(_entry(sample, feature, column, value=value))
-    if tissue == "donor":
-        value = -0.8 + marker["CD8a"] + random.normal(0, noise.marker_sample, len(sample))
-        parts.append(_entry(sample, "CD8a", "fraction_positive", value=value))
-    gene = MARKERS["NKG2A"][2].get((tissue, day), 0.0) if story else 0.0
-    value = 0.8 + 0.4 * gene + marker["KLRC1"] + random.normal(0, noise.marker_sample, len(sample))
-    return parts, _entry(sample, "KLRC1", "mean", value=value)
-
-
-def _entry(
-    sample: NDArray[np.object_], feature: str, column: str, *, value: Floats, population: str = "NK", n: int = 1000
-) -> Columns:
-    shown = 1 / (1 + np.exp(-value)) if column == "fraction_positive" else value
-    given = {c: shown if c == column else np.nan for c in ("median", "mean", "fraction_positive")}
-    return {"sample": sample, "population": population, "feature": feature, "n_cells": n, **given}
-
-
-def _by_population(
-    sample: NDArray[np.object_], effect: bool, noise: Noise, *, random: np.random.Generator
-) -> list[Columns]:
-    """IFN-gamma and its companions by population, and NKG2C+ shares of memory-like, adaptive and other cells."""
-    parts = []
-    dim = [p for p in POPULATIONS if p != "CD56bright"]
-    latent = random.normal(0, 1, (len(dim), len(sample)))
-    for feature in ("IFNg", *RECALL):
-        own = random.normal(0, 1, latent.shape)
-        value = (-latent if feature == "CD57" else latent) + 0.7 * own if effect else own
-        for population, v in zip(dim, value, strict=True):
-            parts.append(_entry(sample, feature, "mean", value=v, population=population))
-    patient = random.normal(0, noise.marker_patient, len(sample))
-    levels = {
-        "CD56bright": -4.5,
-        "CD56dim_NKG2A": -4.3,
-        "adaptive": 2.5,
-        "NK": -2.0,
-        "memory_like": -3.9 if effect else -2.0,
-    }
-    for population, level in levels.items():
-        value = level + patient + random.normal(0, noise.marker_sample, len(sample))
-        parts.append(
-            _entry(
-                sample,
-                "NKG2C",
-                "fraction_positive",
-                value=value,
-                population=population,
-                n=1000 if population == "NK" else 150,
-            )
-        )
-    return parts

@@ -3,7 +3,8 @@
 import numpy as np
 import pytest
 
-from calibration.claim_cohorts import NOISY, USUAL, tables
+from calibration.claim_cohorts import NOISY, USUAL
+from calibration.claim_tables import tables
 
 
 @pytest.fixture(scope="session")

@@ -6,7 +6,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from calibration.claim_cohorts import USUAL, tables
+from calibration.claim_cohorts import USUAL
+from calibration.claim_tables import tables
 from cimlnk.claims.evaluate import evaluate, load_claims
 from cimlnk.claims.evidence import FINDING, Arms, Evidence
 from cimlnk.dynamics.abundance.tables import ABUNDANCE, FOLDS
