@@ -7,11 +7,13 @@ import math
 import sys
 import time
 
-from . import lineages, naming, tables
+from . import lineages, naming, tables, transcripts
 from .checks import Check, Scenario
 
 SCENARIOS: tuple[Scenario, ...] = tuple(
-    sorted((*lineages.SCENARIOS, *naming.SCENARIOS, *tables.SCENARIOS), key=lambda s: int(s.number))
+    sorted(
+        (*lineages.SCENARIOS, *naming.SCENARIOS, *tables.SCENARIOS, *transcripts.SCENARIOS), key=lambda s: int(s.number)
+    )
 )
 SEEDS = 3
 
