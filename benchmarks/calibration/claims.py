@@ -66,7 +66,7 @@ def by_tables(n: int, cohorts: int, *, seed: int, cmv_ratio: float, claim: str =
         rows.append(evaluate({claim: CLAIMS[claim]}, Evidence(made, Arms(), seed, draws=DRAWS)).iloc[0]["verdict"])
     verdict = pd.Series(rows)
     able = not (verdict == NOT_EVALUABLE).all()
-    return pd.DataFrame({claim: (verdict == SUPPORTED).astype(float) if able else np.nan})
+    return pd.DataFrame({claim: (verdict == SUPPORTED).astype(float) if able else np.nan}, index=verdict.index)
 
 
 def summary(table: pd.DataFrame, patients: int, what: str) -> pd.DataFrame:
