@@ -72,7 +72,12 @@ rule cohort_download:
         sha256=lambda wildcards: COHORT.downloads[wildcards.download].sha256,
         settings={
             key: CFG["cohort"][key]
-            for key in ("samples", "download_timeout", "download_retries")
+            for key in (
+                "samples",
+                "download_timeout",
+                "download_retries",
+                "download_most_gb",
+            )
         },
         content=content,
         code=code("cohort_download"),

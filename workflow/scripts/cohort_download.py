@@ -11,4 +11,5 @@ with job(snakemake):
         where=f"column path of {snakemake.wildcards.download}",
         timeout=settings["download_timeout"],
         retries=settings["download_retries"],
+        most=int(settings["download_most_gb"] * 1e9),
     )

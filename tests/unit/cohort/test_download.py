@@ -4,6 +4,7 @@ import hashlib
 import http.server
 import threading
 import time
+from types import SimpleNamespace
 
 import pytest
 
@@ -56,7 +57,8 @@ class Handler(http.server.BaseHTTPRequestHandler):
             self.send_header("Content-Range", f"bytes {start}-{len(data) - 1}/{len(data)}")
         else:
             self.send_response(200)
-        self.send_header("Content-Length", str(len(data) - start))
+        if behaviour != "no length":
+            self.send_header("Content-Length", str(len(data) - start))
         self.end_headers()
         body = data[start:]
         self.wfile.write(body[: len(body) // 2] if behaviour == "breaks off" else body)
@@ -173,6 +175,24 @@ def test_a_wrong_checksum_removes_the_file_so_that_the_next_run_can_succeed(serv
     assert list(tmp_path.iterdir()) == []
     server.content = DATA
     fetch(server, tmp_path / "a.fcs")
+
+
+@pytest.mark.parametrize("behaviour", ["well", "no length"])
+def test_a_file_above_the_limit_is_refused_by_its_length_or_stopped_at_the_limit(server, tmp_path, behaviour):
+    server.behave = [behaviour]
+    most = len(DATA) - 1
+    found = f"a file of {len(DATA):,} bytes" if behaviour == "well" else "a file that does not end there"
+    expected = f"expected a file of at most {most:,} bytes (cohort.download_most_gb)"
+    assert f"found {found} at {server.url}, {expected}" in failure(server, tmp_path, most=most)
+    assert len(server.requests) == 1 and list(tmp_path.iterdir()) == [], "asked once, nothing kept"
+    fetch(server, tmp_path / "a.fcs", most=len(DATA))
+
+
+def test_a_file_that_the_disk_has_no_room_for_is_not_begun(server, tmp_path, monkeypatch):
+    monkeypatch.setattr("cimlnk.cohort.download.shutil.disk_usage", lambda path: SimpleNamespace(free=1000))
+    text = failure(server, tmp_path)
+    assert f"found {len(DATA):,} bytes to fetch" in text and "no more than the disk has room for, 1,000 bytes" in text
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_file_that_is_in_the_store_is_taken_by_its_checksum_and_nothing_is_fetched(server, tmp_path, monkeypatch):

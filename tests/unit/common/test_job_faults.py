@@ -6,6 +6,7 @@ import errno
 import os
 import subprocess
 import sys
+import time
 from types import SimpleNamespace
 
 import pytest
@@ -39,6 +40,60 @@ def test_a_file_that_cannot_be_read_is_left_out_and_a_full_disk_stops(rule, monk
     with pytest.raises(SystemExit), job(rule, leave_out=lambda error: told.append(str(error))):
         raise OSError(errno.ENOSPC, "No space left on device", "out.h5ad")
     assert len(told) == 1
+
+
+WORDS = "Unable to synchronously write data (file write failed: errno = 28, error message = 'No space left on device')"
+
+
+@pytest.mark.parametrize("error", [OSError(WORDS), RuntimeError(WORDS), OSError("4000 requested and 17 written")])
+def test_a_full_disk_is_told_where_a_library_says_it_in_words(rule, monkeypatch, capsys, error):
+    monkeypatch.setenv(KEEP_GOING, "1")
+    left_out: list[object] = []
+    with pytest.raises(SystemExit), job(rule, leave_out=left_out.append):
+        try:
+            raise error
+        except (OSError, RuntimeError) as first:
+            raise ValueError("could not write 'X'") from first
+    lines = capsys.readouterr().err.splitlines()
+    assert lines == ["cimlnk: error: rule cytof_cells: the file: found No space left on device, "
+                     "expected a working disk with free space"]  # fmt: skip
+    assert not left_out
+
+
+def test_a_disk_too_full_for_the_empty_results_is_one_line(rule, monkeypatch, capsys):
+    monkeypatch.setenv(KEEP_GOING, "1")
+
+    def leave_out(error: object) -> None:
+        raise OSError(errno.ENOSPC, "No space left on device", "out.h5ad")
+
+    with pytest.raises(SystemExit), job(rule, leave_out=leave_out):
+        raise PermissionError(errno.EACCES, "Permission denied", "raw.fcs")
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1 and lines[0].startswith("cimlnk: error: out.h5ad: the file: found No space left")
+
+
+SLOW = """
+import sys, time
+from pathlib import Path
+from types import SimpleNamespace
+from cimlnk.common.job import job
+base, own, seconds = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
+with job(SimpleNamespace(log=[str(base / "log")], params={}, rule="r", input=[]), record=False):
+    (base / f"{own}.began").touch()
+    time.sleep(seconds)
+    with (base / "out").open("a") as out:
+        out.write(own)
+"""
+
+
+def test_a_job_waits_for_the_same_job_of_a_killed_run(tmp_path):
+    orphan = subprocess.Popen([sys.executable, "-c", SLOW, str(tmp_path), "a", "1.5"])
+    while not (tmp_path / "a.began").exists():
+        time.sleep(0.01)
+    second = subprocess.run([sys.executable, "-c", SLOW, str(tmp_path), "b", "0"], capture_output=True, text=True)
+    assert orphan.wait() == 0 and second.returncode == 0
+    assert (tmp_path / "out").read_text() == "ab"
+    assert second.stderr == f"cimlnk: rule r waits: a job of an earlier run is still at it ({tmp_path}/log)\n"
 
 
 def test_memory_that_runs_out_names_the_input(rule, capsys):

@@ -5,6 +5,7 @@ from __future__ import annotations
 import http.client
 import logging
 import os
+import re
 import shutil
 import time
 import urllib.error
@@ -34,6 +35,7 @@ def download(
     timeout: float = 60,
     retries: int = 3,
     pause: float = 2,
+    most: int = 50_000_000_000,
 ) -> None:
     """Fetch `url` to `target` and verify it; `target` only ever exists complete and verified.
 
@@ -57,11 +59,15 @@ def download(
         Further tries after a time-out, a broken connection, a truncated answer or a busy server.
     pause
         Seconds before the first further try; doubled each time.
+    most
+        Bytes of the largest file there may be. A longer one is refused by the length its server announces, and stopped
+        at this size where none is announced or the announced one was wrong.
 
     Raises
     ------
     UserError
-        For an address that cannot be fetched (with the server's answer), and for a file with another checksum (which
+        For a file larger than `most` or than the free space of the disk; for an address that cannot be fetched (with
+        the server's answer), and for a file with another checksum (which
         is removed, so that the next run fetches it again).
     """
     target, wanted = Path(target), sha256.lower()
@@ -79,11 +85,12 @@ def download(
     # Named after the checksum too, so that what is left of another file under the same name is never gone on with.
     part = target.with_name(f"{target.name}.{wanted[:8]}.part")
     resumed = part.exists()
-    _fetch_patiently(url, part, file, where=where, timeout=timeout, retries=retries, pause=pause)
+    again: dict[str, Any] = {"where": where, "timeout": timeout, "retries": retries, "pause": pause, "most": most}
+    _fetch_patiently(url, part, file, **again)
     if sha256_of(part) != wanted and resumed:
         log.warning("%s: wrong checksum after going on with an older part: fetching it from the start", url)
         part.unlink()
-        _fetch_patiently(url, part, file, where=where, timeout=timeout, retries=retries, pause=pause)
+        _fetch_patiently(url, part, file, **again)
     found = sha256_of(part)
     if found != wanted:
         size = part.stat().st_size
@@ -104,7 +111,7 @@ def stored(folder: str | Path, url: str, sha256: str) -> Path | None:
 
 
 def _fetch_patiently(
-    url: str, part: Path, file: str, *, where: str, timeout: float, retries: int, pause: float
+    url: str, part: Path, file: str, *, where: str, timeout: float, retries: int, pause: float, most: int
 ) -> None:
     """:func:`_fetch` with further tries after whatever may pass."""
     expected = "an address that can be fetched"
@@ -113,7 +120,9 @@ def _fetch_patiently(
         if attempt:
             time.sleep(pause * 2 ** (attempt - 1))
         try:
-            return _fetch(url, part, timeout)
+            return _fetch(url, part, timeout, most=most)
+        except _TooLarge as error:
+            raise UserError(file, where, Plain(f"{error} at {url}"), error.expected) from None
         except urllib.error.HTTPError as error:
             problem = f"the server says {error.code} {error.reason}"
             if error.code not in PASSING:
@@ -140,11 +149,21 @@ class _WebOnly(urllib.request.HTTPRedirectHandler):
         return super().redirect_request(req, fp, code, msg, headers, newurl)
 
 
-def _fetch(url: str, part: Path, timeout: float) -> None:
+class _TooLarge(Exception):
+    """More bytes than there may be, or than the disk has room for; nothing that passes."""
+
+    def __init__(self, found: str, expected: str) -> None:
+        super().__init__(found)
+        self.expected = expected
+
+
+def _fetch(url: str, part: Path, timeout: float, *, most: int) -> None:
     """Append to `part` what it lacks of `url`.
 
     Raises
     ------
+    _TooLarge
+        If there is more than `most` bytes or than fit on the disk; `part` is then removed, or was not begun.
     http.client.IncompleteRead
         If the connection ends before the announced length.
     """
@@ -159,14 +178,28 @@ def _fetch(url: str, part: Path, timeout: float) -> None:
         if error.headers.get("Content-Range") == f"bytes */{have}":
             return
         part.unlink()
-        return _fetch(url, part, timeout)
+        return _fetch(url, part, timeout, most=most)
     with response:
         going_on = response.status == 206 and response.headers.get("Content-Range", "").startswith(f"bytes {have}-")
-        announced = response.headers.get("Content-Length")
+        length = response.headers.get("Content-Length", "")
+        announced = int(length) if re.fullmatch("[0-9]{1,18}", length) else None
+        limit = f"a file of at most {most:,} bytes (cohort.download_most_gb)"
+        start = have if going_on else 0
+        if announced is not None and start + announced > most:
+            raise _TooLarge(f"a file of {start + announced:,} bytes", limit)
+        free = shutil.disk_usage(part.parent).free + (0 if going_on else have)
+        if announced is not None and announced > free:
+            raise _TooLarge(f"{announced:,} bytes to fetch", f"no more than the disk has room for, {free:,} bytes")
+        got = 0
         with part.open("ab" if going_on else "wb") as out:
-            start = out.tell()
-            shutil.copyfileobj(response, out, BLOCK)
-            got = out.tell() - start
+            while block := response.read(BLOCK):
+                got += len(block)
+                if start + got > most:
+                    break
+                out.write(block)
+        if start + got > most:
+            part.unlink()
+            raise _TooLarge("a file that does not end there", limit)
         # urllib tells a short read only when it reads to the end in one piece.
-        if announced is not None and got < int(announced):
-            raise http.client.IncompleteRead(b"", int(announced) - got)
+        if announced is not None and got < announced:
+            raise http.client.IncompleteRead(b"", announced - got)

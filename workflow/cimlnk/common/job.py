@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import logging
 import os
+import re
 import sys
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
@@ -28,22 +29,61 @@ OF_THE_FILE = {errno.EACCES, errno.EPERM, errno.EIO, errno.EISDIR, errno.ENOTDIR
 OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ESTALE}
 
 
-def machine_fault(error: OSError, rule: str) -> UserError | None:
-    """A message for an error of the operating system that the user can mend; None if it is none of those."""
-    if error.errno not in OF_THE_FILE | OF_THE_MACHINE:
-        return None
-    expected = "a file that can be read and written" if error.errno in OF_THE_FILE else "a working disk with free space"
-    return UserError(error.filename or f"rule {rule}", "the file", Plain(error.strerror or str(error)), expected)
+def _number(error: BaseException) -> int | None:
+    """What the operating system said, also where a library tells it in words (HDF5) or by a short count (numpy)."""
+    if isinstance(error, OSError) and error.errno is not None:
+        return error.errno
+    text = str(error)
+    told = re.search(r"[Ee]rrno\s*=?\s*([0-9]+)", text)
+    if told:
+        return int(told[1])
+    short = re.search(r"[0-9]+ requested and [0-9]+ written", text)  # numpy's tofile, which asks no further
+    return errno.ENOSPC if short or "No space left on device" in text else None
 
 
-def _end(error: UserError, leave_out: Callable[[UserError], None] | None, logger: logging.Logger) -> None:
-    logger.error("%s", error)
-    if leave_out is not None and keep_going():
-        print(f"cimlnk: left out: {error}", file=sys.stderr)
-        leave_out(error)
-        return
-    print(f"cimlnk: error: {error}", file=sys.stderr)
-    sys.exit(1)
+def machine_fault(error: BaseException, rule: str) -> UserError | None:
+    """A message for an error of the operating system that the user can mend; None if it is none of those.
+
+    Parameters
+    ----------
+    error
+        What was raised. What it was raised from counts too: libraries wrap the system's errors into their own.
+    rule
+        Named where the error names no file.
+    """
+    seen: list[BaseException] = []
+    at: BaseException | None = error
+    while at is not None and at not in seen:
+        number = _number(at)
+        if number in OF_THE_FILE | OF_THE_MACHINE:
+            expected = "a file that can be read and written"
+            if number in OF_THE_MACHINE:
+                expected = "a working disk with free space"
+            name = getattr(at, "filename", None)
+            return UserError(name or f"rule {rule}", "the file", Plain(os.strerror(number)), expected)
+        seen.append(at)
+        at = at.__cause__ or at.__context__
+    return None
+
+
+def _told(error: BaseException, snakemake: Any) -> tuple[UserError | None, bool]:
+    """The one message for an error, None for a fault of the program; and whether it is of one file only."""
+    if isinstance(error, UserError):
+        return error, True
+    if isinstance(error, MemoryError):
+        return UserError(_first_input(snakemake), "memory", Plain("no more to be had"), MORE_MEMORY), True
+    # what fails for the whole machine would fail for every sample: nobody is left out for it
+    return machine_fault(error, snakemake.rule), _chained(error).isdisjoint(OF_THE_MACHINE)
+
+
+def _chained(error: BaseException | None) -> set[int | None]:
+    numbers: set[int | None] = set()
+    for _ in range(20):  # a chain could be a circle
+        if error is None:
+            break
+        numbers.add(_number(error))
+        error = error.__cause__ or error.__context__
+    return numbers
 
 
 def limit_memory(mem_mb: object) -> int | None:
@@ -68,6 +108,71 @@ def limit_memory(mem_mb: object) -> int | None:
     return limit
 
 
+class _Log(logging.FileHandler):
+    """A rule's log, held by one process at a time.
+
+    A job whose Snakemake was killed works on. The next run starts the same job, and two would write one file, the
+    older one perhaps with older settings and last: the second one waits here until the first has ended. Works between
+    machines where their common disk keeps locks; where it does not, the log says so.
+    """
+
+    def __init__(self, path: str, waiting: Callable[[], None]) -> None:
+        self._held = open(path, "a")  # noqa: SIM115 (until the process or the job ends)
+        no_locks = None
+        try:
+            import fcntl
+
+            try:
+                fcntl.flock(self._held, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            except BlockingIOError:
+                waiting()
+                fcntl.flock(self._held, fcntl.LOCK_EX)
+        except (ImportError, OSError) as error:
+            no_locks = error
+        super().__init__(path, mode="w")
+        self.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
+        if no_locks is not None:
+            text = "no lock could be had (%s): make sure that no job of a killed run is still at work"
+            self.handle(
+                logging.makeLogRecord({"name": "cimlnk", "levelname": "INFO", "msg": text, "args": (no_locks,)})
+            )
+
+    def handleError(self, record: logging.LogRecord) -> None:
+        """A record that cannot be written (a full disk) stops nothing: what ends the job is told on stderr anyway."""
+
+    def close(self) -> None:
+        try:
+            super().close()
+        except OSError:
+            pass  # a full disk, which handleError met before
+        finally:
+            self._held.close()
+
+
+def _end(
+    error: Exception, snakemake: Any, leave_out: Callable[[UserError], None] | None, *, logger: logging.Logger
+) -> None:
+    """Say what is wrong and end the job: by leaving out the sample where that may be, else with exit code 1."""
+    told, of_the_file = _told(error, snakemake)
+    if told is None:
+        logger.exception("a fault of the program, not of the input")
+        raise error
+    logger.log(logging.ERROR if told is error else logging.INFO, "%s", told, exc_info=told is not error)
+    if leave_out is not None and of_the_file and keep_going():
+        try:
+            leave_out(told)
+            print(f"cimlnk: left out: {told}", file=sys.stderr)
+            return
+        except (OSError, MemoryError, RuntimeError) as second:
+            # even the empty results cannot be written
+            again, _ = _told(second, snakemake)
+            if again is None:
+                raise
+            told = again
+    print(f"cimlnk: error: {told}", file=sys.stderr)
+    sys.exit(1)
+
+
 def _first_input(snakemake: Any) -> str:
     return next(iter(map(str, snakemake.input)), f"rule {snakemake.rule}")
 
@@ -86,33 +191,23 @@ def job(
     ``record=False`` the record is empty: for intermediate files without one, where hashing large inputs would cost more
     than the job.
     """
-    log = str(snakemake.log[0]) if snakemake.log else os.devnull
-    handler = logging.FileHandler(log, mode="w")
-    handler.setFormatter(logging.Formatter("%(asctime)s %(levelname)s %(name)s: %(message)s"))
     logger = logging.getLogger("cimlnk")
-    logger.addHandler(handler)
     logger.setLevel(logging.INFO)
+    handler: logging.Handler = logging.NullHandler()
+    logger.addHandler(handler)
     limit_memory(getattr(getattr(snakemake, "resources", None), "mem_mb", None))
     params = {k: v for k, v in snakemake.params.items() if k not in ("code", "content")}
     try:
+        if snakemake.log:
+            path = str(snakemake.log[0])
+            words = f"cimlnk: rule {snakemake.rule} waits: a job of an earlier run is still at it ({path})"
+            log = _Log(path, lambda: print(words, file=sys.stderr, flush=True))
+            logger.removeHandler(handler)
+            logger.addHandler(handler := log)
         inputs = [p for p in snakemake.input if os.path.exists(p)]
         yield provenance(snakemake.rule, params, inputs) if record else {}
-    except UserError as error:
-        _end(error, leave_out, logger)
-    except OSError as error:
-        told = machine_fault(error, snakemake.rule)
-        if told is None:
-            logger.exception("a fault of the program, not of the input")
-            raise
-        # what fails for the whole machine would fail for every sample: nobody is left out for it
-        _end(told, leave_out if error.errno in OF_THE_FILE else None, logger)
-    except MemoryError as error:
-        logger.info("%s", error, exc_info=True)
-        told = UserError(_first_input(snakemake), "memory", Plain("no more to be had"), MORE_MEMORY)
-        _end(told, leave_out, logger)
-    except Exception:
-        logger.exception("a fault of the program, not of the input")
-        raise
+    except Exception as error:  # noqa: BLE001 (raised again unless it can be told to the user)
+        _end(error, snakemake, leave_out, logger=logger)
     finally:
         logger.removeHandler(handler)
         handler.close()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import shutil
+import sys
 import time
 from collections import Counter
 from collections.abc import Callable, Mapping
@@ -11,6 +12,7 @@ from pathlib import Path
 from typing import Any, TextIO
 
 from .headlines import headline
+from .locked import locked_words
 
 # First word of a rule's name -> what a person calls the stage.
 STAGES = {
@@ -130,6 +132,8 @@ class Console:
 
     def _error(self, record: Mapping[str, Any]) -> None:
         text = str(record["msg"])
+        if "Directory cannot be locked" in text:
+            text = f"{OWN} error: {locked_words(Path.cwd(), sys.argv)}"
         if "At least one job did not complete successfully" not in text and "CalledProcessError" not in text:
             self._say(text)
 

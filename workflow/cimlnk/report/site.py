@@ -29,6 +29,7 @@ from .pages import (
     summary,
     truth,
 )
+from .policy import policy, scripts_of
 from .run import Run
 
 GROUPS = {"study": "Study", "data": "Data", "patients": "Patients", "record": "Record"}
@@ -107,6 +108,7 @@ def render(site: Site, pages: Sequence[Page], made: Sequence[Page] = ()) -> None
     environment = Environment(loader=FileSystemLoader(templates), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.get_template("page.html")
     footer = f"cimlnk {esc(cimlnk.__version__)}. Every number here can be traced: see “How it was made”."
+    rules = policy(*scripts_of((templates / "page.html").read_text(encoding="utf-8")))
     for page in pages:
-        text = template.render(page=page, menu=menu, site_title=site.title, footer=footer)
+        text = template.render(page=page, menu=menu, site_title=site.title, footer=footer, policy=rules)
         (site.folder / page.file).write_text(text, encoding="utf-8")

@@ -96,7 +96,9 @@ def _rows(file: Path) -> list[list[str]]:
         text = _open(file).decode("utf-8-sig")
     except UnicodeDecodeError as e:
         raise UserError(file, f"byte {e.start}", Plain("no UTF-8 text"), "a tab-separated text file") from e
-    rows = [[cell.strip().strip('"') for cell in line.split("\t")] for line in text.splitlines() if line.strip()]
+    # not splitlines(): it also ends a line where a name holds U+0085 or U+2028, and every later name is another gene's
+    lines = text.replace("\r\n", "\n").replace("\r", "\n").split("\n")
+    rows = [[cell.strip().strip('"') for cell in line.split("\t")] for line in lines if line.strip()]
     if not rows:
         raise UserError(file, "file", Plain("no rows"), "one row per barcode or gene")
     return rows

@@ -16,6 +16,7 @@ from numpy.typing import NDArray
 from cimlnk.common.palette import colours, label, order
 from cimlnk.common.tables import read_table
 from cimlnk.populations.load import cell_names, columns, common_features
+from cimlnk.report.policy import policy
 
 MOST_CELLS = 200_000  # of all modalities together; more would not fit 15 MB, nor a screen
 LEVELS = 64  # of a marker: as many shades as an eye tells apart, and packed far smaller than 256
@@ -173,9 +174,9 @@ def write_explorer(
     environment = Environment(loader=FileSystemLoader(FOLDER), autoescape=True)
     # JSON inside a script element: "<" could end it, and is written as its escape
     text = json.dumps(meta, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c")
+    script = (FOLDER / "explorer.js").read_text(encoding="utf-8")
     page = environment.get_template("page.html").render(
-        title=title, back=True, meta=Markup(text), packed=packed,
-        script=Markup((FOLDER / "explorer.js").read_text(encoding="utf-8")),
+        title=title, back=True, meta=Markup(text), packed=packed, script=Markup(script), policy=policy(script),
     )  # fmt: skip
     Path(output).parent.mkdir(parents=True, exist_ok=True)
     Path(output).write_text(page, encoding="utf-8")

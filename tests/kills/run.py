@@ -1,0 +1,245 @@
+"""./run kill [--kills N] [--seed S]: kill -9 at random places; the next plain run must end as an undisturbed one.
+
+A run of the tiny cohort is left in peace, another is killed N times (and goes on after each), and the finished one is
+forced (--forceall, --forcerun) and killed N times more. Three ways of dying take turns: everything at once (power cut,
+container stopped), Snakemake alone (its jobs work on as orphans, while the next run starts), one job alone. Wherever
+a lock is left behind, the next run has to say how to take it away. In the end every file but logs and benchmarks has to
+be there and to have the bytes of the undisturbed run. Exit code 1 if anything is not so.
+"""
+
+from __future__ import annotations
+
+import argparse
+import os
+import random
+import signal
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+ROOT = Path(__file__).resolve().parents[2]
+sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "tests/support")]
+
+from checkout import copy_checkout, digests  # noqa: E402
+
+WAYS = ("everything", "snakemake", "job")
+# forced alone, with what follows from them; early, middle and late rules
+RULES = ("graph_cluster", "populations_name", "dynamics_state", "dynamics_kinetics", "claims_evaluate", "report_site")
+
+
+class Runs:
+    """Runs of the tiny cohort in one checkout.
+
+    Parameters
+    ----------
+    checkout
+        A copy of the project; its results are those of the runs.
+    options
+        Of Snakemake, for every run: cores, or a profile of a cluster.
+    """
+
+    def __init__(self, checkout: Path, options: list[str]) -> None:
+        self.checkout, self.options = checkout, options
+        self.faults: list[str] = []
+
+    def start(self, *arguments: str) -> tuple[subprocess.Popen[str], Path]:
+        log = self.checkout / "killed.log"
+        environment = {k: v for k, v in os.environ.items() if not k.startswith(("SNAKEMAKE", "CIMLNK_KEEP"))}
+        environment["PYTHONPATH"] = str(self.checkout / "workflow")
+        command = [sys.executable, "-m", "snakemake", "--configfile", "config/tiny.yaml", *self.options, *arguments]
+        with log.open("w") as stream:
+            run = subprocess.Popen(
+                command, cwd=self.checkout, env=environment, stdout=stream, stderr=stream, text=True,
+                start_new_session=True,
+            )  # fmt: skip
+        return run, log
+
+    def plain(self, *arguments: str) -> str:
+        """A run left in peace; a fault if it does not end well."""
+        run, log = self.start(*arguments)
+        code = run.wait()
+        text = log.read_text()
+        if code != 0 or "Traceback" in text:
+            self.faults.append(f"{arguments or 'the plain run'} ended with {code}:\n{text[-3000:]}")
+        return text
+
+    def killed(self, way: str, jobs: int, wait: float, *arguments: str) -> str:
+        """A run that is killed `wait` seconds after its job number `jobs` has finished; words on what was hit."""
+        run, log = self.start(*arguments)
+        while run.poll() is None and log.read_text().count("Finished jobid") < jobs:
+            time.sleep(0.1)
+        time.sleep(wait)
+        at = log.read_text().count("Finished jobid")
+        hit = f"after {at} jobs"
+        if run.poll() is None and way == "job":
+            victims: list[int] = []
+            while run.poll() is None and not victims:
+                victims = working(self.checkout)
+                time.sleep(0.02)
+            for victim in victims[:1]:
+                hit += f", job {words(victim)}"
+                os.kill(victim, signal.SIGKILL)
+            run.wait()
+        elif run.poll() is None:
+            hit += f", at work: {', '.join(words(p) for p in working(self.checkout)) or 'no job'}"
+            if way == "everything":
+                os.killpg(run.pid, signal.SIGKILL)
+            else:
+                run.kill()
+            run.wait()
+            if way == "everything":
+                for left in working(self.checkout):  # jobs lead groups of their own
+                    os.kill(left, signal.SIGKILL)
+        else:
+            hit += ", which was the end"
+        if "Traceback" in (text := log.read_text()):
+            self.faults.append(f"killed {way}: a traceback:\n{text[-3000:]}")
+        return hit
+
+    def unlock(self) -> bool:
+        """Whether a lock was left; then a run must have said how it is taken away, and now it is."""
+        if not any((self.checkout / ".snakemake/locks").glob("*")):
+            return False
+        run, log = self.start("--logger", "cimlnk")
+        text = "" if (code := run.wait()) else "it ran"
+        text += log.read_text()
+        if code == 0 or "--unlock" not in text or "Traceback" in text or len(text.strip().splitlines()) > 3:
+            self.faults.append(f"a lock was left, and the next run said:\n{text}")
+        self.plain("--unlock")
+        return True
+
+    def compare(self, wanted: dict[str, str], when: str) -> None:
+        """Every result there and the same, and nothing besides."""
+        found = digests(self.checkout / "results/tiny")
+        other = sorted(k for k in wanted.keys() & found.keys() if wanted[k] != found[k])
+        missing, more = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
+        say(f"{when}: {len(found)} files, {len(other)} differ, {len(missing)} missing, {len(more)} more")
+        if other or missing or more:
+            self.faults.append(f"{when}: differ {other[:9]}, missing {missing[:9]}, more {more[:9]}")
+
+
+def working(checkout: Path) -> list[int]:
+    """Processes that work on a script of the workflow in `checkout`."""
+    found = []
+    for place in Path("/proc").glob("[0-9]*"):
+        try:
+            command = (place / "cmdline").read_bytes().split(b"\0")
+            here = Path(os.readlink(place / "cwd")) == checkout
+        except OSError:
+            continue
+        if here and command[0].endswith((b"python", b"python3.11")) and b".snakemake/scripts/" in b" ".join(command):
+            found.append(int(place.name))
+    return sorted(found)
+
+
+def words(process: int) -> str:
+    """The rule a process works on."""
+    try:
+        command = Path(f"/proc/{process}/cmdline").read_bytes().split(b"\0")
+    except OSError:
+        return "that just ended"
+    name = next((c.decode() for c in command if b".snakemake/scripts/" in c), "?")
+    return Path(name).stem.partition(".")[2] or Path(name).stem
+
+
+def say(text: str) -> None:
+    print(text, flush=True)
+
+
+SLURM = [
+    "--workflow-profile", "profiles/slurm", "--jobs", "4", "--slurm-status-command", "squeue",
+    "--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2", "--latency-wait", "5",
+    "--default-resources", "slurm_account=test", "slurm_partition=main", "runtime=30", "mem_mb=500",
+]  # fmt: skip
+RNA_FILES = "rna/summary.parquet"
+
+
+def try_slurm(folder: Path, args: argparse.Namespace) -> int:
+    """Runs through profiles/slurm whose Snakemake is killed while its jobs go on in the queue, and single jobs killed.
+
+    Without accounting only squeue knows that a job has ended, as on any Slurm without a database.
+    """
+    from slurm import Slurm
+
+    peace, runs = Runs(folder / "peace", ["--cores", args.cores]), Runs(folder / "slurm", SLURM)
+    target = f"results/tiny/{RNA_FILES}"
+    if not (folder / "peace" / target).exists():
+        copy_checkout(folder / "peace")
+        peace.plain("--", target)
+    if not (folder / "slurm").exists():
+        copy_checkout(folder / "slurm")
+    cluster, rng = Slurm(folder / "cluster"), random.Random(args.seed)
+    try:
+        submitted = 0
+        for k in range(args.kills):
+            way = ("snakemake", "job")[k % 2]
+            hit = runs.killed(way, rng.randint(0, 2), rng.random() * 5, "--", target)
+            submitted += (runs.checkout / "killed.log").read_text().count("has been submitted with SLURM")
+            queue = subprocess.run(["squeue", "-h", "-o", "%T"], capture_output=True, text=True).stdout.split()
+            locked = "lock taken away" if runs.unlock() else "no lock"
+            say(f"Slurm {k + 1}: {way} {hit}; still in the queue: {len(queue)}; {locked}")
+        submitted += runs.plain("--", target).count("has been submitted with SLURM")
+        say(f"{submitted} jobs submitted")
+    finally:
+        cluster.stop()
+    found = digests(runs.checkout / "results/tiny")
+    wanted = {k: v for k, v in digests(folder / "peace/results/tiny").items() if k in found or k.startswith("rna/s")}
+    runs.compare({k: v for k, v in wanted.items() if k in found or k == RNA_FILES}, "on Slurm")
+    faults = [*peace.faults, *runs.faults]
+    print("\n".join(faults))
+    return 1 if faults else 0
+
+
+def main() -> int:
+    parser = argparse.ArgumentParser(prog="run kill", description=__doc__.splitlines()[0])
+    parser.add_argument("--kills", type=int, default=10, help="of each kind, unforced and forced (default: 10)")
+    parser.add_argument("--seed", type=int, default=1, help="which places (default: 1)")
+    parser.add_argument("--cores", default="1", help="of every run (default: 1)")
+    parser.add_argument("--slurm", action="store_true", help="the RNA files only, on a Slurm of this machine (root)")
+    parser.add_argument("--folder", type=Path, help="work in this folder, keep it, and go on from what is in it")
+    parser.add_argument("--only", choices=["unforced", "forced"], help="one half (forced needs the other in --folder)")
+    args = parser.parse_args()
+    with tempfile.TemporaryDirectory() as temporary:
+        folder = (args.folder or Path(temporary)).resolve()
+        return try_all(folder, args)
+
+
+def try_all(folder: Path, args: argparse.Namespace) -> int:
+    options, rng, began = ["--cores", args.cores], random.Random(args.seed), time.monotonic()
+    if args.slurm:
+        return try_slurm(folder, args)
+    peace, runs = Runs(folder / "peace", options), Runs(folder / "killed", options)
+    if not (folder / "peace").exists():
+        copy_checkout(folder / "peace")
+        copy_checkout(folder / "killed")
+        peace.plain()
+    wanted = digests(folder / "peace/results/tiny")
+    say(f"undisturbed: {len(wanted)} files")
+    if args.only != "forced":
+        for k in range(args.kills):
+            way = WAYS[k % 3]
+            hit = runs.killed(way, rng.randint(0, 25), rng.random() * 2)
+            say(f"unforced {k + 1}: {way} {hit}; {'lock taken away' if runs.unlock() else 'no lock'}")
+        runs.plain()
+        runs.compare(wanted, f"after {args.kills} unforced kills")
+    if args.only != "unforced":
+        for k in range(args.kills):
+            way = WAYS[k % 3]
+            forced = ["--forceall"] if k < 3 else ["--forcerun", RULES[k % len(RULES)]]
+            hit = runs.killed(way, rng.randint(0, 60) if k < 3 else rng.randint(0, 2), rng.random() * 2, *forced)
+            say(
+                f"forced {k + 1} ({' '.join(forced)}): {way} {hit}; {'lock taken away' if runs.unlock() else 'no lock'}"
+            )
+            if k >= 2:
+                runs.plain()
+                runs.compare(wanted, f"after forced kill {k + 1}")
+    faults = [*peace.faults, *runs.faults]
+    print("\n".join(faults))
+    say(f"{len(faults)} faults in {time.monotonic() - began:.0f} s")
+    return 1 if faults else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
