@@ -10,6 +10,7 @@ import pandas as pd
 from cimlnk.common.errors import Plain, Problems
 
 from .read import LINE
+from .units import odd_units
 
 
 def check_samples(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: Problems) -> None:
@@ -126,6 +127,7 @@ def check_counts(
         # A wrong cell has been told already; only rows that are truly empty are told here.
         if not any(e.where.startswith(f"row {row[LINE]},") and e.file == file for e in problems.errors):
             problems.add(file, f"row {row[LINE]}", Plain("no count, no dose and no event"), "at least one of them")
+    warnings += odd_units(counts, file)
     if samples is not None:
         counted = set(zip(counts["patient"], counts["day"], strict=True))
         blood = samples[samples["tissue_or_product"] == "blood"].drop_duplicates(["patient", "day"])
