@@ -15,6 +15,7 @@ import sys
 import tempfile
 import xml.etree.ElementTree as ET
 import zipfile
+from collections.abc import Iterator
 from pathlib import Path
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -92,6 +93,42 @@ def look(results: Path, browser: Browser) -> list[str]:
     return faults
 
 
+def texts(path: Path) -> Iterator[str]:
+    """Every text in a result, whatever its format."""
+    import h5py
+    import pyarrow.parquet as pq
+
+    if path.suffix == ".parquet":
+        table = pq.read_table(path)
+        yield str(table.schema.metadata)
+        for column in table.columns:
+            yield from map(str, column.unique().to_pylist()) if "string" in str(column.type) else ()
+    elif path.suffix in (".h5ad", ".h5mu"):
+        found: list[str] = []
+
+        def take(name: str, item: h5py.Dataset) -> None:
+            found.extend([name, str(dict(item.attrs))])
+            if isinstance(item, h5py.Dataset) and item.dtype.kind in "OS":
+                found.append(str(item[()]))
+
+        with h5py.File(path) as stream:
+            stream.visititems(take)
+        yield from found
+    elif zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            yield from (archive.read(name).decode("utf-8", "replace") for name in archive.namelist())
+    else:
+        yield path.read_bytes().decode("utf-8", "replace")
+
+
+def places(results: Path, base: Path) -> list[str]:
+    """Results (logs and times apart) that tell where on the machine the cohort's files lie."""
+    files = [p for p in sorted(results.rglob("*")) if p.is_file()]
+    files = [p for p in files if p.relative_to(results).parts[0] not in ("logs", "benchmarks")]
+    told = [p.relative_to(results) for p in files if any(str(base) in text for text in texts(p))]
+    return [f"{p}: tells the place {base}" for p in told]
+
+
 def main() -> int:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--folder", type=Path, help="work in this folder and keep it")
@@ -111,7 +148,7 @@ def main() -> int:
                 print(run.stdout[-3000:] + run.stderr[-6000:])
                 return 1
         browser = Browser(binary, Path(temporary) / "profile")
-        faults = look(base / "clone/results/lab", browser)
+        faults = look(base / "clone/results/lab", browser) + places(base / "clone/results/lab", base)
         browser.close()
     print("\n".join(faults) or "no script ran, no request left, no cell is a formula")
     return 1 if faults else 0

@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+import socket
 from pathlib import Path
 
 import pytest
 
 from cimlnk.common.tables import read_table
+from cimlnk.report.blocks import Page, Section, Site, Table, Text
+from cimlnk.report.site import render
 
 pytestmark = [pytest.mark.slow, pytest.mark.chromium]
 SITE = Path("results/tiny/report")
@@ -108,3 +111,22 @@ def test_clinicians_find_the_runs_numbers_in_the_summary_alone(tiny_run, browser
 def test_site_is_small_enough_to_send(tiny_run):
     size = sum(p.stat().st_size for p in (tiny_run / SITE).rglob("*") if p.is_file())
     assert size < 30e6
+
+
+def test_a_page_runs_its_own_script_only(tmp_path, browser):
+    """The second wall: even markup that was never escaped runs nothing and asks for nothing."""
+    with socket.create_server(("127.0.0.1", 0)) as listening:
+        host = f"http://127.0.0.1:{listening.getsockname()[1]}"
+        scripts = f"<script>window.ran=1;fetch('{host}/f')</script>"
+        evil = f"<img src='{host}/i' onerror='window.ran=1'>{scripts}"
+        site, page = Site(tmp_path, "title"), Page("index.html", "title", evil)
+        rows = [["10"], ["9"], ["100"]]
+        page.sections.append(Section("a", "a", [Text(evil, "html"), Table("t", ["n"], rows, "", "tables/t.csv")]))
+        render(site, [page])
+        browser.open(tmp_path / "index.html")
+        assert browser.ask("[document.images.length, window.ran]") == [2, None]
+        listening.setblocking(False)
+        with pytest.raises(BlockingIOError):  # nobody called
+            listening.accept()
+    script = "(() => { document.querySelector('th').click(); return document.querySelector('td').textContent })()"
+    assert browser.ask(script) == "9", "the page's own script runs"

@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from cimlnk.common.errors import Plain, UserError
 from cimlnk.common.job import KEEP_GOING, MEMORY_LIMIT, job
 from cimlnk.common.provenance import fingerprint
 
@@ -145,3 +146,14 @@ def test_a_fingerprint_is_of_the_content_alone(tmp_path):
     os.utime(tmp_path / "raw.fcs", (1, 1))
     assert fingerprint(tmp_path / "raw.fcs") != first
     assert fingerprint(tmp_path / "none") != first
+
+
+def test_what_is_kept_of_a_left_out_sample_tells_no_folder(rule, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv(KEEP_GOING, "1")
+    raw = tmp_path / "raw.fcs"
+    told: list[UserError] = []
+    with job(rule, leave_out=told.append) as record:
+        assert list(record["inputs"]) == ["raw.fcs"]
+        raise UserError(raw, f"beside {raw.parent}/panel.tsv", Plain("nothing"), "something")
+    assert str(told[0]) == "raw.fcs: beside panel.tsv: found nothing, expected something"
+    assert str(tmp_path) in capsys.readouterr().err, "the console says where"

@@ -11,6 +11,7 @@ import pandas as pd
 
 from cimlnk.common.errors import without_secrets
 from cimlnk.common.job import keep_going
+from cimlnk.common.provenance import without_places
 from cimlnk.common.tables import write_table
 
 from .design import confounding
@@ -24,7 +25,7 @@ def sheet_settings(cfg: Mapping[str, Any], leaves_out: bool = False) -> dict[str
 
     The override sheet is a part of it only where it leaves out samples (`leaves_out`): names change no sheet.
     """
-    about = ("title", "download_timeout", "download_retries")
+    about = ("title", "download_timeout", "download_retries", "download_most_gb")
     return {
         "cohort": {key: value for key, value in cfg["cohort"].items() if key not in about}
         | {"overrides": cfg["cohort"]["overrides"] if leaves_out else None},
@@ -88,6 +89,8 @@ def save_cohort(
     write_table(cohort.functional, functional, FUNCTIONAL, provenance=provenance)
     given = cohort.samples[cohort.samples["sample"].isin(cohort.given)]
     warnings = [*cohort.warnings, *same_files(dict(zip(given["sample"], given["path"], strict=True)))]
+    paths = [*cohort.samples["path"], *(v for v in cfg["cohort"].values() if isinstance(v, str))]
+    warnings = [without_places(w, paths) for w in warnings]
     record = {"modalities": confounding(cohort.samples), "warnings": warnings}
     Path(design).write_text(json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False, allow_nan=False) + "\n")
     return [*warnings, *map(str, problems.errors)]

@@ -11,8 +11,8 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .errors import Plain, UserError
-from .provenance import provenance
+from .errors import Plain, UserError, UserErrors
+from .provenance import place, provenance, without_places
 
 MEMORY_LIMIT = "CIMLNK_MEMORY_LIMIT"
 KEEP_GOING = "CIMLNK_KEEP_GOING"  # set by the Snakefile from --keep-going, inherited by every job
@@ -160,7 +160,7 @@ def _end(
     logger.log(logging.ERROR if told is error else logging.INFO, "%s", told, exc_info=told is not error)
     if leave_out is not None and of_the_file and keep_going():
         try:
-            leave_out(told)
+            leave_out(_for_results(told, snakemake))
             print(f"cimlnk: left out: {told}", file=sys.stderr)
             return
         except (OSError, MemoryError, RuntimeError) as second:
@@ -171,6 +171,17 @@ def _end(
             told = again
     print(f"cimlnk: error: {told}", file=sys.stderr)
     sys.exit(1)
+
+
+def _for_results(told: UserError, snakemake: Any) -> UserError:
+    """The message as results keep it: without the folders of this machine."""
+    reason = type(told).__new__(type(told))
+    reason.__dict__.update(vars(told))
+    given = [*snakemake.input, *(v for _, v in snakemake.params.items() if isinstance(v, str)), os.getcwd() + "/x"]
+    reason.args = (without_places(str(told), given),)
+    if not isinstance(told, UserErrors):
+        reason.file = place(told.file)
+    return reason
 
 
 def _first_input(snakemake: Any) -> str:

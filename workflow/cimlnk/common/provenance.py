@@ -79,14 +79,50 @@ def provenance(rule: str, params: Mapping[str, Any], inputs: Iterable[str | Path
     """A JSON-ready record; it holds no time stamp and no absolute path, so equal runs give equal bytes."""
     return {
         "rule": rule,
-        "params": json.loads(json.dumps(params, default=str, sort_keys=True)),
+        "params": placeless(json.loads(json.dumps(params, default=str, sort_keys=True))),
         "versions": versions(),
-        "inputs": {_place(p): sha256(p) for p in sorted(map(str, inputs))},
+        "inputs": {place(p): sha256(p) for p in sorted(map(str, inputs))},
     }
 
 
-def _place(path: str) -> str:
-    """An input's place below the run or among the shipped files; elsewhere its name, for its place is one machine's."""
-    if not Path(path).is_absolute():
+def place(path: str) -> str:
+    """A file's place below the run or among the shipped files; elsewhere its name, for its place is one machine's.
+
+    Examples
+    --------
+    >>> place("config/samples.tsv"), place("/home/somebody/trial/samples.tsv")
+    ('config/samples.tsv', 'samples.tsv')
+    """
+    if not Path(path).is_absolute() or len(Path(path).parts) < 2:
         return path
     return str(Path(path).relative_to(HOME)) if Path(path).is_relative_to(HOME) else Path(path).name
+
+
+def placeless(value: Any) -> Any:
+    """A config or record with the places of files in it told by :func:`place`.
+
+    Examples
+    --------
+    >>> placeless({"sheets": ["/home/somebody/counts.tsv"], "seed": 1})
+    {'sheets': ['counts.tsv'], 'seed': 1}
+    """
+    if isinstance(value, Mapping):
+        return {placeless(k): placeless(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [placeless(v) for v in value]
+    return place(value) if isinstance(value, str) and "\n" not in value else value
+
+
+def without_places(text: str, paths: Iterable[str | Path]) -> str:
+    """`text` with `paths`, and what lies beside or in them, named without the folders of this machine.
+
+    Results are sent around, and folders hold the names of people and hosts.
+
+    Examples
+    --------
+    >>> without_places("/home/me/raw/P1/matrix.mtx: header: …", ["/home/me/raw/P1"])
+    'P1/matrix.mtx: header: …'
+    """
+    for path in sorted({p for p in map(str, paths) if Path(p).is_absolute()}, key=len, reverse=True):
+        text = text.replace(path, place(path)).replace(f"{Path(path).parent}/", "")
+    return text

@@ -11,6 +11,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cimlnk.common import seeds
+from cimlnk.common.formulas import neutral
 from cimlnk.common.tables import read_table, write_table
 from cimlnk.dynamics.abundance.folds import SERIES, daily
 
@@ -231,4 +232,4 @@ def write_pharmacology(
     )
     Path(nonmem).parent.mkdir(parents=True, exist_ok=True)
     events.to_csv(nonmem, index=False, lineterminator="\n", float_format="%.6g")
-    key.to_csv(nonmem_key, index=False, lineterminator="\n")
+    neutral(key).to_csv(nonmem_key, index=False, lineterminator="\n")

@@ -11,6 +11,8 @@ from typing import Any
 
 import pandas as pd
 
+from cimlnk.common.formulas import neutral
+
 from .style import label, plain, save
 
 MAX_CSV_ROWS = 5_000  # the site stays small enough to send; the results folder holds every table whole
@@ -173,25 +175,6 @@ def _filled(table: pd.DataFrame) -> list[str]:
 def slug(name: str) -> str:
     """A file name from a title: letters, digits, dots and dashes."""
     return re.sub(r"[^A-Za-z0-9_.-]+", "-", name).strip("-")
-
-
-def neutral(table: pd.DataFrame) -> pd.DataFrame:
-    """`table` with an apostrophe before every text that a spreadsheet would run as a formula (= + - @, tab, return).
-
-    Numbers are left alone, and so are texts that are numbers.
-    """
-    out = table.copy(deep=False)
-    out.columns = [_neutral(c) for c in out.columns]
-    for i, kind in enumerate(table.dtypes):
-        if isinstance(kind, pd.CategoricalDtype) or not pd.api.types.is_numeric_dtype(kind):
-            out.isetitem(i, table.iloc[:, i].astype(object).map(_neutral))
-    return out
-
-
-def _neutral(value: Any) -> Any:
-    if not isinstance(value, str) or not value.startswith(("=", "+", "-", "@", "\t", "\r")):
-        return value
-    return value if re.fullmatch(r"[+-]?[0-9.]+([eE][+-]?[0-9]+)?|[+-]?inf|-", value) else f"'{value}"
 
 
 def esc(text: object) -> str:

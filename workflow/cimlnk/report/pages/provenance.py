@@ -5,6 +5,7 @@ from __future__ import annotations
 import pandas as pd
 import yaml
 
+from cimlnk.common.provenance import placeless
 from cimlnk.report.blocks import MAX_CSV_ROWS, Page, Section, Site, Text, esc
 from cimlnk.report.methods import paragraphs
 from cimlnk.report.run import Run
@@ -24,7 +25,7 @@ def page(run: Run, site: Site) -> Page:
             versions.update(record.get("versions", {}))
             for file, digest in record.get("inputs", {}).items():
                 inputs.append({"result": name, "rule": record.get("rule", ""), "input": file, "sha256": digest})
-    config = yaml.safe_dump(dict(run.config), sort_keys=True, allow_unicode=True)
+    config = yaml.safe_dump(placeless(run.config), sort_keys=True, allow_unicode=True)
     table = pd.DataFrame({"package": list(versions), "version": list(versions.values())})
     result.sections.append(
         Section("versions", "Versions", [site.table("versions", table, "Libraries that can change a result.")])
