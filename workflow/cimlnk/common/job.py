@@ -117,6 +117,7 @@ class _Log(logging.FileHandler):
     """
 
     def __init__(self, path: str, waiting: Callable[[], None]) -> None:
+        self.whole = True  # whether every record was written
         self._held = open(path, "a")  # noqa: SIM115 (until the process or the job ends)
         no_locks = None
         try:
@@ -139,12 +140,13 @@ class _Log(logging.FileHandler):
 
     def handleError(self, record: logging.LogRecord) -> None:
         """A record that cannot be written (a full disk) stops nothing: what ends the job is told on stderr anyway."""
+        self.whole = False
 
     def close(self) -> None:
         try:
             super().close()
         except OSError:
-            pass  # a full disk, which handleError met before
+            self.whole = False
         finally:
             self._held.close()
 
