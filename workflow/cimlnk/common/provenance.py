@@ -90,7 +90,7 @@ def place(path: str) -> str:
 
     Examples
     --------
-    >>> place("config/samples.tsv"), place("/home/somebody/trial/samples.tsv")
+    >>> place("config/samples.tsv"), place("/data/trial/samples.tsv")
     ('config/samples.tsv', 'samples.tsv')
     """
     if not Path(path).is_absolute() or len(Path(path).parts) < 2:
@@ -103,7 +103,7 @@ def placeless(value: Any) -> Any:
 
     Examples
     --------
-    >>> placeless({"sheets": ["/home/somebody/counts.tsv"], "seed": 1})
+    >>> placeless({"sheets": ["/data/trial/counts.tsv"], "seed": 1})
     {'sheets': ['counts.tsv'], 'seed': 1}
     """
     if isinstance(value, Mapping):
@@ -120,7 +120,7 @@ def without_places(text: str, paths: Iterable[str | Path]) -> str:
 
     Examples
     --------
-    >>> without_places("/home/me/raw/P1/matrix.mtx: header: …", ["/home/me/raw/P1"])
+    >>> without_places("/data/raw/P1/matrix.mtx: header: …", ["/data/raw/P1"])
     'P1/matrix.mtx: header: …'
     """
     for path in sorted({p for p in map(str, paths) if Path(p).is_absolute()}, key=len, reverse=True):
