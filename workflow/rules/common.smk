@@ -342,7 +342,8 @@ def claims_tables(wildcards):
 
 DYNAMICS_TABLES = (
     "abundance folds kinetics curves diversity tests scales power state repertoire_distances repertoire_tests "
-    "repertoire_diversity agreement agreement_pairs neighbourhoods identity events tracks ancestry expression signatures"
+    "repertoire_diversity agreement agreement_pairs neighbourhoods identity events tracks ancestry expression signatures "
+    "signature_scores"
 ).split()
 
 

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from cimlnk.common.tables import read_table, write_table
-from cimlnk.common.vocabulary import UNASSIGNED
+from cimlnk.common.vocabulary import NK, UNASSIGNED
 from cimlnk.dynamics.contrasts import contrasts
 from cimlnk.dynamics.methods import tests_of
 from cimlnk.dynamics.results import blank_confounded, with_fdr
@@ -18,7 +18,8 @@ from cimlnk.dynamics.tables import TESTS
 from cimlnk.populations.pseudobulk import read_pseudobulk
 
 from .differential import expression_tests
-from .signatures import read_gene_sets, scores
+from .levels import matched_levels
+from .signatures import log_cpm, read_gene_sets, scores
 from .tables import SCORES
 
 PathLike = str | Path
@@ -50,12 +51,17 @@ def write_expression(
         patients.
     """
     sets = read_gene_sets(signatures)
+    usual = pd.Series(dtype=float)
     genes, tested, scored = [], [], []
     common = {"baselines": state_settings["baselines"], "reference_arm": state_settings["reference_arm"]}
     if pseudobulk:
         counts, rows = read_pseudobulk(pseudobulk[0])
         sheet = read_table(samples).set_index("sample", drop=False)
         rows = rows[(rows["n_cells"] >= settings["min_cells"]) & (rows["population"] != UNASSIGNED)]
+        every = rows.index[rows["population"] == NK]
+        if len(every):
+            total = counts[every]
+            usual = log_cpm(total[total.sum(axis=1) > 0]).mean(axis=1)
         for population, group in rows.groupby("population", sort=True):
             of = sheet.loc[sorted(group["sample"])].reset_index(drop=True)
             keys = group.reset_index().set_index("sample")[group.index.name or "index"]
@@ -79,7 +85,12 @@ def write_expression(
             if wide.empty:
                 continue
             long = wide.rename_axis("signature").reset_index().melt("signature", var_name="sample", value_name="score")
-            scored.append(long.assign(population=population, n_genes=long["signature"].map(measured)))
+            long = long.assign(population=population, n_genes=long["signature"].map(measured))
+            level = matched_levels(log_cpm(own), usual, sets, min_genes=settings["min_genes"], seed=seed)
+            at = list(zip(long["signature"], long["sample"], strict=True))
+            for name, table in (("level", level.level), ("level_z", level.z), ("level_p", level.p)):
+                long[name] = table.stack().reindex(at).to_numpy() if len(table) else float("nan")
+            scored.append(long)
             wide.index = pd.MultiIndex.from_product([[population], wide.index])
             todo = contrasts(of, **common)
             programme_tests = tests_of(

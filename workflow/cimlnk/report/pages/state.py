@@ -92,8 +92,38 @@ def page(run: Run, site: Site) -> Page:
             ranked = primary(rows).sort_values(["fdr", "p"], kind="stable")
             shown = site.table(name, ranked, f"{caption} {SORTED} {BESIDE}", columns=columns)
             result.sections.append(Section(name, title, [shown]))
+    levels = _programmes(run, site)
+    if levels is not None:
+        result.sections.append(levels)
     if not result.sections:
         result.sections.append(
             Section("none", "No state test", [Text("No population was seen at two time points of enough patients.")])
         )
     return result
+
+
+def _programmes(run: Run, site: Site) -> Section | None:
+    """How much every subset expresses every programme on every day, against random sets of like genes."""
+    table = run.table("dynamics/signature_scores.parquet")
+    if not len(table) or "level" not in table or table["level"].isna().all():
+        return None
+    rows = table.dropna(subset=["level"]).merge(run.samples[["sample", "patient", "day", "timepoint"]], on="sample")
+    rows = rows.assign(beyond=rows["level_p"] < 0.05)
+    keys = ["signature", "population", "day", "timepoint"]
+    means = rows.groupby(keys, sort=True).agg(
+        n_samples=("sample", "size"), n_genes=("n_genes", "max"), level=("level", "mean"), level_z=("level_z", "mean"),
+        beyond=("beyond", "sum"),
+    )  # fmt: skip
+    columns = {
+        "signature": "programme", "population": "subset", "timepoint": "time point", "n_samples": "samples",
+        "n_genes": "genes", "level": "level (log2)", "level_z": "in SD of random sets",
+        "beyond": "samples with p < .05",
+    }  # fmt: skip
+    caption = (
+        "Mean over samples. Level: how much more of the programme's genes than of random genes that NK cells of this "
+        "cohort express as much. The random sets say how unusual a level is, not how sure it is over patients: that is "
+        "tested above. One in twenty samples has p < .05 by chance."
+    )
+    shown = means.reset_index().sort_values("level_z", key=abs, ascending=False, kind="stable")
+    block = site.table("programme_levels", shown, caption, columns=columns)
+    return Section("programme-levels", "Programmes by subset and day", [block])
