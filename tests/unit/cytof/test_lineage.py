@@ -9,6 +9,7 @@ from blood import BLOOD, CELLS, MARKERS, blood
 from cimlnk.cytof.lineage import LINEAGES, call_lineages, place_events
 
 NK = LINEAGES.index("NK")
+FEW = {"resolutions": (1.0, 3.0), "repeats": 1}  # clusterings enough for what all of them must show
 
 
 def called(x, names, **more):
@@ -108,6 +109,48 @@ def test_a_stained_background_is_not_a_lineage():
     x, names, truth = blood(8000, BLOOD, background={"CD19": 40.0, "CD14": 6.0})
     recall, precision = recovery(called(x, names).lineage, truth)
     assert recall > 0.93 and precision > 0.93
+
+
+def test_a_marker_that_stains_all_cells_tells_nothing_and_b_cells_are_known_by_the_rest():
+    # 300 counts of CD19 on every cell, CD20 not in the panel: true B cells are no brighter than the spread
+    names = [m for m in MARKERS if m != "CD20"]
+    x, names, truth = blood(3000, BLOOD, markers=names, background={"CD19": 300.0})
+    result = called(x, names, **FEW)
+    found = np.array(LINEAGES)[result.lineage]
+    assert any("CD19 stains all cells" in s for s in result.limits)
+    assert np.isnan(result.cuts.value[result.markers.index("CD19")])
+    assert (found[truth == "B"] == "B").mean() > 0.9
+    assert (truth[found == "B"] == "B").mean() > 0.9
+    assert min(recovery(result.lineage, truth)) > 0.95
+
+
+def test_no_doublets_of_a_lineage_that_is_not_there():
+    # 12 to 25 counts of CD14 on T cells, as antibodies at high concentration leave, and no monocyte in the tube
+    x, names, truth = blood(2500, without("mono", "mono16", "neutrophil", "cDC", "basophil"), doublets=0)
+    rng, t = np.random.default_rng(1), truth == "T"
+    x[t, names.index("CD14")] = np.arcsinh(rng.uniform(12, 25, t.sum()) / 5)
+    found = np.array(LINEAGES)[called(x, names, **FEW).lineage]
+    assert (found[t] == "T").mean() > 0.97
+
+
+def test_background_is_measured_from_cells_and_not_from_debris():
+    # every cell carries 90 counts of CD14, monocytes ten times as many, and two in a hundred events are debris
+    shares = without("mono16", "neutrophil", "cDC")
+    x, names, truth = blood(3000, shares, doublets=0, background={"CD14": 90.0}, gain={"CD14": 6.0})
+    x[:100] = 0.0
+    found = np.array(LINEAGES)[called(x, names, **FEW).lineage[100:]]
+    for name in ("T", "B", "NK", "monocyte"):
+        assert (found[truth[100:] == name] == name).mean() > 0.93, name
+
+
+def test_monocytes_by_cd64_where_the_panel_has_neither_cd14_nor_hla_dr():
+    x, _, truth = blood(3000, without("neutrophil", "cDC", "pDC", "mono16"), doublets=0)
+    rng, mono = np.random.default_rng(1), truth == "monocyte"
+    extra = np.arcsinh(rng.poisson(np.where(mono, 60, 0.5)[:, None] * [1, 2]) / 5).astype(np.float32)
+    names = ["CD45", "CD3", "CD19", "CD7", "CD56"]
+    values = np.hstack([x[:, [MARKERS.index(m) for m in names]], extra])
+    found = np.array(LINEAGES)[called(values, [*names, "CD64", "CD11b"], **FEW).lineage]
+    assert (found[mono] == "monocyte").mean() > 0.95 and (found[truth == "NK"] == "NK").mean() > 0.93
 
 
 def test_no_cut_below_the_noise():

@@ -204,6 +204,7 @@ def _detail(called: Called, noise: Floats) -> dict[str, Any]:
             "low": cuts.low,
             "high": cuts.high,
             "brightest": cuts.brightest,
+            "base": cuts.base,
             "method": cuts.method,
             "reason": cuts.reason,
         },

@@ -64,7 +64,7 @@ def load_batch(path: str | Path, batch: str) -> tuple[Batch | None, str | None]:
         values = z["values"][own][:, columns]
         by_clusters, lineage = z["by_clusters"][own], z["lineage"][own]
     said = detail["cuts"]
-    ends = {k: numbers(said[k]) for k in ("value", "low", "high", "brightest")}
+    ends = {k: numbers(said[k]) for k in ("value", "low", "high", "brightest", "base")}
     cuts = Cuts(detail["markers"], **ends, method=said["method"], reason=said["reason"])
     rule = Contradiction(**{k: numbers(v) for k, v in detail["contradiction"].items()})
     counts = np.array(detail["counts"], np.int64)

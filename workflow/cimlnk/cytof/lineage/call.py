@@ -130,8 +130,13 @@ def call_lineages(
         counts[i] = np.bincount(by_cluster.argmax(axis=1), one.sizes, len(LINEAGES))
         probability += by_cluster[one.labels]
     probability /= len(found)
-    _explain(cuts, telling)
-    said = limits(Evidence(evidence, names, telling))
+    stained = cuts.stained(levels) & np.array([n in EXCLUDING for n in names])
+    _explain(cuts, telling, stained)
+    said = [
+        f"{names[j]} stains all cells (median of cells that carry none {cuts.base[j]:.2f}, of the brightest cluster "
+        f"{cuts.brightest[j]:.2f}): it tells nothing"
+        for j in np.flatnonzero(stained)
+    ] + limits(Evidence(evidence, names, telling))
     rule = contradictions(X, names, cuts, noise=levels.noise, probability=probability)
     final = contradicted(X, rule, probability)
     best = final.argmax(axis=1).astype(np.int8)
@@ -210,10 +215,13 @@ def _evidence(
     shine = np.clip((cuts.brightest - levels.noise) / room, 0, 1)
     evidence *= shine
     mute = shine == 0
-    lowest = one.medians.min(axis=0)
+    # beside what cells without the marker show: a cluster of debris is darker than any cell
+    lowest = np.fmax(one.medians.min(axis=0), cuts.base)
     height = (one.medians - lowest) / np.maximum(cuts.brightest - lowest, 1e-6)
     excludes = told & np.array([n in EXCLUDING for n in names])
     evidence[:, excludes] *= np.clip((height - DIM_FROM) / (DIM_TO - DIM_FROM), 0, 1)[:, excludes]
+    stained = cuts.stained(levels) & np.array([n in EXCLUDING for n in names])
+    evidence[:, stained] = 0.0
     if not first and (~told).any():
         level = carried(share(levels.strong.astype(np.float32))) * UNCOMPARED
         evidence[:, ~told] = level[:, ~told]
@@ -222,12 +230,16 @@ def _evidence(
     evidence[:, cd45] = carried(share(levels.noise.astype(np.float32)))[:, cd45]
     # absence is knowledge for what excludes (no monocytes: no CD14), none for what makes an NK cell
     includes = np.array([n in INCLUDING for n in names])
-    return evidence, known & ~(mute & includes)
+    return evidence, known & ~(mute & includes) & ~stained
 
 
-def _explain(cuts: Cuts, telling: NDArray[np.bool_]) -> None:
+def _explain(cuts: Cuts, telling: NDArray[np.bool_], stained: NDArray[np.bool_]) -> None:
     for j in range(len(cuts.markers)):
-        if not np.isfinite(cuts.value[j]) or cuts.method[j] == "half way":
+        if stained[j]:
+            cuts.method[j] = "absolute"
+            cuts.value[j] = cuts.low[j] = cuts.high[j] = np.nan
+            cuts.reason[j] = "stains all cells: those that carry none cannot be told"
+        elif not np.isfinite(cuts.value[j]) or cuts.method[j] == "half way":
             cuts.method[j] = "absolute"
             for end in (cuts.value, cuts.low, cuts.high):
                 end[j] = np.nan

@@ -24,6 +24,7 @@ BRIGHT_SHARE = 0.6  # of the way from the lowest to the brightest cluster, from 
 WIDTH = 0.3  # how far the cut may lie higher
 FEW, MOST = 0.2, 0.6  # share of a cluster's events above the cut: no evidence up to, full evidence from
 UNCOMPARED = 0.9  # evidence from an absolute level alone
+STAINED = 2.5  # cells without a marker may be bright in it, if its brightest cluster is not this much brighter still
 
 Floats = NDArray[np.floating]
 
@@ -41,8 +42,9 @@ class Levels:
 class Cuts:
     """Where positive begins per marker (analysis scale), in which interval, how it was found, and why if it is NaN.
 
-    `method` is one of ``reference`` (upper edge of lineages that do not carry the marker), ``noise`` (the level of the
-    noise), ``half way`` (between the lowest and the brightest clusters), ``absolute`` (all clusters are bright and
+    `base` is the median of the lineages that do not carry the marker, NaN where there are none. `method` is one of
+    ``reference`` (upper edge of lineages that do not carry the marker), ``noise`` (the level of the noise),
+    ``half way`` (between the lowest and the brightest clusters), ``absolute`` (all clusters are bright and
     nothing negative is there to compare with) and ``none`` (the marker is nowhere bright: it says nothing).
     """
 
@@ -53,6 +55,11 @@ class Cuts:
     brightest: Floats
     method: list[str]
     reason: list[str | None] = field(default_factory=list)
+    base: Floats = field(default_factory=lambda: np.empty(0))
+
+    def stained(self, levels: Levels) -> NDArray[np.bool_]:
+        """Markers that cells without them show as brightly as others show true ones: they tell nothing."""
+        return (self.base >= levels.strong) & (self.brightest - self.base < STAINED)
 
 
 def levels_of(cofactors: Sequence[float] | Floats, values: Floats, input_scale: str = "raw") -> Levels:
@@ -92,7 +99,8 @@ def first_cuts(markers: list[str], base: Floats, brightest: Floats, *, levels: L
         method[j] = "half way" if far else "absolute"
     high = np.where(np.isfinite(value), np.maximum(levels.bright, value + WIDTH), np.nan)
     middle = np.where(np.array(method) == "noise", (value + high) / 2, value)
-    return Cuts(markers, middle, value.copy(), high, brightest, method, [None] * len(markers))
+    nothing = np.full(len(markers), np.nan)
+    return Cuts(markers, middle, value.copy(), high, brightest, method, [None] * len(markers), nothing)
 
 
 def reference_cuts(
@@ -123,8 +131,7 @@ def reference_cuts(
     edge lies above the middle between the reference's median and the brightest cluster, negative and positive overlap
     and the cut is only known to lie between the two.
     """
-    cuts = replace(before, value=before.value.copy(), low=before.low.copy(), high=before.high.copy())
-    cuts.method, cuts.reason = list(before.method), list(before.reason)
+    cuts = _copied(before)
     order = np.argsort(labels, kind="stable")
     ends = np.concatenate([[0], np.cumsum(np.bincount(labels))])
     for j, marker in enumerate(before.markers):
@@ -159,24 +166,27 @@ def reference_cuts(
         else:
             low, high = max(half, noise), edge
             value = (low + high) / 2
-        cuts.low[j], cuts.value[j], cuts.high[j] = low, value, high
+        cuts.low[j], cuts.value[j], cuts.high[j], cuts.base[j] = low, value, high, middle
         cuts.method[j] = "reference"
         cuts.reason[j] = "upper edge of " + ", ".join(agreeing)
     return cuts
 
 
+def _copied(cuts: Cuts) -> Cuts:
+    ends = {name: getattr(cuts, name).copy() for name in ("value", "low", "high", "base")}
+    return replace(cuts, method=list(cuts.method), reason=list(cuts.reason), **ends)
+
+
 def median_cuts(found: Sequence[Cuts]) -> Cuts:
     """One cut per marker from those of several clusterings: the median of those found by the commonest method."""
-    first = found[0]
-    cuts = replace(first, value=first.value.copy(), low=first.low.copy(), high=first.high.copy())
-    cuts.method, cuts.reason = list(first.method), list(first.reason)
-    for j in range(len(first.markers)):
+    cuts = _copied(found[0])
+    for j in range(len(cuts.markers)):
         methods = [c.method[j] for c in found]
         agreeing = [c for c in found if c.method[j] == max(methods, key=methods.count)]
         value = [c.value[j] for c in agreeing]
         middle = agreeing[int(np.argsort(value, kind="stable")[len(value) // 2])]
         cuts.method[j], cuts.reason[j] = middle.method[j], middle.reason[j]
-        for name in ("low", "value", "high"):
+        for name in ("low", "value", "high", "base"):
             getattr(cuts, name)[j] = np.median([getattr(c, name)[j] for c in agreeing])
     return cuts
 

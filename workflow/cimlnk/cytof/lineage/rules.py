@@ -17,6 +17,8 @@ BY_CD16 = 0.8  # what CD16 beside CD56 is worth without any other marker of NK c
 BY_RECEPTOR = 0.8  # what CD94, NKp46 or NKp80 are worth without CD56 and CD16
 UNSEEN = 0.7  # what CD33 with HLA-DR is worth for a monocyte where neither CD64 nor CD11b was measured
 NO_HLA_DR = 0.4  # what CD19 or CD20 are worth on cells without HLA-DR
+BY_HLA_DR = 0.8  # what HLA-DR without myeloid antigens is worth for a B cell where neither CD19 nor CD20 tells
+BY_CD64 = 0.8  # what CD64 with CD11b is worth for a monocyte where neither CD14 nor HLA-DR was measured
 
 
 class Evidence:
@@ -73,6 +75,33 @@ def nk_evidence(e: Evidence) -> Floats:
     return np.maximum.reduce(parts)
 
 
+def _alone(one: Floats, *others: Floats) -> float:
+    """Evidence that some cluster carries the one and none of the others."""
+    return float(np.max(one * np.prod([1 - o for o in others], axis=0), initial=0.0))
+
+
+def _without_background(t: Floats, b: Floats, mono: Floats, *, nk: Floats) -> tuple[Floats, Floats, Floats]:
+    """Evidence for T cells, B cells and monocytes without what is background on cells of another lineage.
+
+    Two lineages in one event are two cells only where either is there by itself. Where neither is, CD3 is believed
+    before CD19, and CD19 before CD14.
+    """
+    t_there, b_there, mono_there = _alone(t, b, mono), _alone(b, t, mono, nk), _alone(mono, t, b, nk)
+    return (
+        t * (1 - either(b * b_there, mono * mono_there) * (1 - t_there)),
+        b * (1 - either(t, nk, mono * mono_there) * (1 - b_there)),
+        mono * (1 - either(t, b, nk) * (1 - mono_there)),
+    )
+
+
+def _b_by_exclusion(e: Evidence, t: Floats) -> Floats:
+    """HLA-DR without T, NK and myeloid antigens, where the panel can tell those."""
+    if "HLA-DR" not in e or "CD11c" not in e or not ("CD33" in e or "CD14" in e) or not ("CD7" in e or "CD56" in e):
+        return np.zeros(e.n)
+    other = either(e("CD11c"), e("CD14"), e("CD33"), e("CD64"), e("CD123"), e("CD7"), e("NK receptor"), e("CD56"))
+    return BY_HLA_DR * e("HLA-DR") * (1 - either(other, e("CD16"), e("granulocyte"))) * (1 - t)
+
+
 def _myeloid_by_cd4(e: Evidence) -> Floats:
     """CD4 without CD3, which monocytes and plasmacytoid DCs carry and NK cells do not.
 
@@ -101,13 +130,19 @@ def lineage_probabilities(e: Evidence) -> Floats:
     else:
         t = e("CD4") * no("CD14") * no("CD33") * no("HLA-DR") * no("CD123")
     b = e("B") * (NO_HLA_DR + (1 - NO_HLA_DR) * e("HLA-DR", 1.0))
-    b_sure = e("B") * e("HLA-DR", 1.0)  # granulocytes bind antibodies: B cells among them show by HLA-DR
+    # granulocytes bind antibodies: B cells among them show by HLA-DR
+    b_sure: Floats = e("B") * e("HLA-DR", 1.0)
     mix = e("mix")
     classical = e("CD14")
+    t, b, classical = _without_background(t, b, classical, nk=e("CD56") * nk_like)
+    if "B" not in e:
+        b_sure = b = _b_by_exclusion(e, t)
     nonclassical = e("CD16") * e("HLA-DR") * either(e("CD11c"), e("CD33"), e("CD64")) * (1 - nk_like) * no("CD56")
     nonclassical = either(nonclassical, e("CD16") * _myeloid_by_cd4(e) * no("CD56"))
     tissue = either(e("CD64"), e("CD11b")) if "CD64" in e or "CD11b" in e else np.full(e.n, UNSEEN)
     plain = e("CD33") * e("HLA-DR") * tissue * (1 - e("CD123")) * (1 - nk_like) * no("CD56")
+    if "HLA-DR" not in e.measured:
+        plain = either(plain, BY_CD64 * e("CD64") * e("CD11b") * (1 - nk_like) * no("CD56") * no("granulocyte"))
     mono = either(classical, nonclassical) if "CD14" in e.measured else either(classical, nonclassical, plain)
     gran = e("granulocyte")
     support_told = any(r in e for r in ("CD7", "NK receptor", "NK support"))
