@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from cimlnk.common import imports
 from cimlnk.common.imports import LIBRARY, code_hash, modules_of
 
 FILES = {
@@ -80,6 +81,36 @@ def test_code_counts_and_words_do_not(tmp_path, text, same):
         (tmp_path / name / "script.py").write_text("import lib.c")
         hashes.append(code_hash(tmp_path / name / "script.py", lib))
     assert (hashes[0] == hashes[1]) is same
+
+
+def test_what_was_read_is_kept_and_an_edit_is_seen_all_the_same(tmp_path, monkeypatch):
+    """Each call as a new process would make it: with an empty memory, by what lies on the disk."""
+    lib = library(tmp_path)
+    script = tmp_path / "script.py"
+    script.write_text("from lib.a import uses\nimport lib.c")
+    shelf = tmp_path / "cache"
+    monkeypatch.setenv("CIMLNK_CACHE", str(shelf))
+
+    def fresh() -> str:
+        for cached in (code_hash, imports._file_hash, imports._read, imports._shelf, imports.imported):
+            cached.cache_clear()
+        return code_hash(script, lib)
+
+    first = fresh()
+    (kept,) = shelf.iterdir()
+    monkeypatch.setattr(ast, "parse", None)  # whoever parses now fails
+    assert fresh() == first
+    monkeypatch.undo()
+    monkeypatch.setenv("CIMLNK_CACHE", str(shelf))
+    (lib / "b/lazy.py").write_text("late = 2")
+    changed = fresh()
+    assert changed != first, "an edited file is read again"
+    kept.write_text(kept.read_text()[:100])
+    assert fresh() == changed, "a file that is cut short is made again"
+    monkeypatch.setenv("CIMLNK_CACHE", str(script))
+    assert fresh() == changed, "where nothing can be written, nothing is kept"
+    for cached in (code_hash, imports._file_hash, imports._read, imports._shelf, imports.imported):
+        cached.cache_clear()
 
 
 @pytest.mark.parametrize("script", ["cytof_normalise", "populations_state", "graph_figure", "report_site"])

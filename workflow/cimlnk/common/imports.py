@@ -3,17 +3,38 @@
 The imports are read, not run: a script's modules are found by walking the syntax trees from it on, through the
 ``__init__`` of every package on the way and through imports inside functions. Modules that only type checkers import
 do not count, and neither do comments, docstrings and layout, so that a better word re-runs nothing.
+
+Parsing the whole library takes three seconds, of which every call of Snakemake would begin; what was read of a file is
+kept by the hash of its bytes, beside this module (or in ``$CIMLNK_CACHE``; where neither can be written, in the user's
+cache).
 """
 
 from __future__ import annotations
 
 import ast
+import contextlib
 import hashlib
+import json
+import os
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
+from typing import Any, NamedTuple
 
 LIBRARY = Path(__file__).resolve().parents[1]
+MOST = 5000  # files kept on the shelf
+
+
+class Read(NamedTuple):
+    """What one Python file says: a hash of its code, its imports, and its table ``_HOME``.
+
+    An import is ``[level, module, names]``, of which level -1 is ``import module``.
+    """
+
+    code: str
+    imports: list[tuple[int, str, list[str]]]
+    lazy: dict[str, str]
 
 
 def modules_of(script: str | Path, library: str | Path = LIBRARY) -> list[Path]:
@@ -61,19 +82,76 @@ def code_hash(script: str | Path, library: str | Path = LIBRARY) -> str:
     digest = hashlib.sha256()
     for file in modules_of(script, library):
         digest.update(f"{file.relative_to(library).as_posix()}\0{_file_hash(file)}\n".encode())
+    _keep()
     return digest.hexdigest()[:16]
 
 
 @cache
-def _tree(file: Path) -> ast.Module:
-    return ast.parse(file.read_text(encoding="utf-8"), filename=str(file))
+def _file_hash(file: Path) -> str:
+    return _read(file).code if file.suffix == ".py" else hashlib.sha256(file.read_bytes()).hexdigest()
 
 
 @cache
-def _file_hash(file: Path) -> str:
-    if file.suffix != ".py":
-        return hashlib.sha256(file.read_bytes()).hexdigest()
-    return hashlib.sha256(ast.dump(_Bare().visit(ast.parse(file.read_text(encoding="utf-8")))).encode()).hexdigest()
+def _read(file: Path) -> Read:
+    text = file.read_bytes()
+    key = hashlib.sha256(text).hexdigest()
+    known, new = _shelf()
+    if key not in known:
+        known[key] = new[key] = _parse(text.decode(), str(file))
+    return Read(*known[key])
+
+
+def _parse(text: str, name: str) -> tuple[str, list[tuple[int, str, list[str]]], dict[str, str]]:
+    tree = ast.parse(text, filename=name)
+    imports: list[tuple[int, str, list[str]]] = []
+    for node in _reached(tree):
+        names = [alias.name for alias in node.names]
+        if isinstance(node, ast.Import):
+            imports += [(-1, name, []) for name in names]
+        else:
+            imports.append((node.level, node.module or "", names))
+    lazy: dict[str, str] = {}
+    for statement in tree.body:
+        if isinstance(statement, ast.Assign) and [getattr(t, "id", None) for t in statement.targets] == ["_HOME"]:
+            lazy = ast.literal_eval(statement.value)
+    return hashlib.sha256(ast.dump(_Bare().visit(tree)).encode()).hexdigest(), imports, lazy
+
+
+def _shelf_file() -> Path:
+    """Where what was read is kept; another Python has other syntax trees, another version of this file other rules."""
+    rules = hashlib.sha256(Path(__file__).read_bytes()).hexdigest()[:8]
+    name = f"code-{sys.version_info.major}{sys.version_info.minor}-{rules}.json"
+    if "CIMLNK_CACHE" in os.environ:
+        return Path(os.environ["CIMLNK_CACHE"]) / name
+    if os.access(LIBRARY / "common", os.W_OK):
+        return LIBRARY / "common" / "__pycache__" / name
+    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "cimlnk" / name
+
+
+@cache
+def _shelf() -> tuple[dict[str, Any], dict[str, Any]]:
+    """What is known of files by the hash of their bytes, and what of it is not kept yet."""
+    try:
+        return json.loads(_shelf_file().read_text(encoding="utf-8")), {}
+    except (OSError, ValueError):  # not there yet, or cut short: it is read anew
+        return {}, {}
+
+
+def _keep() -> None:
+    """Add what was read anew to the file; where nothing can be written, the next process reads it again."""
+    known, new = _shelf()
+    if not new:
+        return
+    file = _shelf_file()
+    beside = file.with_suffix(f".{os.getpid()}")
+    with contextlib.suppress(OSError):
+        file.parent.mkdir(parents=True, exist_ok=True)
+        # of files edited a thousand times only the last states are worth keeping
+        beside.write_text(json.dumps(known if len(known) < MOST else new), encoding="utf-8")
+        beside.replace(file)
+    with contextlib.suppress(OSError):
+        beside.unlink()  # of a full disk
+    new.clear()
 
 
 class _Bare(ast.NodeTransformer):
@@ -90,19 +168,18 @@ def imported(file: Path, library: Path) -> tuple[Path, ...]:
     inside = file.is_relative_to(library)
     names = [library.name, *file.parent.relative_to(library).parts] if inside else []
     files: dict[Path, None] = {}
-    for node in _reached(_tree(file)):
-        if isinstance(node, ast.Import):
-            for alias in node.names:
-                files |= dict.fromkeys(_files(alias.name.split("."), library, file))
+    for level, module, members in _read(file).imports:
+        if level < 0:
+            files |= dict.fromkeys(_files(module.split("."), library, file))
             continue
-        if node.level > len(names):
+        if level > len(names):
             continue  # a relative import outside the library
-        base = names[: len(names) - node.level + 1] if node.level else []
-        parts = [*base, *(node.module.split(".") if node.module else [])]
+        base = names[: len(names) - level + 1] if level else []
+        parts = [*base, *(module.split(".") if module else [])]
         files |= dict.fromkeys(_files(parts, library, file))
         if parts[:1] == [library.name]:
-            for alias in node.names:
-                files |= dict.fromkeys(_members(parts, alias.name, library))
+            for member in members:
+                files |= dict.fromkeys(_members(parts, member, library))
     files.pop(file, None)
     return tuple(files)
 
@@ -143,18 +220,8 @@ def _members(parts: list[str], name: str, library: Path) -> list[Path]:
     init = folder / "__init__.py"
     if not init.is_file():
         return []
-    home = _lazy(init).get(name)
+    home = _read(init).lazy.get(name)
     return _files([*parts, *home.split(".")], library, init) if home else []
-
-
-@cache
-def _lazy(init: Path) -> dict[str, str]:
-    """Names that a package's ``__getattr__`` loads on first use: those of its table ``_HOME``."""
-    for node in _tree(init).body:
-        if isinstance(node, ast.Assign) and [getattr(t, "id", None) for t in node.targets] == ["_HOME"]:
-            table: dict[str, str] = ast.literal_eval(node.value)
-            return table
-    return {}
 
 
 def _data_of(file: Path) -> Iterator[Path]:
