@@ -50,7 +50,9 @@ def _copy_compiled(target: Path) -> None:
     kernels = Path("workflow/cimlnk/graph/kernels")
     here, there = (UserProvidedCacheLocator.get_suitable_cache_subpath(r / kernels / "jit.py") for r in (ROOT, target))
     for made in (ROOT / kernels / "__pycache__").glob(f"numba-*/{here}"):
-        shutil.copytree(made, target / kernels / "__pycache__" / made.parent.name / there, ignore=shutil.ignore_patterns("*.tmp.*"))
+        shutil.copytree(
+            made, target / kernels / "__pycache__" / made.parent.name / there, ignore=shutil.ignore_patterns("*.tmp.*")
+        )
 
 
 def digests(folder: Path) -> dict[str, str]:

@@ -13,7 +13,6 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import median_filter
 
 MIN_BINS = 10
 COURSE = 3  # the slow course is a running median over this part (1/3) of the file
@@ -185,6 +184,8 @@ def _bins_of_ticks(time: NDArray[np.floating], n_bins: int) -> NDArray[np.float6
 
 def _deviation(values: NDArray[np.float64], least: float) -> NDArray[np.float64]:
     """Distance from the running median in robust standard deviations of that distance, at least `least`."""
+    from scipy.ndimage import median_filter
+
     width = max(len(values) // COURSE, 5) | 1
     off = values - median_filter(values, size=width, mode="nearest")
     return off / max(_spread(off), least)

@@ -8,7 +8,6 @@ from pathlib import Path
 import h5py
 import numpy as np
 from numpy.typing import NDArray
-from scipy.stats import binom
 
 LEAST_DEPTH = 500.0  # molecules of a cell; a sample below is not brought down to further
 QUANTILE = 0.10  # of a sample's cells may lie below the common depth and are left out
@@ -64,6 +63,8 @@ def at_depth(counts: Floats, depths: Floats, depth: float) -> tuple[Floats, Floa
     >>> float(seen[0, 0])
     0.75
     """
+    from scipy.stats import binom
+
     keep = np.minimum(depth / depths, 1.0)
     expected = np.zeros(counts.shape)
     detection = np.zeros(counts.shape)

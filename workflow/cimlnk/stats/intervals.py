@@ -6,7 +6,7 @@ from collections.abc import Sequence
 
 import numpy as np
 from numpy.typing import ArrayLike, NDArray
-from scipy import special, stats
+from scipy import special
 
 Array = NDArray[np.float64]
 
@@ -89,7 +89,7 @@ def share_interval(
 
 def log_limits(value: ArrayLike, log_sd: ArrayLike, level: float = 0.95) -> tuple[Array, Array]:
     """Limits of a log-normal value with standard deviation `log_sd` of its logarithm."""
-    z = stats.norm.ppf(0.5 + level / 2.0)
+    z = special.ndtri(0.5 + level / 2.0)
     value, log_sd = np.asarray(value, float), np.asarray(log_sd, float)
     return value * np.exp(-z * log_sd), value * np.exp(z * log_sd)
 
@@ -156,5 +156,5 @@ def t_interval(effect: ArrayLike, se: ArrayLike, df: ArrayLike, *, level: float 
     -0.285 2.285 0.102
     """
     effect, se = np.asarray(effect, float), np.asarray(se, float)
-    half = stats.t.ppf(0.5 + level / 2, df) * se
-    return effect - half, effect + half, 2 * stats.t.sf(np.abs(effect) / se, df)
+    half = special.stdtrit(df, 0.5 + level / 2) * se
+    return effect - half, effect + half, 2 * special.stdtr(df, -np.abs(effect) / se)

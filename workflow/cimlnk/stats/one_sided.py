@@ -7,7 +7,6 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from .exact import dealings, sign_patterns
 
@@ -79,6 +78,8 @@ def rank_sum(first: Floats, second: Floats, *, two_sided: bool = False, seed: in
     >>> print(f"{found.p[0]:.2f} {found.p_floor:.2f}")
     0.05 0.05
     """
+    from scipy import stats  # half a second, which most rules that use other statistics do not need
+
     x, y = np.atleast_2d(np.asarray(first, float)), np.atleast_2d(np.asarray(second, float))
     n, m = x.shape[1], y.shape[1]
     if min(n, m) == 0:

@@ -6,9 +6,9 @@ from functools import cache
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy import stats
 
 from .paired import Tested
+from .ranks import mid_ranks
 
 Floats = NDArray[np.float64]
 
@@ -53,7 +53,7 @@ def signed_rank(diff: Floats, level: float = 0.95, least: int = 3) -> Tested:
 
 
 def _one(d: Floats, level: float) -> tuple[float, float, float, float]:
-    ranks = stats.rankdata(np.abs(d))
+    ranks = mid_ranks(np.abs(d))
     ranks[d == 0] = 0.0
     doubled = np.rint(2 * ranks).astype(np.int64)  # mid-ranks are halves
     counts = _sums(tuple(sorted(doubled.tolist())))

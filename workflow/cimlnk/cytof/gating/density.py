@@ -12,7 +12,6 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.ndimage import gaussian_filter1d
 
 LOW, HIGH, STEP = -3.0, 13.0, 0.02  # arcsinh scale: 13 is 10^6 counts at cofactor 5
 GRID = np.arange(LOW, HIGH, STEP) + STEP / 2
@@ -64,6 +63,8 @@ def bandwidth_for(n: float) -> float:
 
 
 def smooth(counts: Floats, bandwidth: float) -> Floats:
+    from scipy.ndimage import gaussian_filter1d
+
     return gaussian_filter1d(counts, bandwidth / STEP, axis=-1, mode="constant", truncate=5.0)
 
 

@@ -8,10 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import special, stats
+from scipy import special
 
 from cimlnk.common.seeds import rng
 from cimlnk.common.vocabulary import NK, UNASSIGNED
+from cimlnk.stats.ranks import mid_ranks
 
 from .tables import AGREEMENT, AGREEMENT_PAIRS
 
@@ -33,7 +34,7 @@ def spearman(x: Floats, y: Floats) -> float:
     """Spearman's rank correlation; NaN where one side does not vary."""
     if len(x) < 2 or np.ptp(x) == 0 or np.ptp(y) == 0:
         return float("nan")
-    return float(np.corrcoef(stats.rankdata(x), stats.rankdata(y))[0, 1])
+    return float(np.corrcoef(mid_ranks(x), mid_ranks(y))[0, 1])
 
 
 def matched(abundance: pd.DataFrame, folds: pd.DataFrame, *, one: str = "cytof", other: str = "rna") -> pd.DataFrame:

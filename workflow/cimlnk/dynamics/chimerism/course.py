@@ -6,7 +6,6 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy import stats
 
 from cimlnk.common.vocabulary import NK
 
@@ -76,6 +75,8 @@ def _course(days: pd.DataFrame) -> dict[str, Any]:
 def _half_life(falling: pd.DataFrame) -> dict[str, Any]:
     if len(falling) < LEAST_DAYS:
         return {"reason": f"no half-life: detected on {len(falling)} days from the peak on, {LEAST_DAYS} are needed"}
+    from scipy import stats
+
     line = stats.linregress(falling["day"].to_numpy(float), np.log2(falling["per_ul"].to_numpy(float)))
     half = float(stats.t.ppf(0.975, len(falling) - 2) * line.stderr)
     steep, flat = line.slope - half, line.slope + half

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from scipy.stats import poisson
+from scipy import special
 
 from cimlnk.common.vocabulary import NK
 from cimlnk.donors.tables import AMBIGUOUS, DOUBLET, SINGLET, STATUSES, UNASSIGNED
@@ -184,7 +184,7 @@ def _limits(table: pd.DataFrame, overdispersion: float) -> pd.DataFrame:
     """`share`, its limits and `detected` from the counts of every row."""
     k, n, unsure = (table[c].to_numpy(float) for c in ("n_person", "n_singlets", "n_unsure"))
     total = n + unsure
-    detected = (k > 0) & (poisson.sf(k - 1, np.maximum(table["false_in"].to_numpy(float), FLOOR)) < ALPHA)
+    detected = (k > 0) & (special.pdtrc(k - 1, np.maximum(table["false_in"].to_numpy(float), FLOOR)) < ALPHA)
     share, _, _ = share_interval(k, n, overdispersion=overdispersion)
     # false calls are taken off after the limit: their own counting error is that of the cells called
     false = table["false_in"].to_numpy(float) / np.where(total > 0, total, np.nan)
