@@ -27,10 +27,17 @@ def name(
     markers: tuple[str, ...] = MARKERS,
     cofactor: float = 5.0,
     reference: bool = True,
+    lacking: tuple[str, ...] = (),
+    every: int = 2,
     **tube: object,
 ) -> pd.DataFrame:
-    """The names of kinds of cells, each a cluster, as the pipeline gives them."""
+    """The names of kinds of cells, each a cluster, as the pipeline gives them.
+
+    Of `every` files one measured all, the others have no `lacking`.
+    """
     values, kind, batch, lineage, _ = tubes(kinds, cofactor=cofactor, **tube)
+    without = np.flatnonzero(np.arange(len(values)) % every != 0)
+    values[np.ix_(without, [MARKERS.index(m) for m in lacking])] = np.nan
     columns = [MARKERS.index(m) for m in markers]
     values = values[:, columns]
     nk = lineage == "NK"
@@ -187,6 +194,23 @@ def test_a_smaller_panel_gives_the_same_name_or_a_less_specific_one(size):
     large, small = name()["population"], name(markers=SMALL[size])["population"]
     for kind in KINDS:
         assert small[kind] in {large[kind], *definitions.ancestors(large[kind])}, kind
+
+
+@pytest.mark.parametrize("seed", range(4))
+def test_five_markers_that_two_of_three_files_lack_change_no_name(seed):
+    """Identity and lineage markers are in every file, any other may be missing; the other files' cells speak for it."""
+    may_lack = [m for m in MARKERS if m not in ("CD3", "CD19", "CD14", "CD7", "CD56", "CD16", "CD94", "CD127")]
+    drawn = np.random.default_rng(seed).choice(may_lack, 5, replace=False)
+    assert name(lacking=tuple(drawn), every=3)["population"].to_dict() == expected(*KINDS), drawn
+    assert name(lacking=("Ki-67", "CD25", "NKG2C", "CD57", "NKG2A"), every=3)["population"].to_dict() == expected(
+        *KINDS
+    )
+
+
+def test_a_marker_that_too_few_cells_of_a_cluster_have_is_not_read_for_it():
+    named = name(lacking=("NKG2C",), every=40)  # ten cells of 400
+    assert named.loc["nkg2c", "population"] != "adaptive"
+    assert set(named.drop(index="nkg2c")["population"]) == set(expected(*KINDS).values()) - {"adaptive"}
 
 
 def test_both_modalities_have_the_same_names_and_labels():

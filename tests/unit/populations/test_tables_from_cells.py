@@ -10,7 +10,8 @@ from scipy import sparse
 
 from cimlnk.cohort.tables import SAMPLES
 from cimlnk.common.tables import read_table, write_table
-from cimlnk.populations.load import columns, common_features, gather
+from cimlnk.populations.load import columns, common_features, gather, measured_features
+from cimlnk.populations.name import profile
 from cimlnk.populations.pseudobulk import read_pseudobulk, write_pseudobulk
 from cimlnk.populations.state import summarise, write_state
 from cimlnk.populations.tables import POPULATIONS, STATE, THRESHOLDS
@@ -43,6 +44,17 @@ def test_columns_follow_names_not_positions(two_samples):
     assert columns(two_samples[1], ["y", "z"]).tolist() == [[0, 7]]
     with pytest.raises(KeyError, match="nothing"):
         columns(two_samples[0], ["nothing"])
+
+
+def test_cells_of_a_file_without_a_marker_are_unknown_in_it_and_profiles_are_of_the_others(two_samples):
+    assert measured_features(two_samples) == ["x", "y", "z", "w"]
+    found = gather(two_samples, ["x", "y", "w"], ["b:0", "a:0", "a:1"])
+    np.testing.assert_array_equal(found, [[np.nan, 0, 9], [1, 2, np.nan], [4, 5, np.nan]])
+    cuts = pd.DataFrame({"feature": ["x", "y", "w"], "batch": "1", "threshold": [2.0, 1, 1], "low": 1.0, "high": 2.0})
+    table = profile(
+        found, ["x", "y", "w"], np.zeros(3, int), thresholds=cuts, batch=np.array(["1"] * 3), level="cluster"
+    )
+    assert table["median"].tolist() == [2.5, 2, 9] and table["fraction_positive"].tolist() == [0.5, 2 / 3, 1]
 
 
 def test_common_features_ignore_samples_without_cells(two_samples):

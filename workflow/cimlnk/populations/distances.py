@@ -19,7 +19,8 @@ LOWER_THIRD = (
     1 / 3
 )  # of the CD16+ cells, where CD57 tells no mature ones: the brighter ones may be activated or memory-like
 EPSILON = 0.05  # molecules per 10,000 that keep a ratio finite
-LEAST_TOLD = 0.5  # share of a cluster's cells whose batch has a threshold
+LEAST_TOLD = 0.5  # share of a cluster's cells whose batch has a threshold, of those whose file has the marker
+LEAST_MEASURED = 20  # cells of a cluster that speak for those whose files lack a marker
 
 Floats = NDArray[np.floating]
 
@@ -53,8 +54,9 @@ def bright_levels(
             above = float(cuts_of(thresholds, [other], str(name))[0])
             if not np.isfinite(above):
                 continue
-            mature = values[rows][:, list(features).index(other)] > above
-            if mature.sum() < max(LEAST_MATURE, MATURE_SHARE * len(mature)):
+            judge = values[rows][:, list(features).index(other)]
+            mature = judge > above  # false where the file lacks it
+            if mature.sum() < max(LEAST_MATURE, MATURE_SHARE * np.isfinite(judge).sum()):
                 continue
             ordinary = float(np.quantile(values[rows][mature, column], 0.5 if place == 0 else LOWER_THIRD))
             # cells that do not carry the marker at all are no yardstick
@@ -103,11 +105,14 @@ def cluster_distances(
     rows, bright, raised = {}, {}, {}
     for label in np.unique(cluster):
         members = np.flatnonzero(cluster == label)
-        distance = values[members] - cuts[code[members]]
-        row = dict(zip(features, _medians(distance), strict=True))
+        own_values = values[members]
+        distance = own_values - cuts[code[members]]
+        row = dict(zip(features, _medians(distance, np.isfinite(own_values)), strict=True))
         for group, columns in groups.items():
-            row[group] = float(_medians(_highest(distance[:, columns])[:, None])[0])
+            measured = np.asarray(np.isfinite(own_values[:, columns]).any(axis=1))[:, None]
+            row[group] = float(_medians(_highest(distance[:, columns])[:, None], measured)[0])
         rows[int(label)] = row
+        # brightness is asked of identity markers, which every file has
         own = {f: values[members, list(features).index(f)][:, None] - borders[f][code[members]] for f in asked}
         bright[int(label)] = {f: float(_medians(own[f][:, :1])[0]) for f in asked}
         raised[int(label)] = {f: float(_medians(own[f][:, 1:])[0]) for f in asked}
@@ -180,10 +185,16 @@ def _highest(distance: Floats) -> Floats:
     return out
 
 
-def _medians(distance: Floats) -> Floats:
-    """Median per column over the cells that have one; NaN where fewer than half do."""
+def _medians(distance: Floats, measured: NDArray[np.bool_] | None = None) -> Floats:
+    """Median per column over the cells that have one; NaN where fewer than half do.
+
+    Where files lack a marker (`measured` is false) the other cells of the cluster speak for theirs, if they are enough.
+    """
     known = np.isfinite(distance)
+    told = known.sum(axis=0)
+    asked = (np.ones_like(known) if measured is None else measured).sum(axis=0)
+    enough = (asked >= LEAST_MEASURED) | (asked == len(distance))
     out = np.full(distance.shape[1], np.nan)
-    for j in np.flatnonzero(known.mean(axis=0) >= LEAST_TOLD):
+    for j in np.flatnonzero(enough & (told >= LEAST_TOLD * asked) & (told > 0)):
         out[j] = np.median(distance[known[:, j], j])
     return out

@@ -79,6 +79,11 @@ def common_features(paths: Iterable[str | Path]) -> list[str]:
     return shared or []
 
 
+def measured_features(paths: Iterable[str | Path]) -> list[str]:
+    """Features of any file that has cells, in the order in which they first appear."""
+    return list(dict.fromkeys(str(n) for p in paths if len(cell_names(p)) for n in feature_names(p)))
+
+
 def gather(paths: Sequence[str | Path], features: Sequence[str], cells: Sequence[str] | np.ndarray) -> np.ndarray:
     """Stack `features` of all samples, rows in the order of `cells`.
 
@@ -87,7 +92,7 @@ def gather(paths: Sequence[str | Path], features: Sequence[str], cells: Sequence
     paths
         One h5ad per sample.
     features
-        Columns, present in every file that has cells.
+        Columns; cells of a file that lacks one are NaN in it.
     cells
         Cell ids in the order wanted; each must be in exactly one of the files.
 
@@ -106,7 +111,14 @@ def gather(paths: Sequence[str | Path], features: Sequence[str], cells: Sequence
         rows = index.get_indexer(names)
         if (rows < 0).any():
             raise ValueError(f"{path}: {int((rows < 0).sum())} cells are not in the cell table")
-        result[rows] = columns(path, features)
+        present = set(feature_names(path))
+        there = [j for j, f in enumerate(features) if f in present]
+        if len(there) == len(features):
+            result[rows] = columns(path, features)
+        else:
+            part = np.full((len(names), len(features)), np.nan, np.float32)
+            part[:, there] = columns(path, [features[j] for j in there])
+            result[rows] = part
         filled += len(names)
     if filled != len(cells):
         raise ValueError(f"{len(cells) - filled} cells of the cell table are in none of the sample files")

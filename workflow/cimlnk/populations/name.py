@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -15,7 +15,7 @@ from cimlnk.common.vocabulary import CYTOMETRY
 
 from .definitions import Definitions, load_definitions
 from .distances import cluster_distances, score_distances
-from .load import common_features, gather, variables
+from .load import common_features, gather, measured_features, variables
 from .naming import name_clusters
 from .neighbours import name_agreement
 from .override import annotation_by_hand, rename_cells, set_thresholds
@@ -37,7 +37,7 @@ def profile(
     """Median, mean and fraction positive of each feature in each group (PROFILES).
 
     A cell is positive above the threshold of its own batch; the fraction is over the cells whose batch has one, NaN
-    if none.
+    if none. Median and mean are over the cells whose file has the feature.
     """
     names, code = np.unique(batch, return_inverse=True)
     cuts = np.array([cuts_of(thresholds, features, str(b)) for b in names])
@@ -52,8 +52,8 @@ def profile(
                     "group": str(group),
                     "feature": list(features),
                     "n_cells": len(members),
-                    "median": np.median(members, axis=0),
-                    "mean": members.mean(axis=0, dtype=np.float64),
+                    "median": over_measured(np.median, members),
+                    "mean": over_measured(np.mean, members.astype(np.float64)),
                     "fraction_positive": fraction_positive(members, cuts[code[mine]]),
                 }
             )
@@ -61,15 +61,23 @@ def profile(
     return pd.concat(rows, ignore_index=True) if rows else PROFILES.empty()
 
 
+def over_measured(summary: Callable[..., Any], values: np.ndarray) -> np.ndarray:
+    """A summary of every column over its finite values; NaN where there is none."""
+    measured = np.isfinite(values)
+    if measured.all():
+        return summary(values, axis=0)
+    return np.array([summary(v[m]) if m.any() else np.nan for v, m in zip(values.T, measured.T, strict=True)])
+
+
 def features_to_read(paths: Sequence[str | Path], definitions: Definitions, modality: str, *, path: str) -> list[str]:
-    """Markers: all of the panel. Genes: those the definitions name and every sample measured.
+    """Markers: all that any sample measured. Genes: those the definitions name and every sample measured.
 
     Raises
     ------
     UserError
         If none of the definitions' features was measured.
     """
-    available = common_features(paths)
+    available = measured_features(paths) if modality in CYTOMETRY else common_features(paths)
     wanted = set(definitions.features())
     chosen = [f for f in available if modality in CYTOMETRY or f in wanted]
     if available and not wanted & set(available):
@@ -157,7 +165,8 @@ def write_populations(
 
     by_pipeline = named["population"].reindex(cluster).to_numpy(dtype=object)
     by_hand = [o for o in overrides if o["what"] != "threshold"]
-    columns = dict(zip(features, values.T, strict=True))
+    # a cell without the marker is on neither side of a split
+    columns = {f: v for f, v in zip(features, values.T, strict=True) if np.isfinite(v).all()}
     ids = cell_table["cell"].to_numpy(dtype=object)
     population, changes = rename_cells(
         by_pipeline, cluster, ids, values=columns, overrides=by_hand, base=".", file=sheet_name

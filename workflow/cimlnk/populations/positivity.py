@@ -34,6 +34,7 @@ STRONG = math.log(4)  # cells this far above the noise are positive without any 
 AGREE = 1.0  # references whose edges are further above the lowest one do not count
 SURE = 0.7  # confidence of a lineage from which an event is a reference
 CARRIED = "carry it here"
+NOT_MEASURED = "no file of the batch has it"
 GRID = 256
 
 Floats = NDArray[np.floating]
@@ -254,6 +255,10 @@ def protein_thresholds(
     for batch in sorted(pd.unique(batches)):
         mine = picked[batches[picked] == batch]
         for column, feature in enumerate(features):
+            if len(mine) and not np.isfinite(nk[mine, column]).any():
+                nothing_there = Threshold(math.nan, math.nan, math.nan, "none", NOT_MEASURED)
+                rows.append((feature, batch, *nothing_there))
+                continue
             others = _of_batch(reference, batch, feature, seed=seed)
             found = find_threshold(
                 nk[mine, column],
