@@ -8,9 +8,10 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .descent import Graph, quality, thorough
+from .descent import thorough
 from .edges import arrays_of, permuted
-from .kernels import leiden as kernel
+from .kernels.leiden import relabel
+from .network import connected, quality, strengths, weighed
 from .tasks import pool
 
 OBJECTIVES = ("modularity", "CPM")
@@ -41,10 +42,12 @@ class Partition:
 
 def by_size(labels: NDArray) -> NDArray[np.int32]:
     """Renumber labels so that 0 is the largest cluster; ties go to the one seen first."""
-    _, first, inverse, counts = np.unique(labels, return_index=True, return_inverse=True, return_counts=True)
-    rank = np.empty(len(counts), np.int32)
-    rank[np.lexsort((first, -counts))] = np.arange(len(counts), dtype=np.int32)
-    return rank[inverse.ravel()]
+    if labels.dtype != np.int32 or not len(labels) or labels.min() < 0 or labels.max() >= len(labels):
+        labels = np.unique(labels, return_inverse=True)[1].ravel().astype(np.int32)
+    seen, count = relabel(labels)
+    rank = np.empty(count, np.int32)
+    rank[np.argsort(-np.bincount(seen, minlength=count), kind="stable")] = np.arange(count, dtype=np.int32)
+    return rank[seen]
 
 
 def leiden(
@@ -106,10 +109,8 @@ def leiden(
     with pool(threads) as workers:
         place = np.arange(n, dtype=np.int32) if order is None else np.asarray(order, np.int32)
         arrays = arrays_of(W) if ordered else permuted(W, place, workers)
-        strength = kernel.row_sums(arrays[0], arrays[2])
-        total = float(strength.sum())
-        mass = strength if objective == "modularity" else np.ones(n)
-        graph = Graph(*arrays, mass, order is not None)
+        graph = weighed(arrays, objective, order is not None, workers=workers)
+        total = float((graph.mass if objective == "modularity" else strengths(arrays, workers=workers)).sum())
         price = (resolution / total if total > 0 else 0.0) if objective == "modularity" else resolution
         start = None if initial is None else by_size(np.asarray(initial)[place])
         if backend == "cimlnk":
@@ -120,8 +121,8 @@ def leiden(
             found = reference(
                 graph, resolution, objective, seed=seed, n_iterations=n_iterations or 2, start=start, backend=backend
             )
-        pieces, _ = kernel.components(graph.indptr, graph.ix, found)
-        score = quality(graph, pieces, price) / total if total > 0 else 0.0
+        pieces = connected(graph, found, workers=workers)
+        score = quality(graph, pieces, price, workers=workers) / total if total > 0 else 0.0
     labels = np.empty(n, np.int32)
     labels[place] = pieces
     labels = by_size(labels)

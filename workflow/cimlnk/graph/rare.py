@@ -9,8 +9,9 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from .communities import by_size
-from .descent import Graph, optimise
+from .descent import optimise
 from .kernels import leiden as kernel
+from .network import Graph, connected
 from .stability import graph_of, price_of
 from .tasks import pool
 
@@ -55,7 +56,7 @@ def subcluster(
         indptr, ix, w = kernel.within(whole.indptr, whole.ix, whole.w, above)
         inside = Graph(indptr, ix, w, whole.mass, whole.local)
         found = optimise(inside, price_of(whole, resolution, objective), seed, passes=2, start=None, workers=workers)
-        found = kernel.components(inside.indptr, inside.ix, found)[0]
+        found = connected(inside, found, workers=workers)
     least = max(min_cells, int(np.ceil(min_fraction * n)))
     found = join_small(inside, by_size(found), least)
     loose = min(FEW, int(2 * np.sqrt(n)))

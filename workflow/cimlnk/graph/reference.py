@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cimlnk.common import seeds
 
 if TYPE_CHECKING:
-    from .communities import Graph
+    from .network import Graph
 
 
 def reference(

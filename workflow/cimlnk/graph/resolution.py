@@ -12,7 +12,7 @@ from numpy.typing import NDArray
 
 from .agreement import contingency
 from .communities import by_size
-from .descent import quality
+from .network import quality
 from .stability import (
     cluster_support,
     confidence_of,
@@ -169,7 +169,8 @@ def choose_resolution(
         chosen = found[best]
         if len(rows) < n:
             graph = graph_of(W, objective, place, workers=workers)
-            chosen = solve(graph, price_of(graph, grid[best], objective), seed, passes=3, quick=False)
+            price = price_of(graph, grid[best], objective)
+            chosen = solve(graph, price, seed, passes=3, quick=False, workers=workers)
     whole = np.empty(n, np.int32)
     whole[place] = chosen
     whole = by_size(whole)

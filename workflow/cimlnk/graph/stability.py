@@ -12,10 +12,11 @@ from cimlnk.common import seeds
 
 from .agreement import adjusted_rand, contingency, jaccard
 from .communities import by_size
-from .descent import Graph, optimise, thorough
+from .descent import optimise, thorough
 from .edges import permuted, weights
 from .kernels import leiden as kernel
 from .nearest import knn
+from .network import Graph, connected, weighed
 from .tasks import Pool
 
 NULL_CELLS = 10_000
@@ -24,13 +25,7 @@ NULL_CELLS = 10_000
 def graph_of(W: sp.csr_matrix, objective: str, order: NDArray[np.int32], *, workers: Pool) -> Graph:
     """The arrays the kernels need, nodes in `order`."""
     arrays = permuted(W, order, workers)
-    return weighed(arrays, objective, not np.array_equal(order, np.arange(len(order))))
-
-
-def weighed(arrays: tuple[NDArray, NDArray, NDArray], objective: str, local: bool) -> Graph:
-    """Row pointers, columns and weights with the node masses of the objective."""
-    mass = kernel.row_sums(arrays[0], arrays[2]) if objective == "modularity" else np.ones(len(arrays[0]) - 1)
-    return Graph(*arrays, mass, local)
+    return weighed(arrays, objective, not np.array_equal(order, np.arange(len(order))), workers=workers)
 
 
 def price_of(graph: Graph, resolution: float, objective: str) -> float:
@@ -41,10 +36,12 @@ def price_of(graph: Graph, resolution: float, objective: str) -> float:
     return resolution / total if total > 0 else 0.0
 
 
-def solve(graph: Graph, price: float, seed: int, *, passes: int = 2, quick: bool = True) -> NDArray[np.int32]:
-    """Leiden in the calling thread; communities connected."""
-    labels = (optimise if quick else thorough)(graph, price, seed, passes=passes, start=None, workers=None)
-    return kernel.components(graph.indptr, graph.ix, labels)[0]
+def solve(
+    graph: Graph, price: float, seed: int, *, passes: int = 2, quick: bool = True, workers: Pool | None = None
+) -> NDArray[np.int32]:
+    """Leiden, in the calling thread unless there are `workers`; communities connected."""
+    labels = (optimise if quick else thorough)(graph, price, seed, passes=passes, start=None, workers=workers)
+    return connected(graph, labels, workers=workers)
 
 
 def subsample_labels(

@@ -31,14 +31,26 @@ def bisect(indptr, ix, w, mass, label, start, nodes, place, price, slack, a, b):
         m = len(members)
         if m < 2:
             continue
+        # the edges inside, with neighbours named by their place among the members: they are gone through many times
+        most = 0
+        for z in range(m):
+            most += indptr[members[z] + 1] - indptr[members[z]]
+        near = np.empty(most, np.int32)
+        tie = np.empty(most, np.float32)
+        begin = np.zeros(m + 1, np.int64)
         inner = np.zeros(m, np.float64)
         total = 0.0
         whole = 0.0
+        count = 0
         for z in range(m):
             i = members[z]
             for e in range(indptr[i], indptr[i + 1]):
                 if label[ix[e]] == c:
                     inner[z] += w[e]
+                    near[count] = place[ix[e]] - first
+                    tie[count] = w[e]
+                    count += 1
+            begin[z + 1] = count
             total += inner[z]
             whole += mass[i]
         if total <= 0.0:
@@ -63,12 +75,9 @@ def bisect(indptr, ix, w, mass, label, start, nodes, place, price, slack, a, b):
                 x[z] /= top
             change = 0.0
             for z in range(m):
-                i = members[z]
                 s = 0.0
-                for e in range(indptr[i], indptr[i + 1]):
-                    u = ix[e]
-                    if label[u] == c:
-                        s += w[e] * x[place[u] - first]
+                for e in range(begin[z], begin[z + 1]):
+                    s += tie[e] * x[near[e]]
                 y[z] = (x[z] + (s / inner[z] if inner[z] > 0 else x[z])) / 2.0
                 change = max(change, abs(y[z] - x[z]))
             x, y = y, x
@@ -81,13 +90,11 @@ def bisect(indptr, ix, w, mass, label, start, nodes, place, price, slack, a, b):
         best = 0.0
         best_at = -1
         for z in range(m - 1):
-            i = members[line[z]]
-            for e in range(indptr[i], indptr[i + 1]):
-                u = ix[e]
-                if label[u] == c:
-                    cut += -w[e] if side[place[u] - first] else w[e]
-            side[line[z]] = 1
-            left += mass[i]
+            at = line[z]
+            for e in range(begin[at], begin[at + 1]):
+                cut += -tie[e] if side[near[e]] else tie[e]
+            side[at] = 1
+            left += mass[members[at]]
             free = price * left * (whole - left)  # cut weight at which nothing is gained
             if slack == 1.0:
                 gain = free - cut

@@ -11,19 +11,17 @@ import numpy as np
 from .jit import jit
 
 TINY = 1e-7  # gains below float32 noise do not count
+SEEN = 1024  # places in the table of pairs seen
 
 
 @jit()
-def row_sums(indptr, w):
-    """Strength of every node."""
-    n = len(indptr) - 1
-    out = np.empty(n, np.float64)
-    for i in range(n):
+def row_sums(indptr, w, out, a, b):
+    """Strength of the nodes a..b."""
+    for i in range(a, b):
         s = 0.0
         for e in range(indptr[i], indptr[i + 1]):
             s += w[e]
         out[i] = s
-    return out
 
 
 @jit()
@@ -197,23 +195,48 @@ def members(label, count):
 @jit()
 def collapse(indptr, ix, w, label, start, nodes, count, columns, values, room, entries, a, b):
     """Rows a..b of the graph between labels, self-loops left out: their entries go to `columns` and `values` from
-    place `room` on, their numbers to ``entries[a:b]``; returns how many there are in all."""
-    weight = np.zeros(count, np.float32)
+    place `room` on, their numbers to ``entries[a:b]``; returns how many there are in all.
+
+    Where a label's entry lies is looked up in a table as large as the row at hand asks for, which stays in the cache.
+    """
+    size = 64
+    key = np.full(size, np.int32(-1))
+    at = np.empty(size, np.int64)
+    touched = np.empty(size, np.int32)
     p = room
     for c in range(a, b):
         first = p
+        most = 0
+        for z in range(start[c], start[c + 1]):
+            most += indptr[nodes[z] + 1] - indptr[nodes[z]]
+        most = min(most, count)
+        size = 64
+        while size < 2 * most:
+            size *= 2
+        if size > len(key):
+            key = np.full(size, np.int32(-1))
+            at = np.empty(size, np.int64)
+            touched = np.empty(size, np.int32)
         for z in range(start[c], start[c + 1]):
             i = nodes[z]
             for e in range(indptr[i], indptr[i + 1]):
                 u = label[ix[e]]
-                if u != c:
-                    if weight[u] == 0:
-                        columns[p] = u
-                        p += 1
-                    weight[u] += w[e]
-        for z in range(first, p):
-            values[z] = weight[columns[z]]
-            weight[columns[z]] = 0
+                if u == c:
+                    continue
+                h = u & (size - 1)
+                while key[h] != u and key[h] >= 0:
+                    h = (h + 1) & (size - 1)
+                if key[h] < 0:
+                    key[h] = u
+                    at[h] = p
+                    touched[p - first] = h
+                    columns[p] = u
+                    values[p] = w[e]
+                    p += 1
+                else:
+                    values[at[h]] += w[e]
+        for z in range(p - first):
+            key[touched[z]] = -1
         entries[c] = p - first
     return p - room
 
@@ -236,16 +259,14 @@ def close_up(columns, values, source, target, size):
 
 
 @jit()
-def components(indptr, ix, label):
-    """Connected pieces of the communities: piece of every node, and their count."""
-    n = len(indptr) - 1
-    out = np.full(n, -1, np.int32)
-    stack = np.empty(n, np.int32)
-    count = 0
-    for s in range(n):
-        if out[s] >= 0:
+def pieces_inside(indptr, ix, label, root, a, b):
+    """Connected pieces of the communities among the nodes a..b alone: the first node of each is written to `root`."""
+    root[a:b] = -1
+    stack = np.empty(b - a, np.int32)
+    for s in range(a, b):
+        if root[s] >= 0:
             continue
-        out[s] = count
+        root[s] = s
         stack[0] = s
         depth = 1
         while depth > 0:
@@ -253,19 +274,83 @@ def components(indptr, ix, label):
             i = stack[depth]
             for e in range(indptr[i], indptr[i + 1]):
                 u = ix[e]
-                if out[u] < 0 and label[u] == label[i]:
-                    out[u] = count
+                if u >= a and u < b and root[u] < 0 and label[u] == label[i]:
+                    root[u] = s
                     stack[depth] = u
                     depth += 1
-        count += 1
+
+
+@jit()
+def bridges(indptr, ix, label, root, a, b):
+    """Pairs of pieces of one community that an edge from the nodes a..b to an earlier one joins.
+
+    Most edges join pieces that an edge shortly before has joined: a small table of the last ones leaves them out.
+    """
+    before = np.full((SEEN, 2), np.int32(-1))
+    found = np.empty((1024, 2), np.int32)
+    count = 0
+    for i in range(a, b):
+        for e in range(indptr[i], indptr[i + 1]):
+            u = ix[e]
+            if u >= a or label[u] != label[i]:
+                continue
+            x = root[i]
+            y = root[u]
+            h = (x * 31 + y) & (SEEN - 1)
+            if before[h, 0] == x and before[h, 1] == y:
+                continue
+            before[h, 0] = x
+            before[h, 1] = y
+            if count == len(found):
+                more = np.empty((2 * count, 2), np.int32)
+                more[:count] = found
+                found = more
+            found[count, 0] = x
+            found[count, 1] = y
+            count += 1
+    return found[:count].copy()
+
+
+@jit()
+def join(root, pairs):
+    """Make pieces that a pair joins one, in place: the earlier of two first nodes stands for both."""
+    for z in range(len(pairs)):
+        x = pairs[z, 0]
+        y = pairs[z, 1]
+        while root[x] != x:
+            root[x] = root[root[x]]
+            x = root[x]
+        while root[y] != y:
+            root[y] = root[root[y]]
+            y = root[y]
+        if x < y:
+            root[y] = x
+        else:
+            root[x] = y
+
+
+@jit()
+def numbered(root):
+    """Number the pieces in the order of their first nodes; `root` leads from every node to an earlier one of its piece.
+
+    Returns the piece of every node, and their count.
+    """
+    out = np.empty(len(root), np.int32)
+    count = 0
+    for i in range(len(root)):
+        if root[i] == i:
+            out[i] = count
+            count += 1
+        else:
+            out[i] = out[root[i]]
     return out, count
 
 
 @jit()
-def inner_weight(indptr, ix, w, label):
-    """Weight of the edges inside communities, both directions counted."""
+def inner_weight(indptr, ix, w, label, a, b):
+    """Weight of the edges from the nodes a..b inside their communities."""
     s = 0.0
-    for i in range(len(indptr) - 1):
+    for i in range(a, b):
         for e in range(indptr[i], indptr[i + 1]):
             if label[ix[e]] == label[i]:
                 s += w[e]
@@ -273,10 +358,10 @@ def inner_weight(indptr, ix, w, label):
 
 
 @jit()
-def links(indptr, ix, w, label, partner):
-    """Weight between every community and its partner (-1: none)."""
+def links(indptr, ix, w, label, partner, a, b):
+    """Weight from the nodes a..b to the partner (-1: none) of their community, by community."""
     out = np.zeros(len(partner), np.float64)
-    for i in range(len(indptr) - 1):
+    for i in range(a, b):
         c = label[i]
         other = partner[c]
         if other >= 0:

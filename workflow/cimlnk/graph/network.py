@@ -1,0 +1,113 @@
+"""A weighted graph as arrays, and what is computed of it in fixed pieces, whatever the number of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable
+from typing import Any, NamedTuple
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .edges import Arrays
+from .kernels import leiden as kernel
+from .tasks import Pool, pieces
+
+PIECE = 65_536  # nodes of one piece of work; sums are added up in this order
+CHUNKS = 32  # pieces of work when a graph is collapsed
+
+
+class Graph(NamedTuple):
+    """Row pointers (int64), columns (int32), weights (float32), node masses (float64); symmetric, no self-loops.
+
+    `local` says that nodes close in memory are close in the graph.
+    """
+
+    indptr: NDArray[np.int64]
+    ix: NDArray[np.int32]
+    w: NDArray[np.float32]
+    mass: NDArray[np.float64]
+    local: bool = False
+
+    @property
+    def n(self) -> int:
+        return len(self.indptr) - 1
+
+
+def run(function: Callable[..., Any], tasks: Iterable[tuple[Any, ...]], workers: Pool | None) -> list[Any]:
+    """Results of ``function(*task)`` for every task, in this thread if there are no `workers`."""
+    return [function(*t) for t in tasks] if workers is None else workers.run(function, tasks)
+
+
+def spread(function: Callable[..., Any], shared: tuple[Any, ...], n: int, *, workers: Pool | None) -> list[Any]:
+    """Results of ``function(*shared, a, b)`` for the pieces a..b of `n` nodes."""
+    return run(function, [(*shared, a, b) for a, b in pieces(n, PIECE)], workers)
+
+
+def weighed(arrays: Arrays, objective: str, local: bool, *, workers: Pool | None = None) -> Graph:
+    """Row pointers, columns and weights with the node masses of the objective."""
+    n = len(arrays[0]) - 1
+    mass = strengths(arrays, workers=workers) if objective == "modularity" else np.ones(n)
+    return Graph(*arrays, mass, local)
+
+
+def strengths(arrays: Arrays, *, workers: Pool | None = None) -> NDArray[np.float64]:
+    """Sum of the weights of every node."""
+    out = np.empty(len(arrays[0]) - 1, np.float64)
+    spread(kernel.row_sums, (arrays[0], arrays[2], out), len(out), workers=workers)
+    return out
+
+
+def quality(graph: Graph, labels: NDArray[np.int32], price: float, *, workers: Pool | None = None) -> float:
+    """Weight inside communities minus `price` times their squared masses."""
+    masses = np.bincount(labels, graph.mass)
+    inside = sum(spread(kernel.inner_weight, (*graph[:3], labels), graph.n, workers=workers))
+    return float(inside - price * np.square(masses).sum())
+
+
+def links(
+    graph: Graph, labels: NDArray[np.int32], partner: NDArray[np.int32], *, workers: Pool | None = None
+) -> NDArray[np.float64]:
+    """Weight between every community and its partner (-1: none)."""
+    out = np.zeros(len(partner), np.float64)
+    for part in spread(kernel.links, (*graph[:3], labels, partner), graph.n, workers=workers):
+        out += part
+    return out
+
+
+def connected(graph: Graph, labels: NDArray[np.int32], *, workers: Pool | None = None) -> NDArray[np.int32]:
+    """Connected pieces of the communities, numbered in the order of their first nodes."""
+    root = np.empty(graph.n, np.int32)
+    spread(kernel.pieces_inside, (*graph[:2], labels, root), graph.n, workers=workers)
+    for pairs in spread(kernel.bridges, (*graph[:2], labels, root), graph.n, workers=workers):
+        kernel.join(root, pairs)
+    return kernel.numbered(root)[0]
+
+
+def chunks(start: NDArray[np.int64], count: int) -> list[tuple[int, int]]:
+    """About `count` ranges of groups with about equally many members; group g has start[g]..start[g + 1]."""
+    last = len(start) - 1
+    bounds = np.searchsorted(start, np.linspace(0, start[-1], count + 1))
+    bounds[0], bounds[-1] = 0, last
+    return [(int(a), int(b)) for a, b in zip(bounds, bounds[1:], strict=False) if b > a]
+
+
+def collapsed(graph: Graph, parts: NDArray[np.int32], count: int, *, workers: Pool | None) -> Graph:
+    """The graph whose nodes are the parts.
+
+    All pieces of work write into the same two arrays, each from a place that leaves room for the ones before it, and
+    are then moved together: memory that is touched for the first time costs more than the work itself.
+    """
+    start, nodes = kernel.members(parts, count)
+    bounds = chunks(start, CHUNKS) if count > 2000 else [(0, count)]
+    room = np.cumsum([0, *[kernel.degrees(graph.indptr, start, nodes, a, b) for a, b in bounds]])
+    columns, values = np.empty(room[-1], np.int32), np.empty(room[-1], np.float32)
+    entries = np.empty(count, np.int64)
+    shared = (*graph[:3], parts, start, nodes, count, columns, values)
+    tasks = [(*shared, r, entries, a, b) for r, (a, b) in zip(room[:-1], bounds, strict=True)]
+    filled = 0
+    for r, size in zip(room[:-1], run(kernel.collapse, tasks, workers), strict=True):
+        kernel.close_up(columns, values, r, filled, size)
+        filled += size
+    indptr = np.concatenate([[0], np.cumsum(entries)])
+    mass = np.bincount(parts, graph.mass, count).astype(np.float64)
+    return Graph(indptr, columns[:filled], values[:filled], mass, graph.local)

@@ -1,0 +1,57 @@
+"""Local moving of many nodes side by side, with the same result for every number of threads."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+from numpy.typing import NDArray
+
+from .kernels import rounds as kernel
+from .network import Graph
+from .tasks import Pool, pieces
+
+STEP = 16_384  # about so many edges make one piece of work; what nodes wish does not depend on it
+QUIET = 0.002  # share of active nodes below which the moving ends
+SWEEPS = 100  # at most; graphs of cells need 5 to 20
+
+
+def move_in_rounds(graph: Graph, labels: NDArray[np.int32], price: float, *, workers: Pool | None) -> int:
+    """Move nodes to the communities where they gain most until hardly any wants to; changes `labels` in place.
+
+    Returns the number of moves.
+    """
+    n = graph.n
+    total = np.bincount(labels, graph.mass, n)
+    size = np.bincount(labels, minlength=n).astype(np.int32)
+    empty = np.empty(n, np.int32)
+    n_empty = kernel.vacancies(size, empty)
+    active = np.ones(n, np.uint8)
+    room = n // kernel.GROUPS + 1
+    nodes, wish, moved = (np.empty(room, np.int32) for _ in range(3))
+    stay, go = (np.empty(room, np.float32) for _ in range(2))
+    step = max(32, STEP * n // max(1, len(graph.ix)))
+    moves = 0
+    for sweep in range(SWEEPS):
+        for turn in range(kernel.GROUPS):
+            count = kernel.due(active, sweep, turn, nodes)
+            shared = (*graph[:4], labels, total, size, price, nodes, wish, stay, go)
+            spread(kernel.wishes, shared, count, step=step, workers=workers)
+            state = (graph.mass, labels, total, size, price, empty, n_empty, active, moved)
+            n_moved, n_empty = kernel.apply(nodes, count, wish, stay, go, *state)
+            spread(kernel.wake, (*graph[:2], labels, moved, active), n_moved, step=step, workers=workers)
+            moves += n_moved
+        if np.count_nonzero(active) <= QUIET * n:
+            break
+    return moves
+
+
+def spread(
+    function: Callable[..., Any], shared: tuple[Any, ...], count: int, *, step: int, workers: Pool | None
+) -> None:
+    """``function(*shared, a, b)`` over 0..count, in pieces of `step` side by side where there is more than one."""
+    if workers is None or count <= step:
+        function(*shared, 0, count)
+    else:
+        workers.run(function, [(*shared, a, b) for a, b in pieces(count, step)])
