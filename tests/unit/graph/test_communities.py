@@ -139,12 +139,12 @@ def test_large_graphs_are_done_in_blocks(grouped, in_blocks, objective, resoluti
 
 
 def test_same_labels_in_a_fresh_process_with_another_number_of_threads(tmp_path):
-    """From matrix to labels, above the sizes where the search is approximate and where nodes move in rounds."""
+    """From matrix to labels, above the size where the search is approximate, and with nodes moved in rounds."""
     program = (
         "import sys, numpy as np; from cimlnk.graph import knn, leiden, weights\n"
-        "X = np.random.default_rng(0).normal(size=(66_000, 4)).astype('f4'); t = int(sys.argv[1])\n"
+        "X = np.random.default_rng(0).normal(size=(31_000, 5)).astype('f4'); t = int(sys.argv[1])\n"
         "lists = knn(X, 10, threads=t); W = weights(lists, threads=t)\n"
-        "found = leiden(W, order=lists.order, threads=t)\n"
+        "found = leiden(W, order=lists.order, threads=t, rounds=True)\n"
         "import hashlib; h = hashlib.sha256(lists.indices.tobytes() + W.data.tobytes() + found.labels.tobytes())\n"
         "print(lists.method, h.hexdigest())"
     )

@@ -62,6 +62,7 @@ def leiden(
     order: NDArray[np.int32] | None = None,
     threads: int | None = None,
     ordered: bool = False,
+    rounds: bool | None = None,
 ) -> Partition:
     """Communities of a weighted graph by the Leiden algorithm (Traag 2019).
 
@@ -87,6 +88,9 @@ def leiden(
     ordered
         `W` is already in `order` (``weights(lists, ordered=True)``). Labels, given or returned, are in the order of the
         data in either case.
+    rounds
+        Let many nodes choose side by side where they move (always one by one up to 20,000 nodes). By default above
+        400,000 nodes: it takes about a third more work, and wins from four threads on.
 
     Returns
     -------
@@ -114,7 +118,7 @@ def leiden(
         price = (resolution / total if total > 0 else 0.0) if objective == "modularity" else resolution
         start = None if initial is None else by_size(np.asarray(initial)[place])
         if backend == "cimlnk":
-            found = thorough(graph, price, seed, passes=n_iterations, start=start, workers=workers)
+            found = thorough(graph, price, seed, passes=n_iterations, start=start, workers=workers, rounds=rounds)
         else:
             from .reference import reference
 

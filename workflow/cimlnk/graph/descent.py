@@ -17,7 +17,8 @@ from .tasks import Pool, pieces
 
 LARGE = 20_000  # above this many nodes a graph is visited in memory order
 BLOCK = 65_536  # nodes of a large graph in memory order that are grouped without looking at the others
-ROUNDS = 4_000  # above this many nodes, in a graph of more than BLOCK, and where it is collapsed, nodes move in rounds
+WIDE = 400_000  # above this many nodes they move in rounds, which takes a third more work but uses many threads
+ROUNDS = 4_000  # where such a graph is collapsed, down to this many nodes
 CUTS = 4  # rounds of cutting communities in two, at most
 SLACK = 2.0  # cuts on the collapsed graph that cost less than so many times what they may are tried on the whole one
 TRIES, MORE = 3, 2  # tries and additional passes up to LARGE nodes
@@ -35,15 +36,23 @@ def blocks(graph: Graph) -> list[tuple[int, int]]:
 
 
 def optimise(
-    graph: Graph, price: float, seed: int, *, passes: int | None, start: NDArray[np.int32] | None, workers: Pool | None
+    graph: Graph,
+    price: float,
+    seed: int,
+    *,
+    passes: int | None,
+    start: NDArray[np.int32] | None,
+    workers: Pool | None,
+    rounds: bool | None = None,
 ) -> NDArray[np.int32]:
     """Labels after `passes` descents, the first of them a rough start unless there are labels to start from.
 
     Without a number there are at least two and at most :data:`PASSES`; another one is made while the last moved many
     nodes. Below 2 % the next pass raised the modularity by less than 0.0001 on every graph tried; the high
-    resolutions, where more move, need three or four.
+    resolutions, where more move, need three or four. `rounds` moves many nodes side by side (:mod:`.rounds`); by default
+    where there are more than :data:`WIDE`.
     """
-    wide = graph.n > BLOCK
+    wide = graph.n > WIDE if rounds is None else rounds
     labels = rough(graph, price, (seed, -1), workers=workers, wide=wide) if start is None else start
     for i in range((passes or PASSES) - (start is None)):
         labels, moved = descend(graph, labels, price, stream=(seed, i), workers=workers, wide=wide)
@@ -53,13 +62,20 @@ def optimise(
 
 
 def thorough(
-    graph: Graph, price: float, seed: int, *, passes: int | None, start: NDArray[np.int32] | None, workers: Pool | None
+    graph: Graph,
+    price: float,
+    seed: int,
+    *,
+    passes: int | None,
+    start: NDArray[np.int32] | None,
+    workers: Pool | None,
+    rounds: bool | None = None,
 ) -> NDArray[np.int32]:
     """As :func:`optimise`; on small graphs, where it costs little and luck weighs more, the best of several tries."""
     if graph.n > LARGE or start is not None:
-        return optimise(graph, price, seed, passes=passes, start=start, workers=workers)
+        return optimise(graph, price, seed, passes=passes, start=start, workers=workers, rounds=rounds)
     tasks = [(graph, price, seeds.derive(seed, "try", t)) for t in range(TRIES)]
-    found = run(partial(optimise, passes=(passes or 2) + MORE, start=None, workers=None), tasks, workers)
+    found = run(partial(optimise, passes=(passes or 2) + MORE, start=None, workers=None, rounds=False), tasks, workers)
     return found[int(np.argmax([quality(graph, f, price) for f in found]))]
 
 
