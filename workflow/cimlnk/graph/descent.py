@@ -49,8 +49,8 @@ def optimise(
 
     Without a number there are at least two and at most :data:`PASSES`; another one is made while the last moved many
     nodes. Below 2 % the next pass raised the modularity by less than 0.0001 on every graph tried; the high
-    resolutions, where more move, need three or four. `rounds` moves many nodes side by side (:mod:`.rounds`); by default
-    where there are more than :data:`WIDE`.
+    resolutions, where more move, need three or four. `rounds` moves many nodes side by side (:mod:`.rounds`); by
+    default where there are more than :data:`WIDE`.
     """
     wide = graph.n > WIDE if rounds is None else rounds
     labels = rough(graph, price, (seed, -1), workers=workers, wide=wide) if start is None else start
