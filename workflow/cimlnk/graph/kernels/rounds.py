@@ -79,7 +79,7 @@ def wishes(indptr, ix, w, mass, label, total, size, g, nodes, wish, stay, go, a,
                 k = key[h]
             key[h] = c
             touched[n_touched] = h
-            n_touched += np.int64(k != c)  # no branch on what cannot be foreseen
+            n_touched += int(k != c)  # no branch on what cannot be foreseen
             weight[h] += w[e]
         best = home
         gain = at_home - price * (total[home] - mass[i])
