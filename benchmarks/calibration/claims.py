@@ -7,7 +7,8 @@ from __future__ import annotations
 
 import argparse
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -29,6 +30,7 @@ CMV = "C08"
 CMV_RATIO = 3.0  # the dependence that C08 has to exclude
 NOTHING, EFFECTS, CMV_DEPENDS = "nothing happens", "the study's effects", "folds depend on CMV three-fold"
 NEAR = 0.04
+SETTLED = 50
 BLOCK = 250
 DRAWS = 100  # cohorts behind `chance` (400 in a run: fewer make that gate looser, and the rates found here larger)
 
@@ -57,16 +59,16 @@ def found(
     return pd.concat(blocks, ignore_index=True)[sorted(blocks[0])]
 
 
-def by_tables(n: int, cohorts: int, *, seed: int, cmv_ratio: float, claim: str = CMV) -> pd.DataFrame:
+def by_tables(n: int, numbers: Sequence[int], *, seed: int, cmv_ratio: float, claim: str = CMV) -> pd.DataFrame:
     """The same of a claim that is no decision on a grid, from whole tables, with the study's effects."""
-    rows = []
-    for i in range(cohorts):
+    rows: list[str] = []
+    for i in numbers:
         random = rng(seed, "claims", n, "tables", cmv_ratio, i)
         made = tables(n, random, effect=True, cmv_ratio=cmv_ratio, rna=False, arms=("CIML",))
         rows.append(evaluate({claim: CLAIMS[claim]}, Evidence(made, Arms(), seed, draws=DRAWS)).iloc[0]["verdict"])
-    verdict = pd.Series(rows)
-    able = not (verdict == NOT_EVALUABLE).all()
-    return pd.DataFrame({claim: (verdict == SUPPORTED).astype(float) if able else np.nan}, index=verdict.index)
+        if len(rows) == SETTLED and set(rows) == {NOT_EVALUABLE}:  # too few patients, whatever their data
+            return pd.DataFrame({claim: np.nan}, index=range(SETTLED))
+    return pd.DataFrame({claim: [float(v == SUPPORTED) for v in rows]})
 
 
 def summary(table: pd.DataFrame, patients: int, what: str) -> pd.DataFrame:
@@ -85,27 +87,25 @@ def summary(table: pd.DataFrame, patients: int, what: str) -> pd.DataFrame:
     return pd.DataFrame(rows)
 
 
-def null_rates(n: int, cohorts: int, *, seed: int) -> pd.DataFrame:
-    """Cohorts without effect, usual and strong noise by turns.
+def enough(ask: Callable[[Sequence[int]], pd.DataFrame], cohorts: int) -> pd.DataFrame:
+    """`cohorts` cohorts without effect, and three times as many more of findings supported in more than `NEAR`.
 
-    Findings supported in more than `NEAR` are asked of three times as many cohorts more: a thousand tell 4 from 6 %
-    badly; all cohorts count, so that going on where the first ones were unlucky can only raise the rate.
+    A thousand tell 4 from 6 % badly. All cohorts count, so that going on where the first ones were unlucky can only
+    raise the rate.
     """
-    first = found(n, range(cohorts), effect=False, seed=seed, noises=(USUAL, NOISY))
+    first = ask(range(cohorts))
     near = first.columns[first.mean() > NEAR]
-    if not len(near):
-        return first
-    more = found(n, range(cohorts, 4 * cohorts), effect=False, seed=seed, noises=(USUAL, NOISY))
-    return pd.concat([first, more[near]], ignore_index=True)
+    return pd.concat([first, ask(range(cohorts, 4 * cohorts))[near]], ignore_index=True) if len(near) else first
 
 
 def study(sizes: Sequence[int], cohorts: int, planted: int, *, seed: int) -> Iterator[pd.DataFrame]:
-    """Cohorts without effect, with the study's effects, and with folds that depend on CMV."""
+    """Cohorts without effect (usual and strong noise by turns), with the study's, and with folds that depend on CMV."""
     for n in sizes:
-        yield summary(null_rates(n, cohorts, seed=seed), n, NOTHING)
-        yield summary(by_tables(n, cohorts, seed=seed, cmv_ratio=CMV_RATIO), n, CMV_DEPENDS)
+        nothing = partial(found, n, effect=False, seed=seed, noises=(USUAL, NOISY))
+        yield summary(enough(nothing, cohorts), n, NOTHING)
+        yield summary(enough(partial(by_tables, n, seed=seed, cmv_ratio=CMV_RATIO), cohorts), n, CMV_DEPENDS)
         yield summary(found(n, range(planted), effect=True, seed=seed), n, EFFECTS)
-        yield summary(by_tables(n, planted, seed=seed, cmv_ratio=1.0), n, EFFECTS)
+        yield summary(by_tables(n, range(planted), seed=seed, cmv_ratio=1.0), n, EFFECTS)
 
 
 def as_markdown(table: pd.DataFrame) -> str:
