@@ -46,6 +46,13 @@ class Small:
             cells = [f"{name}:{i}" for i in range(size)]
             layer, kind = ("counts", sp.csr_matrix) if modality == "rna" else ("raw", np.asarray)
             a = ad.AnnData(kind(x), obs=pd.DataFrame(index=cells), var=pd.DataFrame(index=features))
+            self.sure = rng.random(size).astype("f4")
+            if modality == "rna":
+                a.obs["nk_probability"] = self.sure
+            elif not number:  # the other file was gated by hand
+                a.obs["lineage_confidence"] = self.sure
+                a.uns["cimlnk"] = json.dumps({"lineages": {"target": "NK"}})
+                self.called = self.sure
             a.layers[layer] = kind(raw.astype(np.int32) if modality == "rna" else raw)
             if modality == "cytof":
                 a.var = pd.DataFrame(

@@ -49,6 +49,23 @@ def test_what_went_in_comes_out(modality, request, tmp_path):
         assert a.var.loc["CD56", "cofactor"] == 5.0
 
 
+def test_every_cell_says_its_lineage_or_that_none_was_called(rna, cytof, tmp_path):
+    for small in (rna, cytof):
+        export_h5ad(**small.arguments(tmp_path / "o.h5ad"))
+        obs = ad.read_h5ad(tmp_path / "o.h5ad").obs
+        hand = (obs["sample"] == "S1") & (small is cytof)
+        assert (obs["lineage"] == "NK")[~hand].all() and obs.loc[
+            hand, ["lineage", "lineage_confidence"]
+        ].isna().all().all()
+    np.testing.assert_array_equal(obs.loc[obs["sample"] == "S2", "lineage_confidence"], cytof.called)
+    for file in cytof.files:
+        a = ad.read_h5ad(file)
+        a.obs = a.obs[[]]
+        a.write_h5ad(file)
+    export_h5ad(**cytof.arguments(tmp_path / "none.h5ad"))
+    assert "lineage" not in ad.read_h5ad(tmp_path / "none.h5ad").obs, "no column where nothing was called"
+
+
 def test_same_bytes_every_time(rna, tmp_path):
     for name in ("a.h5ad", "b.h5ad"):
         export_h5ad(**rna.arguments(tmp_path / name))

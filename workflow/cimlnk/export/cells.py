@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from collections.abc import Sequence
 from pathlib import Path
 
 import numpy as np
@@ -9,9 +11,12 @@ import pandas as pd
 
 from cimlnk.common.palette import colours, order
 from cimlnk.common.tables import read_table
+from cimlnk.common.vocabulary import NK
+from cimlnk.populations.load import cell_names
 
 SHEET = ("sample", "patient", "day", "timepoint", "arm", "tissue_or_product", "batch")
 NOT_SHOWN = ("path", "sha256", "modality")
+CALLED = {"lineage_confidence": None, "nk_probability": NK}  # column of a sample's obs -> lineage, None = the record's
 
 
 def cell_table(
@@ -65,6 +70,38 @@ def cell_table(
         table["lineage"] = pd.Categorical(called["lineage"])
         table["lineage_confidence"] = called["lineage_confidence"].to_numpy(dtype=np.float32)
     return table
+
+
+def lineage_table(samples: Sequence[str | Path]) -> pd.DataFrame | None:
+    """Lineage by which the cells of the samples' files were chosen, and how surely.
+
+    Parameters
+    ----------
+    samples
+        Per-sample h5ad files. Mass and flow cytometry hold ``obs["lineage_confidence"]`` and the target's name in
+        ``uns["cimlnk"]``, single-cell RNA ``obs["nk_probability"]``; files gated by hand or by density hold neither.
+
+    Returns
+    -------
+    pandas.DataFrame or None
+        Index cell id, ``lineage`` (missing where none was called) and ``lineage_confidence`` (float32, NaN likewise);
+        None if no file has a call.
+    """
+    import h5py
+
+    parts = []
+    for path in samples:
+        names = cell_names(path)
+        lineage, confidence = None, np.full(len(names), np.nan, np.float32)
+        with h5py.File(path, "r") as f:
+            column = next((c for c in CALLED if c in f["obs"]), None)
+            if column is not None:
+                confidence = f["obs"][column][:].astype(np.float32)
+                lineage = CALLED[column] or json.loads(f["uns/cimlnk"].asstr()[()])["lineages"]["target"]
+        columns = {"lineage": lineage, "lineage_confidence": confidence}
+        parts.append(pd.DataFrame(columns, index=names, dtype=object).astype({"lineage_confidence": np.float32}))
+    whole = pd.concat(parts) if parts else pd.DataFrame()
+    return whole if len(whole) and whole["lineage"].notna().any() else None
 
 
 def _per_cell(values: pd.Series, codes: np.ndarray, name: str) -> object:

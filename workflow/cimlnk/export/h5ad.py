@@ -16,7 +16,7 @@ from cimlnk.common.crosswalk import columns as crosswalk_columns
 from cimlnk.common.tables import read_table
 from cimlnk.populations.load import cell_names, feature_names
 
-from .cells import cell_table, colour_entries
+from .cells import cell_table, colour_entries, lineage_table
 from .cellxgene import Fields, annotate
 from .genes import ensembl_ids
 
@@ -81,7 +81,7 @@ def export_h5ad(
     import h5py
     from anndata.io import write_elem
 
-    obs = cell_table(cells=cells, populations=populations, samples=sheet)
+    obs = cell_table(cells=cells, populations=populations, samples=sheet, lineages=lineage_table(samples))
     obs = obs.join(crosswalk_columns(obs["population"]))
     shared, missing = shared_features(samples)
     var = _var(modality, samples, shared, sheet=sheet)
