@@ -31,6 +31,11 @@ VERBS: dict[str, tuple[str, str, str]] = {
         "main",
         "later samples placed on a finished clustering: cimlnk add SHEET --config CONFIG",
     ),
+    "crate": (
+        "cimlnk.export.crate",
+        "main",
+        "a finished run described as an RO-Crate, with every file's hash: cimlnk crate CONFIG",
+    ),
     "truth": ("cimlnk.simulate.recovery", "main", "marks on a synthetic cohort: cimlnk truth [--config FILE]"),
     "home": ("cimlnk.__main__", "home", "print the folder of the workflow's own files (configs, panels, definitions)"),
 }
