@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import json
 import re
+import subprocess
+import sys
 import tomllib
 from datetime import date
 from pathlib import Path
@@ -49,3 +51,14 @@ def test_all_that_state_the_version_agree():
     hosted = re.search(r"^repository-code: (.+)$", citation, re.M)
     named = [i["identifier"] for i in zenodo["related_identifiers"] if i["relation"] == "isSupplementTo"]
     assert [hosted[1]] == named if hosted else named == []
+
+
+def test_pictures_of_the_readme_are_those_that_a_command_makes(tmp_path):
+    shown = set(re.findall(r"!\[[^]]*\]\(([^)]+)\)", (ROOT / "README.md").read_text()))
+    program = ROOT / "docs/pictures.py"
+    assert shown == set(re.findall(r'"(docs/images/[^"]+)":', program.read_text())) and shown
+    config = tmp_path / "c.yaml"
+    config.write_text("cohort: {id: never-run}\n")
+    command = [sys.executable, str(program), "--config", str(config), "--to", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 1 and "expected a finished run" in done.stderr

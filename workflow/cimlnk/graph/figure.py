@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import math
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
@@ -12,11 +14,29 @@ from cimlnk.common.tables import read_table
 from .resolution import MOST, STABLE
 from .tables import RESOLUTIONS
 
+MOST_TICKS = 7
+
 
 def make_figure(resolutions: str | Path, report: str | Path, figure: str | Path) -> None:
     """Read ``resolutions.parquet`` and ``clustering.json``, write the figure as SVG."""
     record = json.loads(Path(report).read_text())
     plot_resolutions(read_table(resolutions, RESOLUTIONS), record["verdict"], record["reason"], figure=figure)
+
+
+def spoken(axis: Any, low: float, high: float) -> None:
+    """Ticks of a logarithmic axis as plain numbers: 1, 2, 5 of every power of ten, or 1 and 3 where those are many."""
+    from matplotlib.ticker import FixedLocator, NullLocator
+
+    powers = range(math.floor(math.log10(max(low, 1e-12))), math.ceil(math.log10(max(high, 1e-12))) + 1)
+    for steps in ((1, 2, 5), (1, 3), (1,)):
+        ticks = [s * 10.0**p for p in powers for s in steps if low <= s * 10.0**p * (1 + 1e-9) <= high * (1 + 2e-9)]
+        if len(ticks) <= MOST_TICKS:
+            break
+    if len(ticks) < 2:  # the ends themselves, where no round number lies between them
+        ticks = sorted({low, high})
+    axis.set_major_locator(FixedLocator(ticks))
+    axis.set_minor_locator(NullLocator())
+    axis.set_major_formatter(lambda value, _: f"{value:g}")
 
 
 def plot_resolutions(table: pd.DataFrame, verdict: str, reason: str, *, figure: str | Path) -> None:
@@ -46,6 +66,8 @@ def plot_resolutions(table: pd.DataFrame, verdict: str, reason: str, *, figure: 
         if len(table):
             upper.set_xscale("log")
             lower.set_yscale("log")
+            spoken(lower.xaxis, float(x.min()), float(x.max()))
+            spoken(lower.yaxis, float(table["n_clusters"].min()), float(table["n_clusters"].max()))
         upper.set_ylim(-0.1, 1.05)
         upper.set_title(f"{verdict}: {reason}", fontsize=8, wrap=True)
         upper.legend(fontsize=7, frameon=False, loc="lower left")
