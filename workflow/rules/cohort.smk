@@ -29,6 +29,7 @@ rule cohort_tables:
         patients=out("cohort/patients.parquet"),
         design=out("cohort/design.json"),
         functional=out("cohort/functional.parquet"),
+        panel=out("cohort/panel.parquet"),
     log:
         out("logs/cohort_tables/all.log"),
     benchmark:

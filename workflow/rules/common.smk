@@ -358,6 +358,7 @@ def report_tables(wildcards):
             "samples.parquet",
             "counts.parquet",
             "patients.parquet",
+            "panel.parquet",
             "design.json",
         )
     ]

@@ -12,6 +12,7 @@ with job(snakemake) as record:
         patients=snakemake.output.patients,
         design=snakemake.output.design,
         functional=snakemake.output.functional,
+        panel=snakemake.output.panel,
         check_fcs=lambda path, panel: match_panel(read_header(path), panel),
         provenance=record,
     )

@@ -14,7 +14,7 @@ from cimlnk.common.tables import read_provenance, read_table
 
 def save(folder, out, check_fcs=None):
     out.mkdir(exist_ok=True)
-    places = {name: out / f"{name}.parquet" for name in ("samples", "counts", "patients", "functional")}
+    places = {name: out / f"{name}.parquet" for name in ("samples", "counts", "patients", "functional", "panel")}
 
     settings = sheet_settings(resolve(folder.config, folder.base))
     notes = save_cohort(

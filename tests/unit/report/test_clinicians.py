@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from cimlnk.common.tables import Schema, write_table
-from cimlnk.report.clinicians.answers import answers
+from cimlnk.report.clinicians.answers import answers, apart, verdict
 from cimlnk.report.clinicians.course import lost, patient_rows
 from cimlnk.report.clinicians.sheet import fit, lines, measure
 from cimlnk.report.clinicians.write import write_clinicians
@@ -119,6 +119,8 @@ def test_every_question_is_answered_with_the_planted_number(root):
     assert "memory-like 60 % (25 % before), CD56bright 40 % (75 % before)" in text[6]
     # two of five patients can be chosen in ten ways, and the planted way is the most extreme
     assert "IL2: 0 of 2 rose 10-fold" in text[7] and "p = 0.2 " in text[7] and "allow is 0.2" in text[7]
+    assert "so few patients cannot show a difference" in text[7]
+    assert text[8].startswith("Certain beyond chance: NK cells were more than before (D7 vs pre, D14 vs pre; ")
     assert "wholly above 1 in 3 and above 10 in 2 of 3" in text[8] and "D14 vs pre, is 8.0-fold" in text[8]
     assert "4.0-fold to 16-fold; p = 0.004, linear mixed model" in text[8] and "below 0.25" in text[8]
     assert "1 of 24 files were left out: C2_D60 (empty file)" in text[9]
@@ -133,6 +135,20 @@ def test_what_cannot_be_answered_is_said(root):
     assert "Nothing could be tested" in text[8]
     for one in text:
         assert "nan" not in one.lower().replace("nano", "")
+
+
+def test_not_certain_is_said_where_chance_is_enough():
+    row = {"contrast": "CIML: D7 vs pre", "effect_low": -0.2, "effect_high": 0.9, "fdr": 0.3}
+    chance = pd.DataFrame([row, row | {"effect_low": 0.1, "fdr": 0.07}])
+    assert verdict(chance, 5).startswith("Not certain: on no day")
+    assert verdict(chance.iloc[:0], 2) == (
+        "Not certain: no change over the counts before infusion could be tested, with 2 patients."
+    )
+    fell = pd.DataFrame([row | {"effect_low": -2.0, "effect_high": -1.0, "fdr": 0.01}])
+    assert verdict(fell, 5).startswith("Certain beyond chance: NK cells were fewer than before (D7 vs pre;")
+    assert [apart(0.01, 0.001), apart(0.3, 0.2), apart(0.3, 0.02)] == [
+        "the arms differ beyond chance", "so few patients cannot show a difference", "a difference is not certain",
+    ]  # fmt: skip
 
 
 def test_lost_means_never_above_again():

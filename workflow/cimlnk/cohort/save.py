@@ -17,7 +17,7 @@ from cimlnk.common.tables import write_table
 from .design import confounding
 from .files import check_files, same_files
 from .sheets import load_cohort
-from .tables import COUNTS, FUNCTIONAL, PATIENTS, SAMPLES
+from .tables import COUNTS, FUNCTIONAL, PANELS, PATIENTS, SAMPLES
 
 
 def sheet_settings(cfg: Mapping[str, Any], leaves_out: bool = False) -> dict[str, Any]:
@@ -49,10 +49,11 @@ def save_cohort(
     patients: str | Path,
     design: str | Path,
     functional: str | Path,
+    panel: str | Path,
     check_fcs: Callable[[Path, pd.DataFrame], object],
     provenance: Mapping[str, Any] | None = None,
 ) -> list[str]:
-    """Write SAMPLES, COUNTS, PATIENTS, FUNCTIONAL (Parquet) and the design (JSON) of a cohort.
+    """Write SAMPLES, COUNTS, PATIENTS, FUNCTIONAL, PANELS (Parquet) and the design (JSON) of a cohort.
 
     Parameters
     ----------
@@ -60,7 +61,7 @@ def save_cohort(
         A config from :func:`cimlnk.cohort.config.resolve`, or its part from :func:`sheet_settings`.
     base
         Folder to which the sheets' paths refer.
-    samples, counts, patients, design, functional
+    samples, counts, patients, design, functional, panel
         Files to write. `path` in SAMPLES is as in the sheet, so that the table does not depend on where the data lie.
     check_fcs
         Looks up a panel in an FCS file, see :func:`cimlnk.cohort.files.check_files`.
@@ -87,6 +88,12 @@ def save_cohort(
     write_table(cohort.counts, counts, COUNTS, provenance=provenance)
     write_table(cohort.patients, patients, PATIENTS, provenance=provenance)
     write_table(cohort.functional, functional, FUNCTIONAL, provenance=provenance)
+    panels = [
+        sheet.assign(modality=modality)
+        for modality, sheet in (("cytof", cohort.panel), ("flow", cohort.flow_panel))
+        if (cohort.samples["modality"] == modality).any()
+    ]
+    write_table(pd.concat(panels) if panels else PANELS.empty(), panel, PANELS, provenance=provenance)
     given = cohort.samples[cohort.samples["sample"].isin(cohort.given)]
     warnings = [*cohort.warnings, *same_files(dict(zip(given["sample"], given["path"], strict=True)))]
     paths = [*cohort.samples["path"], *(v for v in cfg["cohort"].values() if isinstance(v, str))]

@@ -64,5 +64,11 @@ PANEL = Schema(
         "cofactor": ("float", "divisor inside the arcsinh"),
         "cluster": ("str", "yes: used for the neighbour graph"),
         "threshold": ("float", "positive above this level where the data show none; NaN if not given"),
+        "clone": ("str?", "clone of the antibody"),
+        "supplier": ("str?", "who sells the reagent"),
+        "catalogue": ("str?", "number in the supplier's catalogue"),
+        "lot": ("str?", "lot of the reagent"),
+        "instrument": ("str?", "instrument, where the files do not name it"),
     },
 )
+PANELS = Schema("panels", {"modality": ("str", "cytof or flow"), **PANEL.columns})

@@ -133,6 +133,7 @@ def make_cells(
         "foreign": foreign_to_mass(data.header) if settings["input_scale"] != "fluorescence" else None,
         "conflicts": [list(c) for c in data.matched.conflicts],
         "drift": course.drift,
+        "instrument": _instrument(data),
         "lymphocytes": describe_denominator(gated),
         "lineages": gated.fit.record(gated.n_gates) if gated.fit is not None else None,
     }
@@ -145,6 +146,13 @@ def make_cells(
     if picture is not None:
         save_picture(picture_of(data, gated, course, sample=sample), picture)
     log.info("%s: %d NK cells of %d events", sample, len(rows), len(nk))
+
+
+def _instrument(data: Sample) -> str | None:
+    """Instrument and its serial number as the file says; None where it does not."""
+    text = (data.acquired or data.header).text
+    words = [text.get(k, "").strip() for k in ("$CYT", "$CYTSN")]
+    return " ".join(w for w in words if w) or None
 
 
 def _flags(data: Sample) -> list[str]:

@@ -100,6 +100,7 @@ def make_features(
         "integration": integration(records),
         "lymphocytes": {s: r.get("lymphocytes") for s, r in zip(sample_names, records, strict=True)},
         "notes": {s: r["notes"] for s, r in zip(sample_names, records, strict=True) if r.get("notes")},
+        "instruments": {s: r["instrument"] for s, r in zip(sample_names, records, strict=True) if r.get("instrument")},
         "flags": {s: r["flags"] for s, r in zip(sample_names, records, strict=True) if r.get("flags")},
         "provenance": dict(provenance),
     }

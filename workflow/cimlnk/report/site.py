@@ -19,6 +19,7 @@ from .pages import (
     donors,
     dynamics,
     identity,
+    miflowcyt,
     patients,
     populations,
     preparation,
@@ -56,7 +57,7 @@ def build_pages(run: Run, site: Site) -> list[Page]:
         makers.append(lambda patient=patient: patients.page(run, site, patient))  # type: ignore[misc]
     if run.has("truth/recovery.parquet"):
         makers.append(lambda: truth.page(run, site))
-    makers.append(lambda: provenance.page(run, site))
+    makers += [lambda: miflowcyt.page(run, site), lambda: provenance.page(run, site)]
     pages = []
     for make in makers:
         page = make()

@@ -20,6 +20,7 @@ from .course import KEPT, expansion_bound, patient_rows, subsets_at_peak
 
 MOST_NAMES = 8  # patients or files named one by one
 MOST_WARNINGS = 3
+ALPHA = 0.05  # false discovery rate below which a change is called certain beyond chance
 
 
 @dataclass(frozen=True)
@@ -210,6 +211,13 @@ def kinds(run: Run, rows: pd.DataFrame, whose: str) -> str:
     return f"{text} These files are of day {span(days)}."
 
 
+def apart(p: float, floor: float) -> str:
+    """What a p value of a comparison of arms says, in words."""
+    if p < ALPHA:
+        return "the arms differ beyond chance"
+    return "so few patients cannot show a difference" if floor >= ALPHA else "a difference is not certain"
+
+
 def compared(mine: pd.DataFrame, others: pd.DataFrame, *, whose: str, bound: float) -> str:
     if not len(others):
         return "There is no other arm to compare with, so what the treatment adds cannot be said."
@@ -226,11 +234,35 @@ def compared(mine: pd.DataFrame, others: pd.DataFrame, *, whose: str, bound: flo
             p, floor, reason = rank_sum(own, theirs)
             if np.isfinite(p):
                 words += f"; against the {whose} {small(p)} (exact rank sum of the highest folds; the smallest p these "
-                words += f"numbers allow is {floor:.2g})"
+                words += f"numbers allow is {floor:.2g}): {apart(p, floor)}"
             elif reason:
                 words += f"; not tested: {reason}"
         parts.append(words)
     return ". ".join(parts) + ". The arms were not drawn by lot unless the study's protocol says so."
+
+
+def verdict(tests: pd.DataFrame, n: int) -> str:
+    """Whether the patients' NK cells changed beyond chance: the first words of the ninth answer.
+
+    Parameters
+    ----------
+    tests
+        Primary rows of TESTS on all NK cells per microlitre, one a day; an interval that leaves out no change counts
+        only where the false discovery rate over the days is below :data:`ALPHA`.
+    n
+        Patients with a fold.
+    """
+    if not len(tests):
+        return "Not certain: no change over the counts before infusion could be tested" + (
+            f", with {n} patients." if n else "."
+        )
+    sure = tests[tests["fdr"] < ALPHA]
+    up, down = sure[sure["effect_low"] > 0], sure[sure["effect_high"] < 0]
+    days = [str(c).split(": ", 1)[-1] for c in (up if len(up) else down)["contrast"]]
+    if len(up) or len(down):
+        what = "were more than before" if len(up) else "were fewer than before"
+        return f"Certain beyond chance: NK cells {what} ({named(days)}; false discovery rate below {ALPHA:.0%})."
+    return "Not certain: on no day can the change of NK cells over the count before infusion be told from chance."
 
 
 def certain(run: Run, rows: pd.DataFrame, *, whose: str, bound: float) -> str:
@@ -239,8 +271,11 @@ def certain(run: Run, rows: pd.DataFrame, *, whose: str, bound: float) -> str:
     if len(known):
         sure = int((known["peak_fold_low"] > 1).sum())
         far = int((known["peak_fold_low"] >= bound).sum())
-        text = "The 95 % interval of the highest fold (counting, gating and the blood count) lies wholly above 1 in "
-        text += f"{sure} and above {bound:.0f} in {far} of {len(known)} {whose}."
+        text = " The 95 % interval of the highest fold (counting, gating and the blood count) lies wholly above 1 in "
+        text += (
+            f"{sure} and above {bound:.0f} in {far} of {len(known)} {whose}; it knows nothing of how a count wavers "
+        )
+        text += "from day to day, and the highest of several days lies above their mean by chance alone."
     tests = run.table("dynamics/tests.parquet")
     treated = str(run.config["claims"]["arms"]["treated"])
     own = pd.DataFrame()
@@ -256,9 +291,12 @@ def certain(run: Run, rows: pd.DataFrame, *, whose: str, bound: float) -> str:
         text += f" Over {int(best['n_patients'])} patients the largest change tested, {best['contrast']}, is {ends[0]} "
         text += f"(95 % interval {ends[1]} to {ends[2]}; {small(float(best['p']))}, {METHODS[str(best['method'])]})."
     n = len(rows.dropna(subset=["peak_fold"]))
+    if not text and not n:
+        return "Nothing could be tested: there are no counts before and after infusion."
+    text = verdict(own, n) + text
     if n:
         text += f" With {n} patients no exact paired test can give a p below {2 / 2**n:.2g}."
-    return text.strip() or "Nothing could be tested: there are no counts before and after infusion."
+    return text
 
 
 def reservations(run: Run, rows: pd.DataFrame) -> str:
