@@ -96,7 +96,9 @@ def describe(
     text = licence or NO_LICENCE
     terms = {"@id": licence or "#licence", "@type": "CreativeWork", "name": text, "description": text}
     names = {"author": ("Person", author), "publisher": ("Organization", publisher)}
-    people = {k: {"@id": f"#{k}", "@type": kind, "name": name} for k, (kind, name) in names.items() if name}
+    people: dict[str, Entity] = {
+        key: {"@id": f"#{key}", "@type": kind, "name": name} for key, (kind, name) in names.items() if name
+    }
     if len(people) == 2:
         people["author"]["affiliation"] = _to(people["publisher"])
     ended = datetime.fromtimestamp((root / NEEDED[-1]).stat().st_mtime, UTC)

@@ -47,7 +47,7 @@ def plot_resolutions(table: pd.DataFrame, verdict: str, reason: str, *, figure: 
     import matplotlib.pyplot as plt
 
     with plt.rc_context({"svg.hashsalt": "graph_figure", "font.size": 9}):
-        canvas, (upper, lower) = plt.subplots(2, 1, figsize=(6.4, 4.8), sharex=True, height_ratios=(3, 1))
+        canvas, (upper, lower) = plt.subplots(2, 1, figsize=(8.8, 4.8), sharex=True, height_ratios=(3, 1))
         x = table["resolution"]
         upper.fill_between(x, table["stability_low"], table["stability_high"], color="#4477aa", alpha=0.2, lw=0)
         for column, colour, label in (
@@ -70,7 +70,7 @@ def plot_resolutions(table: pd.DataFrame, verdict: str, reason: str, *, figure: 
             spoken(lower.yaxis, float(table["n_clusters"].min()), float(table["n_clusters"].max()))
         upper.set_ylim(-0.1, 1.05)
         upper.set_title(f"{verdict}: {reason}", fontsize=8, wrap=True)
-        upper.legend(fontsize=7, frameon=False, loc="lower left")
+        upper.legend(fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
         lower.set_xlabel("resolution")
         lower.set_ylabel("clusters")
         canvas.tight_layout()

@@ -17,6 +17,17 @@ from .style import label, plain, save
 
 MAX_CSV_ROWS = 5_000  # the site stays small enough to send; the results folder holds every table whole
 NAMED = ("population", "runner_up", "founder", "from_population", "to_population")  # shown as figures call them
+SPOKEN = {  # values of a column as a reader calls them; the file beside the table keeps the program's
+    "modality": {
+        "cytof": "mass cytometry", "flow": "flow cytometry", "rna": "single-cell RNA", "adt": "antibodies",
+    },
+    "test": {
+        "state_median": "median level", "state_mean": "mean level", "state_positive": "share positive",
+        "abundance": "share", "absolute": "cells/µL", "clr": "log-ratio", "permanova_time": "time within patients",
+        "permanova_patient": "patients apart", "donor_identity": "nearest sample is the same patient's",
+    },
+    "what": {"donor_receptors": "inherited receptors", "receptors": "all receptors"},
+}  # fmt: skip
 MAX_ROWS = 400  # a longer table is cut on the page, with a word; the CSV beside it is whole
 
 
@@ -161,6 +172,9 @@ class Site:
         shown = chosen.head(MAX_ROWS)
         for column in [c for c in NAMED if c in shown]:
             shown = shown.assign(**{column: [label(v) if isinstance(v, str) else v for v in shown[column]]})
+        for column, words in SPOKEN.items():
+            if column in shown:
+                shown = shown.assign(**{column: [words.get(v, v) for v in shown[column].astype(object)]})
         rows = [[plain(v) for v in row] for row in shown.astype(object).itertuples(index=False, name=None)]
         return Table(slug(name), [str(h) for h in head], rows, caption, file, max(0, len(chosen) - len(shown)))
 

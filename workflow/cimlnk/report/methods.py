@@ -8,6 +8,7 @@ from cimlnk.common.palette import label
 from cimlnk.common.vocabulary import NK, UNASSIGNED
 from cimlnk.dynamics.tables import METHODS
 
+from .reading import infused
 from .run import Run
 
 REFERENCES = {
@@ -38,8 +39,9 @@ def _files(run: Run, samples: Any) -> str:
     kinds = {"cytof": "mass cytometry (FCS)", "flow": "flow cytometry (FCS)", "rna": "single-cell RNA sequencing"}
     sizes = samples["modality"].value_counts()
     counted = " and ".join(f"{sizes[m]} files of {k}" for m, k in kinds.items() if m in sizes)
-    days = f"days {samples['day'].min()} to {samples['day'].max()} after infusion"
-    text = f"{samples['patient'].nunique()} patients ({arms}) contributed {counted}, of {days}."
+    first, last = samples["day"].min(), samples["day"].max()
+    days = "" if first == last else f", of days {first} to {last}" + (" after infusion" if infused(run) else "")
+    text = f"{samples['patient'].nunique()} patients ({arms}) contributed {counted}{days}."
     if run.config.get("simulate"):
         text += " The files are synthetic."
     return text
@@ -52,9 +54,12 @@ def _cells(run: Run, modality: str) -> str:
         return ""
     used = summary[~summary["left_out"]]
     events, nk = int(used["n_events"].sum()), int(used["n_nk"].sum())
+    by = "gates (written as Gating-ML 2.0)"
+    if "n_nk_lineage" in used and used["n_nk_lineage"].notna().any():
+        by = f"their lineage, called by clusters in all lineage markers, to which {by} were fitted"
     how = {
-        "cytof": ("events in", "files", "live single NK cells by gates (written as Gating-ML 2.0)"),
-        "flow": ("events in", "files", "live single NK cells by gates (written as Gating-ML 2.0)"),
+        "cytof": ("events in", "files", f"live single NK cells by {by}"),
+        "flow": ("events in", "files", f"live single NK cells by {by}"),
         "rna": ("barcodes in", "samples", "NK cells after quality control, doublet removal and lineage scoring"),
     }[modality]
     text = f"Of {events:,} {how[0]} {len(used)} {how[1]}, {nk:,} were {how[2]}."

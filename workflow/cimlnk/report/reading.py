@@ -20,6 +20,24 @@ def treated_arm(run: Run) -> bool:
     return str(run.config["claims"]["arms"]["treated"]) in set(run.samples["arm"].astype(str))
 
 
+def infused(run: Run) -> bool:
+    """Whether anybody was given NK cells: a product among the samples, or a patient of the treated arm."""
+    return treated_arm(run) or bool((run.samples["tissue_or_product"] == "product").any())
+
+
+def il2_given(run: Run) -> bool:
+    """Whether the sheets tell of IL-2 that was given to anybody."""
+    counts, people = run.table("cohort/counts.parquet"), run.table("cohort/patients.parquet")
+    given = [t[c] for t, c in ((counts, "il2_dose"), (people, "il2_received")) if c in t]
+    return any(bool((pd.to_numeric(v, errors="coerce") > 0).any()) for v in given)
+
+
+def expansion_band(run: Run) -> tuple[float, float]:
+    """Folds between which the study's first claim expects the NK cells."""
+    bounds = run.config["claims"]["bounds"].get("C01", {})
+    return float(bounds.get("low", 10)), float(bounds.get("high", 50))
+
+
 def first_modality(table: pd.DataFrame) -> pd.DataFrame:
     """Rows of mass cytometry, or of the only modality there is: NK counts are the same in both."""
     return table[table["modality"] == table["modality"].min()] if len(table) else table

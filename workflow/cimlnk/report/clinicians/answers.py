@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cimlnk.cohort.words import count
 from cimlnk.common.palette import label
 from cimlnk.common.vocabulary import MODALITY_WORDS, NK, UNASSIGNED
 from cimlnk.dynamics.tables import METHODS
@@ -313,7 +314,7 @@ def reservations(run: Run, rows: pd.DataFrame) -> str:
     if len(table):
         sizes = table["severity"].value_counts()
         serious, caution = int(sizes.get("serious", 0)), int(sizes.get("caution", 0))
-        text += f" The analysis raised {serious} serious warnings and {caution} cautions"
+        text += f" The analysis raised {count(serious, 'serious warning')} and {count(caution, 'caution')}"
         worst = table[table["severity"] == "serious"].drop_duplicates("kind").head(MOST_WARNINGS)
         text += "".join(f"; {r.kind}: {r.text}" for r in worst.itertuples()) + "."
     return text

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cimlnk.common.vocabulary import NK
 from cimlnk.report.blocks import plain
-from cimlnk.report.reading import blood_nk, first_modality, left_out
+from cimlnk.report.reading import blood_nk, first_modality, infused, left_out
 from cimlnk.report.run import Run
 from cimlnk.report.style import colours, label, order, plain_log, set_days
 
@@ -58,6 +58,10 @@ def _summary(pdf: Any, run: Run, rows: pd.DataFrame, *, title: str) -> None:
     told = answers(run)
     for page, part in enumerate((told[:FIRST_PAGE], told[FIRST_PAGE:])):
         lead = "Summary for clinicians. Every number is from this run; the report shows the way to it."
+        if not infused(run):
+            lead = (
+                "Summary for clinicians. Nobody of this cohort was given NK cells: most questions have no answer here."
+            )
         sheet = Sheet(pdf, title=title, lead=lead, foot=f"{title} · summary for clinicians · page {page + 1} of 2")
         _draw_summary(sheet, run, rows, page=page)
         for number, answer in enumerate(part, 1 + page * FIRST_PAGE):

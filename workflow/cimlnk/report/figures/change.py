@@ -73,8 +73,8 @@ def volcano(tests: pd.DataFrame, unit: str, named: int = 14) -> Any:
             part, place = rows["effect"][keep], height[keep]
             axis.scatter(part, place, s=7, color=colour[name], alpha=alpha, linewidths=0, rasterized=True, label=what)
     axis.axvline(0, color="#999999", linewidth=0.8)
-    axis.set_xlabel(unit)
-    axis.set_ylabel("-log10 p")
+    axis.set_xlabel(f"change ({unit})")
+    axis.set_ylabel("−log10 of p (higher: less by chance)")
     taken: list[tuple[float, float]] = []
     wide = float(rows["effect"].abs().max() or 1.0) if len(rows) else 1.0
     tall = float(height.max() or 1.0) if len(rows) else 1.0

@@ -23,7 +23,14 @@ def _line(axis: Any, rows: pd.DataFrame, value: str, *, low: str, high: str, col
         axis.vlines(error["day"], error[low], error[high], color=colour, linewidth=0.8, alpha=0.6)
 
 
-def nk_by_patient(nk: pd.DataFrame, events: pd.DataFrame, band: tuple[float, float], *, baseline: str = "pre") -> Any:
+def nk_by_patient(
+    nk: pd.DataFrame,
+    events: pd.DataFrame,
+    band: tuple[float, float],
+    *,
+    baseline: str = "pre",
+    il2: bool = False,
+) -> Any:
     """NK cells per microlitre, one panel per patient, every arm on the same scale.
 
     Parameters
@@ -36,6 +43,8 @@ def nk_by_patient(nk: pd.DataFrame, events: pd.DataFrame, band: tuple[float, flo
         The claim's range of folds over the patient's own baseline, shown as a band.
     baseline
         The time point that is the baseline (config `dynamics.baseline_timepoint`).
+    il2
+        Whether anybody was given IL-2, whose days are shown as a band.
     """
     measured = nk[nk["cells_per_ul"].notna()]
     own = (
@@ -52,7 +61,7 @@ def nk_by_patient(nk: pd.DataFrame, events: pd.DataFrame, band: tuple[float, flo
     days = sorted(nk["day"].unique())
     for axis, patient in zip(axes.flat, patients, strict=False):
         mine = nk[nk["patient"] == patient]
-        if max(days) > IL2_WINDOW[1]:
+        if il2 and max(days) > IL2_WINDOW[1]:
             axis.axvspan(*IL2_WINDOW, color="#FFF3D6", zorder=0)
         base = own[patient]
         if np.isfinite(base):
@@ -154,9 +163,12 @@ def composition(abundance: pd.DataFrame) -> Any:
     colour = colours(names)
     patients = list(dict.fromkeys(abundance.sort_values(["arm", "patient"])["patient"]))
     width = 1.9 if len(patients) > 1 else 4.6
+    # a letter of the upright labels is about 0.065 inches long
+    between = max(0.75, 0.42 + 0.065 * max(abundance["timepoint"].astype(str).str.len().max(), 1))
     figure, axes = panels(
-        len(patients), most_columns=6, width=width, height=2.55, right=1.9, top=0.3, sharex=False, between=0.75
-    )
+        len(patients), most_columns=6, width=width, height=1.8 + between, right=1.9, top=0.3, sharex=False,
+        between=between,
+    )  # fmt: skip
     for axis, patient in zip(axes.flat, patients, strict=False):
         mine = abundance[abundance["patient"] == patient]
         wide = mine.pivot_table(index=["day", "timepoint"], columns="population", values="fraction", fill_value=0.0)

@@ -6,7 +6,7 @@ import pandas as pd
 
 from cimlnk.report.blocks import Page, Section, Site, Text, esc, plain
 from cimlnk.report.figures.course import folds_by_arm, nk_by_patient
-from cimlnk.report.reading import blood_nk, first_modality, left_out, treated_arm
+from cimlnk.report.reading import blood_nk, expansion_band, first_modality, il2_given, left_out, treated_arm
 from cimlnk.report.run import Run
 
 from . import baseline
@@ -98,22 +98,19 @@ def page(run: Run, site: Site) -> Page:
         result.sections += baseline.sections(run, site)
     nk = blood_nk(run)
     counted = nk.dropna(subset=["cells_per_ul"]) if len(nk) else nk
-    bounds = run.config["claims"]["bounds"].get("C01", {})
-    band = (float(bounds.get("low", 10)), float(bounds.get("high", 50)))
+    band, il2 = expansion_band(run), il2_given(run)
     course = Section("course", "NK cells in blood")
     if len(counted):
         counts = run.table("cohort/counts.parquet")
         events = counts.dropna(subset=["event"]) if len(counts) else pd.DataFrame(columns=["patient", "day", "event"])
         caption = (
             "NK cells per microlitre of blood, one panel per patient. Dots are measured values with their 95 % "
-            "interval; the dotted line is the patient's own value before infusion, the violet band is 10 to 50 times "
-            "that value, the yellow band the IL-2 period (days 0–12). Red dashed lines mark events."
+            f"interval; the dotted line is the patient's own value before infusion, the violet band is {band[0]:g} to "
+            f"{band[1]:g} times that value{', the yellow band the IL-2 period (days 0–12)' if il2 else ''}."
+            + (" Red dashed lines mark events." if len(events) else "")
         )
-        course.blocks.append(
-            site.figure(
-                "nk_per_ul_by_patient", nk_by_patient(counted, events, band, baseline=run.baseline), caption, table=nk
-            )
-        )
+        drawn = nk_by_patient(counted, events, band, baseline=run.baseline, il2=il2)
+        course.blocks.append(site.figure("nk_per_ul_by_patient", drawn, caption, table=nk))
         folds = run.table("dynamics/folds.parquet")
         folds = first_modality(folds[(folds["population"] == "NK") & folds["fold_change"].notna()])
         if len(folds):

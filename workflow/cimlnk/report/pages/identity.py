@@ -139,7 +139,7 @@ def _repertoire(run: Run, site: Site) -> list[Section]:
             )
     if len(tests):
         columns = {
-            "test": "test", "feature": "receptors", "contrast": "what", "method": "method", "n_patients": "n",
+            "test": "question", "feature": "by", "contrast": "arm: what", "method": "method", "n_patients": "n",
             "effect": "effect",
             "effect_unit": "unit", "p": "p", "p_floor": "least p", "reason": "remark",
         }  # fmt: skip

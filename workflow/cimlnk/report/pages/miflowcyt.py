@@ -19,7 +19,7 @@ REAGENTS = {
 GIVEN = ("clone", "supplier", "catalogue", "lot")
 UNSTAINED = ("time", "event_length", "gaussian", "scatter", "pulse", "autofluorescence", "ignore", "bead")
 FILES = {"sample": "sample", "patient": "patient", "arm": "arm", "day": "day", "tissue_or_product": "material",
-         "batch": "batch", "path": "list-mode file", "sha256": "sha256 in the sheet"}  # fmt: skip
+         "batch": "batch", "path": "list-mode file", "sha256": "sha256 in the sheet, first 16 digits"}  # fmt: skip
 
 
 def page(run: Run, site: Site) -> Page | None:
@@ -47,6 +47,8 @@ def page(run: Run, site: Site) -> Page | None:
             result.sections.append(Section(f"reagents-{modality}", f"2.4 Channels and reagents: {words}", [block]))
         files = run.samples[run.samples["modality"] == modality]
         files = files.assign(path=[str(p).replace("\\", "/").rsplit("/", 1)[-1] for p in files["path"]])
+        site.table_file(f"files_{modality}", files)  # with the whole digests
+        files = files.assign(sha256=files["sha256"].str[:16])
         block = site.table(f"files_{modality}", files, "One row per file.", columns=FILES)
         result.sections.append(Section(f"files-{modality}", f"2.1 and 4.1 Samples and files: {words}", [block]))
         gates = gate_table(run, modality)
@@ -79,7 +81,7 @@ def items(run: Run, modalities: Sequence[str]) -> pd.DataFrame:
     samples = run.samples[run.samples["modality"].isin(modalities)]
     arms = ", ".join(f"{a} ({g['patient'].nunique()} patients)" for a, g in samples.groupby("arm", sort=True))
     days = ", ".join(str(d) for d in sorted(samples["day"].unique()))
-    material = ", ".join(f"{n} {k}" for k, n in samples["tissue_or_product"].value_counts(sort=False).items())
+    material = ", ".join(f"{n} files of {k}" for k, n in samples["tissue_or_product"].value_counts(sort=False).items())
     missing = left_out(run)
     told = run.table("quality/warnings.parquet")
     checks = f"every file's acquisition, gates and staining were checked; {len(missing)} of {len(run.samples)} samples "
@@ -88,7 +90,7 @@ def items(run: Run, modalities: Sequence[str]) -> pd.DataFrame:
     rows = [
         ("1.1", "Purpose", run.config["cohort"].get("description") or TO_FILL_IN),
         ("1.2", "Keywords", TO_FILL_IN),
-        ("1.3", "Experiment variables", f"arm: {arms}; day after infusion: {days}"),
+        ("1.3", "Experiment variables", f"arm: {arms}; day: {days}"),
         ("1.4, 1.5", "Organization and primary contact", TO_FILL_IN),
         ("1.6", "Date", TO_FILL_IN),
         ("1.7", "Conclusions", "pages “Overview” and “Claims”, to be written in words by the authors"),

@@ -6,6 +6,7 @@ import pandas as pd
 
 from cimlnk.report.blocks import Page, Section, Site, Text, esc, plain, slug
 from cimlnk.report.figures.course import composition, nk_by_patient, subsets_absolute
+from cimlnk.report.reading import expansion_band, il2_given
 from cimlnk.report.run import Run
 
 from . import donors, kinetics
@@ -64,13 +65,15 @@ def page(run: Run, site: Site, patient: str) -> Page:
     counted = nk.dropna(subset=["cells_per_ul"])
     course = Section("course", "NK cells in blood")
     if len(counted):
+        band, il2 = expansion_band(run), il2_given(run)
         caption = (
-            "NK cells per microlitre with 95 % intervals; dotted line: before infusion; violet band: 10 to 50 times "
-            "that; yellow band: IL-2 period; red dashed lines: events."
+            f"NK cells per microlitre with 95 % intervals; dotted line: before infusion; violet band: {band[0]:g} to "
+            f"{band[1]:g} times that{'; yellow band: IL-2 period' if il2 else ''}"
+            f"{'; red dashed lines: events' if len(events) else ''}."
         )
         if not len(events):
             events = pd.DataFrame(columns=["patient", "day", "event"])
-        drawn = nk_by_patient(counted, events, (10.0, 50.0), baseline=run.baseline)
+        drawn = nk_by_patient(counted, events, band, baseline=run.baseline, il2=il2)
         course.blocks.append(site.figure(f"patient_{patient}_nk", drawn, caption, table=nk))
         if len(events):
             columns = {"day": "day", "event": "event"}

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+import pandas as pd
+
 from cimlnk.common.crosswalk import SCHEMES, table_of
 from cimlnk.common.palette import order
 from cimlnk.common.vocabulary import CYTOMETRY, NK, UNASSIGNED
@@ -16,6 +18,12 @@ from . import proteins
 from .cohort import MODALITY
 
 MAX_ROWS = 10_000  # cells in the file behind a map; every cell is in the results
+
+
+def differing(cells: pd.DataFrame) -> str:
+    """The columns by which the map is coloured because they differ between cells, for its caption."""
+    names = [c for c in ("day", "patient", "arm", "batch") if c in cells and cells[c].nunique() > 1]
+    return "".join(f", {n}" for n in names)
 
 
 def sketch_words(sketch: Mapping[str, Any], graph: Mapping[str, Any]) -> str:
@@ -104,7 +112,10 @@ def page(run: Run, site: Site) -> Page:
     result = Page(
         "populations.html",
         "Populations",
-        "The same named NK subsets in every modality, and how sure the names are.",
+        "Named NK subsets"
+        + (", the same by all kinds of data," if len(run.modalities) > 1 else "")
+        + " and how sure the "
+        "names are.",
         group="data",
     )
     for modality in run.modalities:
@@ -116,8 +127,8 @@ def page(run: Run, site: Site) -> Page:
             continue
         caption = (
             f"UMAP of {len(cells):,} NK cells from the same neighbour graph that was clustered, coloured by named "
-            "population, day, patient, arm, batch and by how many of a cell's neighbours carry its name. Distances "
-            "between islands mean little; neighbourhood does."
+            f"population{differing(cells)} and by how many of a cell's neighbours carry its name. Distances between "
+            "islands mean little; neighbourhood does."
         )
         shown = thin(cells, MAX_ROWS)[
             ["cell", "umap1", "umap2", "population", "day", "patient", "arm", "batch", "confidence"]

@@ -47,7 +47,13 @@ def page(run: Run, site: Site) -> Page:
     told = run.table("quality/warnings.parquet")
     if len(told):
         caption = "Everything the stages had to tell, the serious first: what happened, and what to do about it."
-        result.sections.insert(0, Section("warnings", "Warnings", [site.table("warnings", told, caption)]))
+        columns = {
+            "severity": "severity", "modality": "data", "sample": "sample", "kind": "what", "subject": "about",
+            "text": "found", "remedy": "what to do",
+        }  # fmt: skip
+        columns = {k: v for k, v in columns.items() if k in told}
+        shown = site.table("warnings", told, caption, columns=columns)
+        result.sections.insert(0, Section("warnings", "Warnings", [shown]))
     measured = run.table("quality/availability.parquet")
     if len(measured) and not measured["measured"].all():
         wide = measured.pivot(index="marker", columns="sample", values="measured")
@@ -89,7 +95,12 @@ def page(run: Run, site: Site) -> Page:
             "qc_score": "QC score", "reason": "remark",
         }  # fmt: skip
         section.blocks.append(
-            site.table(f"summary_{modality}", summary, "One row per sample of the sheet.", columns=columns)
+            site.table(
+                f"summary_{modality}",
+                summary,
+                "One row per sample of the sheet. QC score: share of the events in good stretches of the acquisition.",
+                columns=columns,
+            )
         )
         flagged = gates[gates["reason"].notna()] if len(gates) else pd.DataFrame()
         if len(flagged):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pandas as pd
 
 from cimlnk.dynamics.tables import METHODS
-from cimlnk.report.blocks import MAX_CSV_ROWS, Page, Section, Site, Text, esc
+from cimlnk.report.blocks import MAX_CSV_ROWS, SPOKEN, Page, Section, Site, Text, esc
 from cimlnk.report.figures.change import effect_map, volcano
 from cimlnk.report.run import Run
 
@@ -63,13 +63,13 @@ def page(run: Run, site: Site) -> Page:
         columns = {
             "contrast": "contrast", "population": "population", "feature": "feature", "test": "measure",
             "method": "method", "n_patients": "n", "effect": "effect", "effect_low": "low", "effect_high": "high",
-            "p": "p", "p_floor": "least p", "fdr": "FDR", "reason": "remark",
+            "effect_unit": "unit", "p": "p", "p_floor": "least p", "fdr": "FDR", "reason": "remark",
         }  # fmt: skip
         ranked = rows.sort_values(["fdr", "p"], kind="stable")
         drawn = volcano(ranked[ranked["test"] == tests[0]], str(main["effect_unit"].iloc[0]))
         caption = (
-            f"<b>Effect against certainty</b> of every marker, population and contrast ({esc(tests[0])}). The smallest "
-            "p are named."
+            f"<b>Effect against certainty</b> of every marker, population and contrast, by "
+            f"{SPOKEN['test'].get(tests[0], tests[0])}. The smallest p are named."
         )
         behind = ranked[ranked["test"] == tests[0]][["contrast", "population", "feature", "effect", "p", "fdr"]]
         section.blocks.append(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from cimlnk.report.blocks import Page, Section, Site, Text, esc
 from cimlnk.report.clinicians.answers import answers
+from cimlnk.report.reading import infused
 from cimlnk.report.run import Run
 
 PRINTED = {"summary.pdf": "two pages", "patients.pdf": "one page per patient"}
@@ -17,7 +18,9 @@ def page(run: Run, site: Site) -> Page:
         if run.has(f"export/{name}"):
             site.copy(run.files[f"export/{name}"], name)
             links.append(f'<a href="{name}">{what} (PDF)</a>')
-    blocks = [Text(f"To print: {', '.join(links)}.")] if links else []
+    lead = "Nobody of this cohort was given NK cells, so that most of the ten questions have no answer here."
+    blocks = [] if infused(run) else [Text(lead, "note")]
+    blocks += [Text(f"To print: {', '.join(links)}.")] if links else []
     blocks += [
         Text(f"<h3>{number}. {esc(a.question)}</h3><p>{esc(a.text)}</p>", "html")
         for number, a in enumerate(answers(run), 1)
