@@ -149,7 +149,7 @@ def tables(site: Site, name: str, rows: pd.DataFrame, *, who: dict[str, str]) ->
     key = {"modality": "by", **who, "population": "subset"}
     site.table_file(name, rows, MAX_CSV_ROWS)  # the file keeps the limits as numbers, the page shows them as ranges
     shown = _ranges(rows)
-    if not rows[["baseline_per_ul", "peak_fold", "last_fold"]].notna().to_numpy().any():
+    if not rows[["baseline_per_ul", "peak_fold", "last_fold", "model_peak_fold"]].notna().to_numpy().any():
         why = rows["reason"].fillna("no reason given").value_counts().sort_index()
         words = "; ".join(f"{esc(str(reason))} ({n} of {len(rows)} series)" for reason, n in why.items())
         return [Text(f"No series has a count before infusion or a fold: {words}.", "note")]
