@@ -120,7 +120,7 @@ def test_every_question_is_answered_with_the_planted_number(root):
     # two of five patients can be chosen in ten ways, and the planted way is the most extreme
     assert "IL2: 0 of 2 rose 10-fold" in text[7] and "p = 0.2 " in text[7] and "allow is 0.2" in text[7]
     assert "so few patients cannot show a difference" in text[7]
-    assert text[8].startswith("Certain beyond chance: NK cells were more than before (D7 vs pre, D14 vs pre; ")
+    assert text[8].startswith("Likely, but not certain: by a model NK cells were more than before on D7, D14 (")
     assert "wholly above 1 in 3 and above 10 in 2 of 3" in text[8] and "D14 vs pre, is 8.0-fold" in text[8]
     assert "4.0-fold to 16-fold; p = 0.004, linear mixed model" in text[8] and "below 0.25" in text[8]
     assert "1 of 24 files were left out: C2_D60 (empty file)" in text[9]
@@ -145,7 +145,8 @@ def test_not_certain_is_said_where_chance_is_enough():
         "Not certain: no change over the counts before infusion could be tested, with 2 patients."
     )
     fell = pd.DataFrame([row | {"effect_low": -2.0, "effect_high": -1.0, "fdr": 0.01}])
-    assert verdict(fell, 5).startswith("Certain beyond chance: NK cells were fewer than before (D7 vs pre;")
+    assert verdict(fell, 6).startswith("Certain beyond chance: NK cells were fewer than before on D7 (")
+    assert verdict(fell, 5).startswith("Likely, but not certain")
     assert [apart(0.01, 0.001), apart(0.3, 0.2), apart(0.3, 0.02)] == [
         "the arms differ beyond chance", "so few patients cannot show a difference", "a difference is not certain",
     ]  # fmt: skip

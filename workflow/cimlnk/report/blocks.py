@@ -17,10 +17,12 @@ from .style import label, plain, save
 
 MAX_CSV_ROWS = 5_000  # the site stays small enough to send; the results folder holds every table whole
 NAMED = ("population", "runner_up", "founder", "from_population", "to_population")  # shown as figures call them
+MODALITY = {"cytof": "mass cytometry", "flow": "flow cytometry", "rna": "single-cell RNA", "adt": "antibodies"}
 SPOKEN = {  # values of a column as a reader calls them; the file beside the table keeps the program's
-    "modality": {
-        "cytof": "mass cytometry", "flow": "flow cytometry", "rna": "single-cell RNA", "adt": "antibodies",
-    },
+    "modality": MODALITY,
+    "one": MODALITY,
+    "other": MODALITY,
+    "measure": {"fraction": "share", "fraction_whole": "share, with what refines it"},
     "test": {
         "state_median": "median level", "state_mean": "mean level", "state_positive": "share positive",
         "abundance": "share", "absolute": "cells/µL", "clr": "log-ratio", "permanova_time": "time within patients",
@@ -172,11 +174,23 @@ class Site:
         shown = chosen.head(MAX_ROWS)
         for column in [c for c in NAMED if c in shown]:
             shown = shown.assign(**{column: [label(v) if isinstance(v, str) else v for v in shown[column]]})
+        if "p_floor" in shown and (shown["p_floor"].fillna(0) == 0).all():  # models alone: the column tells nothing
+            head = [h for h, c in zip(head, shown, strict=True) if c != "p_floor"]
+            shown = shown.drop(columns="p_floor")
+        for column in [c for c in ("p", "fdr", "p_floor") if c in shown]:
+            shown = shown.assign(**{column: [probability(v, column) for v in shown[column]]})
         for column, words in SPOKEN.items():
             if column in shown:
                 shown = shown.assign(**{column: [words.get(v, v) for v in shown[column].astype(object)]})
         rows = [[plain(v) for v in row] for row in shown.astype(object).itertuples(index=False, name=None)]
         return Table(slug(name), [str(h) for h in head], rows, caption, file, max(0, len(chosen) - len(shown)))
+
+
+def probability(value: Any, column: str) -> Any:
+    """A p value or false discovery rate as a page shows it: no digits below 0.0001, which no few patients bear out."""
+    if column == "p_floor":
+        return "none" if value == 0 else value  # of a model
+    return "<0.0001" if isinstance(value, float) and 0 <= value < 1e-4 else value
 
 
 def _filled(table: pd.DataFrame) -> list[str]:

@@ -202,12 +202,13 @@ def set_days(axis: Any, days: Sequence[int], inches: float) -> None:
     axis.set_xlabel("day after infusion")
 
 
-def plain_log(axis: Any) -> None:
+def plain_log(axis: Any, which: str = "y") -> None:
     """Numbers of a logarithmic axis as they are spoken: 0.1, 1, 10, 100; without ticks between, which cost most."""
     from matplotlib.ticker import FuncFormatter, NullLocator
 
-    axis.yaxis.set_minor_locator(NullLocator())
-    axis.yaxis.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.10g}"))
+    scale = axis.yaxis if which == "y" else axis.xaxis
+    scale.set_minor_locator(NullLocator())
+    scale.set_major_formatter(FuncFormatter(lambda v, _: f"{v:,.10g}"))
 
 
 def label_lowest(axes: Any, n: int) -> None:

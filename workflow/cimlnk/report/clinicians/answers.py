@@ -115,7 +115,7 @@ def products(run: Run) -> str:
         if len(own):
             purities = [_purity(row, limits=decision == "borderline") for row in own.to_dict("records")]
             parts.append(f"{len(own)} {decision} ({named(purities)})")
-    text = f"Of {len(table)} products, {'; '.join(parts)}."
+    text = f"Of {count(len(table), 'product')}, {'; '.join(parts)}."
     return f"{text} Asked were {100 * bound:.0f} % NK cells (CD56+ CD3-) among live cells."
 
 
@@ -180,7 +180,7 @@ def lasted(rows: pd.DataFrame, whose: str) -> str:
     if len(gone):
         days = [f"{r.patient} by day {r.lost_day:.0f} ({fold(r.last_fold)} at the end)" for r in gone.itertuples()]
         text += f" Lost the expansion, {KEPT:.0f}-fold or less and never more again: {named(days)}."
-    else:
+    elif (known["peak_fold"] > KEPT).any():
         text += " Nobody who had expanded fell back for good."
     never = known[(known["last_fold"] <= KEPT) & known["lost_day"].isna()]
     if len(never):
@@ -205,8 +205,8 @@ def kinds(run: Run, rows: pd.DataFrame, whose: str) -> str:
         parts.append(words)
     by = MODALITY_WORDS[str(table["modality"].iloc[0])]
     text = f"In the blood file nearest to the peak (median share among NK cells of {n} {whose}, {by}): "
-    text += ", ".join(parts) + "."
-    if UNASSIGNED in wide:
+    text += (", ".join(parts) or "none could be named") + "."
+    if UNASSIGNED in wide and parts:
         text += f" {100 * wide[UNASSIGNED].median():.0f} % had no name."
     days = (table.drop_duplicates("patient")["day"].astype(float)).dropna()
     return f"{text} These files are of day {span(days)}."
@@ -259,10 +259,15 @@ def verdict(tests: pd.DataFrame, n: int) -> str:
         )
     sure = tests[tests["fdr"] < ALPHA]
     up, down = sure[sure["effect_low"] > 0], sure[sure["effect_high"] < 0]
-    days = [str(c).split(": ", 1)[-1] for c in (up if len(up) else down)["contrast"]]
+    days = [str(c).split(": ", 1)[-1].split(" vs ")[0] for c in (up if len(up) else down)["contrast"]]
     if len(up) or len(down):
-        what = "were more than before" if len(up) else "were fewer than before"
-        return f"Certain beyond chance: NK cells {what} ({named(days)}; false discovery rate below {ALPHA:.0%})."
+        what = f"were {'more' if len(up) else 'fewer'} than before on {named(days)}"
+        if 2 / 2**n < ALPHA:
+            return f"Certain beyond chance: NK cells {what} (false discovery rate below {ALPHA:.0%})."
+        return (
+            f"Likely, but not certain: by a model NK cells {what} (false discovery rate below {ALPHA:.0%}), and so few "
+            "patients cannot bear the model out."
+        )
     return "Not certain: on no day can the change of NK cells over the count before infusion be told from chance."
 
 

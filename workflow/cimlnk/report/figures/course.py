@@ -165,8 +165,9 @@ def composition(abundance: pd.DataFrame) -> Any:
     width = 1.9 if len(patients) > 1 else 4.6
     # a letter of the upright labels is about 0.065 inches long
     between = max(0.75, 0.42 + 0.065 * max(abundance["timepoint"].astype(str).str.len().max(), 1))
+    right = max(1.6, 0.6 + 0.068 * max(len(label(n)) for n in names))
     figure, axes = panels(
-        len(patients), most_columns=6, width=width, height=1.8 + between, right=1.9, top=0.3, sharex=False,
+        len(patients), most_columns=6, width=width, height=1.8 + between, right=right, top=0.3, sharex=False,
         between=between,
     )  # fmt: skip
     for axis, patient in zip(axes.flat, patients, strict=False):

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cimlnk.report.style import by_number, colours, label, order, plain, pyplot, tell
+from cimlnk.common.vocabulary import MODALITY_WORDS
+from cimlnk.report.style import by_number, colours, label, order, plain, plain_log, pyplot, tell
 
 BY = {"cytof": "mass cytometry", "flow": "flow cytometry", "adt": "CITE-seq protein", "rna": "single-cell RNA"}
 
@@ -134,7 +135,9 @@ def planted_and_found(cases: pd.DataFrame) -> Any:
         if "fold" in str(measure).lower() and low > 0:
             axis.set_xscale("log")
             axis.set_yscale("log")
-        axis.set_title(f"{measure} ({modality})", fontsize=8)
+            plain_log(axis)
+            plain_log(axis, "x")
+        axis.set_title(f"{measure}\n({MODALITY_WORDS.get(str(modality), modality)})", fontsize=8)
         axis.set_xlabel("planted")
     for axis in axes.flat[len(groups) :]:
         axis.set_visible(False)

@@ -77,7 +77,7 @@ def _names(axis: Any, cells: pd.DataFrame, names: list[str]) -> None:
     """Names at the middle of their cells, moved down where two would lie over each other."""
     low, high = axis.get_ylim()
     left, right = axis.get_xlim()
-    line, letter = (high - low) / 22, (right - left) / 62  # about a line's height and a letter's width of the panel
+    line, letter = (high - low) / 20, (right - left) / 50  # about a line's height and a letter's width of the panel
     placed: list[tuple[float, float, float]] = []
     for name in names:
         x, y = cells.loc[cells["population"] == name, ["umap1", "umap2"]].median()

@@ -158,7 +158,11 @@ def page(run: Run, site: Site) -> Page:
         )
         result.sections.append(Section("claims", "The study's claims", [Text(words, "html")]))
     elif len(claims):
-        short = claims.assign(number=[plain(v) for v in claims["value"]])
+        told = claims[claims["verdict"] != "not evaluable"]
+        short = told.assign(number=[plain(v) for v in told["value"]])
+        caption = "How each verdict came about is on the page “Claims”."
+        if len(told) < len(claims):
+            caption = f"{len(claims) - len(told)} further claims are not evaluable in this cohort. {caption}"
         columns = {
             "claim": "id", "title": "claim", "kind": "kind", "verdict": "verdict", "number": "value", "bound": "bound",
             "n": "n", "chance": "chance",
@@ -168,9 +172,9 @@ def page(run: Run, site: Site) -> Page:
                 "claims",
                 "The study's claims in these data",
                 [
-                    site.table(
-                        "claims_short", short, "How each verdict came about is on the page “Claims”.", columns=columns
-                    )
+                    site.table("claims_short", short, caption, columns=columns)
+                    if len(short)
+                    else Text("None of the study's claims is evaluable in this cohort; the page “Claims” says why.")
                 ],
             )
         )

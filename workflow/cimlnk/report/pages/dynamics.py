@@ -110,8 +110,9 @@ def _tests(run: Run, site: Site) -> list[Section]:
             ).sort_values(["further", "told", "first", "place", "population", "test"], kind="stable")
             ranked = ranked[same.columns]  # what could be estimated first, the treated arm's before the others
             caption = (
-                "The model of the figure first, then paired and exact tests of the same change. A least p of 0 is that "
-                "of a model; an empty number has its reason in the last column."
+                "The model of the figure first, then paired and exact tests of the same change. Least p is the "
+                "smallest that these patients allow an exact test; models have none. An empty number has its reason in "
+                "the last column."
             )
             section.blocks.append(site.table(f"tests_{test}_{modality}", ranked, caption, columns=columns))
             sections.append(section)
@@ -161,14 +162,14 @@ def _agreement(run: Run, site: Site) -> list[Section]:
         )
     columns = {
         "one": "by", "other": "against", "measure": "measure", "population": "population", "feature_one": "protein",
-        "feature_other": "gene",
-        "n_pairs": "pairs", "concordance": "concordance", "correlation": "rank correlation", "bias": "bias",
-        "shuffled_high": "chance reaches", "p": "p", "verdict": "verdict", "reason": "remark",
+        "feature_other": "gene", "verdict": "verdict", "n_pairs": "pairs", "concordance": "concordance",
+        "correlation": "rank correlation", "bias": "bias", "shuffled_high": "chance reaches", "p": "p",
+        "reason": "remark",
     }  # fmt: skip
     caption = (
         "Lin's concordance where units are the same, rank correlation otherwise, against what exchanged samples give. "
-        "fraction_whole counts a subset with all that refine it: a panel without a marker gives the same cells the "
-        "less specific name. adt: proteins of the cells whose RNA was counted."
+        "“Share, with what refines it” counts a subset with all that refine it: a panel without a marker gives the "
+        "same cells the less specific name. Antibodies: proteins of the cells whose RNA was counted."
     )
     overall = table[(table["measure"] == "fraction") & (table["population"] == "all")]
     if len(overall) > 1:

@@ -68,7 +68,7 @@ def _events(found: pd.DataFrame, name: str, site: Site) -> list[Text | Figure | 
         blocks.append(site.table(name, shown, caption, columns=columns))
     hidden = found.loc[found["verdict"] != "shown", "reason"].value_counts()
     if len(hidden):
-        why = "; ".join(f"{n} {esc(str(reason))}" for reason, n in hidden.items())
+        why = "; ".join(f"{n} ({esc(str(reason))})" for reason, n in hidden.items())
         first = "" if len(shown) else "No event is shown. "
         blocks.append(Text(f"{first}Not shown: {why}. All rows are in <code>dynamics/events.parquet</code>."))
     return blocks
@@ -84,11 +84,18 @@ def _ancestry(run: Run, site: Site) -> list[Section]:
         "share_shuffled": "shuffled", "growth": "growth", "verdict": "verdict", "reason": "remark",
     }  # fmt: skip
     ranked = table.sort_values(["modality", "arm", "day", "population", "share"], ascending=[True] * 4 + [False])
+    hidden = ranked.loc[ranked["verdict"] != "shown", "reason"].fillna("no reason given").value_counts()
+    words = "; ".join(f"{n} ({esc(str(reason))})" for reason, n in hidden.items())
+    unseen = f"Not shown: {words}. All rows are in <code>dynamics/ancestry.parquet</code>."
+    ranked = ranked[ranked["verdict"] == "shown"]
+    if not len(ranked):
+        return [Section("ancestry", "Founders", [Text(f"No founder of a later subset is shown. {unseen}")])]
     caption = (
         "Of a later subset's cells, the share that descends from each founder by transport, against what exchanged "
         "time points give. Transport follows likeness: a share is a hypothesis about descent, not a lineage."
     )
-    return [Section("ancestry", "Founders", [site.table("ancestry", ranked, caption, columns=columns)])]
+    blocks: list[Text | Figure | Table] = [site.table("ancestry", ranked, caption, columns=columns)]
+    return [Section("ancestry", "Founders", [*blocks, *([Text(unseen)] if len(hidden) else [])])]
 
 
 def _neighbourhoods(run: Run, site: Site) -> list[Section]:

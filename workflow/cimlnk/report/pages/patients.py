@@ -77,6 +77,7 @@ def page(run: Run, site: Site, patient: str) -> Page:
         course.blocks.append(site.figure(f"patient_{patient}_nk", drawn, caption, table=nk))
         if len(events):
             columns = {"day": "day", "event": "event"}
+            events = events.assign(event=events["event"].astype(str).str.replace("_", " "))
             course.blocks.append(site.table(f"patient_{patient}_events", events, "Events.", columns=columns))
     else:
         course.blocks.append(Text("No absolute counts for this patient.", "note"))

@@ -75,7 +75,7 @@ def page(run: Run, site: Site) -> Page:
         section.blocks.append(
             site.figure(f"volcano_{modality}", drawn, caption, table=behind.head(MAX_CSV_ROWS), png=True)
         )
-        words = f"{SORTED} A least p of 0 is that of a model. {BESIDE}"
+        words = f"{SORTED} {BESIDE}"
         section.blocks.append(site.table(f"state_{modality}", ranked, words, columns=columns))
         result.sections.append(section)
     for name, title, caption in (
@@ -89,6 +89,12 @@ def page(run: Run, site: Site) -> Page:
                 "n_patients": "n", "effect": "effect", "effect_low": "low", "effect_high": "high", "p": "p",
                 "p_floor": "least p", "fdr": "FDR", "reason": "remark",
             }  # fmt: skip
+            if rows["effect"].isna().all():
+                why = rows["reason"].fillna("no reason given").value_counts()
+                words = "; ".join(f"{esc(str(reason))} ({n} of {len(rows)} tests)" for reason, n in why.items())
+                site.table_file(name, rows, MAX_CSV_ROWS)
+                result.sections.append(Section(name, title, [Text(f"Nothing could be tested: {words}.", "note")]))
+                continue
             ranked = primary(rows).sort_values(["fdr", "p"], kind="stable")
             shown = site.table(name, ranked, f"{caption} {SORTED} {BESIDE}", columns=columns)
             result.sections.append(Section(name, title, [shown]))
