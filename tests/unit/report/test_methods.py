@@ -30,7 +30,9 @@ def test_numbers_are_those_of_the_run(tmp_path):
     (tmp_path / "cytof/graph.json").write_text(json.dumps({"recall": 0.9512}))
     (tmp_path / "cytof/clustering.json").write_text(json.dumps({"resolution": 1.5}))
     files = [p for p in tmp_path.rglob("*") if p.is_file()]
-    text = " ".join(paragraphs(Run(tmp_path, files, {"graph": {"k": 15}, "seed": 1})))
+    text = " ".join(
+        paragraphs(Run(tmp_path, files, {"graph": {"k": 15}, "seed": 1, "claims": {"arms": {"treated": "CIML"}}}))
+    )
     for words in (
         "1 patients (CIML (n = 1)) contributed 2 files of mass cytometry", "days -7 to 28", "1,234 events in 1 files",
         "321 were live", "1 samples were left out", "15 nearest neighbours (measured recall 0.951)", "resolution 1.5",

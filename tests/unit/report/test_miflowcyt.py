@@ -20,7 +20,7 @@ CONFIG = {"cohort": {"id": "x", "title": "t", "description": None}}
 def build(root, modality="cytof"):
     samples = [
         {"sample": s, "patient": s, "day": d, "timepoint": "t", "arm": "CIML", "tissue_or_product": "blood",
-         "modality": modality, "path": f"/home/somebody/{s}.fcs", "batch": "1", "sha256": None}
+         "modality": modality, "path": f"/mnt/somebody/{s}.fcs", "batch": "1", "sha256": None}
         for s, d in (("P1", -7), ("P2", 7))
     ]  # fmt: skip
     write_table(pd.DataFrame(samples), root / "cohort/samples.parquet", LOOSE)
@@ -49,7 +49,7 @@ def test_what_is_known_stands_there_and_what_is_not_is_marked(tmp_path):
     tables = {s.id: s.blocks[0] for s in made.sections}
     known = {row[1]: row[2] for row in tables["checklist"].rows}
     assert known["Instrument"] == "Helios 7 (2 files)" and known["Date"] == TO_FILL_IN
-    assert known["Experiment variables"] == "arm: CIML (2 patients); day after infusion: -7, 7"
+    assert known["Experiment variables"] == "arm: CIML (2 patients); day: -7, 7"
     reagents = tables["reagents-cytof"]
     assert reagents.rows[0][3] == "NCAM16.2" and reagents.head[3] == "clone" and "lot" not in reagents.head
     assert "no supplier and no catalogue and no lot" in reagents.caption

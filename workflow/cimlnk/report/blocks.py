@@ -5,6 +5,7 @@ from __future__ import annotations
 import html
 import json
 import re
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -181,9 +182,14 @@ class Site:
             shown = shown.assign(**{column: [probability(v, column) for v in shown[column]]})
         for column, words in SPOKEN.items():
             if column in shown:
-                shown = shown.assign(**{column: [words.get(v, v) for v in shown[column].astype(object)]})
+                shown = shown.assign(**{column: [_spoken(v, words) for v in shown[column].astype(object)]})
         rows = [[plain(v) for v in row] for row in shown.astype(object).itertuples(index=False, name=None)]
         return Table(slug(name), [str(h) for h in head], rows, caption, file, max(0, len(chosen) - len(shown)))
+
+
+def _spoken(value: Any, words: Mapping[str, str]) -> Any:
+    """A value in words; that of its first part where it has none itself: absolute_signflip is a test of `absolute`."""
+    return words.get(value, words.get(str(value).split("_")[0], value))
 
 
 def probability(value: Any, column: str) -> Any:

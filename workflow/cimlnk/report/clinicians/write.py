@@ -104,8 +104,8 @@ def _folds(axis: Any, folds: pd.DataFrame, bound: float) -> None:
         _end_labels(axis, ends)
     handles = [axis.plot([], [], color=c, label=a)[0] for a, c in colour.items()]
     axis.legend(handles=handles, loc="upper left", borderaxespad=0.2)
-    left = axis.get_xlim()[0]
-    axis.annotate(f" {bound:.0f}-fold", (left, bound), fontsize=6.5, color=SOFT, va="bottom", ha="left")
+    right = axis.get_xlim()[1]
+    axis.annotate(f"{bound:.0f}-fold ", (right, bound), fontsize=6.5, color=SOFT, va="bottom", ha="right")
     plain_log(axis)
 
 
