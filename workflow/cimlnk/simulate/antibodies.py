@@ -1,9 +1,9 @@
 """Antibody-derived tags of the cells whose RNA is counted: the same cells, places and receptors.
 
 Levels are those of ``resources/simulate/proteins.tsv``. Background and gain are of the size of two public data sets
-(10x Genomics "10k PBMC protein v3" and the in-house set of BREM-SC, doi:10.1093/nar/gkaa314): medians of 1,152 and 7,573
-of CD16 and 386 and 1,017 of CD56 on NK cells, 2,308 and 3,061 of CD3 on CD4 T cells, and 4 to 100 where a protein is
-absent. Noise is of our choice.
+(10x Genomics "10k PBMC protein v3" and the in-house set of BREM-SC, doi:10.1093/nar/gkaa314): CD16 has medians of 1,152
+and 7,573 on NK cells, CD56 386 and 1,017, CD3 2,308 and 3,061 on CD4 T cells; 4 to 100 where a protein is absent. Noise
+is of our choice.
 """
 
 from __future__ import annotations

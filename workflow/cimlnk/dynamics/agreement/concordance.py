@@ -258,7 +258,7 @@ def _judge(
     pair = (str(group["one"].iloc[0]), str(group["other"].iloc[0]))
     stream = "agreement" if pair == ("cytof", "rna") else f"agreement {pair[0]} {pair[1]}"
     name = f"{stream}/{measure}/{population}/{protein}"
-    null = np.array([coefficient(x, y[o]) for o in _shuffles(group, measure, options, name=name)])
+    null = _null(x, y, np.array(_shuffles(group, measure, options, name=name)), ranked=measure == "protein_rna")
     null = null[np.isfinite(null)]
     slack = 1e-12
     p = (1 + int((null >= observed - slack).sum())) / (len(null) + 1)
@@ -272,6 +272,20 @@ def _judge(
     else:
         row.update(verdict="reliable", reason=None)
     return row
+
+
+def _null(x: Floats, y: Floats, orders: NDArray[np.int64], *, ranked: bool) -> Floats:
+    """The coefficient of `x` with `y` in every order (orders × pairs), as :func:`lin` or :func:`spearman` give it."""
+    if ranked:  # these orders are permutations: ranks move with their values
+        x, y = stats.rankdata(x), stats.rankdata(y)
+    moved = y[orders]
+    dx, dy = x - x.mean(), moved - moved.mean(axis=1, keepdims=True)
+    both = dy @ dx / len(x)
+    if ranked:
+        spread = np.sqrt((dx**2).mean() * (dy**2).mean(axis=1))
+    else:
+        spread = (x.var() + moved.var(axis=1) + (x.mean() - moved.mean(axis=1)) ** 2) / 2
+    return np.divide(both, spread, out=np.full(len(orders), np.nan), where=spread > 0)
 
 
 def _patterns(group: pd.DataFrame, measure: str) -> float:
@@ -297,8 +311,10 @@ def _shuffles(group: pd.DataFrame, measure: str, options: dict[str, Any], *, nam
                 order[m] = generator.permutation(m)
             orders.append(order)
         return orders
-    keys = list(zip(days, table["population"], strict=True))
-    place = {key: i for i, key in enumerate(keys)}
+    subset = pd.factorize(table["population"])[0]
+    # row of every day and subset; of several rows the last, of none -1
+    place = np.full((days.max() + 1, subset.max() + 1), -1)
+    place[days, subset] = np.arange(len(table))
     visit = table.assign(code=days).drop_duplicates("code").sort_values("code")["visit"].to_numpy()
     same = [np.flatnonzero(visit == v) for v in sorted(set(visit))]
     for _ in range(options["shuffles"]):
@@ -306,5 +322,6 @@ def _shuffles(group: pd.DataFrame, measure: str, options: dict[str, Any], *, nam
         for m in same:
             to[m] = generator.permutation(m)
         # a subset without a value on the other day keeps its own: only subsets new to one day are concerned
-        orders.append(np.array([place.get((to[d], p), i) for i, (d, p) in enumerate(keys)]))
+        found = place[to[days], subset]
+        orders.append(np.where(found < 0, np.arange(len(table)), found))
     return orders
