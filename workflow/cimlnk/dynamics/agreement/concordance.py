@@ -277,7 +277,7 @@ def _judge(
 def _null(x: Floats, y: Floats, orders: NDArray[np.int64], *, ranked: bool) -> Floats:
     """The coefficient of `x` with `y` in every order (orders × pairs), as :func:`lin` or :func:`spearman` give it."""
     if ranked:  # these orders are permutations: ranks move with their values
-        x, y = stats.rankdata(x), stats.rankdata(y)
+        x, y = mid_ranks(x), mid_ranks(y)
     moved = y[orders]
     dx, dy = x - x.mean(), moved - moved.mean(axis=1, keepdims=True)
     both = dy @ dx / len(x)
