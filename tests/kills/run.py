@@ -38,10 +38,12 @@ class Runs:
         A copy of the project; its results are those of the runs.
     options
         Of Snakemake, for every run: cores, or a profile of a cluster.
+    targets
+        Results that are asked for; all by default.
     """
 
-    def __init__(self, checkout: Path, options: list[str]) -> None:
-        self.checkout, self.options = checkout, options
+    def __init__(self, checkout: Path, options: list[str], targets: list[str] | None = None) -> None:
+        self.checkout, self.options, self.targets = checkout, options, targets or []
         self.faults: list[str] = []
 
     def start(self, *arguments: str) -> tuple[subprocess.Popen[str], Path]:
@@ -49,6 +51,7 @@ class Runs:
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("SNAKEMAKE", "CIMLNK_KEEP"))}
         environment["PYTHONPATH"] = str(self.checkout / "workflow")
         command = [sys.executable, "-m", "snakemake", "--configfile", "config/tiny.yaml", *self.options, *arguments]
+        command += ["--", *self.targets] if self.targets else []
         with log.open("w") as stream:
             run = subprocess.Popen(
                 command, cwd=self.checkout, env=environment, stdout=stream, stderr=stream, text=True,
@@ -66,10 +69,12 @@ class Runs:
         return text
 
     def killed(self, way: str, jobs: int, wait: float, *arguments: str) -> str:
-        """A run that is killed `wait` seconds after its job number `jobs` has finished; words on what was hit."""
+        """A run that is killed `wait` seconds into the job after its first `jobs`; words on what was hit."""
         run, log = self.start(*arguments)
         while run.poll() is None and log.read_text().count("Finished jobid") < jobs:
             time.sleep(0.1)
+        while run.poll() is None and not working(self.checkout):
+            time.sleep(0.02)
         time.sleep(wait)
         at = log.read_text().count("Finished jobid")
         hit = f"after {at} jobs"
@@ -113,6 +118,8 @@ class Runs:
     def compare(self, wanted: dict[str, str], when: str) -> None:
         """Every result there and the same, and nothing besides."""
         found = digests(self.checkout / "results/tiny")
+        if self.targets:  # what they need, and themselves
+            wanted = {k: v for k, v in wanted.items() if k in found or f"results/tiny/{k}" in self.targets}
         other = sorted(k for k in wanted.keys() & found.keys() if wanted[k] != found[k])
         missing, more = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
         say(f"{when}: {len(found)} files, {len(other)} differ, {len(missing)} missing, {len(more)} more")
@@ -153,7 +160,6 @@ SLURM = [
     "--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2", "--latency-wait", "5",
     "--default-resources", "slurm_account=test", "slurm_partition=main", "runtime=30", "mem_mb=500",
 ]  # fmt: skip
-RNA_FILES = "rna/summary.parquet"
 
 
 def try_slurm(folder: Path, args: argparse.Namespace) -> int:
@@ -163,30 +169,28 @@ def try_slurm(folder: Path, args: argparse.Namespace) -> int:
     """
     from slurm import Slurm
 
-    peace, runs = Runs(folder / "peace", ["--cores", args.cores]), Runs(folder / "slurm", SLURM)
-    target = f"results/tiny/{RNA_FILES}"
-    if not (folder / "peace" / target).exists():
+    targets = [f"results/tiny/{t}" for t in args.targets or ["rna/summary.parquet"]]
+    peace = Runs(folder / "peace", ["--cores", args.cores], targets)
+    runs = Runs(folder / "slurm", SLURM, targets)
+    if not (folder / "peace").exists():
         copy_checkout(folder / "peace")
-        peace.plain("--", target)
+        peace.plain()
     if not (folder / "slurm").exists():
         copy_checkout(folder / "slurm")
-    cluster, rng = Slurm(folder / "cluster"), random.Random(args.seed)
+    cluster, rng, submitted = Slurm(folder / "cluster"), random.Random(args.seed), 0
     try:
-        submitted = 0
         for k in range(args.kills):
             way = ("snakemake", "job")[k % 2]
-            hit = runs.killed(way, rng.randint(0, 2), rng.random() * 5, "--", target)
+            hit = runs.killed(way, rng.randint(0, 2), rng.random() * 5)
             submitted += (runs.checkout / "killed.log").read_text().count("has been submitted with SLURM")
             queue = subprocess.run(["squeue", "-h", "-o", "%T"], capture_output=True, text=True).stdout.split()
             locked = "lock taken away" if runs.unlock() else "no lock"
             say(f"Slurm {k + 1}: {way} {hit}; still in the queue: {len(queue)}; {locked}")
-        submitted += runs.plain("--", target).count("has been submitted with SLURM")
+        submitted += runs.plain().count("has been submitted with SLURM")
         say(f"{submitted} jobs submitted")
     finally:
         cluster.stop()
-    found = digests(runs.checkout / "results/tiny")
-    wanted = {k: v for k, v in digests(folder / "peace/results/tiny").items() if k in found or k.startswith("rna/s")}
-    runs.compare({k: v for k, v in wanted.items() if k in found or k == RNA_FILES}, "on Slurm")
+    runs.compare(digests(folder / "peace/results/tiny"), "on Slurm")
     faults = [*peace.faults, *runs.faults]
     print("\n".join(faults))
     return 1 if faults else 0
@@ -195,9 +199,11 @@ def try_slurm(folder: Path, args: argparse.Namespace) -> int:
 def main() -> int:
     parser = argparse.ArgumentParser(prog="run kill", description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=10, help="of each kind, unforced and forced (default: 10)")
+    parser.add_argument("--first", type=int, default=0, help="forced kills begin with this one")
     parser.add_argument("--seed", type=int, default=1, help="which places (default: 1)")
     parser.add_argument("--cores", default="1", help="of every run (default: 1)")
     parser.add_argument("--slurm", action="store_true", help="the RNA files only, on a Slurm of this machine (root)")
+    parser.add_argument("--targets", nargs="+", help="results to ask for, below results/tiny (default: all)")
     parser.add_argument("--folder", type=Path, help="work in this folder, keep it, and go on from what is in it")
     parser.add_argument("--only", choices=["unforced", "forced"], help="one half (forced needs the other in --folder)")
     args = parser.parse_args()
@@ -210,7 +216,8 @@ def try_all(folder: Path, args: argparse.Namespace) -> int:
     options, rng, began = ["--cores", args.cores], random.Random(args.seed), time.monotonic()
     if args.slurm:
         return try_slurm(folder, args)
-    peace, runs = Runs(folder / "peace", options), Runs(folder / "killed", options)
+    targets = [f"results/tiny/{t}" for t in args.targets or []]
+    peace, runs = Runs(folder / "peace", options, targets), Runs(folder / "killed", options, targets)
     if not (folder / "peace").exists():
         copy_checkout(folder / "peace")
         copy_checkout(folder / "killed")
@@ -225,7 +232,7 @@ def try_all(folder: Path, args: argparse.Namespace) -> int:
         runs.plain()
         runs.compare(wanted, f"after {args.kills} unforced kills")
     if args.only != "unforced":
-        for k in range(args.kills):
+        for k in range(args.first, args.kills):
             way = WAYS[k % 3]
             forced = ["--forceall"] if k < 3 else ["--forcerun", RULES[k % len(RULES)]]
             hit = runs.killed(way, rng.randint(0, 60) if k < 3 else rng.randint(0, 2), rng.random() * 2, *forced)

@@ -49,7 +49,7 @@ def run(arguments: Sequence[str]) -> int:
     """
     import subprocess
 
-    from .cohort.command_line import check_config_files
+    from .cohort.command_line import check_config_files, check_folder
 
     words = list(arguments)
     if words[:1] == ["--offline"]:
@@ -57,6 +57,7 @@ def run(arguments: Sequence[str]) -> int:
             raise UserError("command line", "--offline", " ".join(words[1:2]), "a folder with the cohort's files")
         os.environ["CIMLNK_OFFLINE"] = str(Path(words[1]).resolve())
         words = words[2:]
+    check_folder(words)
     check_config_files(words)
     if not any(word.split("=")[0] in ("--cores", "-c", "--jobs", "-j", "--executor", "-e") for word in words):
         words = ["--cores", "all", *words]

@@ -5,10 +5,11 @@ import shutil
 import subprocess
 import sys
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
-from cimlnk.cohort.command_line import check_config_files, config_files, placed
+from cimlnk.cohort.command_line import check_config_files, check_folder, config_files, placed
 from cimlnk.common.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -122,3 +123,15 @@ def test_a_message_on_the_config_names_its_file_and_line(tmp_path):
         "mine.yaml: line 4, graph.k: found 'x', expected an integer"
     )
     assert placed(error, []) == str(error)
+
+
+def test_a_folder_that_cannot_be_written_or_is_full_is_one_line(tmp_path, monkeypatch):
+    check_folder(["--cores", "1"], tmp_path)
+    monkeypatch.setattr("cimlnk.cohort.command_line.shutil.disk_usage", lambda path: SimpleNamespace(free=10))
+    with pytest.raises(UserError, match="folder of the run: found 10 bytes free, expected a disk with room"):
+        check_folder(["--cores", "1"], tmp_path)
+    (tmp_path / "there").mkdir()
+    monkeypatch.setattr("cimlnk.cohort.command_line.os.access", lambda path, how: Path(path).name != "there")
+    for words in (["--directory", "there"], ["-d", "there"], ["--directory=there", "-n"]):
+        with pytest.raises(UserError, match=f"{tmp_path}/there: folder of the run: found no permission to write"):
+            check_folder(words, tmp_path)

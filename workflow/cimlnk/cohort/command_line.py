@@ -8,9 +8,12 @@ checks of :func:`cimlnk.cohort.config.resolve`. ``run`` therefore calls this mod
 
 from __future__ import annotations
 
+import os
 import re
+import shutil
 import sys
 from collections.abc import Sequence
+from itertools import pairwise
 from pathlib import Path
 
 from cimlnk.common.errors import Plain, Problems, UserError
@@ -79,6 +82,41 @@ def check_config_files(arguments: Sequence[str], base: str | Path = ".") -> None
     problems.raise_if_any()
 
 
+NEEDED = 5_000_000  # bytes: Snakemake's records of a run; without them it ends in a traceback of its own
+
+
+def check_folder(arguments: Sequence[str], base: str | Path = ".") -> None:
+    """Check that Snakemake can write its records where the run is.
+
+    Parameters
+    ----------
+    arguments
+        The command line without the word ``snakemake``; ``--directory`` names another folder than `base`.
+    base
+        The working directory.
+
+    Raises
+    ------
+    UserError
+        If the folder, or ``.snakemake`` in it, cannot be written to or its disk is full.
+    """
+    words = [w for word in arguments for w in (word.split("=", 1) if word.startswith("--directory=") else [word])]
+    named = [after for word, after in pairwise(words) if word in ("--directory", "-d")]
+    folder = Path(base, *named[-1:])
+    if not folder.is_dir():
+        return  # Snakemake makes it, or says why not
+    records = folder / ".snakemake"
+    shown = str(folder.resolve())
+    for place in (folder, records):
+        if place.is_dir() and not os.access(place, os.W_OK | os.X_OK):
+            expected = "a folder of your own (run it there, or name it by --directory)"
+            raise UserError(shown if place is folder else f"{shown}/.snakemake", "folder of the run",
+                            Plain("no permission to write"), expected)  # fmt: skip
+    free = shutil.disk_usage(folder).free
+    if free < NEEDED:
+        raise UserError(shown, "folder of the run", Plain(f"{free:,} bytes free"), "a disk with room for results")
+
+
 def placed(error: UserError, files: Sequence[str]) -> str:
     """The message of `error`, with the config's file and line for ``config: some.key``."""
     if not files:
@@ -97,6 +135,7 @@ def placed(error: UserError, files: Sequence[str]) -> str:
 
 if __name__ == "__main__":
     try:
+        check_folder(sys.argv[1:])
         check_config_files(sys.argv[1:])
     except UserError as error:
         print(f"cimlnk: error in the input, nothing was run:\n{error}", file=sys.stderr)

@@ -18,7 +18,12 @@ def headline(stage: str, root: Path | None) -> str:
         "cohort": _cohort, "cytof": _cells, "flow": _cells, "rna": _cells, "graph": _graph, "populations": _populations,
         "dynamics": _dynamics, "claims": _claims, "quality": _quality,
     }.get(stage)  # fmt: skip
-    return "" if root is None or maker is None else maker(root, stage)
+    if root is None or maker is None:
+        return ""
+    try:
+        return maker(root, stage)
+    except (OSError, ValueError, KeyError) as error:  # a table of another version, or on a disk that is full
+        return f"nothing to show of its tables ({type(error).__name__})"
 
 
 def _table(root: Path, name: str, columns: list[str] | None = None) -> pd.DataFrame | None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import hashlib
 import os
 import shutil
+import tempfile
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -28,12 +29,27 @@ def source_hash() -> str:
 
 
 def cache_root() -> Path:
-    """The folder of all caches: ``$CIMLNK_CACHE``, else beside the sources, else (read-only) the user's cache."""
-    if "CIMLNK_CACHE" in os.environ:
-        return Path(os.environ["CIMLNK_CACHE"])
-    if os.access(HERE, os.W_OK):
-        return HERE / "__pycache__"
-    return Path(os.environ.get("XDG_CACHE_HOME", Path.home() / ".cache")) / "cimlnk"
+    """The folder of all caches: the first that can be written to.
+
+    ``$CIMLNK_CACHE``, else beside the sources, else the user's cache, else (no home, all read-only) the user's own part
+    of the folder for temporary files: kernels are then compiled once more after the machine has cleared it.
+    """
+    places = [Path(os.environ["CIMLNK_CACHE"])] if os.environ.get("CIMLNK_CACHE") else []
+    places.append(HERE / "__pycache__")
+    home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 (Path.home() may raise)
+    if os.path.isabs(home):
+        places.append(Path(home) / "cimlnk")
+    for place in places:
+        if can_be_written(place):
+            return place
+    return Path(tempfile.gettempdir()) / f"cimlnk-{os.getuid() if hasattr(os, 'getuid') else 'cache'}"
+
+
+def can_be_written(folder: Path) -> bool:
+    """Whether files can be made in a folder, or the folder itself where it is not there yet."""
+    while not folder.exists() and folder != folder.parent:
+        folder = folder.parent
+    return folder.is_dir() and os.access(folder, os.W_OK | os.X_OK)
 
 
 def cache_folder() -> Path:
