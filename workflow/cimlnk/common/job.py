@@ -171,8 +171,21 @@ def _end(
             if again is None:
                 raise
             told = again
-    print(f"cimlnk: error: {told}", file=sys.stderr)
+    print(f"cimlnk: error: {told}", file=sys.stderr, flush=True)
+    if not of_the_file and type(snakemake).__module__.startswith("snakemake"):
+        _end_quietly()
     sys.exit(1)
+
+
+def _end_quietly() -> None:
+    """Let nothing more be said or written when this process ends.
+
+    Files that could not be written whole are closed once more then: zipfile tells it in a traceback, and HDF5 crashes.
+    """
+    import atexit
+
+    sys.unraisablehook = lambda _: None
+    atexit.register(os._exit, 1)  # what is registered last is called first
 
 
 def _for_results(told: UserError, snakemake: Any) -> UserError:

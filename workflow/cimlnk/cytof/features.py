@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import logging
+import os
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
@@ -78,6 +79,9 @@ def make_features(
     path = Path(features)
     path.parent.mkdir(parents=True, exist_ok=True)
     matrix = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(len(names), len(markers)))
+    if hasattr(os, "posix_fallocate"):  # a mapped file on a full disk ends the process without a word (SIGBUS)
+        with path.open("r+b") as stream:
+            os.posix_fallocate(stream.fileno(), 0, path.stat().st_size)
     at = 0
     for block in blocks:
         matrix[at : at + len(block)] = (np.clip(block, low, high) - centre) / spread
