@@ -81,8 +81,16 @@ def provenance(rule: str, params: Mapping[str, Any], inputs: Iterable[str | Path
         "rule": rule,
         "params": placeless(json.loads(json.dumps(params, default=str, sort_keys=True))),
         "versions": versions(),
-        "inputs": {place(p): sha256(p) for p in sorted(map(str, inputs))},
+        "inputs": {place(p): _digest(p) for p in sorted(map(str, inputs))},
     }
+
+
+def _digest(path: str) -> str:
+    """The sha256, or why a file cannot be read: the step that reads it leaves it out, or tells it and ends."""
+    try:
+        return sha256(path)
+    except PermissionError as error:
+        return f"unreadable: {error.strerror}"
 
 
 def place(path: str) -> str:
