@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from unittest import mock
 
 import numpy as np
+import pandas as pd
 from numpy.typing import NDArray
 from scipy import stats
 
@@ -27,11 +28,13 @@ from cimlnk.claims import (
     finding,
 )
 from cimlnk.claims.chance import Grid, draw
+from cimlnk.claims.checks_composition import LEAST_CELLS
 from cimlnk.claims.checks_kinetics import SMALLEST_FOLD
 from cimlnk.claims.evaluate import evaluate
 from cimlnk.claims.evidence import LEVEL, Arms, Evidence
 from cimlnk.claims.finding import Decide, logit, unlogit
 from cimlnk.common.seeds import rng
+from cimlnk.dynamics.repertoire.differential import thinned
 from cimlnk.stats.composition import clr
 from cimlnk.stats.intervals import wilson
 
@@ -110,16 +113,23 @@ def _recall(m: Measured) -> Floats:
     return (rho * np.array([1, 1, 1, 1, -1])[:, None, None]).mean(axis=1).T
 
 
+def _at_one_depth(m: Measured, slots: list[int], *, seed: int) -> Floats:
+    names = np.concatenate([m.keys(m.slots[i])["sample"] for i in slots])
+    cells = np.concatenate([m.cells["cytof"][:, i] for i in slots])[:, SORTED]
+    few = thinned(pd.DataFrame(cells, index=names), LEAST_CELLS, seed).loc[names].to_numpy(float)
+    logs = clr(few / few.sum(axis=1, keepdims=True))
+    return np.moveaxis(logs.reshape(len(slots), len(m.patients), -1), 0, 1)
+
+
 def _sides(m: Measured, value: Floats, worse: NDArray[np.bool_]) -> Values:
     return {"bad": value[worse], "good": value[~worse]}
 
 
-def grids(made: Cohort) -> dict[str, list[Values]]:
+def grids(made: Cohort, *, seed: int) -> dict[str, list[Values]]:
     """By claim the arrays that its decision reads."""
     ciml, il2, late = made.arms
     donor, product, before = ("donor", -30), ("product", 0), ("blood", -7)
     share, index = _shares(ciml), ciml.index["cytof"]
-    logs = clr(share[..., SORTED])
     compositions = {}
     for key, arm in (("a", ciml), ("b", il2)):
         of = clr(_shares(arm)[..., SORTED])
@@ -140,7 +150,7 @@ def grids(made: Cohort) -> dict[str, list[Values]]:
         "C05": [folds],
         "C06": [folds],
         "C07": [{"x": _folds(ciml), "y": _folds(il2), **compositions}],
-        "C09": [{"clr": logs[:, [SLOT[product], *_blood(BLOOD)]]}],
+        "C09": [{"clr": _at_one_depth(ciml, [SLOT[product], *_blood(BLOOD)], seed=seed)}],
         "C11": [{"cytof": np.column_stack([nkg2a[:, SLOT[donor]], nkg2a[:, _blood([7, 14, 28, 60])].mean(axis=1)])}],
         "C12": [counts],
         "C13": [{"share": _odds(_at(ciml, "Ki-67", before, *(("blood", d) for d in BLOOD)))}],
@@ -161,7 +171,7 @@ def supported(
     asked: Mapping[str, list[Question]], cohorts: Sequence[Cohort], *, seed: int, draws: int
 ) -> dict[str, Any]:
     """By claim whether it is supported in each cohort, and whether it can be in any of this size."""
-    made = [grids(c) for c in cohorts]
+    made = [grids(c, seed=seed) for c in cohorts]
     result: dict[str, Any] = {}
     for claim, parts in asked.items():
         if claim in BY_TABLES:

@@ -204,12 +204,9 @@ def distances(samples: pd.DataFrame, random: np.random.Generator) -> pd.DataFram
         counts = pd.DataFrame(
             _multinomial(logs, _depths(samples, (600, 6000), random), random), index=samples["sample"]
         )
-        if what == "receptors":
-            small = thinned(counts, 20, int(random.integers(2**31)))
-            d = jensen_shannon(small.to_numpy())
-            of = samples.set_index("sample", drop=False).loc[small.index]
-        else:
-            d, of = aitchison(counts.to_numpy()), samples
+        small = thinned(pd.DataFrame(counts), 20, int(random.integers(2**31)))
+        d = (jensen_shannon if what == "receptors" else aitchison)(small.to_numpy())
+        of = samples.set_index("sample", drop=False).loc[small.index]
         found = distance_tests(d, of, modality="cytof", what=what, permutations=99, seed=int(random.integers(2**31)))
         time = found["test"] == "permanova_time"
         parts.append(found[time if owned else ~time].assign(test=lambda t, w=what: t["test"] + ", " + w))

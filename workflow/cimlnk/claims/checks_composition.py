@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 
 from cimlnk.common.seeds import rng
 from cimlnk.common.vocabulary import NK
+from cimlnk.dynamics.repertoire.differential import thinned
 from cimlnk.stats.centroids import groups_within_blocks
 from cimlnk.stats.composition import clr
 from cimlnk.stats.one_sided import rise
@@ -21,6 +22,7 @@ from .finding import Arrays, Decided, all_of, each_modality, find, sides
 
 Floats = NDArray[np.float64]
 PERMUTATIONS = 199
+LEAST_CELLS = 50  # of a sample whose composition is compared
 
 
 def dynamic_phenotype(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
@@ -42,12 +44,15 @@ def dynamic_phenotype(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
         rows = table[product | blood].assign(
             slot=np.where(product, "product", "D" + table["day"].astype(str))[product | blood]
         )
-        wide = rows.pivot_table(
-            index=["patient", "slot", "sample"], columns="population", values="fraction", aggfunc="sum", fill_value=0.0
-        )
-        mean = (
-            pd.DataFrame(clr(wide.to_numpy(float)), wide.index, wide.columns).groupby(level=["patient", "slot"]).mean()
-        )
+        # One depth: a day of shallow files would be another composition, because rare populations sink to nothing.
+        cells = rows.pivot_table(index="sample", columns="population", values="n_cells", aggfunc="sum", fill_value=0.0)
+        cells = thinned(cells.round().astype("int64"), LEAST_CELLS, evidence.seed)
+        if not len(cells):
+            return not_evaluable(f"no sample has {LEAST_CELLS} NK cells")
+        depth = int(cells.iloc[0].sum())
+        place = rows.drop_duplicates("sample").set_index("sample").loc[cells.index, ["patient", "slot"]]
+        logs = pd.DataFrame(clr(cells.to_numpy(float) / depth), cells.index, cells.columns)
+        mean = logs.groupby([place["patient"], place["slot"]]).mean()
         slots = sorted(set(mean.index.get_level_values("slot")) - {"product"}, key=lambda d: int(d[1:]))
         patients = sorted(set(mean.index.get_level_values("patient")))
         if "product" not in mean.index.get_level_values("slot"):
@@ -73,7 +78,7 @@ def dynamic_phenotype(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
         if not any(len(set(label[block == b])) > 1 for b in set(block)):
             return not_evaluable("every time point of a patient lies in a batch of its own: time and batch are one")
         middle = int(np.argmin([abs(int(s[1:]) - 28) for s in slots])) + 1
-        replicate = _replicate_distance(evidence, table, modality)
+        replicate = _replicate_distance(evidence, table, modality, depth=depth)
         in_blood = label != "product"
 
         def decide(given: Arrays) -> Decided:
@@ -117,11 +122,11 @@ def _batches(evidence: Evidence, rows: pd.DataFrame) -> dict[tuple[str, str], st
     return {key: ",".join(sorted(set(b))) for key, b in batch.groupby([rows["patient"], rows["slot"]])}
 
 
-def _replicate_distance(evidence: Evidence, table: pd.DataFrame, modality: str) -> float:
+def _replicate_distance(evidence: Evidence, table: pd.DataFrame, modality: str, *, depth: int) -> float:
     """95th percentile of the Aitchison distance of two files of one patient, day and tissue.
 
     From repeated files where the cohort has them; else from two beta-binomial draws of every sample's own composition
-    at its own number of cells (intraclass correlation 0.002, that of repeated tubes).
+    of `depth` cells (intraclass correlation 0.002, that of repeated tubes).
     """
     everything = evidence.get("abundance")
     mine = everything[(everything["modality"] == modality) & (everything["population"] != NK)]
@@ -141,9 +146,8 @@ def _replicate_distance(evidence: Evidence, table: pd.DataFrame, modality: str) 
         return float(np.quantile(found, 0.95))
     random = rng(evidence.seed, "claims", "replicate", modality)
     wide = table.pivot_table(index="sample", columns="population", values="fraction", aggfunc="sum", fill_value=0.0)
-    cells = table.groupby("sample")["n_nk"].first().reindex(wide.index).to_numpy(float)
-    for share, n in zip(wide.to_numpy(float), np.where(np.isfinite(cells), cells, 500.0), strict=True):
-        size = min(n, 1.0 / 0.002)  # cells that are as good as independent
+    size = min(depth, 1.0 / 0.002)  # cells that are as good as independent
+    for share in wide.to_numpy(float):
         pair = [random.dirichlet(np.maximum(share * size, 1e-3)) for _ in range(2)]
         found.append(float(np.linalg.norm(clr(pair[0]) - clr(pair[1]))))
     return float(np.quantile(found, 0.95))
