@@ -43,6 +43,15 @@ def draws(figure):
     pyplot().close(figure)
 
 
+def test_patients_sampled_once_stand_side_by_side_in_their_arm(abundance):
+    once = abundance[(abundance["day"] == -7) & (abundance["population"] != "NK")]
+    figure = composition(pd.concat([once, once.assign(patient=once["patient"] + "0")]))
+    titles = [a.get_title(loc="left") for a in figure.axes if a.get_visible()]
+    assert titles == ["CIML", "IL2_only"]
+    assert [t.get_text() for t in figure.axes[0].get_xticklabels()] == ["P1", "P10"]
+    draws(figure)
+
+
 def test_cells_of_a_table_read_like_a_person_would_write_them():
     assert [plain(v) for v in (1.0, 0.12345, float("nan"), None, True, 3, 2.5e7, "x")] == [
         "1", "0.123", "", "", "yes", "3", "25,000,000", "x",

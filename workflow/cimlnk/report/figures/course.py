@@ -8,7 +8,19 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.dynamics.baseline import at_baseline
-from cimlnk.report.style import colours, label, label_lowest, order, panels, plain, plain_log, pyplot, symlog_days, tell
+from cimlnk.report.style import (
+    by_number,
+    colours,
+    label,
+    label_lowest,
+    order,
+    panels,
+    plain,
+    plain_log,
+    pyplot,
+    symlog_days,
+    tell,
+)
 
 IL2_WINDOW = (0, 12)  # seven doses within twelve days of infusion (Shapiro 2022)
 
@@ -158,36 +170,46 @@ def subsets_absolute(abundance: pd.DataFrame) -> Any:
 
 
 def composition(abundance: pd.DataFrame) -> Any:
-    """Share of every subset in each sample, stacked, samples of a patient side by side in the order of their days."""
+    """Share of every subset in each sample, stacked, samples of a patient side by side in the order of their days.
+
+    Where every patient was sampled once, the patients of an arm stand side by side instead.
+    """
     names = order(abundance["population"])
     colour = colours(names)
-    patients = list(dict.fromkeys(abundance.sort_values(["arm", "patient"])["patient"]))
-    width = 1.9 if len(patients) > 1 else 4.6
+    once = (abundance.groupby("patient")["day"].nunique() == 1).all() and abundance["patient"].nunique() > 1
+    # patients sampled once stand side by side in a panel of their arm: one bar a panel would tell little
+    panel, tick = ("arm", "patient") if once else ("patient", "timepoint")
+    groups = list(dict.fromkeys(abundance.sort_values(["arm", "patient"])[panel]))
+    most = abundance.groupby(panel)[tick].nunique().max() if once else 0
+    width = max(1.9, 0.6 + 0.2 * most) if len(groups) > 1 else 4.6
     # a letter of the upright labels is about 0.065 inches long
-    between = max(0.75, 0.42 + 0.065 * max(abundance["timepoint"].astype(str).str.len().max(), 1))
+    between = max(0.75, 0.42 + 0.065 * max(abundance[tick].astype(str).str.len().max(), 1))
     right = max(1.6, 0.6 + 0.068 * max(len(label(n)) for n in names))
     figure, axes = panels(
-        len(patients), most_columns=6, width=width, height=1.8 + between, right=right, top=0.3, sharex=False,
-        between=between,
+        len(groups), most_columns=max(1, int(11.5 / width)), width=width, height=1.8 + between, right=right, top=0.3,
+        sharex=False, between=between,
     )  # fmt: skip
-    for axis, patient in zip(axes.flat, patients, strict=False):
-        mine = abundance[abundance["patient"] == patient]
-        wide = mine.pivot_table(index=["day", "timepoint"], columns="population", values="fraction", fill_value=0.0)
+    for axis, group in zip(axes.flat, groups, strict=False):
+        mine = abundance[abundance[panel] == group]
+        wide = mine.pivot_table(index=["day", "timepoint", "patient"], columns="population", values="fraction",
+                                fill_value=0.0)  # fmt: skip
         wide = wide.reindex(columns=names, fill_value=0.0)
-        times = list(wide.index.get_level_values("timepoint"))
+        if once:
+            wide = wide.loc[sorted(wide.index, key=lambda place: by_number(str(place[-1])))]
+        times = [str(t) for t in wide.index.get_level_values(tick)]
         bottom = np.zeros(len(wide))
         for name in names:
             axis.bar(range(len(wide)), wide[name], bottom=bottom, color=colour[name], width=0.86)
             seen = np.flatnonzero(wide[name] >= 0.01)
-            words = [f"{patient} {times[k]}: {label(name)} {100 * wide[name].iloc[k]:.1f} %" for k in seen]
+            words = [f"{group} {times[k]}: {label(name)} {100 * wide[name].iloc[k]:.1f} %" for k in seen]
             tell(axis, seen, (bottom + wide[name].to_numpy() / 2)[seen], texts=words)
             bottom += wide[name].to_numpy()
         axis.set_xticks(range(len(wide)))
-        axis.set_xticklabels(wide.index.get_level_values("timepoint"), rotation=90, fontsize=7)
-        axis.set_title(f"{patient} ({mine['arm'].iloc[0]})", fontsize=9)
+        axis.set_xticklabels(times, rotation=90, fontsize=7)
+        axis.set_title(str(group) if once else f"{group} ({mine['arm'].iloc[0]})", fontsize=9)
         axis.grid(False)
         axis.set_ylim(0, 1)
-    for axis in axes.flat[len(patients) :]:
+    for axis in axes.flat[len(groups) :]:
         axis.set_visible(False)
     for row in axes:
         row[0].set_ylabel("share of NK cells")

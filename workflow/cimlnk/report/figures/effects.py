@@ -91,9 +91,10 @@ def diversity(table: pd.DataFrame) -> Any:
     plt = pyplot()
     figure, axis = plt.subplots(figsize=(7.2, 3.4))
     colour = colours(sorted(table["arm"].unique()))
-    order_of = {"donor": 0, "product": 1}
+    first = [t for t in ("donor", "product") if (table["tissue_or_product"] == t).any()]
+    order_of = {t: i for i, t in enumerate(first)}
     blood_days = sorted(table.loc[table["tissue_or_product"] == "blood", "day"].unique())
-    place = {d: i + 2 for i, d in enumerate(blood_days)}
+    place = {d: i + len(first) for i, d in enumerate(blood_days)}
     table = table.assign(
         x=[order_of.get(t, place.get(d, 0)) for t, d in zip(table["tissue_or_product"], table["day"], strict=True)]
     )
@@ -106,7 +107,7 @@ def diversity(table: pd.DataFrame) -> Any:
             axis.plot(mine["x"], mine["inverse_simpson"], color=colour[arm], linewidth=0.7, alpha=0.5)
         median = rows.groupby("x")["inverse_simpson"].median()
         axis.plot(median.index, median, color=colour[arm], linewidth=2.2, marker="o", label=arm)
-    axis.set_xticks(range(len(blood_days) + 2), ["donor", "product", *[f"D{d}" for d in blood_days]])
+    axis.set_xticks(range(len(blood_days) + len(first)), [*first, *[f"day {d}" for d in blood_days]])
     axis.set_ylabel("inverse Simpson index")
     axis.legend(loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure

@@ -44,7 +44,7 @@ def nk_of_lymphocytes(summary: pd.DataFrame, samples: pd.DataFrame) -> Any:
     axis.vlines(
         range(len(rows)),
         rows["n_nk_low"] / rows["n_lymphocytes"],
-        rows["n_nk_high"] / rows["n_lymphocytes"],
+        (rows["n_nk_high"] / rows["n_lymphocytes"]).clip(upper=1.0),
         color="#6a1fa8",
         linewidth=0.9,
     )

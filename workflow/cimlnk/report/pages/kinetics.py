@@ -136,11 +136,12 @@ def section(run: Run, site: Site) -> Section:
             )
         )
     result.blocks += [f for f in figures if f is not None]
-    if not result.blocks:
+    ranked = table.sort_values(["modality", "population", "arm", "patient"])
+    below = tables(site, "kinetics", ranked, who={"patient": "patient", "arm": "arm"})
+    if not result.blocks and isinstance(below[0], Table):
         why = "; ".join(sorted(set(table["model_reason"].dropna())))
         result.blocks.append(Text(f"No curve could be fitted: {esc(why)}.", "note"))
-    ranked = table.sort_values(["modality", "population", "arm", "patient"])
-    result.blocks += tables(site, "kinetics", ranked, who={"patient": "patient", "arm": "arm"})
+    result.blocks += below
     return result
 
 
