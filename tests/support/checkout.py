@@ -37,22 +37,25 @@ def copy_checkout(target: Path) -> Path:
         if (ROOT / name).is_file():
             (target / name).parent.mkdir(parents=True, exist_ok=True)
             shutil.copy2(ROOT / name, target / name)
-    _copy_compiled(target)
+    copy_compiled(target)
     return target
 
 
-def _copy_compiled(target: Path) -> None:
-    """Take over what a checkout that was used once has: the kernels' machine code, which numba keeps by the sources'
-    folder (half a CPU minute), and what was read of the sources by their bytes (two seconds)."""
-    for read in (ROOT / "workflow/cimlnk/common/__pycache__").glob("code-*.json"):
-        (target / read.parent.relative_to(ROOT)).mkdir(exist_ok=True)
-        shutil.copy2(read, target / read.relative_to(ROOT))
-    kernels = Path("workflow/cimlnk/graph/kernels")
-    here, there = (UserProvidedCacheLocator.get_suitable_cache_subpath(r / kernels / "jit.py") for r in (ROOT, target))
-    for made in (ROOT / kernels / "__pycache__").glob(f"numba-*/{here}"):
-        shutil.copytree(
-            made, target / kernels / "__pycache__" / made.parent.name / there, ignore=shutil.ignore_patterns("*.tmp.*")
-        )
+def copy_compiled(target: Path, source: Path = ROOT) -> None:
+    """Take over what a checkout that was used once has, for the same sources: the kernels' machine code, which numba
+    keeps by folder and time of the sources (half a CPU minute), and what was read of the sources (two seconds)."""
+    for read in (source / "workflow/cimlnk/common/__pycache__").glob("code-*.json"):
+        place = target / read.relative_to(source)
+        place.parent.mkdir(exist_ok=True)
+        shutil.copy2(read, place)
+    here, there = (folder / "workflow/cimlnk/graph/kernels" for folder in (source, target))
+    for file in here.glob("*.py"):
+        shutil.copystat(file, there / file.name)
+    old, new = (UserProvidedCacheLocator.get_suitable_cache_subpath(folder / "jit.py") for folder in (here, there))
+    for made in (here / "__pycache__").glob(f"numba-*/{old}"):
+        # without the files of a process that compiles just now
+        skip = shutil.ignore_patterns("*.tmp.*")
+        shutil.copytree(made, there / "__pycache__" / made.parent.name / new, ignore=skip, dirs_exist_ok=True)
 
 
 def digests(folder: Path) -> dict[str, str]:

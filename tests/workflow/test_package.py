@@ -13,7 +13,7 @@ from pathlib import Path
 import pytest
 
 import cimlnk
-from checkout import ROOT, copy_checkout, digests
+from checkout import ROOT, copy_checkout, copy_compiled, digests
 
 pytestmark = pytest.mark.slow
 RESULTS = Path("results/tiny")
@@ -39,6 +39,7 @@ def installed(wheel, tmp_path_factory):
     (site / "needed.pth").write_text(theirs + "\n")
     command = [sys.executable, "-m", "pip", "install", "-q", "--no-deps", "--target", site, wheel]
     subprocess.run(command, check=True, env=clean())
+    copy_compiled(site / "cimlnk_home")
     return folder / "bin"
 
 

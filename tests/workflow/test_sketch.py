@@ -11,7 +11,7 @@ import pandas as pd
 import pytest
 import yaml
 
-from checkout import snakemake
+from checkout import copy_compiled, snakemake
 
 pytestmark = pytest.mark.slow
 RESULTS = Path("results/tiny")
@@ -24,6 +24,7 @@ def sketched(tiny_run, tmp_path_factory):
     """The tiny cohort's mass cytometry, clustered anew from a fifth of its cells."""
     checkout = tmp_path_factory.mktemp("sketch") / "clone"
     shutil.copytree(tiny_run, checkout, symlinks=True)
+    copy_compiled(checkout, tiny_run)
     config = yaml.safe_load((checkout / "config/tiny.yaml").read_text())
     config["graph"] = {"sketch_above": 2000, "sketch_size": 1000, "subsamples": 3, "resolutions": [0.2, 0.5]}
     (checkout / "config/sketch.yaml").write_text(yaml.safe_dump(config))
