@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from typing import NamedTuple
 
 import anndata as ad
 import numpy as np
@@ -12,12 +13,15 @@ import pytest
 from cimlnk.common.errors import UserError
 from cimlnk.cytof.cells import make_cells, summarise
 from cimlnk.cytof.features import lineage_table
-from cimlnk.cytof.gating.fit import best_cut
+from cimlnk.cytof.gating.fit import LineageFit, best_cut
 from cimlnk.cytof.gating.picture import PLANES, picture_of
 from cimlnk.cytof.gating.pool import make_pool
 from cimlnk.cytof.gating.read import read_sample
 from cimlnk.cytof.gating.sample import gate_sample
-from cimlnk.cytof.lineage.batch import load_batch
+from cimlnk.cytof.gating.spec import Node
+from cimlnk.cytof.lineage.batch import Batch, load_batch
+from cimlnk.cytof.lineage.call import Contradiction
+from cimlnk.cytof.lineage.evidence import Cuts
 from cimlnk.cytof.lineage.markers import LINEAGES
 from cimlnk.cytof.lineages import make_lineages, quotas
 
@@ -154,6 +158,59 @@ def test_a_rare_lineage_counts_as_much_as_a_common_one():
         > 0.9
         > (rare >= best_cut([np.concatenate([common, rare])], gone, "above", noise=1.44).value).mean()
     )
+
+
+class Channel(NamedTuple):
+    marker: str
+    column: int
+
+
+class Gate(NamedTuple):
+    """What a fit reads of a gate."""
+
+    channels: list[Channel]
+    side: str
+    node: str
+
+
+def fit_of(values, markers, lineage):
+    """A fit whose events have these lineages."""
+    nothing = np.full(len(markers), np.nan)
+    cuts = Cuts(list(markers), nothing, nothing, nothing, nothing, ["none"] * len(markers), [None] * len(markers))
+    codes = np.array([LINEAGES.index(n) for n in lineage], np.int8)
+    sure = np.eye(len(LINEAGES), dtype=np.float32)[codes]
+    noise = np.full(len(markers), np.arcsinh(2))
+    rule = Contradiction(nothing, nothing)
+    batch = Batch(values, list(markers), sure, codes, rule, cuts, noise, np.zeros((1, len(LINEAGES)), int), [])
+    nodes = [Node(n, None, (), "above") for n in ("leukocytes", "lymphocytes", "nk")]
+    fit = LineageFit(batch, range(len(markers)), nodes, target="NK")
+    fit.lineage = codes
+    return fit
+
+
+def test_t_cells_are_left_to_their_own_gate_where_they_carry_the_marker_too():
+    # without CD56 the last gate is CD7, which T cells carry as NK cells do
+    rng = np.random.default_rng(0)
+    lineage = np.repeat(["T", "NK", "monocyte"], [2000, 200, 400])
+    cd7 = np.concatenate([rng.normal(3.8, 0.6, 2000), rng.normal(4.2, 0.6, 200), rng.normal(0.3, 0.3, 400)])
+    values = cd7[:, None].astype(np.float32)
+    found = fit_of(values, ["CD7"], lineage).threshold(values, Gate([Channel("CD7", 0)], "above", "nk"))
+    assert (cd7[lineage == "NK"] >= found.value).mean() > 0.98
+    assert (cd7[lineage == "monocyte"] >= found.value).mean() < 0.02
+
+
+def test_a_gate_that_would_lose_more_than_it_removes_removes_nothing():
+    # basophils are a little dimmer in CD45 than lymphocytes, and few
+    rng = np.random.default_rng(0)
+    lineage = np.repeat(["T", "NK", "other"], [2000, 200, 60])
+    cd45 = np.concatenate([rng.normal(5.0, 0.4, 2000), rng.normal(4.7, 0.4, 200), rng.normal(4.4, 0.4, 60)])
+    values = cd45[:, None].astype(np.float32)
+    gate = Gate([Channel("CD45", 0)], "above", "leukocytes")
+    found = fit_of(values, ["CD45"], lineage).threshold(values, gate)
+    assert (cd45 >= found.value).mean() > 0.98 and "would lose" in found.reason
+    debris = np.concatenate([cd45, rng.normal(0.5, 0.4, 300)])[:, None].astype(np.float32)
+    found = fit_of(debris, ["CD45"], [*lineage, *["other"] * 300]).threshold(debris, gate)
+    assert 1.4 < found.value < 4.5 and "would lose" not in str(found.reason)
 
 
 def test_quotas_are_even_and_small_files_whole():

@@ -295,3 +295,23 @@ def test_a_forbidden_marker_that_was_not_measured_lowers_the_score():
     assert without["population"]["early"] == measured["population"]["early"] == "CD56dim_NKG2A"
     assert without["score"]["early"] < measured["score"]["early"] - 0.1
     assert "CD57 would confirm it" in without["reason"]["early"]
+
+
+def test_names_that_fit_equally_well_give_the_name_they_share():
+    # well above both receptors' thresholds, and no further marker that parts the two
+    features = ["CD56", "CD16", "CD57", "NKG2A", "KIR2DL1"]
+    definitions = load_definitions(ROOT / "resources/phenotypes/nk.yaml", infused=False)
+    rng = np.random.default_rng(1)
+    both = np.array([2.6, 3.5, 0.0, 3.5, 3.5]) + rng.normal(0, 0.2, (200, 5))
+    mature = np.array([2.6, 3.5, 4.0, 0.0, 3.5]) + rng.normal(0, 0.2, (200, 5))
+    values, labels = np.vstack([both, mature]), np.repeat([0, 1], 200)
+    thresholds = pd.DataFrame(
+        [{"feature": f, "batch": "b", "threshold": 1.5, "low": 1.4, "high": 1.6, "method": "reference", "reason": None}
+         for f in features]
+    )  # fmt: skip
+    distances = cluster_distances(
+        values, features, labels, batch=np.full(400, "b"), thresholds=thresholds, definitions=definitions
+    )
+    named = name_clusters(distances, definitions)
+    assert named.loc[0, "population"] == "CD56dim" and "fit equally well" in named.loc[0, "reason"]
+    assert named.loc[1, "population"] == "CD56dim_CD57"

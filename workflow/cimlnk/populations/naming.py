@@ -15,6 +15,7 @@ from .definitions import ROOT, Definition, Definitions
 
 LOW_BELOW = 1.0  # `low` ends and `clear` begins this far above the threshold (arcsinh units: a 2.7-fold signal)
 LEAST_SD = 0.25  # doubt of any threshold, arcsinh units
+TIE = 1e-3  # scores no further apart than rounding and the doubt of no marker make them
 UNMEASURED = 0.85  # confidence that is left for every forbidden marker that was not measured
 SUPPORT = 0.3  # share of the score that the further evidence decides
 
@@ -135,7 +136,8 @@ def name_clusters(distances: Distances, definitions: Definitions) -> pd.DataFram
     """Give each cluster the most specific name whose requirements its cells meet.
 
     Of several names that are met, one that refines another goes before it; between names that do not refine each
-    other the score decides (evidence of the requirements, and how far the further markers agree).
+    other the score decides (evidence of the requirements, and how far the further markers agree). Names whose scores
+    are equal but for rounding are not chosen between: the cluster gets the most specific name that both refine.
 
     Parameters
     ----------
@@ -162,6 +164,19 @@ def name_clusters(distances: Distances, definitions: Definitions) -> pd.DataFram
             continue
         best, second = ranked[0], ranked[1] if len(ranked) > 1 else None
         top, other = judged[best].score, judged[second].score if second else 0.0
+        shared = _shared(best, second, definitions) if second and top - other < TIE else None
+        if shared is not None and judged[shared].met:
+            rows.append(
+                {
+                    "population": shared,
+                    "score": judged[shared].score,
+                    "runner_up": best,
+                    "runner_up_score": top,
+                    "margin": top - other,
+                    "reason": f"{best} and {second} fit equally well: the name they share",
+                }
+            )
+            continue
         rows.append(
             {
                 "population": best,
@@ -173,6 +188,13 @@ def name_clusters(distances: Distances, definitions: Definitions) -> pd.DataFram
             }
         )
     return pd.DataFrame(rows, index=distances.threshold.index)
+
+
+def _shared(one: str, other: str, definitions: Definitions) -> str | None:
+    """The most specific name that both refine, None without one."""
+    both = definitions.ancestors(one) & definitions.ancestors(other)
+    finest = [name for name in both if not any(name in definitions.ancestors(b) for b in both)]
+    return min(finest, default=None)
 
 
 def _unassigned(judged: Mapping[str, Judged]) -> dict[str, object]:

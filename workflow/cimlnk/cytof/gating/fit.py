@@ -148,7 +148,9 @@ class LineageFit:
             keep = keep - set(carriers)
         else:
             keep = keep & set(carriers)
-            drop = set(LINEAGES) - keep - set(carriers if cut.node in self.early else keep) - set(UNTOLD)
+            # T and B cells that carry the marker too were left behind at gates of their own
+            both = set(carriers) & set(LYMPHOCYTES)
+            drop = set(LINEAGES) - keep - (set(carriers) if cut.node in self.early else both) - set(UNTOLD)
         if not keep or not drop:
             return None
         noise, evidence, brightest = self._known(marker)
@@ -164,6 +166,10 @@ class LineageFit:
                 kept
             ]
             found = best_cut(by_lineage, dropped, cut.side, noise=noise)
+            lost, gone = (_beyond(v, found.value, cut.side) for v in (np.concatenate(by_lineage), dropped))
+            if lost > gone:
+                why = f"would lose {lost:,} {_words(keep)} to remove {gone:,} {_words(drop)}: {marker} removes nothing"
+                return _removing_nothing(np.concatenate(by_lineage), cut.side, noise, why=why)
             if where == "batch":
                 why = (
                     f"fewer than {LEAST} events of {_words(keep)} or {_words(drop)} in this sample: fitted to its batch"
@@ -175,7 +181,7 @@ class LineageFit:
                 return None
             why = f"hardly any {_words(keep)} in this sample or its batch: cut where {marker} begins to be positive"
             return Threshold(evidence, noise, max(evidence, brightest), "lineage", why)
-        edge = float(np.quantile(kept, 0.999 if cut.side == "below" else 0.001))
+        edge = _end(kept, cut.side)
         start = evidence if np.isfinite(evidence) else edge
         value = max(edge, start, noise) if cut.side == "below" else max(min(edge, start), noise)
         why = f"no {_words(drop)} in this sample or its batch: nothing to remove"
@@ -240,6 +246,23 @@ def _among(lineage: NDArray[np.int8], names: set[str]) -> Bools:
 
 def _words(names: set[str]) -> str:
     return " or ".join(f"{n} cells" if n in ("T", "B", "NK") else n for n in LINEAGES if n in names)
+
+
+def _end(kept: Floats, side: str) -> float:
+    """The value beyond which a thousandth of the events lie, on the side that is cut off."""
+    return float(np.quantile(kept, 0.999 if side == "below" else 0.001))
+
+
+def _beyond(values: Floats, cut: float, side: str) -> int:
+    """Events that a cut removes."""
+    return int((values >= cut).sum() if side == "below" else (values < cut).sum())
+
+
+def _removing_nothing(kept: Floats, side: str, noise: float, *, why: str) -> Threshold:
+    """A cut at the end of what is kept."""
+    edge = _end(kept, side)
+    value = max(edge, noise) if side == "below" else edge
+    return Threshold(value, value, value, "lineage", why)
 
 
 def best_cut(kept: Sequence[Floats], dropped: Floats, side: str, *, noise: float) -> Threshold:
