@@ -5,8 +5,8 @@
 The first two have lineages made of subsets, four of which hold 0.1 to 0.4 % of the cells, gradients between sisters,
 and heavy tails. The first has exact zeros, doublets and small shifts between donors; the second a decaying spectrum
 with an isotropic noise floor, which is hard for every approximate neighbour search. The populations are the same for
-every number of cells. The third, ``bcrxl``, are the cells of the BCR-XL data (Bodenmiller 2012) in the folder
-``$CIMLNK_TEST_DATA/cytof_bcrxl``; they carry no labels.
+every number of cells. The others are all events of real data under ``$CIMLNK_TEST_DATA``, without labels: ``bcrxl``
+(Bodenmiller 2012), ``imubac`` (Krieg 2018), ``plex`` (Zunder 2015) and ``dcmononk`` (HIPC, flow cytometry).
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import csv
 import os
 import sys
 import warnings
+from collections.abc import Callable
 from pathlib import Path
 
 import numpy as np
@@ -109,25 +110,60 @@ def rna(n: int, components: int = 50, count: int = 25) -> tuple[NDArray[np.float
     return (m + width[y] * noise).astype(np.float32), y.astype(np.int16)
 
 
-def real() -> Path:
-    """The folder of the real data."""
-    return Path(os.environ.get("CIMLNK_TEST_DATA", Path(__file__).parents[2] / "shared" / "data")) / "cytof_bcrxl"
+def real(name: str) -> Path:
+    """A folder of the real data."""
+    return Path(os.environ.get("CIMLNK_TEST_DATA", Path(__file__).parents[2] / "shared" / "data")) / name
+
+
+def events(path: Path, channels: list[str]) -> NDArray[np.float64]:
+    """The channels of a file's events, as they are stored."""
+    import flowio
+
+    with warnings.catch_warnings(action="ignore"):  # the files' offsets are off by one, as their source says
+        data = flowio.FlowData(path, ignore_offset_error=True)
+    values = np.reshape(data.events, (-1, data.channel_count))
+    return values[:, [data.pnn_labels.index(c) for c in channels]]
+
+
+def counts(paths: list[Path], channels: list[str]) -> NDArray[np.float32]:
+    """arcsinh(counts / 5) of all events of mass cytometry files."""
+    return np.concatenate([np.arcsinh(events(p, channels) / 5).astype(np.float32) for p in paths])
+
+
+def listed(path: Path, column: str, keep: Callable[[dict[str, str]], bool] = lambda row: True) -> list[str]:
+    """A column of a sheet."""
+    with path.open() as f:
+        return [row[column] for row in csv.DictReader(f) if keep(row)]
 
 
 def bcrxl() -> NDArray[np.float32]:
-    """arcsinh(counts / 5) of the lineage and signalling markers of all 16 files."""
-    import flowio
+    """The lineage and signalling markers of all 16 files."""
+    folder = real("cytof_bcrxl")
+    channels = listed(folder / "panel.csv", "fcs_colname", lambda row: row["marker_class"] in ("type", "state"))
+    return counts(sorted((folder / "fcs").glob("*.fcs")), channels)
 
-    with (real() / "panel.csv").open() as f:
-        rows = list(csv.DictReader(f))
-    channels = [r["fcs_colname"] for r in rows if r["marker_class"] in ("type", "state")]
-    parts = []
-    for path in sorted((real() / "fcs").glob("*.fcs")):
-        with warnings.catch_warnings(action="ignore"):  # the files' offsets are off by one, as their source says
-            data = flowio.FlowData(path, ignore_offset_error=True)
-        values = np.reshape(data.events, (-1, data.channel_count))
-        parts.append(np.arcsinh(values[:, [data.pnn_labels.index(c) for c in channels]] / 5).astype(np.float32))
-    return np.concatenate(parts)
+
+def imubac() -> NDArray[np.float32]:
+    """The markers of all files of both batches."""
+    folder = real("cytof_imubac_2batches")
+    return counts(sorted((folder / "fcs").glob("*.fcs")), listed(folder / "PanelInfo_Data23_Panel3.csv", "channel"))
+
+
+def plex() -> NDArray[np.float32]:
+    """Six barcode channels and two of DNA: 20 dense groups, their doublets, and debris."""
+    metals = [f"(Pd{mass})Di" for mass in (102, 104, 105, 106, 108, 110)] + ["(Ir191)Di", "(Ir193)Di"]
+    return counts([real("cytof_debarcode_20plex") / "sample_barcoded_file.fcs"], metals)
+
+
+def dcmononk() -> NDArray[np.float32]:
+    """Scatter and the eight colours of one file of flow cytometry, on its own scale divided by 1,000."""
+    path = real("flow_dcmononk") / "DC_MONO_NK_12828001_001.fcs"
+    scatter = np.log10(np.maximum(events(path, ["FSC-A", "SSC-A"]), 1))
+    colours = events(path, ["Live", "CD56", "CD123", "CD11c", "CD16", "Lineage", "CD14", "HLADR"]) / 1000
+    return np.column_stack([scatter, colours]).astype(np.float32)
+
+
+REAL = {"bcrxl": bcrxl, "imubac": imubac, "plex": plex, "dcmononk": dcmononk}
 
 
 def make(folder: Path, kind: str, n: int) -> Path:
@@ -135,9 +171,12 @@ def make(folder: Path, kind: str, n: int) -> Path:
     stem = folder / f"{kind}_{n}"
     if not Path(f"{stem}_y.npy").exists():
         folder.mkdir(parents=True, exist_ok=True)
-        X, y = (bcrxl(), np.empty(0, np.int16)) if kind == "bcrxl" else {"cytof": cytof, "rna": rna}[kind](n)
+        if kind in REAL:
+            X, y = REAL[kind](), np.empty(0, np.int16)  # no labels
+        else:
+            X, y = {"cytof": cytof, "rna": rna}[kind](n)
         np.save(f"{stem}_X.npy", X)
-        np.save(f"{stem}_y.npy", y)  # none for the real cells
+        np.save(f"{stem}_y.npy", y)
     return stem
 
 

@@ -6,6 +6,7 @@ modularity; writes the labels of the last repeat to OUT. Runs under the workflow
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import sys
@@ -104,6 +105,52 @@ def flowsom(X, clock):
     return clock("all", go), None, None
 
 
+def parts(X, clock, search):
+    """The fastest parts found elsewhere, put together: their search, this project's weights, NetworKit's Leiden."""
+    import networkit as nk
+    import scipy.sparse as sp
+
+    from cimlnk.graph.edges import weights
+    from cimlnk.graph.nearest import Knn
+
+    nk.setNumberOfThreads(int(THREADS))
+    near, far = clock("neighbours", lambda: search(X))
+    lists = Knn(near, far, np.arange(len(X), dtype=np.int32), 0.0, 0.0, search.__name__, 0, 0)
+    W = clock("graph", lambda: weights(lists, threads=int(THREADS), k=K - 1, ordered=True))
+
+    def go():
+        upper = sp.triu(W).tocoo()
+        edges = upper.data.astype(np.float64), (upper.row.astype(np.uint64), upper.col.astype(np.uint64))
+        graph = nk.GraphFromCoo(edges, len(X), weighted=True)
+        return nk.community.ParallelLeiden(graph, iterations=2).run().getPartition().getVector()
+
+    return np.array(clock("leiden", go)), W, far
+
+
+def others(near, far):
+    """Lists of K from those of K + 1 with the row itself in most of them (of equal rows another may stand for it)."""
+    me = near == np.arange(len(near))[:, None]
+    drop = np.where(me.any(axis=1), me.argmax(axis=1), K)
+    keep = np.arange(K + 1)[None] != drop[:, None]
+    return near[keep].reshape(-1, K).astype(np.int32), far[keep].reshape(-1, K).astype(np.float32)
+
+
+def inverted_file(X):
+    """IvfIndex of ann-search."""
+    import ann_search as peer
+
+    peer.set_num_threads(int(THREADS))
+    far, near = peer.IvfIndex(n_neighbors=K + 1).fit(X).kneighbors()
+    return others(near, far)
+
+
+def carved(X):
+    """self_knn_graph of pipnn."""
+    import pipnn as peer
+
+    return others(*peer.self_knn_graph(X, n_neighbors=K, n_jobs=int(THREADS)))
+
+
 def recall(X, distances, queries=1000):
     """Share of the true K neighbours found by distance, on random rows; scanpy stores K - 1 of them."""
     import scipy.sparse as sp
@@ -145,6 +192,8 @@ METHODS = {
     "cimlnk sketch": sketch,
     "scanpy igraph": lambda X, clock: scanpy(X, clock, "igraph"),
     "scanpy leidenalg": lambda X, clock: scanpy(X, clock, "leidenalg"),
+    "ann-search + NetworKit": lambda X, clock: parts(X, clock, inverted_file),
+    "pipnn + NetworKit": lambda X, clock: parts(X, clock, carved),
     "PhenoGraph": phenograph,
     "PARC": parc,
     "FlowSOM": flowsom,
@@ -161,7 +210,13 @@ def main():
         runs.append(clock.stages)
     peak = peak_gigabytes()
     np.save(OUT, np.asarray(labels, np.int32))
-    record = {"runs": runs, "process": round(time.perf_counter() - start, 2), "peak_gb": round(peak, 2)}
+    digest = hashlib.sha256(np.asarray(labels, np.int32).tobytes()).hexdigest()[:12]
+    record = {
+        "runs": runs,
+        "sha256": digest,
+        "process": round(time.perf_counter() - start, 2),
+        "peak_gb": round(peak, 2),
+    }
     if W is not None:
         labels = np.asarray(labels)
         record["modularity"] = round(

@@ -29,22 +29,34 @@ sys.path.insert(0, str(ROOT / "workflow"))
 OWN = ("cimlnk", "cimlnk sketch", "scanpy igraph", "scanpy leidenalg")
 SHOWN = ("numpy", "scipy", "numba", "scanpy", "pynndescent", "umap-learn", "igraph", "leidenalg")
 
+PARTS = ("ann-search + NetworKit", "pipnn + NetworKit")  # the fastest parts found elsewhere, put together
+REAL = [("bcrxl", 172_791), ("plex", 100_000), ("dcmononk", 77_737), ("imubac", 74_253)]
 QUICK = [
-    ("cytof", 100_000, ["cimlnk", "scanpy igraph", "scanpy leidenalg"]),
-    ("rna", 100_000, ["cimlnk", "scanpy igraph"]),
-    ("cytof", 300_000, ["cimlnk"]),
+    ("cytof", 100_000, ["cimlnk", "scanpy igraph", PARTS[0]]),
+    ("rna", 100_000, ["cimlnk", "scanpy igraph", PARTS[0]]),
+    *[(data, cells, ["cimlnk", "scanpy igraph", PARTS[0]]) for data, cells in REAL],
+    ("cytof", 1_000_000, ["cimlnk"]),
 ]
 FULL = [
-    ("cytof", 100_000, ["cimlnk", "scanpy igraph", "scanpy leidenalg", "PhenoGraph", "PARC", "FlowSOM"]),
-    ("cytof", 300_000, ["cimlnk", "scanpy igraph", "scanpy leidenalg", "FlowSOM"]),
-    ("cytof", 1_000_000, ["cimlnk", "cimlnk sketch", "scanpy igraph"]),
+    ("cytof", 100_000, ["cimlnk", "scanpy igraph", *PARTS, "scanpy leidenalg", "PhenoGraph", "PARC", "FlowSOM"]),
+    ("cytof", 300_000, ["cimlnk", "scanpy igraph", *PARTS, "scanpy leidenalg", "FlowSOM"]),
+    ("cytof", 1_000_000, ["cimlnk", "cimlnk sketch", "scanpy igraph", PARTS[0]]),
     ("cytof", 3_000_000, ["cimlnk", "cimlnk sketch"]),
-    ("cytof", 10_000_000, ["cimlnk sketch"]),
-    ("rna", 100_000, ["cimlnk", "scanpy igraph"]),
-    ("rna", 300_000, ["cimlnk", "scanpy igraph"]),
-    ("bcrxl", 172_791, ["cimlnk", "scanpy igraph", "FlowSOM"]),
+    ("cytof", 10_000_000, ["cimlnk", "cimlnk sketch"]),
+    ("rna", 100_000, ["cimlnk", "scanpy igraph", *PARTS]),
+    ("rna", 300_000, ["cimlnk", "scanpy igraph", PARTS[0]]),
+    ("rna", 1_000_000, ["cimlnk"]),
+    *[(data, cells, ["cimlnk", "scanpy igraph", *PARTS, "FlowSOM"]) for data, cells in REAL],
 ]
-TITLES = {"cytof": "35 markers", "rna": "50 components", "bcrxl": "BCR-XL, 24 markers"}
+SCALING = (1, 2, 4, 8)  # threads; more than the machine has cost time but must not change the labels
+TITLES = {
+    "cytof": "35 markers",
+    "rna": "50 components",
+    "bcrxl": "BCR-XL, 24 markers",
+    "plex": "20 barcodes, 8 channels",
+    "dcmononk": "flow cytometry, 10 channels",
+    "imubac": "two batches, 25 markers",
+}
 
 
 def peers_python() -> str:
@@ -55,6 +67,29 @@ def peers_python() -> str:
         subprocess.run([sys.executable, "-m", "venv", str(folder)], check=True)
         subprocess.run([str(python), "-m", "pip", "install", "-q", "-r", str(HERE / "peers.txt")], check=True)
     return str(python)
+
+
+def scaling(stem: Path, limit: int) -> list[dict]:
+    """The engine on one matrix with several numbers of threads."""
+    rows = []
+    for threads in SCALING:
+        record = measure("cimlnk", stem, threads, repeats=2, limit=limit)
+        rows.append({"threads": threads, "matrix": stem.name} | record)
+        print(f"{stem.name}, {threads} threads: {record.get('failed') or seconds(record, -1, 0)}", flush=True)
+    return rows
+
+
+def scaling_table(rows: list[dict]) -> str:
+    """The Markdown table of the numbers of threads, with the hash of the labels."""
+    lines = ["| matrix | threads | neighbours s | graph s | Leiden s | CPU s | labels (sha256) |", "| --- " * 7 + "|"]
+    for r in rows:
+        if "failed" in r:
+            lines.append(f"| {r['matrix']} | {r['threads']} | {r['failed']} | | | | |")
+            continue
+        parts = " | ".join(f"{r['runs'][-1][stage][0]:.2f}" for stage in ("neighbours", "graph", "leiden"))
+        matrix, threads, digest = r["matrix"], r["threads"], r["sha256"]
+        lines.append(f"| {matrix} | {threads} | {parts} | {seconds(r, -1, 1):.1f} | `{digest}` |")
+    return "\n".join(lines) + "\n"
 
 
 def measure(method: str, stem: Path, threads: int, *, repeats: int, limit: int) -> dict:
@@ -133,7 +168,7 @@ def table(results: list[dict]) -> str:
 def exponents(results: list[dict]) -> list[str]:
     """Growth of the CPU time with the number of cells, per method and kind of data."""
     lines = []
-    for data in ("cytof", "rna"):
+    for data in ("cytof", "rna"):  # the real matrices come in one size
         for method in dict.fromkeys(r["method"] for r in results):
             rows = [r for r in results if r["data"] == data and r["method"] == method and "failed" not in r]
             if len(rows) > 1:
@@ -201,7 +236,7 @@ def plot(results: list[dict], path: Path) -> None:
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--quick", action="store_true", help="five minutes: 100,000 and 300,000 cells, scanpy only")
+    parser.add_argument("--quick", action="store_true", help="eight minutes: 100,000 cells and real data, two peers")
     parser.add_argument("--docs", action="store_true", help="write docs/benchmarks.md and its plot")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--limit", type=int, default=1200, help="seconds after which a method is stopped")
@@ -224,7 +259,7 @@ def main() -> None:
     for data, cells, methods in plan:
         stem = make(OUT / "data", data, cells)
         for method in methods:
-            slow = method == "scanpy leidenalg" or method not in OWN
+            slow = method == "scanpy leidenalg" or method not in (*OWN, PARTS[0])
             start = time.perf_counter()
             record = measure(method, stem, options.threads, repeats=1 if slow else 2, limit=options.limit)
             key = {"data": data, "cells": cells, "method": method}
@@ -232,14 +267,26 @@ def main() -> None:
             stored.write_text(json.dumps({"about": about, "results": results}, indent=1))
             note = record.get("failed") or f"{seconds(record, -1, 0):.1f} s, {seconds(record, -1, 1):.1f} CPU s"
             print(f"{data} {cells:,} {method}: {note} ({time.perf_counter() - start:.0f} s in all)", flush=True)
+    threads = []
+    if not options.only:
+        threads = scaling(make(OUT / "data", "cytof", 300_000 if options.quick else 1_000_000), options.limit)
+        stored.write_text(json.dumps({"about": about, "results": results, "threads": threads}, indent=1))
+    elif stored.exists():
+        threads = json.loads(stored.read_text()).get("threads", [])
     print(table(results))
     print("\n".join(exponents(results) + ratios(results)))
+    print(scaling_table(threads))
     if options.docs:
         results.sort(key=lambda r: (r["data"], r["cells"]))
-        write_docs(about, results, "./run bench " + " ".join(f"'{a}'" if " " in a else a for a in sys.argv[1:]))
+        write_docs(
+            about,
+            results,
+            threads,
+            command="./run bench " + " ".join(f"'{a}'" if " " in a else a for a in sys.argv[1:]),
+        )
 
 
-def write_docs(about: str, results: list[dict], command: str) -> None:
+def write_docs(about: str, results: list[dict], threads: list[dict], *, command: str) -> None:
     """The page with the table, between its fixed introduction and the notes kept by hand."""
     page = ROOT / "docs" / "benchmarks.md"
     plot(results, ROOT / "docs" / "benchmarks.svg")
@@ -253,6 +300,7 @@ def write_docs(about: str, results: list[dict], command: str) -> None:
     made = (
         f"Made by `{command}` on: {about}\n\n{table(results)}\n![CPU seconds over cells](benchmarks.svg)\n\n"
         f"Growth exponents of the CPU time:\n\n{growth}\n\nPeers against cimlnk:\n\n{faster}\n"
+        + (f"\nThe engine by number of threads:\n\n{scaling_table(threads)}" if threads else "")
         + (f"\nSketch of 200,000 cells with label transfer:\n\n{sketched}\n" if sketched else "")
     )
     before, _, rest = page.read_text().partition("<!-- table -->\n")
