@@ -113,6 +113,9 @@ def test_features_of_several_samples(cohort, places, settings, tmp_path):
     both = [anndata.read_h5ad(f) for f in files]
     assert table["cell"].tolist() == [*both[0].obs_names, *both[1].obs_names]
     report = json.loads(paths["report"].read_text())
+    assert report["instruments"] == dict.fromkeys(
+        ("P1_D28_cytof", "P2_D7_cytof"), "DVSSCIENCES-CYTOF-6.7.1014 synthetic"
+    )
     stacked = np.vstack([b[:, report["features"]].X for b in both])
     assert report["features"] == both[0].var_names[both[0].var["cluster"]].tolist()
     # without scaling the features are the arcsinh values, cut at the 99.9 % quantile (to a histogram bin of 0.002)
