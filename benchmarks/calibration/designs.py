@@ -113,7 +113,8 @@ def abundances(samples: pd.DataFrame, random: np.random.Generator) -> pd.DataFra
     cells = _depths(samples, (600, 6000), random)
     logs = np.log(MEAN) + latent(samples, len(MEAN), random)
     counts = _multinomial(logs, cells, random)
-    nk = np.exp(latent(samples, 1, random)[:, 0] * 1.5 + 3)
+    # the laboratory counts blood, whatever run the files were acquired in
+    nk = np.exp(latent(samples.assign(batch="one"), 1, random)[:, 0] * 1.5 + 3)
     parts = []
     names = [f"population {k + 1}" for k in range(len(MEAN))]
     for name, y in [*zip(names, counts.T, strict=True), ("NK", cells)]:
@@ -196,10 +197,8 @@ def distances(samples: pd.DataFrame, random: np.random.Generator) -> pd.DataFram
     ):  # fmt: skip
         logs = random.normal(0, 1, n) + latent(samples, n, random)
         if not owned:
-            levels = pd.DataFrame(latent(samples, n, random))
-            runs = (
-                levels.groupby(samples["batch"].to_numpy()).transform("mean") if samples["batch"].nunique() > 1 else 0
-            )
+            _, batch = np.unique(samples["batch"], return_inverse=True)
+            runs = random.normal(0, BATCH_SD if batch.max() else 0.0, (batch.max() + 1, n))[batch]
             logs = random.normal(0, 1, n) + random.normal(0, SAMPLE_SD, logs.shape) + runs
         counts = pd.DataFrame(
             _multinomial(logs, _depths(samples, (600, 6000), random), random), index=samples["sample"]
@@ -221,7 +220,7 @@ FAMILIES: dict[str, tuple[Make, float]] = {
     "gene state": (gene_states, 0.5),
     "expression": (expression, 0.25),
     "neighbourhoods": (hoods, 0.4),
-    "distances": (distances, 3.0),
+    "distances": (distances, 1.5),
 }
 
 
@@ -270,7 +269,7 @@ def as_markdown(table: pd.DataFrame) -> str:
         for plan in plans:
             row = part[part["plan"] == plan]
             if not len(row) or row["answered"].iloc[0] == 0:
-                cells.append("not estimable")
+                cells.append("not estimable" if len(row) else "not measured")
                 continue
             one = row.iloc[0]
             special = one["between_arms"] if np.isfinite(one["between_arms"]) else one["day_7"]
