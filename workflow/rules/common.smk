@@ -57,6 +57,12 @@ except UserError as error:
     sys.exit(1)
 
 SAMPLES = COHORT.samples.set_index("sample", drop=False)
+UNREADABLE = [
+    file
+    for path in SAMPLES["path"][SAMPLES.index.isin(COHORT.given)]
+    for file in input_files(path)
+    if os.path.exists(file) and not os.access(file, os.R_OK)
+]
 SAMPLES_PATTERN = sorted(re.escape(s) for s in SAMPLES.index)
 MODALITIES = [m for m in vocabulary.MODALITIES if (SAMPLES["modality"] == m).any()]
 CYTOMETRY = [m for m in vocabulary.CYTOMETRY if m in MODALITIES]
