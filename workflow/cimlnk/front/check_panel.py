@@ -136,7 +136,7 @@ def _try(
             picture = findings.folder / f"{row['sample']}.png"
             draw_gates(picture_of(data, gated, course, sample=str(row["sample"])), picture)
             findings.pictures[f"{row['sample']} (batch {row['batch']})"] = picture
-        n, nk = len(data.events), int(gated.nodes[gated.final].sum())
+        n, nk = len(data.events), int(gated.chosen.sum())
         if not nk:
             findings.add(WARN, f"{row['sample']}: no NK cell among {n:,} events looked at")
     if not rows:
