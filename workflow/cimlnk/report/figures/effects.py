@@ -80,9 +80,9 @@ def agreement(pairs: pd.DataFrame) -> Any:
         axis.set_ylabel(f"% by {BY[other]}")
     for axis in axes.flat[len(groups) :]:
         axis.set_visible(False)
+    # beside a panel, where it is given room: a legend of the figure lies outside of the picture
     handles, labels = axes.flat[0].get_legend_handles_labels()
-    figure.legend(handles, labels, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    figure.tight_layout()
+    axes[0, -1].legend(handles, labels, loc="upper left", bbox_to_anchor=(1.0, 1.0))
     return figure
 
 
