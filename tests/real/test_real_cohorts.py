@@ -33,6 +33,7 @@ def words_of_an_infusion(results: Path) -> list[str]:
     """Where a table or page speaks of CIML or memory-like cells; the config as resolved (provenance) is left out."""
     said = []
     word = re.compile(r"CIML(?!NK)|memory.?like", re.IGNORECASE)
+    packed = re.compile(r"[A-Za-z0-9+/=]{120,}")  # base64 of pictures and arrays holds any four letters by chance
     for path in sorted(results.rglob("*")):
         if path.suffix == ".parquet":
             table = pd.read_parquet(path).select_dtypes(include=["object", "string", "category"])
@@ -41,7 +42,7 @@ def words_of_an_infusion(results: Path) -> list[str]:
             texts = [path.read_text(encoding="utf-8")]
         else:
             continue
-        found = {m.group() for text in texts for m in word.finditer(text.replace("cimlnk", ""))}
+        found = {m.group() for text in texts for m in word.finditer(packed.sub("", text).replace("cimlnk", ""))}
         said += [f"{path.relative_to(results)}: {', '.join(sorted(found))}"] if found else []
     return said
 

@@ -6,6 +6,7 @@ import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import pandas as pd
 
@@ -16,7 +17,8 @@ from cimlnk.cohort.tables import PANEL
 from cimlnk.common.errors import Plain, Problems
 from cimlnk.common.markers import read_name
 
-from .fcs.header import FcsHeader
+if TYPE_CHECKING:
+    from .fcs.header import FcsHeader
 
 UNREAD = ("ignore", "autofluorescence")
 LIGHT = ("scatter", "pulse")  # of the light a cell scatters: not every instrument stores all of it
