@@ -213,6 +213,16 @@ def test_a_gate_that_would_lose_more_than_it_removes_removes_nothing():
     assert 1.4 < found.value < 4.5 and "would lose" not in str(found.reason)
 
 
+def test_a_gate_in_a_marker_that_stains_all_cells_removes_nothing():
+    # B cells known by exclusion, many, and no brighter in CD19 than most of the few NK cells
+    rng = np.random.default_rng(0)
+    lineage = np.repeat(["NK", "B"], [40, 400])
+    cd19 = np.concatenate([rng.normal(2.5, 0.1, 6), rng.normal(3.9, 0.2, 34), rng.normal(3.4, 0.2, 400)])
+    values = cd19[:, None].astype(np.float32)
+    found = fit_of(values, ["CD19"], lineage).threshold(values, Gate([Channel("CD19", 0)], "below", "nk"))
+    assert (cd19[:40] < found.value).mean() > 0.97 and "of 40 NK cells" in found.reason
+
+
 def test_quotas_are_even_and_small_files_whole():
     assert quotas([10, 1000, 1000], 500) == [10, 245, 245]
     assert quotas([5, 5], 500) == [5, 5]

@@ -166,10 +166,12 @@ class LineageFit:
                 kept
             ]
             found = best_cut(by_lineage, dropped, cut.side, noise=noise)
-            lost, gone = (_beyond(v, found.value, cut.side) for v in (np.concatenate(by_lineage), dropped))
-            if lost > gone:
-                why = f"would lose {lost:,} {_words(keep)} to remove {gone:,} {_words(drop)}: {marker} removes nothing"
-                return _removing_nothing(np.concatenate(by_lineage), cut.side, noise, why=why)
+            own = np.concatenate(by_lineage)
+            lost, gone = (_beyond(v, found.value, cut.side) for v in (own, dropped))
+            # of few cells among many others a cut that tells them not apart removes more than it loses, and all of both
+            if lost > gone or 2 * lost > len(own):
+                why = f"would lose {lost:,} of {len(own):,} {_words(keep)} to remove {gone:,} {_words(drop)}"
+                return _removing_nothing(own, cut.side, noise, why=f"{why}: {marker} removes nothing")
             if where == "batch":
                 why = (
                     f"fewer than {LEAST} events of {_words(keep)} or {_words(drop)} in this sample: fitted to its batch"
