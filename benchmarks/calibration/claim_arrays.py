@@ -177,7 +177,7 @@ def supported(
         if claim in BY_TABLES:
             continue
         if claim not in made[0]:
-            raise LookupError(f"{claim}: found no arrays, expected them from claim_arrays.grids (CONTRIBUTING.md, a claim)")
+            raise LookupError(f"{claim}: found no arrays, expected some from claim_arrays.grids (CONTRIBUTING.md)")
         ok, reachable = np.ones(len(cohorts), dtype=bool), True
         for k, values in enumerate(made[0][claim]):
             question = parts[min(k, len(parts) - 1)]
