@@ -16,9 +16,8 @@ KINDS = {
 
 
 COLUMNS = {
-    "claim": "id", "title": "claim", "verdict": "verdict", "value": "value (interval)", "bound": "bound", "n": "n",
-    "p": "p (least p)", "chance": "chance", "asked": "read from", "why": "reasons",
-    "source": "source (tier)",
+    "claim": "id", "title": "claim", "verdict": "verdict", "why": "reasons", "value": "value (interval)",
+    "bound": "bound", "n": "n", "p": "p (least p)", "chance": "chance", "asked": "read from", "source": "source (tier)",
 }  # fmt: skip
 
 
