@@ -7,6 +7,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cimlnk.common.seeds import rng
 from cimlnk.common.tables import write_table
@@ -202,19 +203,24 @@ def simulate_sample(size: str, seed: int, sample: design.Sample) -> tuple[pd.Dat
     events["Time"] = np.floor(time)
     for name in ("Event_length", "Center", "Offset", "Width", "Residual"):
         events[name] = technical[name]
-    index = np.arange(cells.total)
-    truth = pd.DataFrame(
+    truth = truth_of(sample.id, labels, kinds, also=other_name)
+    return events[panel()["marker"].tolist()].astype(np.float32), truth
+
+
+def truth_of(sample: str, labels: NDArray[Any], kinds: NDArray[Any], *, also: NDArray[Any]) -> pd.DataFrame:
+    """What every event of a file is, in the file's order: the columns that CELLS_CYTOF and CELLS_FLOW share."""
+    index, nk = np.arange(len(labels)), labels == "NK"
+    return pd.DataFrame(
         {
-            "cell": [cell_id(sample.id, i) for i in index],
-            "sample": sample.id,
+            "cell": [cell_id(sample, i) for i in index],
+            "sample": sample,
             "class": labels,
-            "population": np.where(labels == "NK", kinds, ""),
-            "also": other_name,
-            "kind": np.where(labels == "NK", "NK", kinds),
+            "population": np.where(nk, kinds, ""),
+            "also": also,
+            "kind": np.where(nk, "NK", kinds),
             "event": index,
         }
     )
-    return events[panel()["marker"].tolist()].astype(np.float32), truth
 
 
 def simulate_cytof(

@@ -15,11 +15,10 @@ import pandas as pd
 
 from cimlnk.common.seeds import rng
 from cimlnk.common.tables import write_table
-from cimlnk.common.vocabulary import cell_id
 
 from . import design, latent, receptors
 from .composition import Content, content, setting
-from .cytof import INTENSITY_SD, SEES_MYELOID, Run, run_of
+from .cytof import INTENSITY_SD, SEES_MYELOID, Run, run_of, truth_of
 from .fcs import write_fcs
 from .flow_panel import BRIGHTNESS, DYES, MARKER_OF, SCATTER, VIABILITY, sources, spillover
 from .latent import POPULATIONS, Setting
@@ -133,18 +132,7 @@ def simulate_sample(size: str, seed: int, sample: design.Sample) -> tuple[pd.Dat
     for name, values in _scatter(random, labels).items():
         events[name] = values
     events["Time"] = np.floor(np.cumsum(random.exponential(0.6, cells.total)))
-    index = np.arange(cells.total)
-    truth = pd.DataFrame(
-        {
-            "cell": [cell_id(sample.id, i) for i in index],
-            "sample": sample.id,
-            "class": labels,
-            "population": np.where(labels == "NK", kinds, ""),
-            "also": also,
-            "kind": np.where(labels == "NK", "NK", kinds),
-            "event": index,
-        }
-    )
+    truth = truth_of(sample.id, labels, kinds, also=also)
     return events[[*SCATTER, *DYES, "Time"]].astype(np.float32), truth
 
 
