@@ -157,4 +157,6 @@ def t_interval(effect: ArrayLike, se: ArrayLike, df: ArrayLike, *, level: float 
     """
     effect, se = np.asarray(effect, float), np.asarray(se, float)
     half = special.stdtrit(df, 0.5 + level / 2) * se
-    return effect - half, effect + half, 2 * special.stdtr(df, -np.abs(effect) / se)
+    with np.errstate(divide="ignore", invalid="ignore"):  # an effect without any error is as certain as can be
+        p = 2 * special.stdtr(df, -np.abs(effect) / se)
+    return effect - half, effect + half, p

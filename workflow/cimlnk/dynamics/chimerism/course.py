@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.common.vocabulary import NK
+from cimlnk.stats.intervals import t_interval
 
 from .tables import DONOR_KINETICS
 
@@ -78,8 +79,7 @@ def _half_life(falling: pd.DataFrame) -> dict[str, Any]:
     from scipy import stats
 
     line = stats.linregress(falling["day"].to_numpy(float), np.log2(falling["per_ul"].to_numpy(float)))
-    half = float(stats.t.ppf(0.975, len(falling) - 2) * line.stderr)
-    steep, flat = line.slope - half, line.slope + half
+    steep, flat, _ = (float(v) for v in t_interval(line.slope, line.stderr, len(falling) - 2))
     if line.slope >= 0:
         return {"reason": "no half-life: no fall from the peak on"}
     return {"half_life_days": -1 / line.slope, "half_life_low": -1 / steep,

@@ -1,0 +1,198 @@
+# What the late rules read and what `all` asks for: lists of tables of every stage.
+
+
+def claims_tables(wildcards):
+    """The tables claims are judged by; names that begin with tests_ are parts of one table."""
+    tables = {
+        name: out(f"cohort/{name}.parquet")
+        for name in ("samples", "counts", "patients")
+    }
+    tables |= {
+        name: out(f"dynamics/{name}.parquet")
+        for name in ("abundance", "folds", "kinetics")
+    }
+    # receptor diversity where receptors were measured, as in Strauss-Albee 2015; else that of the named subsets
+    diversity = "repertoire_diversity" if CYTOMETRY else "diversity"
+    tables["diversity"] = out(f"dynamics/{diversity}.parquet")
+    tables |= {f"state_{m}": out(f"{m}/state.parquet") for m in MODALITIES}
+    asked = ["tests", "state", "repertoire_tests", "neighbourhoods"]
+    if "rna" in MODALITIES:
+        asked += ["expression", "signatures"]
+    tables |= {f"tests_{name}": out(f"dynamics/{name}.parquet") for name in asked}
+    if CYTOMETRY:
+        tables["release"] = out("dynamics/release.parquet")
+    if CFG["simulate"] is not None:
+        tables["difficulty"] = out("truth/difficulty.parquet")
+    return tables
+
+
+DYNAMICS_TABLES = (
+    "abundance folds kinetics curves diversity tests scales power state repertoire_distances repertoire_tests "
+    "repertoire_diversity agreement agreement_pairs neighbourhoods identity events tracks ancestry expression signatures "
+    "signature_scores"
+).split()
+
+
+ADT_TABLES = ("antibodies", "thresholds", "nk_agreement", "name_agreement")
+
+
+def report_tables(wildcards):
+    """Everything the site shows."""
+    files = [
+        out(f"cohort/{name}")
+        for name in (
+            "samples.parquet",
+            "counts.parquet",
+            "patients.parquet",
+            "panel.parquet",
+            "design.json",
+        )
+    ]
+    per_modality = (
+        "summary.parquet cells.parquet populations.parquet overridden.parquet annotation.parquet profiles.parquet umap.parquet "
+        "resolutions.parquet resolutions.svg cluster_support.parquet clustering.json graph.json features.json"
+    ).split()
+    for modality in MODALITIES:
+        files += [out(f"{modality}/{name}") for name in per_modality]
+        files += [
+            out(f"{modality}/gates/{sample}.parquet") for sample in samples_of(modality)
+        ]
+    files += [out(name) for name in PREPARATION.shown()]
+    if "rna" in MODALITIES:
+        files += [out(f"adt/{name}.parquet") for name in ADT_TABLES]
+    for m in CYTOMETRY:
+        files += [out(f"{m}/gates/{sample}.png") for sample in samples_of(m)]
+    if "flow" in MODALITIES:
+        files.append(out("flow/cofactors.parquet"))
+        files += [out(f"flow/compensated/{s}.json") for s in samples_of("flow")]
+    if CYTOMETRY:
+        files += [out("dynamics/release.parquet"), out("cohort/functional.parquet")]
+    files += [out(f"dynamics/{name}.parquet") for name in DYNAMICS_TABLES]
+    files.append(out("claims/claims.parquet"))
+    files += DONOR_TABLES
+    files += [out("quality/warnings.parquet"), out("quality/availability.parquet")]
+    files.append(out("export/explorer.html"))
+    files += [out("export/summary.pdf"), out("export/patients.pdf")]
+    if CFG["simulate"] is not None:
+        files += [
+            out(f"truth/{name}.parquet") for name in ("recovery", "cases", "difficulty")
+        ]
+    return files
+
+
+def clinician_tables(wildcards):
+    """What the ten answers and the patients' pages rest on."""
+    files = [
+        out(f"cohort/{name}.parquet") for name in ("samples", "counts", "patients")
+    ]
+    for modality in MODALITIES:
+        files += [
+            out(f"{modality}/{name}.parquet") for name in ("summary", "populations")
+        ]
+    files += [
+        out(f"dynamics/{name}.parquet")
+        for name in ("abundance", "folds", "kinetics", "tests")
+    ]
+    if CYTOMETRY:
+        files.append(out("dynamics/release.parquet"))
+    return [*files, out("quality/warnings.parquet")]
+
+
+# What the donor calls give, where there are any.
+DONOR_TABLES = [
+    out(name)
+    for name in (
+        "donors/calls.parquet",
+        "donors/matches.parquet",
+        "donors/comparisons.parquet",
+        "dynamics/donor_shares.parquet",
+        "dynamics/donor_kinetics.parquet",
+        "dynamics/donor_tests.parquet",
+    )
+    if DONORS.rows
+]
+
+
+def explorer_files(wildcards):
+    """What the explorer reads of every modality."""
+    files = {}
+    for m in MODALITIES:
+        files[f"{m}_files"] = [out(f"{m}/samples/{s}.h5ad") for s in samples_of(m)]
+        for name in ("cells", "populations", "umap", "profiles"):
+            files[f"{m}_{name}"] = out(f"{m}/{name}.parquet")
+    return files
+
+
+def workbook_tables(wildcards):
+    """The small tables that the workbook shows."""
+    files = [
+        out(f"cohort/{name}.parquet") for name in ("samples", "counts", "patients")
+    ]
+    files += [
+        out(f"dynamics/{name}.parquet")
+        for name in ("abundance", "folds", "kinetics", "tests")
+    ]
+    if CFG["export"]["pharmacology"]:
+        files += [out(f"export/{name}.parquet") for name in ("exposure", "outcomes")]
+    return [*files, out("claims/claims.parquet"), out("quality/warnings.parquet")]
+
+
+def everything(wildcards):
+    """What README names: the report alone would not miss a table that was lost under it."""
+    files = [*report_tables(wildcards), *exports(wildcards)]
+    for m in MODALITIES:
+        files += [out(f"{m}/samples/{s}.h5ad") for s in samples_of(m)]
+    return list(dict.fromkeys(files))
+
+
+def exports(wildcards):
+    """What the config asks for in the formats of other programs."""
+    wanted = CFG["export"]
+    files = []
+    if wanted["h5ad"]:
+        files += [out(f"export/{m}.h5ad") for m in MODALITIES]
+        files.append(out("export/cohort.h5mu"))
+    if wanted["workbook"]:
+        files.append(out("export/cohort.xlsx"))
+    if wanted["pharmacology"]:
+        files += [out("export/exposure.parquet"), out("export/nonmem.csv")]
+    if CFG["cytof"]["export_fcs"] and CYTOMETRY:
+        files.append(out("export/workspace.wsp"))
+        if len(CYTOMETRY) == 2:
+            files.append(out("export/flow/workspace.wsp"))
+    return files
+
+
+def gates_by_hand(wildcards):
+    """Thresholds that the override sheet sets for one sample's gates: marker and value."""
+    return {
+        o["marker"]: o["number"]
+        for o in thresholds_of(COHORT.overrides)
+        if o["key"] == wildcards.sample
+    }
+
+
+def quality_tables(wildcards):
+    """The tables of the stages that may have something to tell."""
+    files = [
+        out(f"cohort/{name}")
+        for name in ("samples.parquet", "counts.parquet", "design.json")
+    ]
+    for modality in MODALITIES:
+        files += [
+            out(f"{modality}/{name}.parquet")
+            for name in "summary populations overridden annotation thresholds".split()
+        ]
+        for sample in samples_of(modality):
+            files += [
+                out(f"{modality}/gates/{sample}.parquet"),
+                out(f"{modality}/samples/{sample}.h5ad"),
+            ]
+    for modality in CYTOMETRY:
+        files.append(out(f"{modality}/lineages.parquet"))
+        called = CYTOF_LINEAGES if modality == "cytof" else FLOW_LINEAGES
+        files += [called] if called else []
+    if "rna" in MODALITIES:
+        files += [out(f"adt/{n}_agreement.parquet") for n in ("nk", "name")]
+    files += DONOR_TABLES
+    return files
