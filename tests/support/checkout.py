@@ -9,8 +9,6 @@ import subprocess
 import sys
 from pathlib import Path
 
-from numba.core.caching import UserProvidedCacheLocator
-
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -42,20 +40,11 @@ def copy_checkout(target: Path) -> Path:
 
 
 def copy_compiled(target: Path, source: Path = ROOT) -> None:
-    """Take over what a checkout that was used once has, for the same sources: the kernels' machine code, which numba
-    keeps by folder and time of the sources (half a CPU minute), and what was read of the sources (two seconds)."""
+    """Take over what was read of the same sources (two seconds); kernels lie in the user's cache."""
     for read in (source / "workflow/cimlnk/common/__pycache__").glob("code-*.json"):
         place = target / read.relative_to(source)
         place.parent.mkdir(exist_ok=True)
         shutil.copy2(read, place)
-    here, there = (folder / "workflow/cimlnk/graph/kernels" for folder in (source, target))
-    for file in here.glob("*.py"):
-        shutil.copystat(file, there / file.name)
-    old, new = (UserProvidedCacheLocator.get_suitable_cache_subpath(folder / "jit.py") for folder in (here, there))
-    for made in (here / "__pycache__").glob(f"numba-*/{old}"):
-        # without the files of a process that compiles just now
-        skip = shutil.ignore_patterns("*.tmp.*")
-        shutil.copytree(made, there / "__pycache__" / made.parent.name / new, ignore=skip, dirs_exist_ok=True)
 
 
 def digests(folder: Path) -> dict[str, str]:

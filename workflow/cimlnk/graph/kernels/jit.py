@@ -1,7 +1,9 @@
-"""The decorator of all compiled functions: nogil, cached on disk, the cache named by the hash of the sources.
+"""The decorator of all compiled functions: nogil, cached on disk, the cache named by what the machine code depends on.
 
-numba renews a cached function only if its own file changes, not if a function it inlines from another file does. So
-the cache folder carries a hash over all files of this package: any edit starts a fresh one.
+numba renews a cached function only if its own file changes, not if a function it inlines from another file does, and
+keeps it by the folder of its source, so that every copy of the sources compiles anew (half a CPU minute). Here the
+cache folder is named by a hash over all files of this package, the compiler's versions and settings and the processor:
+any edit starts a fresh one, and copies with the same sources share one.
 """
 
 from __future__ import annotations
@@ -10,35 +12,52 @@ import hashlib
 import os
 import shutil
 import tempfile
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import llvmlite
 import numba
+from llvmlite import binding
+from numba.core import caching
 from numba.core import config as numba_config
 
 HERE = Path(__file__).parent
+KEPT_DAYS = 90
+# what changes the machine code besides the sources and the processor
+SETTINGS = (
+    "OPT",
+    "BOUNDSCHECK",
+    "DEBUGINFO_DEFAULT",
+    "LOOP_VECTORIZE",
+    "SLP_VECTORIZE",
+    "DISABLE_JIT",
+    "FULL_TRACEBACKS",
+)
 
 
 def source_hash() -> str:
-    """First eight hex digits of the sha256 over the kernel sources and the compiler's version."""
-    h = hashlib.sha256(numba.__version__.encode())
+    """First sixteen hex digits of the sha256 over the kernel sources, the compiler and the processor."""
+    settings = [str(getattr(numba_config, name, None)) for name in SETTINGS]
+    cpu = binding.get_host_cpu_name(), sorted(binding.get_host_cpu_features().items())
+    h = hashlib.sha256(repr((numba.__version__, llvmlite.__version__, settings, cpu)).encode())
     for f in sorted(HERE.glob("*.py")):
-        h.update(f.name.encode() + b"\0" + f.read_bytes())
-    return h.hexdigest()[:8]
+        h.update(f.name.encode() + b"\0" + hashlib.sha256(f.read_bytes()).digest())
+    return h.hexdigest()[:16]
 
 
 def cache_root() -> Path:
     """The folder of all caches: the first that can be written to.
 
-    ``$CIMLNK_CACHE``, else beside the sources, else the user's cache, else (no home, all read-only) the user's own part
+    ``$CIMLNK_CACHE``, else the user's cache, else beside the sources, else (no home, all read-only) the user's own part
     of the folder for temporary files: kernels are then compiled once more after the machine has cleared it.
     """
     places = [Path(os.environ["CIMLNK_CACHE"])] if os.environ.get("CIMLNK_CACHE") else []
-    places.append(HERE / "__pycache__")
     home = os.environ.get("XDG_CACHE_HOME") or os.path.expanduser("~/.cache")  # noqa: PTH111 (Path.home() may raise)
     if os.path.isabs(home):
         places.append(Path(home) / "cimlnk")
+    places.append(HERE / "__pycache__")
     for place in places:
         if can_be_written(place):
             return place
@@ -61,11 +80,71 @@ FOLDER = cache_folder()
 
 
 def clear_stale() -> list[str]:
-    """Remove caches of other versions of the sources; returns their names."""
-    stale = sorted(p for p in cache_root().glob("numba-*") if p.is_dir() and p != FOLDER)
+    """Remove caches that no set-up has used for `KEPT_DAYS`; returns their names. Other checkouts may use the rest."""
+    FOLDER.mkdir(parents=True, exist_ok=True)
+    os.utime(FOLDER)
+    oldest = time.time() - KEPT_DAYS * 86400
+    stale = sorted(p for p in cache_root().glob("numba-*") if p.is_dir() and p.stat().st_mtime < oldest)
     for p in stale:
-        shutil.rmtree(p)
+        shutil.rmtree(p, ignore_errors=True)  # somebody else may be removing it as well
     return [p.name for p in stale]
+
+
+class ByContent(caching.UserProvidedCacheLocator):
+    """numba's question where a function's machine code lies, answered without the place or time of its source."""
+
+    def __init__(self, py_func: Callable[..., Any], py_file: str) -> None:
+        self._py_file = py_file
+        self._lineno = py_func.__code__.co_firstlineno
+        self._cache_path = str(FOLDER)
+
+    def get_source_stamp(self) -> str:
+        return FOLDER.name
+
+    @classmethod
+    def from_function(cls, py_func: Callable[..., Any], py_file: str) -> ByContent:
+        return cls(py_func, py_file)
+
+
+class Implementation(caching.CompileResultCacheImpl):
+    """How a compiled function is written and read."""
+
+    _locator_classes = [ByContent]
+
+
+class OneFileAKey(caching.IndexDataCacheFile):
+    """A file for every signature, named by it.
+
+    numba numbers the files and keeps an index; two processes that compile at once can give two signatures one number,
+    and a third would run code made for arrays of another type.
+    """
+
+    def name(self, key: Any) -> str:
+        return f"{self._index_name.removesuffix('.nbi')}.{hashlib.sha256(repr(key).encode()).hexdigest()[:16]}.nbc"
+
+    def save(self, key: Any, data: Any) -> None:
+        self._save_data(self.name(key), (key, data))
+
+    def load(self, key: Any) -> Any:
+        try:
+            of, data = self._load_data(self.name(key))
+        except FileNotFoundError:
+            return None
+        return data if of == key else None
+
+    def flush(self) -> None:
+        for file in Path(self._cache_path).glob(self._index_name.removesuffix("nbi") + "*.nbc"):
+            file.unlink(missing_ok=True)
+
+
+class KernelCache(caching.FunctionCache):
+    """The cache of one function."""
+
+    _impl_class = Implementation
+
+    def __init__(self, py_func: Callable[..., Any]) -> None:
+        super().__init__(py_func)
+        self._cache_file = OneFileAKey(str(self._cache_path), self._impl.filename_base, FOLDER.name)
 
 
 def jit(fast: bool = False, inline: bool = False) -> Callable[[Callable[..., Any]], Any]:
@@ -74,12 +153,8 @@ def jit(fast: bool = False, inline: bool = False) -> Callable[[Callable[..., Any
     def decorate(function: Callable[..., Any]) -> Any:
         if inline:
             return numba.njit(inline="always")(function)
-        config: Any = numba_config  # numba fills this module at run time
-        before = config.CACHE_DIR
-        config.CACHE_DIR = str(FOLDER)
-        try:
-            return numba.njit(nogil=True, cache=True, fastmath=fast)(function)
-        finally:
-            config.CACHE_DIR = before
+        compiled: Any = numba.njit(nogil=True, fastmath=fast)(function)
+        compiled._cache = KernelCache(function)
+        return compiled
 
     return decorate
