@@ -21,8 +21,7 @@ True
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from cimlnk.common.faces import face
 
 _HOME = {
     "Knn": "nearest",
@@ -43,14 +42,4 @@ _HOME = {
     "embed": "annotated",
     "adjusted_rand": "agreement",
 }
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOME[name]}", __name__), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = face(__name__, _HOME)

@@ -5,8 +5,7 @@ Arrays, marker names and cofactors in, probabilities out: flow cytometry and ant
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from cimlnk.common.faces import face
 
 _HOME = {
     "Called": "call",
@@ -20,14 +19,4 @@ _HOME = {
     "lineages_adata": "annotated",
     "load_batch": "batch",
 }
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:  # names are loaded on first use: the graph engine takes a second to import
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOME[name]}", __name__), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = face(__name__, _HOME)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from importlib import import_module
-from typing import Any
+from cimlnk.common.faces import face
 
 _HOME = {
     "link": "links",
@@ -11,14 +10,4 @@ _HOME = {
     "summarise": "links",
     "tracks": "course",
 }
-__all__ = sorted(_HOME)
-
-
-def __getattr__(name: str) -> Any:  # names are loaded on first use, so that a face costs no imports
-    if name not in _HOME:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    return getattr(import_module(f".{_HOME[name]}", __name__), name)
-
-
-def __dir__() -> list[str]:
-    return __all__
+__getattr__, __dir__, __all__ = face(__name__, _HOME)
