@@ -95,3 +95,34 @@ def test_the_generator_writes_the_columns_of_the_pipelines_tables(story):
         ("state_cytof", STATE), ("state_rna", STATE),
     ):  # fmt: skip
         assert set(story[name].columns) <= set(schema.columns), name
+
+
+@pytest.mark.parametrize("odds", [1.2, 3.0])
+def test_a_rise_in_all_patients_that_is_too_small_to_matter_is_no_finding(story, odds):
+    """Six of six patients and p of 1/64: only the size tells the two apart."""
+    made = dict(story)
+    table = story["abundance"].copy()
+    rows = (table["population"] == "memory_like") & (table["arm"] == "no_cytokine")
+    keys = [table["patient"], table["modality"]]
+    before = table["fraction"].where(rows & (table["tissue_or_product"] == "donor")).groupby(keys).transform("mean")
+    late = rows & (table["day"] > 90)
+    factor = np.where(table["patient"].str[-1].astype(int) % 2 == 0, odds, odds * 1.1)
+    table.loc[late, "fraction"] = (1 / (1 + (1 - before) / before / factor))[late]
+    made["abundance"] = table
+    row = verdicts(made, ["C21"]).loc["C21"]
+    assert row["p"] == pytest.approx(1 / 64) and row["verdict"] == ("supported" if odds > 1.5 else "not supported")
+
+
+def test_independence_of_viremia_asks_for_a_ratio_that_is_near_one_as_measured():
+    """Folds that differ by 2.4 in patients alike enough to exclude 3: no support, and the reason says which."""
+    made = tables(12, np.random.default_rng(5), effect=True, noise=USUAL, rna=False, arms=("CIML",))
+    random = np.random.default_rng(6)
+    folds = made["folds"].copy()
+    viremia = made["patients"].set_index("patient")["cmv_viremia"].reindex(folds["patient"]).to_numpy()
+    after = folds["day"].to_numpy() > 0
+    for ratio, expected in ((1.0, "supported"), (2.4, "not evaluable")):
+        value = np.where(after, 20.0 * np.where(viremia == "yes", ratio, 1.0), 1.0)
+        folds["fold_change"] = value * np.exp(random.normal(0, 0.05, len(folds)) * after)
+        row = verdicts({**made, "folds": folds}, ["C08"]).loc["C08"]
+        assert row["verdict"] == expected, row["why"]
+    assert "a 3-fold difference is excluded, a 2.4-fold one was measured" in row["why"]

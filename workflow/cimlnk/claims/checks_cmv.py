@@ -68,14 +68,15 @@ def without_cmv(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
         half = stats.t.ppf(0.95, df) * np.sqrt(squares / df * (1 / x.shape[1] + 1 / y.shape[1]))
         return gap, gap - half, gap + half
 
-    limit = np.log2(bounds["ratio"])
+    limit, near = np.log2(bounds["ratio"]), np.log2(bounds["measured"])
     rho, p_rho = _with_adaptive(evidence, arm, grid.patients, course=course)
     follows = bool(np.isfinite(p_rho) and p_rho <= 0.05 and rho > 0)
 
     def decide(of: Arrays) -> Decided:
-        _, low, high = interval(of["course"])
+        gap, low, high = interval(of["course"])
         enough = np.median(of["peak"][:, free], axis=1) >= bounds["fold"]
-        return all_of([enough, (low > -limit) & (high < limit), np.full(len(enough), not follows)])
+        alike = (low > -limit) & (high < limit) & (np.abs(gap) <= near)
+        return all_of([enough, alike, np.full(len(enough), not follows)])
 
     def null(count: int, random: np.random.Generator) -> dict[str, Floats] | None:
         """Cohorts in which folds depend on viremia by just the ratio that must be excluded."""
@@ -95,16 +96,20 @@ def without_cmv(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
         if np.isfinite(rho) else "no adaptive cells to correlate the folds with"
     )  # fmt: skip
     wide = low < limit and high > -limit and median >= bounds["fold"] and not follows
+    undecided = f"neither independence nor a {bounds['ratio']:g}-fold difference is excluded"
+    if -limit < low and high < limit:
+        undecided = f"a {bounds['ratio']:g}-fold difference is excluded, a {2 ** abs(gap):.1f}-fold one was measured"
     asked = {"course": Grid(course, grid.patients, ()), "peak": Grid(peak, grid.patients, ())}
     return find(
         evidence, "C08", asked, decide=decide,
         why=f"median peak fold without viremia {median:.1f} ({int(free.sum())} patients), mean fold over the days "
         f"with over without viremia {2**gap:.2f} (90 % interval {2**low:.2f} to {2**high:.2f}); {adaptive}",
         null=null, value=median, low=float(peak[free].min()), high=float(peak[free].max()),
-        bound=f">= {bounds['fold']:g} without viremia; ratio within 1/{bounds['ratio']:g} to {bounds['ratio']:g}; fold "
+        bound=f">= {bounds['fold']:g} without viremia; ratio measured within 1/{bounds['measured']:g} to "
+        f"{bounds['measured']:g}, its interval within 1/{bounds['ratio']:g} to {bounds['ratio']:g}; fold "
         "does not rise with the adaptive share",
         n=int(free.sum() + with_it.sum()), arm=arm,
-        undecided=f"neither independence nor a {bounds['ratio']:g}-fold difference is excluded" if wide else None,
+        undecided=undecided if wide else None,
     )  # fmt: skip
 
 

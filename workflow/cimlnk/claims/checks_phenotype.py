@@ -15,7 +15,7 @@ from cimlnk.stats.one_sided import rise
 
 from .chance import Grid
 from .evidence import Evidence, Verdict, judged, not_evaluable
-from .finding import Arrays, Decided, all_of, find, logit, sides, unlogit
+from .finding import Arrays, Decided, all_of, find, logit, risen, sides, unlogit
 
 Floats = NDArray[np.float64]
 
@@ -53,6 +53,7 @@ def nkg2a(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
         return evidence.without_arm(arm)
     grids: dict[str, Grid] = {}
     parts, missing = [], []
+    least = {evidence.protein(): bounds["least_odds"], "rna": float(np.exp(bounds["least_log"]))}
     for modality, feature, column, scale in (
         (evidence.protein(), "NKG2A", "fraction_positive", logit), ("rna", "KLRC1", "mean", np.asarray),
     ):  # fmt: skip
@@ -69,17 +70,20 @@ def nkg2a(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
             continue
         grids[modality] = grid
         change = grid.values[:, 1] - grid.values[:, 0]
+        typical = np.exp(np.median(change))
         parts.append(
-            f"{feature} up in {int((change > 0).sum())} of {len(change)} (sign flips p {rise(change[None]).p[0]:.3g})"
+            f"{feature} up in {int((change > 0).sum())} of {len(change)}, {typical:.2g}-fold in the median patient "
+            f"(sign flips p {rise(change[None]).p[0]:.3g})"
         )
     if not grids:
         return not_evaluable("; ".join(missing), arm=arm)
 
     def decide(of: Arrays) -> Decided:
         conditions, tests = [], []
-        for values in of.values():
+        for modality, values in of.items():
             change = values[..., 1] - values[..., 0]
             conditions.append((change > 0).mean(axis=1) >= bounds["share_up"] - 0.005)
+            conditions.append(risen(change, least[modality]))
             tests.append(rise(change, seed=evidence.seed))
         return all_of(conditions, tests, bounds["p"])
 
@@ -88,7 +92,8 @@ def nkg2a(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
         evidence, "C11", grids, decide=decide,
         why="; ".join([*parts, *missing]) + " (mean of days 7 to 60 against the donor)",
         value=min(ups), n=min(len(g.patients) for g in grids.values()), arm=arm, modality=", ".join(grids),
-        bound=f"up in >= {bounds['share_up']:.0%}, p <= {bounds['p']:g}, in every modality measured",
+        bound=f"up in >= {bounds['share_up']:.0%}, odds >= {bounds['least_odds']:g}-fold (mean log expression "
+        f"+{bounds['least_log']:g}) in the median patient, p <= {bounds['p']:g}, in every modality measured",
         level=bounds["p"],
     )  # fmt: skip
 

@@ -14,7 +14,7 @@ from cimlnk.stats.one_sided import rise
 
 from .chance import Grid
 from .evidence import Evidence, Verdict, not_evaluable
-from .finding import Arrays, Decided, all_of, each_modality, find, logit, sides, unlogit
+from .finding import Arrays, Decided, all_of, each_modality, find, logit, risen, sides, unlogit
 
 Floats = NDArray[np.float64]
 LEAST_CELLS = 20  # of a population in a sample, for a share among them
@@ -62,13 +62,17 @@ def _rise_over_donors(
             conditions = [
                 (middle >= donors[0]) & (middle <= donors[1]),
                 (after > before).mean(axis=1) >= bounds["share_up"] - 0.005,
+                risen(after - before, bounds["least_odds"]),
                 unlogit(np.median(after, axis=1)) > after_above,
             ]
             return all_of(conditions, [rise(after - before, seed=evidence.seed)], bounds["p"])
 
         before, after = unlogit(grid.values[:, 0]), unlogit(grid.values[:, 1])
         change = grid.values[:, 1] - grid.values[:, 0]
-        asked = [f"up in >= {bounds['share_up']:.0%}", f"p <= {bounds['p']:g}"]
+        asked = [
+            f"up in >= {bounds['share_up']:.0%}", f"odds >= {bounds['least_odds']:g}-fold in the median patient",
+            f"p <= {bounds['p']:g}",
+        ]  # fmt: skip
         if donors != (0.0, 1.0):
             asked.insert(0, f"donors {donors[0]:.0%} to {donors[1]:.0%}")
         if after_above:
@@ -76,7 +80,8 @@ def _rise_over_donors(
         return find(
             evidence, name, {"share": grid}, decide=decide,
             why=f"median share in donors {np.median(before):.1%}, days {days[0]:.0f} {end} {np.median(after):.1%}; up "
-            f"in {int((change > 0).sum())} of {len(change)}, sign flips p {rise(change[None]).p[0]:.3g}",
+            f"in {int((change > 0).sum())} of {len(change)}, odds {np.exp(np.median(change)):.2g}-fold in the median "
+            f"patient, sign flips p {rise(change[None]).p[0]:.3g}",
             value=float(np.median(after - before)), low=float((after - before).min()),
             high=float((after - before).max()),
             bound=", ".join(asked), n=len(change), arm=arm, modality=modality, level=bounds["p"],
@@ -218,16 +223,18 @@ def memory_without_cytokine(evidence: Evidence, bounds: Mapping[str, Any]) -> Ve
 
         def decide(given: Arrays) -> Decided:
             change = given["share"][..., 1] - given["share"][..., 0]
-            return all_of([(change > 0).mean(axis=1) > 0.5], [rise(change, seed=evidence.seed)], bounds["p"])
+            conditions = [(change > 0).mean(axis=1) > 0.5, risen(change, bounds["least_odds"])]
+            return all_of(conditions, [rise(change, seed=evidence.seed)], bounds["p"])
 
         v = grid.values
         change = v[:, 1] - v[:, 0]
         return find(
             evidence, "C21", {"share": grid}, decide=decide,
             why=f"after day {bounds['day']} {np.median(unlogit(v[:, 1])):.1%} are memory-like; above {than} in "
-            f"{int((change > 0).sum())} of {len(change)} (sign flips p {rise(change[None]).p[0]:.3g})",
+            f"{int((change > 0).sum())} of {len(change)}, odds {np.exp(np.median(change)):.2g}-fold in the median "
+            f"patient (sign flips p {rise(change[None]).p[0]:.3g})",
             value=float(np.median(unlogit(v[:, 1]))), n=len(v), arm=arm, modality=modality, level=bounds["p"],
-            bound=f"above {than}, p <= {bounds['p']:g}",
+            bound=f"above {than}, odds >= {bounds['least_odds']:g}-fold in the median patient, p <= {bounds['p']:g}",
         )  # fmt: skip
 
     return each_modality(evidence, of)

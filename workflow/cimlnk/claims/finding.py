@@ -137,6 +137,19 @@ def logit(share: Floats | pd.Series) -> Floats:
     return np.asarray(special.logit(np.clip(np.asarray(share, float), SMALLEST_SHARE, 1 - SMALLEST_SHARE)))
 
 
+def risen(change: Floats, least: float) -> NDArray[np.bool_]:
+    """Whether the median patient's change (natural logarithm, data sets × patients) is that of a factor `least`.
+
+    Without a least effect a rise of nothing worth the name is a finding in as many cohorts as the test has its level.
+
+    Examples
+    --------
+    >>> risen(np.log([[1.2, 1.6, 2.0], [1.2, 1.3, 2.0]]), 1.5).tolist()
+    [True, False]
+    """
+    return np.asarray(np.median(change, axis=-1) >= np.log(least))
+
+
 def unlogit(value: Floats) -> Floats:
     return np.asarray(special.expit(value))
 
