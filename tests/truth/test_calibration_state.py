@@ -68,7 +68,7 @@ def test_the_exact_test_is_never_above_its_level():
     assert rate <= 0.05 and rate == pytest.approx(2 / 64, abs=0.01)  # 2 of 64 patterns are all the 5 % can hold
 
 
-def test_the_pooled_mixed_model_is_right_when_times_vary_alike_and_wrong_when_not():
+def test_the_mixed_model_is_right_when_times_vary_alike_and_when_not():
     contrast = Contrast("CIML", "D7", "pre")
     rate = {}
     for restless in (False, True):
@@ -78,7 +78,7 @@ def test_the_pooled_mixed_model_is_right_when_times_vary_alike_and_wrong_when_no
         rate[restless] = float((np.array(p) < 0.05).mean())
     print(f"\nstate, mixed model: type I {rate[False]:.3f} (times alike), {rate[True]:.3f} (day 7 varies more)")
     assert 0.03 <= rate[False] <= 0.07
-    assert rate[True] > 0.07  # the reason why it is not the default
+    assert 0.03 <= rate[True] <= 0.07  # with one noise for all days it was .09 to .12
 
 
 def test_a_test_that_takes_cells_for_patients_fails():

@@ -8,6 +8,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cimlnk.stats.contrast_noise import ContrastNoise, contrast_noise, widened
 from cimlnk.stats.exact import relabel, sign_flip
 from cimlnk.stats.intervals import t_interval
 from cimlnk.stats.linear_mixed import MixedFit, random_intercept
@@ -121,10 +122,14 @@ class ArmFits:
 
 
 def mixed_model(fits: ArmFits, contrast: Contrast, level: float = 0.95, *, least: int = 3) -> Tested:
-    """The contrast from a random-intercept model of all samples of the arm; one fit per row."""
+    """The contrast from a random-intercept model of all samples of the arm; one fit per row.
+
+    Its error is the model's, scaled by how noisy this contrast is (:func:`noise_of`).
+    """
     n = len(fits.values)
     counts = np.array([fits.patients(i, contrast) for i in range(n)], dtype=np.int64)
     effect, se, df = (np.full(n, np.nan) for _ in range(3))
+    residual, variance = np.full(fits.values.shape, np.nan), np.full(fits.values.shape, np.nan)
     reason = np.full(n, None, dtype=object)
     for i in range(n):
         if counts[i] < least:
@@ -136,5 +141,44 @@ def mixed_model(fits: ArmFits, contrast: Contrast, level: float = 0.95, *, least
             continue
         weight = np.array([0.0, *[float(t == contrast.timepoint) - float(t == contrast.baseline) for t in times[1:]]])
         effect[i], se[i], df[i] = weight @ fit.beta, np.sqrt(weight @ fit.cov @ weight), fit.df
+        known = np.isfinite(fits.values[i])
+        of_time = {t: fit.beta[0] + (fit.beta[k] if k else 0.0) for k, t in enumerate(times)}
+        residual[i, known] = fits.values[i, known] - [of_time[t] for t in fits.timepoint[known]]
+        variance[i, known] = fit.sigma2
+    arms = np.full(len(fits.patient), contrast.arm)
+    noise = noise_of(residual, variance, contrast, patient=fits.patient, arm=arms, timepoint=fits.timepoint)
+    se, df = widened(se, df, *noise)
     low, high, p = t_interval(effect, se, df, level=level)
     return Tested(counts, effect, se, df, low, high, p, np.where(np.isfinite(p), 0.0, np.nan), reason)
+
+
+def noise_of(
+    residual: Floats,
+    variance: Floats,
+    contrast: Contrast,
+    *,
+    patient: NDArray[np.str_],
+    arm: NDArray[np.str_],
+    timepoint: NDArray[np.str_],
+) -> list[ContrastNoise]:
+    """How many times noisier a contrast is, in each of its arms, than the model of all days takes it for.
+
+    Parameters
+    ----------
+    residual, variance : (rows, samples)
+        What fixed effects leave, patients' own levels in it, and the variance of each sample by the model; NaN where
+        a sample has no value.
+    patient, arm, timepoint : (samples,)
+    """
+    found = []
+    for own in contrast.arms:
+        mine = [(arm == own) & (timepoint == t) for t in (contrast.timepoint, contrast.baseline)]
+        both = sorted(set(patient[mine[0]]) & set(patient[mine[1]]))
+        difference, expected = np.zeros((len(residual), len(both))), np.zeros((len(residual), len(both)))
+        for at, sign in zip(mine, (1.0, -1.0), strict=True):
+            for j, name in enumerate(both):
+                of = at & (patient == name)  # several samples of a day are one value, their mean
+                difference[:, j] += sign * residual[:, of].mean(axis=1)
+                expected[:, j] += variance[:, of].sum(axis=1) / of.sum() ** 2
+        found.append(contrast_noise(difference, expected))
+    return found

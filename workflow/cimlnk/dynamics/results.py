@@ -67,11 +67,11 @@ def blank_rows(
     return table
 
 
-def wald(table: pd.DataFrame, effect: Floats, se: Floats, *, df: float, level: float = 0.95) -> None:
+def wald(table: pd.DataFrame, effect: Floats, se: Floats, *, df: float | Floats, level: float = 0.95) -> None:
     """Put an estimate with its error into `table`: t interval and p, floor 0."""
     low, high, p = t_interval(effect, se, df, level=level)
     table["effect"], table["effect_low"], table["effect_high"] = effect, low, high
-    table["se"], table["df"], table["p_floor"], table["p"] = se, float(df), 0.0, p
+    table["se"], table["df"], table["p_floor"], table["p"] = se, np.asarray(df, dtype=float), 0.0, p
 
 
 def blank_separated(result: pd.DataFrame, separated: Sequence[bool]) -> pd.Series:

@@ -43,6 +43,40 @@ def squeeze_variances(s2: Floats, df: Floats) -> tuple[Floats, float, float]:
     return posterior, s20, df0
 
 
+def effective_rows(residual: Floats) -> float:
+    """To how many independent rows the variances of correlated rows amount (between 1 and their number).
+
+    Sums of squares of two rows correlate by the squared correlation of the rows; the mean of R of them is as sure as
+    that of R² / Σ ρ² independent ones. Squared correlations of few values are freed of what chance adds to them.
+
+    Parameters
+    ----------
+    residual : (rows, values)
+        Centred; NaN where there is no value.
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> drawn = np.random.default_rng(1).normal(size=(30, 6))
+    >>> effective_rows(np.tile(drawn[:1], (30, 1))), bool(effective_rows(drawn) > 15)
+    (1.0, True)
+    """
+    known = np.isfinite(residual)
+    value = np.where(known, residual, 0.0)
+    size = np.sqrt((value**2).sum(axis=1))
+    value, known = value[size > 0] / size[size > 0, None], known[size > 0]
+    rows = len(value)
+    if rows < 2:
+        return 1.0
+    df = float(np.median(known.sum(axis=1))) - 1.0
+    if df <= 1:
+        return 1.0
+    gram = value.T @ value  # values × values: as many squares as rows × rows, and far smaller
+    off = float((gram**2).sum()) - rows
+    shared = max((df * off - rows * (rows - 1)) / (df - 1), 0.0)
+    return max(rows**2 / (rows + shared), 1.0)
+
+
 def _trigamma_inverse(x: float) -> float:
     """Solve trigamma(y) = x by Newton's method on 1/trigamma, which is nearly linear in y."""
     if x > 1e7:

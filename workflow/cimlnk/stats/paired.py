@@ -8,7 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .intervals import t_interval
-from .moderation import squeeze_variances
+from .moderation import effective_rows, squeeze_variances
 
 Floats = NDArray[np.float64]
 
@@ -71,8 +71,9 @@ def moderated_paired(diff: Floats, level: float = 0.95, least: int = 3) -> Teste
     ok &= ~flat
     df = np.where(ok, n - 1.0, 0.0)
     posterior, _, df0 = squeeze_variances(np.where(ok, s2, np.nan), df)
-    # Correlated features overstate how well the prior is known: never more degrees of freedom than all rows have.
-    total = np.minimum(df + df0, df.sum()) if ok.any() else df
+    # Rows that move together (counts of populations share the count of NK cells) know the prior as well as few do.
+    rows = effective_rows(diff[ok] - effect[ok, None]) if ok.any() else 1.0
+    total = np.maximum(np.minimum(df + df0, rows * df), df)
     total[~ok] = np.nan
     low, high, p, se = (np.full(len(n), np.nan) for _ in range(4))
     se[ok] = np.sqrt(posterior[ok] / n[ok])

@@ -8,12 +8,15 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy import special
 
 from cimlnk.common.vocabulary import NK, UNASSIGNED
 from cimlnk.dynamics.contrasts import differences
-from cimlnk.dynamics.designs import Design, covariates, make_design
+from cimlnk.dynamics.designs import Design, Question, covariates, make_design
+from cimlnk.dynamics.methods import noise_of
 from cimlnk.dynamics.results import NUMBERS, blank_confounded, blank_rows, blank_separated, from_tested, wald, with_fdr
-from cimlnk.stats.beta_binomial import fit_counts
+from cimlnk.stats.beta_binomial import MixedCounts, fit_counts
+from cimlnk.stats.contrast_noise import ContrastNoise, widened
 from cimlnk.stats.exact import relabel, sign_flip
 from cimlnk.stats.linear_mixed import random_intercept
 from cimlnk.stats.paired import moderated_paired, welch
@@ -97,7 +100,7 @@ def _named(
     total = cells.sum(axis=1).to_numpy(float)
     counts = cells[names].to_numpy(float).T
     design = make_design(observed, **settings)
-    parts = [_counts_model(counts, total, names, design=design)]
+    parts = [_counts_model(counts, total, names, design=design, observed=observed)]
 
     odds = _frame(np.log2((counts + 0.5) / (total - counts + 0.5)), names, observed)
     parts.append(
@@ -109,7 +112,15 @@ def _named(
     ratios = (closed - closed.mean(axis=1, keepdims=True)).T
     ratios = ratios[[list(cells.columns).index(name) for name in names]]
     parts.append(
-        _linear_model("clr", "log2 ratio to the mean", ratios, names=names, design=design, cells=(counts, total))
+        _linear_model(
+            "clr",
+            "log2 ratio to the mean",
+            ratios,
+            names=names,
+            design=design,
+            observed=observed,
+            cells=(counts, total),
+        )
     )
 
     nk = rows[rows["sample"].notna() & (rows["population"] == NK)].set_index("sample")["nk_per_ul"]
@@ -144,7 +155,7 @@ def _all_nk(rows: pd.DataFrame, patients: pd.DataFrame, settings: Mapping[str, A
 def _absolute(
     value: Floats, names: list[str], observed: pd.DataFrame, *, design: Design, seed: int, cells: Cells | None
 ) -> list[pd.DataFrame]:
-    model = _linear_model("absolute", "log2 fold", value, names=names, design=design, cells=cells)
+    model = _linear_model("absolute", "log2 fold", value, names=names, design=design, observed=observed, cells=cells)
     return [
         model,
         _by_patient(
@@ -163,17 +174,39 @@ def _frame(values: Floats, names: list[str], observed: pd.DataFrame) -> pd.DataF
     return pd.DataFrame(values, index=pd.Index(names, name="population"), columns=observed["sample"].tolist())
 
 
-def _counts_model(counts: Floats, total: Floats, names: list[str], *, design: Design) -> pd.DataFrame:
+def _noise(residual: Floats, variance: Floats, *, question: Question, observed: pd.DataFrame) -> list[ContrastNoise]:
+    of = {c: np.asarray(observed[c], dtype=object).astype(str) for c in ("patient", "arm", "timepoint")}
+    return noise_of(residual, variance, question.contrast, **of)
+
+
+def _scatter(counts: Floats, total: Floats, fit: MixedCounts, *, design: Design) -> Cells:
+    """Log odds less fixed effects, and their variance by the beta-binomial model."""
+    seen = np.log((counts + 0.5) / (total - counts + 0.5))
+    residual = seen - fit.beta @ design.matrix.T
+    patients = np.eye(int(design.group.max()) + 1)[design.group]
+    own = (residual @ patients / patients.sum(axis=0)) @ patients.T
+    share = special.expit(np.clip(fit.beta @ design.matrix.T + own, -15, 15))
+    variance = (1 + (total - 1) * fit.rho[:, None]) / (total * share * (1 - share))
+    lost = ~fit.converged[:, None] | (total <= 0)
+    return np.where(lost, np.nan, residual), np.where(lost, np.nan, variance)
+
+
+def _counts_model(
+    counts: Floats, total: Floats, names: list[str], *, design: Design, observed: pd.DataFrame
+) -> pd.DataFrame:
     method = "beta_binomial_mixed"
     asked = any(q.weights is not None for q in design.questions)
     fit = fit_counts(counts, total, design.matrix, group=design.group) if asked else None
+    scatter = _scatter(counts, total, fit, design=design) if fit is not None else None
     parts = []
     for question in design.questions:
         result = blank_rows("abundance", "log2 odds ratio", names, contrast=question.contrast.name, method=method)
         result["n_patients"], result["reason"] = question.n_patients, question.reason
-        if question.weights is not None and fit is not None:
+        if question.weights is not None and fit is not None and scatter is not None:
             w = question.weights
-            wald(result, fit.beta @ w / LN2, fit.standard_error(w) / LN2, df=design.df)
+            noise = _noise(*scatter, question=question, observed=observed)
+            se, df = widened(fit.standard_error(w), design.df, *noise)
+            wald(result, fit.beta @ w / LN2, se / LN2, df=df)
             result["converged"] = fit.converged
             lost = blank_separated(result, [is_separated(y, total, design.matrix, weights=w) for y in counts])
             stuck = ~result["converged"] & ~lost
@@ -184,10 +217,19 @@ def _counts_model(counts: Floats, total: Floats, names: list[str], *, design: De
 
 
 def _linear_model(
-    test: str, unit: str, values: Floats, *, names: list[str], design: Design, cells: Cells | None
+    test: str,
+    unit: str,
+    values: Floats,
+    *,
+    names: list[str],
+    design: Design,
+    observed: pd.DataFrame,
+    cells: Cells | None,
 ) -> pd.DataFrame:
     """Linear mixed model of every row of `values`; `cells` (counts, totals) tells where they rest on pseudo-counts."""
     fits = [random_intercept(v, design.matrix, design.group) for v in values]
+    residual = values - np.array([f.beta for f in fits]) @ design.matrix.T  # NaN where nothing was fitted
+    variance = np.array([f.sigma2 for f in fits])[:, None] + np.zeros_like(values)
     parts = []
     for question in design.questions:
         result = blank_rows(test, unit, names, contrast=question.contrast.name, method="linear_mixed")
@@ -197,7 +239,8 @@ def _linear_model(
             good = np.array([f.converged for f in fits])
             effect = np.array([f.beta @ w if f.converged else np.nan for f in fits])
             se = np.array([np.sqrt(w @ f.cov @ w) if f.converged else np.nan for f in fits])
-            wald(result, effect, se, df=design.df)
+            se, df = widened(se, design.df, *_noise(residual, variance, question=question, observed=observed))
+            wald(result, effect, se, df=df)
             result["converged"] = good
             result["reason"] = [None if f.converged else f.reason for f in fits]
             if cells is not None:
