@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cimlnk.front import collect
+from cimlnk.front import collect, collect_sheets
 from cimlnk.front.tables import KINDS, SEVERITIES
 from cimlnk.front.warnings import grouped, summary_lines
 
@@ -96,17 +96,18 @@ def test_a_missing_baseline_is_told_unless_the_counts_have_one_or_there_is_one_t
          "timepoint": ["pre", "D7", "D7", "D28"], "modality": "cytof", "tissue_or_product": "blood"}
     )  # fmt: skip
     none = pd.DataFrame({"patient": [], "day": []})
-    assert [r["subject"] for r in collect.of_sheets(samples, none, "pre")] == ["p2"]
+    assert [r["subject"] for r in collect_sheets.of_sheets(samples, none, "pre")] == ["p2"]
     counts = pd.DataFrame({"patient": ["p1", "p1", "p2", "p2", "p2"], "day": [-3, 7, -1, 7, 28]})
-    assert collect.of_sheets(samples, counts, "pre") == []
-    assert collect.of_sheets(samples.iloc[[0, 2]].assign(patient=["p1", "p2"]), none, "pre") == []
+    assert collect_sheets.of_sheets(samples, counts, "pre") == []
+    assert collect_sheets.of_sheets(samples.iloc[[0, 2]].assign(patient=["p1", "p2"]), none, "pre") == []
 
 
 def test_equal_files_zero_markers_and_missing_thresholds_are_told():
-    assert kinds(collect.of_hashes("cytof", {"a": "1", "b": "2", "c": "1"})) == [("same file twice", "serious", "c")]
+    twice = collect_sheets.of_hashes("cytof", {"a": "1", "b": "2", "c": "1"})
+    assert kinds(twice) == [("same file twice", "serious", "c")]
     values = np.ones((4, 2), np.float32)
     values[2:, 1] = 0
-    (row,) = collect.of_values(values, ["CD3", "CD14"], ["x", "y"], batch=np.array([0, 0, 1, 1]))
+    (row,) = collect_sheets.of_values(values, ["CD3", "CD14"], ["x", "y"], batch=np.array([0, 0, 1, 1]))
     assert row["subject"] == "CD14" and "batch y" in row["text"]
     thresholds = pd.DataFrame(
         {"feature": ["CD57", "CD34"], "threshold": [3.0, np.nan], "method": ["valley", "none"], "reason": [None, "one"]}
@@ -139,5 +140,5 @@ def test_markers_of_some_files_only_are_told_once_each():
     table = pd.DataFrame(
         {"sample": ["a", "a", "b", "b"], "marker": ["CD57", "CD16"] * 2, "measured": [True, True, False, True]}
     )
-    (row,) = collect.of_availability(table)
+    (row,) = collect_sheets.of_availability(table)
     assert row["subject"] == "CD57" and "not measured in 1 of 2 files (b)" in row["text"]

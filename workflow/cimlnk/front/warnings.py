@@ -14,7 +14,7 @@ from cimlnk.common.tables import read_table, write_table
 from cimlnk.common.vocabulary import CYTOMETRY, MODALITIES
 from cimlnk.populations.load import cell_names, feature_names
 
-from . import collect
+from . import collect, collect_sheets
 from .collect_donors import of_donors
 from .tables import AVAILABILITY, WARNINGS
 
@@ -39,8 +39,8 @@ def collect_warnings(*, root: str | Path, files: Iterable[str | Path], baseline:
         return read_table(have[name])
 
     samples, counts = table("cohort/samples.parquet"), table("cohort/counts.parquet")
-    rows = collect.of_sheets(samples, counts, baseline)
-    rows += collect.of_design(json.loads(have["cohort/design.json"].read_text(encoding="utf-8")))
+    rows = collect_sheets.of_sheets(samples, counts, baseline)
+    rows += collect_sheets.of_design(json.loads(have["cohort/design.json"].read_text(encoding="utf-8")))
     for modality in MODALITIES:
         names = sorted(n for n in have if n.startswith(f"{modality}/gates/") and n.endswith(".parquet"))
         for name in names:
@@ -57,8 +57,8 @@ def collect_warnings(*, root: str | Path, files: Iterable[str | Path], baseline:
                 rows += collect.of_overrides(modality, changed, table(f"{modality}/thresholds.parquet"))
         h5ad = [n for n in have if n.startswith(f"{modality}/samples/")]
         records = {Path(n).stem: _record(have[n]) for n in sorted(h5ad)}
-        rows += collect.of_hashes(modality, _hashes(samples, records))
-        rows += collect.of_records(modality, records)
+        rows += collect_sheets.of_hashes(modality, _hashes(samples, records))
+        rows += collect_sheets.of_records(modality, records)
     if "adt/nk_agreement.parquet" in have:
         rows += collect.of_proteins(table("adt/nk_agreement.parquet"), table("adt/name_agreement.parquet"))
     if "donors/matches.parquet" in have:
@@ -66,14 +66,14 @@ def collect_warnings(*, root: str | Path, files: Iterable[str | Path], baseline:
         rows += of_donors(*(table(f"{name}.parquet") for name in donors))
     for modality in CYTOMETRY:
         cells = {Path(n).stem: p for n, p in have.items() if n.startswith(f"{modality}/samples/")}
-        rows += collect.of_availability(markers_of(cells), modality)
+        rows += collect_sheets.of_availability(markers_of(cells), modality)
         if f"{modality}/lineages.parquet" in have:
             rows += collect.of_lineages(table(f"{modality}/lineages.parquet"), samples, modality)
         if f"{modality}/lineages.npz" in have:
             with np.load(have[f"{modality}/lineages.npz"], allow_pickle=False) as archive:
                 markers, batches = list(map(str, archive["markers"])), list(map(str, archive["batches"]))
                 values, batch = archive["values"], archive["batch"]
-            rows += collect.of_values(values, markers, batches, batch=batch, modality=modality)
+            rows += collect_sheets.of_values(values, markers, batches, batch=batch, modality=modality)
     return collect.table_of(rows)
 
 
