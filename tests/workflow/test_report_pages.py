@@ -83,7 +83,8 @@ def test_heading_click_sorts_numbers_as_numbers(tiny_run, browser):
     script = (
         "(() => { const t = document.querySelector('#table-kinetics'); const c = [...t.tHead.rows[0].cells]"
         ".findIndex(h => h.textContent == 'peak fold'); t.tHead.rows[0].cells[c].click();"
-        " return [...t.tBodies[0].rows].map(r => r.cells[c].textContent).filter(x => x).map(Number); })()"
+        " return [...t.tBodies[0].rows].map(r => r.cells[c].textContent.replace(/,/g, '')).filter(x => x).map(Number);"
+        " })()"
     )
     values = browser.ask(script)
     assert len(values) > 3 and values == sorted(values)

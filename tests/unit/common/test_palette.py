@@ -21,10 +21,6 @@ def named() -> dict[str, dict]:
 def test_a_shipped_name_has_a_colour_and_its_own_label(name):
     definition = named()[name]
     assert name in POPULATIONS
-    # figures may leave out what stands in brackets
-    assert definition["label"] in (
-        LABELS.get(name, name),
-        f"{LABELS.get(name, name)} {definition['label'].partition(' ')[2]}",
-    )
+    assert definition["label"] == LABELS.get(name, name)
     others = {n: c for n, c in POPULATIONS.items() if n in named() and n != name}
     assert POPULATIONS[name] not in others.values()

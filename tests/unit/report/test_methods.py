@@ -34,8 +34,8 @@ def test_numbers_are_those_of_the_run(tmp_path):
         paragraphs(Run(tmp_path, files, {"graph": {"k": 15}, "seed": 1, "claims": {"arms": {"treated": "CIML"}}}))
     )
     for words in (
-        "1 patients (CIML (n = 1)) contributed 2 files of mass cytometry", "days -7 to 28", "1,234 events in 1 files",
-        "321 were live", "1 samples were left out", "15 nearest neighbours (measured recall 0.951)", "resolution 1.5",
+        "1 patient (CIML (n = 1)) contributed 2 files of mass cytometry", "days -7 to 28", "1,234 events in 1 file,",
+        "321 were live", "1 sample was left out", "15 nearest neighbours (measured recall 0.951)", "resolution 1.5",
         "(2 clusters)", "CD56dim KIR+", "25.0% of the cells stayed unassigned", "doi:10.1038/s41598-019-41695-z",
     ):  # fmt: skip
         assert words in text, (words, text)

@@ -52,10 +52,10 @@ def test_what_is_known_stands_there_and_what_is_not_is_marked(tmp_path):
     assert known["Experiment variables"] == "arm: CIML (2 patients); day: -7, 7"
     reagents = tables["reagents-cytof"]
     assert reagents.rows[0][3] == "NCAM16.2" and reagents.head[3] == "clone" and "lot" not in reagents.head
-    assert "no supplier and no catalogue and no lot" in reagents.caption
+    assert "does not tell supplier, catalogue, lot" in reagents.caption
     assert "some of the 2 stained channels: clone (1)" in reagents.caption
     assert tables["gates-cytof"].rows == [
-        ["nk", "all events", "CD56", "Yb176Di", "above", "2 (1.5 to 2.5)", "20.0 %", "valley"]
+        ["NK", "all events", "CD56", "Yb176Di", "above", "2 (1.5 to 2.5)", "20.0 %", "valley"]
     ]
     texts = [c for t in tables.values() for row in t.rows for c in row]
     assert not any("somebody" in t for t in texts) and "P1.fcs" in texts

@@ -53,8 +53,9 @@ def test_patients_sampled_once_stand_side_by_side_in_their_arm(abundance):
 
 
 def test_cells_of_a_table_read_like_a_person_would_write_them():
-    assert [plain(v) for v in (1.0, 0.12345, float("nan"), None, True, 3, 2.5e7, "x")] == [
-        "1", "0.123", "", "", "yes", "3", "25,000,000", "x",
+    cells = (1.0, 0.12345, float("nan"), None, True, 3, 2.5e7, "x", np.int64(12_345), np.bool_(False), 1234.5)
+    assert [plain(v) for v in cells] == [
+        "1", "0.123", "", "", "yes", "3", "25,000,000", "x", "12,345", "no", "1,234",
     ]  # fmt: skip
 
 
@@ -67,7 +68,8 @@ def test_long_tables_are_cut_with_a_word(tmp_path):
     table = pd.DataFrame({"a": np.arange(MAX_CSV_ROWS + 5)})
     block = site.table("long", table, "Caption.")
     assert len(block.rows) == MAX_ROWS and block.cut == len(table) - MAX_ROWS
-    assert f"{MAX_CSV_ROWS:,} of {len(table):,}" in block.caption
+    assert f"holds {MAX_ROWS:,} of {len(table):,} rows, the file the first {MAX_CSV_ROWS:,}" in block.caption
+    site.table("short", table.head(MAX_ROWS + 1), "Caption.").caption.endswith("rows, the file all.")
     assert len(pd.read_csv(tmp_path / block.file)) == MAX_CSV_ROWS
 
 

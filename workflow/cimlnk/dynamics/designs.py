@@ -164,7 +164,7 @@ def _question(
             signs.append(sign * side)
     n = sum(paired)
     if min(paired) < min_patients:
-        return Question(contrast, None, n, f"{min(paired)} patients have both time points, {min_patients} are needed")
+        return Question(contrast, None, n, f"both time points in {min(paired)} of the {min_patients} patients needed")
     if df < 1:
         return Question(contrast, None, n, "no degrees of freedom within patients")
     new = pd.DataFrame(rows).astype({c: data[c].dtype for c in data.columns if c != "day"}, errors="ignore")

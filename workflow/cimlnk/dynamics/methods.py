@@ -133,7 +133,7 @@ def mixed_model(fits: ArmFits, contrast: Contrast, level: float = 0.95, *, least
     reason = np.full(n, None, dtype=object)
     for i in range(n):
         if counts[i] < least:
-            reason[i] = f"{counts[i]} patients have both time points, {least} are needed"
+            reason[i] = f"both time points in {counts[i]} of the {least} patients needed"
             continue
         fit, times = fits.fit(i)
         if not fit.converged:

@@ -13,12 +13,14 @@ from typing import Any
 import pandas as pd
 
 from cimlnk.common.formulas import neutral
+from cimlnk.common.palette import LABELS
 
-from .style import label, plain, save
+from .style import GATES, label, plain, save
 
 MAX_CSV_ROWS = 5_000  # the site stays small enough to send; the results folder holds every table whole
 NAMED = ("population", "runner_up", "founder", "from_population", "to_population")  # shown as figures call them
 MODALITY = {"cytof": "mass cytometry", "flow": "flow cytometry", "rna": "single-cell RNA", "adt": "antibodies"}
+SIDES = {"above": "above", "below": "below", "not_all_above": "not above all"}
 SPOKEN = {  # values of a column as a reader calls them; the file beside the table keeps the program's
     "modality": MODALITY,
     "one": MODALITY,
@@ -30,7 +32,16 @@ SPOKEN = {  # values of a column as a reader calls them; the file beside the tab
         "permanova_patient": "patients apart", "donor_identity": "nearest sample is the same patient's",
     },
     "what": {"donor_receptors": "inherited receptors", "receptors": "all receptors"},
+    "feature": {"donor_receptors": "inherited receptors"},
+    "gate": GATES, "parent": GATES, "of": GATES,
+    "side": SIDES, "kept side": SIDES,
 }  # fmt: skip
+PROSE = ("reason", "model_reason", "why", "text", "bound", "worst", "asked", "subject", "remark")  # sentences of stages
+# what may be the same in all rows and still has to stand in each of them
+KEPT = ("verdict", "decision", "mark", "effect", "effect_low", "effect_high", "p", "fdr", "p_floor", "kind")
+FEWEST_ROWS, FEWEST_COLUMNS = 4, 5  # of a table whose columns of one value are told once below it
+_ONE = r"[-−<≥≤~ ]*[\d.,]+(e[-+]?\d+)?( ?%)?"
+NUMBER = re.compile(rf"{_ONE}((–| to ){_ONE})?( \({_ONE} to {_ONE}\))?")  # or a range, or a number with its range
 MAX_ROWS = 400  # a longer table is cut on the page, with a word; the CSV beside it is whole
 
 
@@ -64,6 +75,7 @@ class Table:
     caption: str
     file: str
     cut: int = 0
+    right: frozenset[int] = frozenset()  # columns of numbers
 
 
 @dataclass
@@ -166,8 +178,6 @@ class Site:
     def table(self, name: str, table: pd.DataFrame, caption: str, *, columns: dict[str, str] | None = None) -> Table:
         """Show `table` (chosen columns under readable headings) and write it whole as CSV."""
         file = self.table_file(name, table, MAX_CSV_ROWS)
-        if len(table) > MAX_CSV_ROWS:
-            caption += f" The file holds the first {MAX_CSV_ROWS:,} of {len(table):,} rows; all are in the results."
         chosen = table if columns is None else table[list(columns)]
         if len(chosen):  # a column without any value tells nothing on a page; the file keeps it
             chosen = chosen[_filled(chosen)]
@@ -183,12 +193,75 @@ class Site:
         for column, words in SPOKEN.items():
             if column in shown:
                 shown = shown.assign(**{column: [_spoken(v, words) for v in shown[column].astype(object)]})
+        for column in [c for c in PROSE if c in shown]:
+            shown = shown.assign(**{column: [prose(v) if isinstance(v, str) else v for v in shown[column]]})
         rows = [[plain(v) for v in row] for row in shown.astype(object).itertuples(index=False, name=None)]
-        return Table(slug(name), [str(h) for h in head], rows, caption, file, max(0, len(chosen) - len(shown)))
+        head, rows, same = _told_once([str(h) for h in head], rows, keys=[str(c) for c in shown])
+        if same:
+            caption += f" In every row: {esc('; '.join(same))}."
+        cut = max(0, len(chosen) - len(shown))
+        if cut:
+            whole = (
+                f"the file the first {MAX_CSV_ROWS:,}, the results all" if len(table) > MAX_CSV_ROWS else "the file all"
+            )
+            caption += f" The page holds {len(shown):,} of {len(chosen):,} rows, {whole}."
+        right = frozenset(k for k in range(len(head)) if _numbers([row[k] for row in rows]))
+        return Table(slug(name), head, rows, caption, file, cut, right)
+
+
+def prose(text: str) -> str:
+    """A stage's sentence as a reader writes it: kinds of data and populations by their names, ≤ and µL.
+
+    Examples
+    --------
+    >>> prose("cytof: CD56dim_KIR >= 5 cells/uL")
+    'mass cytometry: CD56dim KIR+ ≥ 5 cells/µL'
+    """
+    for pattern, words in WORDS:
+        text = pattern.sub(words, text)
+    return text
+
+
+_ALONE = r"(?<![\w./-]){}(?![\w/-]|\.\w)"  # not part of a file's or a sample's name
+WORDS = [
+    *((re.compile(_ALONE.format(p)), label(p)) for p in LABELS if "_" in p),
+    (re.compile(_ALONE.format("cytof")), "mass cytometry"),
+    (re.compile(_ALONE.format("rna")), "single-cell RNA"),
+    (re.compile(_ALONE.format("flow(?=:)")), "flow cytometry"),
+    (re.compile(_ALONE.format("donor_receptors")), "inherited receptors"),
+    (re.compile("<="), "≤"),
+    (re.compile(">="), "≥"),
+    (re.compile(r"\buL\b"), "µL"),
+]
+
+
+def _told_once(
+    head: list[str], rows: list[list[str]], *, keys: list[str]
+) -> tuple[list[str], list[list[str]], list[str]]:
+    """Headings and rows without the columns that have one value in all rows, and these as words."""
+    if len(rows) < FEWEST_ROWS or len(head) < FEWEST_COLUMNS:
+        return head, rows, []
+    constant = [
+        k
+        for k, key in enumerate(keys)
+        if k and key not in KEPT and rows[0][k] != "" and len({row[k] for row in rows}) == 1
+    ]
+    words = [f"{head[k]} {rows[0][k]}" for k in constant]
+    keep = [k for k in range(len(head)) if k not in constant]
+    return [head[k] for k in keep], [[row[k] for k in keep] for row in rows], words
+
+
+def _numbers(cells: list[str]) -> bool:
+    """Whether a column holds numbers alone (and gaps), which are read from the right."""
+    filled = [c for c in cells if c]
+    return bool(filled) and all(NUMBER.fullmatch(c) or c == "none" for c in filled)
 
 
 def _spoken(value: Any, words: Mapping[str, str]) -> Any:
     """A value in words; that of its first part where it has none itself: absolute_signflip is a test of `absolute`."""
+    base, bracket, rest = str(value).partition(" (")  # a part of a gate: not_b (CD19)
+    if bracket and base in words:
+        return f"{words[base]}{bracket}{rest}".replace("_", " ")
     return words.get(value, words.get(str(value).split("_")[0], value))
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
-from cimlnk.common.palette import label
+from cimlnk.common.palette import label, order
 from cimlnk.common.vocabulary import NK, UNASSIGNED
+from cimlnk.common.words import many
 from cimlnk.dynamics.tables import METHODS
 
 from .reading import infused
@@ -38,10 +39,10 @@ def _files(run: Run, samples: Any) -> str:
     arms = ", ".join(f"{a} (n = {g['patient'].nunique()})" for a, g in samples.groupby("arm"))
     kinds = {"cytof": "mass cytometry (FCS)", "flow": "flow cytometry (FCS)", "rna": "single-cell RNA sequencing"}
     sizes = samples["modality"].value_counts()
-    counted = " and ".join(f"{sizes[m]} files of {k}" for m, k in kinds.items() if m in sizes)
+    counted = " and ".join(f"{many(sizes[m], 'file')} of {k}" for m, k in kinds.items() if m in sizes)
     first, last = samples["day"].min(), samples["day"].max()
     days = "" if first == last else f", of days {first} to {last}" + (" after infusion" if infused(run) else "")
-    text = f"{samples['patient'].nunique()} patients ({arms}) contributed {counted}{days}."
+    text = f"{many(samples['patient'].nunique(), 'patient')} ({arms}) contributed {counted}{days}."
     if run.config.get("simulate"):
         text += " The files are synthetic."
     return text
@@ -58,22 +59,23 @@ def _cells(run: Run, modality: str) -> str:
     if "n_nk_lineage" in used and used["n_nk_lineage"].notna().any():
         by = f"their lineage, called by clusters in all lineage markers, to which {by} were fitted"
     how = {
-        "cytof": ("events in", "files", f"live single NK cells by {by}"),
-        "flow": ("events in", "files", f"live single NK cells by {by}"),
-        "rna": ("barcodes in", "samples", "NK cells after quality control, doublet removal and lineage scoring"),
+        "cytof": ("events in", "file", f"live single NK cells by {by}"),
+        "flow": ("events in", "file", f"live single NK cells by {by}"),
+        "rna": ("barcodes in", "sample", "NK cells after quality control, doublet removal and lineage scoring"),
     }[modality]
-    text = f"Of {events:,} {how[0]} {len(used)} {how[1]}, {nk:,} were {how[2]}."
+    text = f"Of {events:,} {how[0]} {many(len(used), how[1])}, {nk:,} were {how[2]}."
     if len(used) < len(summary):
-        text += f" {len(summary) - len(used)} samples were left out."
+        lost = len(summary) - len(used)
+        text += f" {many(lost, 'sample')} {'was' if lost == 1 else 'were'} left out."
     if graph.get("recall") is not None:
         k = run.config.get("graph", {}).get("k")
         text += f" A graph of {f'{k} ' if k else ''}nearest neighbours (measured recall {float(graph['recall']):.3f})"
         resolution = info.get("resolution")
         at = f" at resolution {float(resolution):g}" if resolution is not None else ""
-        text += f" was clustered by Leiden{at} ({named['cluster'].nunique()} clusters) and laid out by UMAP."
+        text += f" was clustered by Leiden{at} ({many(named['cluster'].nunique(), 'cluster')}) and laid out by UMAP."
     found = [p for p in dict.fromkeys(named["population"]) if p not in (UNASSIGNED, NK)]
     if found:
-        text += f" Clusters were named {', '.join(sorted(label(p) for p in found))} by marker definitions."
+        text += f" Clusters were named {'; '.join(label(p) for p in order(found))}, by marker definitions."
         lost = named.loc[named["population"] == UNASSIGNED, "n_cells"].sum() / max(named["n_cells"].sum(), 1)
         text += f" {lost:.1%} of the cells stayed unassigned."
     return text
@@ -86,8 +88,9 @@ def _statistics(run: Run) -> str:
         methods = sorted(METHODS.get(m, m) for m in set(tests["method"].astype(str)) - {"none"})
         n = int(tests["n_patients"].max())
         parts.append(
-            f"Changes of abundance were tested with the patient as the unit (at most {n}) by {', '.join(methods)}; "
-            "false discovery rates are Benjamini-Hochberg within a test, modality and contrast, intervals 95 %."
+            f"Changes of abundance were tested with the patient as the unit (at most {n}) by these "
+            f"methods: {'; '.join(methods)}. "
+            "False discovery rates are Benjamini-Hochberg within a test, modality and contrast, intervals 95 %."
         )
     kinetics = run.table("dynamics/kinetics.parquet")
     if len(kinetics) and kinetics["model_peak_fold"].notna().any():

@@ -39,6 +39,27 @@ def first_modality(table: pd.DataFrame) -> pd.DataFrame:
     return table[table["modality"] == table["modality"].min()] if len(table) else table
 
 
+def without_told(table: pd.DataFrame, keys: list[str], values: list[str]) -> pd.DataFrame:
+    """Rows without those of all NK cells that an earlier kind of data has told: their count is the blood's.
+
+    Parameters
+    ----------
+    table
+        Columns modality and population, `keys` and `values`.
+    keys
+        Say which row of another modality is the same.
+    values
+        Equal in rows that tell the same; where a kind of data counted otherwise, its rows stay.
+    """
+    if not len(table):
+        return table
+    nk = table[table["population"] == "NK"].copy()
+    rank = {m: k for k, m in enumerate(MODALITIES)}
+    nk = nk.assign(rank=nk["modality"].map(rank)).sort_values("rank", kind="stable")
+    again = nk.duplicated([*keys, *values])
+    return table.drop(index=nk.index[again])
+
+
 def blood_nk(run: Run) -> pd.DataFrame:
     """ABUNDANCE rows of all NK cells in blood, one per patient and day."""
     table = run.table("dynamics/abundance.parquet")

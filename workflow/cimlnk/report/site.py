@@ -5,6 +5,7 @@ from __future__ import annotations
 import logging
 import shutil
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +13,7 @@ import cimlnk
 from cimlnk.common.crosswalk import others
 from cimlnk.common.palette import show_beside
 
-from .blocks import Page, Site, esc
+from .blocks import Figure, Page, Site, esc
 from .pages import (
     claims,
     cohort,
@@ -35,6 +36,8 @@ from .run import Run
 
 GROUPS = {"study": "Study", "data": "Data", "patients": "Patients", "record": "Record"}
 EXPLORER = "export/explorer.html"
+AS_ABOVE = "Read as the first figure of this kind on the page."
+LONG_CAPTION = 60  # letters; a short one may stand twice
 log = logging.getLogger(__name__)
 
 
@@ -99,6 +102,23 @@ def write_site(*, root: str | Path, files: Sequence[str | Path], config: Mapping
     render(site, build_pages(run, site), explorer)
 
 
+def say_once(page: Page) -> None:
+    """A caption that says again how a figure is read points to the first that does.
+
+    Its title stays, or its first sentence where it has none.
+    """
+    seen: set[str] = set()
+    for section in page.sections:
+        for k, block in enumerate(section.blocks):
+            if not isinstance(block, Figure):
+                continue
+            title, bold, words = block.caption.rpartition("</b> ")
+            if words in seen and len(words) > LONG_CAPTION:
+                what = f"{title}{bold}" if bold else f"{words.partition('. ')[0].rstrip('.')}. "
+                section.blocks[k] = replace(block, caption=f"{what}{AS_ABOVE}")
+            seen.add(words)
+
+
 def render(site: Site, pages: Sequence[Page], made: Sequence[Page] = ()) -> None:
     """Write the HTML of `pages` below the site's folder, each with the menu of all and of those `made` elsewhere."""
     from jinja2 import Environment, FileSystemLoader
@@ -111,5 +131,6 @@ def render(site: Site, pages: Sequence[Page], made: Sequence[Page] = ()) -> None
     footer = f"cimlnk {esc(cimlnk.__version__)}. Every number here can be traced: see “How it was made”."
     rules = policy(*scripts_of((templates / "page.html").read_text(encoding="utf-8")))
     for page in pages:
+        say_once(page)
         text = template.render(page=page, menu=menu, site_title=site.title, footer=footer, policy=rules)
         (site.folder / page.file).write_text(text, encoding="utf-8")

@@ -4,16 +4,24 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from numbers import Integral
 from pathlib import Path
 from typing import Any
 
 from cimlnk.common.palette import ARMS, OTHERS, POPULATIONS, colours, distinct, label, order
 
 __all__ = [
-    "ARMS", "OTHERS", "POPULATIONS", "by_number", "colours", "distinct", "label", "label_lowest", "order", "panels",
-    "plain", "plain_log", "pyplot", "save", "set_days", "symlog_days", "tell", "told",
+    "ARMS", "GATES", "OTHERS", "POPULATIONS", "by_number", "colours", "distinct", "label", "label_lowest", "order",
+    "panels", "plain", "plain_log", "pyplot", "save", "set_days", "symlog_days", "tell", "told",
 ]  # fmt: skip
 
+# steps from events to NK cells, in words
+GATES = {
+    "good_time": "steady acquisition", "no_beads": "not a bead", "event_length": "event length",
+    "not_b": "not a B cell", "not_t": "not a T cell", "nk": "NK",
+    "counts_low": "enough counts", "counts_high": "not too many counts",
+    "genes_low": "enough genes", "genes_high": "not too many genes", "mitochondrial": "few mitochondrial counts",
+}  # fmt: skip
 DIGITS = re.compile(r"(\d\.\d\d)\d+")
 LANDMARKS = (0, 7, 28, 100, 60, 14, 3, 180)  # days a reader looks for first
 
@@ -56,19 +64,21 @@ def pyplot() -> Any:
 
 
 def plain(value: object) -> str:
-    """A cell of a table as text: three significant digits, thousands apart above a million, empty for missing."""
+    """A cell of a table as text: three significant digits, thousands apart, empty for missing."""
     if value is None or str(value) == "<NA>":
         return ""
-    if isinstance(value, bool):
+    if type(value).__name__ in ("bool", "bool_"):  # numpy's too
         return "yes" if value else "no"
+    if isinstance(value, Integral):
+        return f"{int(value):,}"
     if isinstance(value, float):
         if value != value:
             return ""
         if abs(value) < 1e6 and value == int(value):
-            return str(int(value))
+            return f"{int(value):,}"
         if 1e6 <= abs(value) < 1e9:
             return f"{float(f'{value:.3g}'):,.0f}"
-        return f"{value:.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
+        return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
     return str(value)
 
 

@@ -30,7 +30,7 @@ class Tested(NamedTuple):
 def too_few(n: NDArray[np.int64], least: int) -> NDArray[np.object_]:
     reason = np.full(len(n), None, dtype=object)
     for i in np.flatnonzero(n < least):
-        reason[i] = f"{n[i]} patients have both time points, {least} are needed"
+        reason[i] = f"both time points in {n[i]} of the {least} patients needed"
     return reason
 
 

@@ -42,7 +42,7 @@ def signed_rank(diff: Floats, level: float = 0.95, least: int = 3) -> Tested:
     for i, row in enumerate(diff):
         d = row[np.isfinite(row)]
         if len(d) < least:
-            reason[i] = f"{len(d)} patients have both time points, {least} are needed"
+            reason[i] = f"both time points in {len(d)} of the {least} patients needed"
             continue
         effect[i], low[i], high[i], p[i] = _one(d, level)
         floor[i] = min(1.0, 2.0 / 2 ** int((d != 0).sum()))

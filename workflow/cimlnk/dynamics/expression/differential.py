@@ -108,7 +108,7 @@ def expression_tests(
             population,
             c,
             design.patients[c],
-            reason=f"{design.patients[c]} patients have both time points, {min_patients} are needed",
+            reason=f"both time points in {design.patients[c]} of the {min_patients} patients needed",
         )
         for c in todo
         if c not in enough

@@ -62,7 +62,7 @@ def neighbourhood_tests(
         columns, patients, design, tested = contrast_design(samples, contrast, totals)
         table = _blank(len(counts), contrast, patients)
         if patients < min_patients:
-            table["reason"] = f"{patients} patients have both time points, {min_patients} are needed"
+            table["reason"] = f"both time points in {patients} of the {min_patients} patients needed"
         else:
             _fill(
                 table,

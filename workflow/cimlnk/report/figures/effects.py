@@ -16,6 +16,8 @@ BY = {"cytof": "mass cytometry", "flow": "flow cytometry", "adt": "CITE-seq prot
 def forest(tests: pd.DataFrame, unit: str, most: int = 80) -> Any:
     """Effect and 95 % interval of each population and contrast; filled where the interval excludes zero.
 
+    A population is named at the first of its rows; what all contrasts begin with (the arm) is left to the caption.
+
     Parameters
     ----------
     tests
@@ -29,20 +31,25 @@ def forest(tests: pd.DataFrame, unit: str, most: int = 80) -> Any:
     rows["place"] = rows["contrast"].map(by_number)
     rows = rows.sort_values(["rank", "place"], kind="stable").head(most).iloc[::-1]
     colour = colours(names)
-    figure, axis = plt.subplots(figsize=(8.6, 0.24 * len(rows) + 1.1))
-    y = np.arange(len(rows))
+    first = ~rows["population"].iloc[::-1].duplicated().iloc[::-1].to_numpy()
+    # a gap between populations
+    y = (np.arange(len(rows)) + 0.5 * np.r_[0.0, np.cumsum(first[:-1])]) if len(rows) else np.zeros(0)
+    figure, axis = plt.subplots(figsize=(8.6, 0.2 * (y.max() + 1 if len(y) else 1) + 1.1))
     sure = (rows["effect_low"] > 0) | (rows["effect_high"] < 0)
     tones = rows["population"].map(colour)
     axis.hlines(y, rows["effect_low"], rows["effect_high"], color=tones, linewidth=1.5)
     axis.scatter(rows["effect"], y, s=26, c=np.where(sure, tones, "white"), edgecolors=list(tones), zorder=3)
     axis.axvline(0, color="#777777", linewidth=0.8)
-    ticks = [f"{label(p)} · {c}" for p, c in zip(rows["population"], rows["contrast"], strict=True)]
+    arms = {c.partition(": ")[0] for c in rows["contrast"]}
+    short = [c.partition(": ")[2] if len(arms) == 1 and ": " in c else c for c in rows["contrast"]]
+    ticks = [f"{label(p)}    {c}" if f else c for p, c, f in zip(rows["population"], short, first, strict=True)]
     axis.set_yticks(y, ticks, fontsize=7.5)
-    ends = zip(ticks, rows["effect"], rows["effect_low"], rows["effect_high"], strict=True)
+    whole = [f"{label(p)} · {c}" for p, c in zip(rows["population"], rows["contrast"], strict=True)]
+    ends = zip(whole, rows["effect"], rows["effect_low"], rows["effect_high"], strict=True)
     words = [f"{t}: {plain(float(e))} ({plain(float(a))} to {plain(float(b))})" for t, e, a, b in ends]
     tell(axis, rows["effect"], y, texts=words)
     axis.set_xlabel(unit)
-    axis.set_ylim(-0.8, len(rows) - 0.2)
+    axis.set_ylim(-0.8, (y.max() if len(y) else 0) + 0.8)
     return figure
 
 

@@ -94,7 +94,7 @@ def _names(axis: Any, cells: pd.DataFrame, names: list[str]) -> None:
 
 
 def _day(day: int) -> str:
-    return f"D{day}" if day >= 0 else f"{day} d"
+    return f"day {day}"
 
 
 def _legend(axis: Any, shades: dict[Any, Any]) -> None:

@@ -7,10 +7,10 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cimlnk.report.style import pyplot, tell
+from cimlnk.report.style import GATES, pyplot, tell
 
 
-def gate_yields(gates: pd.DataFrame, samples: pd.DataFrame) -> Any:
+def gate_yields(gates: pd.DataFrame, samples: pd.DataFrame, unit: str = "events") -> Any:
     """Share of each sample's events that remain after every gate, samples as columns, gates as rows."""
     plt = pyplot()
     # a gate's parts, named "gate (channel side)", are in the table; the figure shows whole gates
@@ -23,13 +23,16 @@ def gate_yields(gates: pd.DataFrame, samples: pd.DataFrame) -> Any:
     share = share[[c for c in columns if c in share.columns]]
     figure, axis = plt.subplots(figsize=(min(14, 0.17 * share.shape[1] + 3.2), 0.3 * len(steps) + 2.0))
     drawn = axis.imshow(share, aspect="auto", cmap="viridis", vmin=0, vmax=1)
-    axis.set_yticks(range(len(steps)), steps)
+    axis.set_yticks(range(len(steps)), [GATES.get(s, s) for s in steps])
     axis.set_xticks(range(share.shape[1]), share.columns, rotation=90, fontsize=5.5 if share.shape[1] > 30 else 7)
     axis.grid(False)
     y, x = np.where(share.notna().to_numpy())
-    words = [f"{share.columns[b]}, {steps[a]}: {100 * share.iat[a, b]:.1f} %" for a, b in zip(y, x, strict=True)]
+    words = [
+        f"{share.columns[b]}, {GATES.get(steps[a], steps[a])}: {100 * share.iat[a, b]:.1f} %"
+        for a, b in zip(y, x, strict=True)
+    ]
     tell(axis, x, y, texts=words)
-    figure.colorbar(drawn, ax=axis, shrink=0.8, label="share of the sample's events")
+    figure.colorbar(drawn, ax=axis, shrink=0.8, label=f"share of the sample's {unit}")
     return figure
 
 
@@ -39,8 +42,7 @@ def nk_of_lymphocytes(summary: pd.DataFrame, samples: pd.DataFrame) -> Any:
     rows = summary.merge(samples[["sample", "patient", "day", "arm", "timepoint"]], on="sample")
     rows = rows[(rows["n_lymphocytes"] > 0) & ~rows["left_out"]].sort_values(["arm", "patient", "day"])
     figure, axis = plt.subplots(figsize=(min(14, 0.16 * len(rows) + 2.5), 3.0))
-    for column, shade in (("n_nk", "#6a1fa8"),):
-        axis.plot(range(len(rows)), rows[column] / rows["n_lymphocytes"], "o", markersize=3.5, color=shade)
+    axis.plot(range(len(rows)), rows["n_nk"] / rows["n_lymphocytes"], "o", markersize=3.5, color="#6a1fa8")
     axis.vlines(
         range(len(rows)),
         rows["n_nk_low"] / rows["n_lymphocytes"],

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from cimlnk.report.blocks import Page, Section, Site, Text
+from cimlnk.report.blocks import Page, Section, Site, Text, prose
 from cimlnk.report.run import Run
 from cimlnk.report.style import plain
 
@@ -33,7 +33,7 @@ def readable(rows: pd.DataFrame) -> pd.DataFrame:
         for p, least in zip(rows["p"], rows["p_attainable"], strict=True)
     ]
     out["asked"] = [
-        ", ".join(x for x in pair if x)
+        prose(", ".join(x for x in pair if x))
         for pair in zip(rows["arm"].fillna(""), rows["modality"].fillna(""), strict=True)
     ]
     out["source"] = [f"{s} ({t})" for s, t in zip(rows["source"].fillna(""), rows["tier"], strict=True)]
@@ -76,7 +76,7 @@ def page(run: Run, site: Site) -> Page:
         rows = table[table["kind"] == kind]
         if len(rows):
             site.table_file(f"claims_{kind}", rows)  # as they are; the page draws numbers that belong together as one
-            block = site.table(f"claims_{kind}", readable(rows), f"{title}.", columns=COLUMNS)
+            block = site.table(f"claims_{kind}", readable(rows), "", columns=COLUMNS)
             result.sections.append(Section(f"kind-{kind}", title, [block]))
     if run.config.get("simulate") and result.sections:
         words = (

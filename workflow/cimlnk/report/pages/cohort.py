@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import pandas as pd
 
-from cimlnk.report.blocks import Page, Section, Site, Text, esc, plain
+from cimlnk.common.words import many
+from cimlnk.report.blocks import Page, Section, Site, Text, esc
 from cimlnk.report.figures.course import folds_by_arm, nk_by_patient
 from cimlnk.report.reading import blood_nk, expansion_band, first_modality, il2_given, left_out, treated_arm
 from cimlnk.report.run import Run
@@ -57,9 +58,11 @@ def warning_box(run: Run, site: Site) -> list[Text]:
         what = "" if modality == "all" else f" ({esc(MODALITY[modality])})"
         items.append(f"<li><b>{esc(kind)}</b>{what}. <i>{esc(remedy)}</i><ul>{''.join(words)}</ul></li>")
     notes = len(table) - len(shown)
-    tail = f'<a href="{file}">All {len(table)} warnings and notes (CSV)</a>, {notes} of them notes.'
     if not items:
-        return [Text(f"Nothing to warn of. {tail}", "note")]
+        said = many(notes, "note")
+        where = f'on the page <a href="quality.html">Quality</a> and as a <a href="{file}">table (CSV)</a>'
+        return [Text(f"Nothing to warn of; {said} {where}.", "note")]
+    tail = f'<a href="{file}">All {len(table)} warnings and notes (CSV)</a>, {notes} of them notes.'
     most = 12
     body = f"<ul>{''.join(items[:most])}</ul>"
     if len(items) > most:
@@ -158,15 +161,15 @@ def page(run: Run, site: Site) -> Page:
         )
         result.sections.append(Section("claims", "The study's claims", [Text(words, "html")]))
     elif len(claims):
-        told = claims[claims["verdict"] != "not evaluable"]
-        short = told.assign(number=[plain(v) for v in told["value"]])
-        caption = "How each verdict came about is on the page “Claims”."
-        if len(told) < len(claims):
-            caption = f"{len(claims) - len(told)} further claims are not evaluable in this cohort. {caption}"
-        columns = {
-            "claim": "id", "title": "claim", "kind": "kind", "verdict": "verdict", "number": "value", "bound": "bound",
-            "n": "n", "chance": "chance",
-        }  # fmt: skip
+        asked = claims[claims["kind"] == "finding"]
+        short = asked[asked["verdict"] != "not evaluable"]
+        caption = (
+            "What was asked of the cells. How each verdict came about, the checks of the design and of the analysis "
+            "are on the page “Claims”."
+        )
+        if len(short) < len(asked):
+            caption = f"{many(len(asked) - len(short), 'further claim')} cannot be judged in this cohort. {caption}"
+        columns = {"claim": "id", "title": "claim", "verdict": "verdict", "bound": "asked", "why": "found"}
         result.sections.append(
             Section(
                 "claims",

@@ -2,10 +2,14 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
+from cimlnk.common.palette import label
 from cimlnk.dynamics.tables import METHODS
 from cimlnk.report.blocks import Page, Section, Site, esc
 from cimlnk.report.figures.course import composition, subsets_absolute
 from cimlnk.report.figures.effects import agreement, diversity, forest
+from cimlnk.report.reading import without_told
 from cimlnk.report.run import Run
 from cimlnk.report.style import by_number
 
@@ -75,9 +79,10 @@ def _tests(run: Run, site: Site) -> list[Section]:
     tests = run.table("dynamics/tests.parquet")
     treated = run.config["claims"]["arms"]["treated"]
     sections = []
+    shown = without_told(tests, ["test", "contrast", "method"], ["effect", "n_patients", "reason"])
     for test, title in TEST_TITLES.items():
         for modality in run.modalities:
-            rows = tests[(tests["test"] == test) & (tests["modality"] == modality)] if len(tests) else tests
+            rows = shown[(shown["test"] == test) & (shown["modality"] == modality)] if len(tests) else tests
             drawable = rows.dropna(subset=["effect"]) if len(rows) else rows
             if not len(drawable):
                 continue
@@ -95,12 +100,12 @@ def _tests(run: Run, site: Site) -> list[Section]:
                 section.blocks.append(
                     site.figure(f"forest_{test}_{modality}_{number}", forest(part, unit), caption, table=part)
                 )
-            same = tests[tests["test"].str.startswith(test) & (tests["modality"] == modality)]
+            same = shown[shown["test"].str.startswith(test) & (shown["modality"] == modality)]
             same = same.assign(method=same["method"].map(METHODS))
             columns = {
                 "contrast": "contrast", "population": "subset", "test": "test", "method": "method",
-                "n_patients": "n", "effect": "effect", "effect_low": "low", "effect_high": "high", "p": "p",
-                "p_floor": "least p", "fdr": "FDR", "reason": "remark",
+                "n_patients": "n", "effect": "effect", "effect_low": "low", "effect_high": "high",
+                "effect_unit": "unit", "p": "p", "p_floor": "least p", "fdr": "FDR", "reason": "remark",
             }  # fmt: skip
             ranked = same.assign(
                 further=~same["primary"],
@@ -111,9 +116,13 @@ def _tests(run: Run, site: Site) -> list[Section]:
             ranked = ranked[same.columns]  # what could be estimated first, the treated arm's before the others
             caption = (
                 "The model of the figure first, then paired and exact tests of the same change. Least p is the "
-                "smallest that these patients allow an exact test; models have none. An empty number has its reason in "
-                "the last column."
+                "smallest that these patients allow an exact test; models have none."
             )
+            if ranked["effect"].isna().any():
+                caption += " An empty number has its reason in the last column."
+            if len(same) < len(tests[tests["test"].str.startswith(test) & (tests["modality"] == modality)]):
+                caption += " All NK cells per microlitre come from the blood count and stand in the section above."
+
             section.blocks.append(site.table(f"tests_{test}_{modality}", ranked, caption, columns=columns))
             sections.append(section)
     return sections
@@ -128,7 +137,11 @@ def _scales(run: Run, site: Site) -> list[Section]:
             "absolute_log2": "cells/µL (log2)", "clr_log2": "log-ratio (log2)", "verdict": "verdict",
             "reason": "remark",
         }  # fmt: skip
-        caption = "The same change on three scales; a rise that is compositional only has no counterpart in cells/µL."
+        caption = (
+            "The same change on three scales. <i>absolute only</i>: the cells per microlitre change, the share does "
+            "not; <i>relative only</i>: the share changes, the cells per microlitre do not, so that other subsets rose "
+            "or fell; <i>opposite</i>: one rises where the other falls."
+        )
         table = site.table("scales", scales, caption, columns=columns)
         sections.append(Section("scales", "Is a rise only compositional?", [table]))
     if len(power):
@@ -161,10 +174,9 @@ def _agreement(run: Run, site: Site) -> list[Section]:
             site.figure("agreement", agreement(rows), caption, table=rows, table_name="agreement_pairs")
         )
     columns = {
-        "one": "by", "other": "against", "measure": "measure", "population": "population", "feature_one": "protein",
-        "feature_other": "gene", "verdict": "verdict", "n_pairs": "pairs", "concordance": "concordance",
+        "one": "by", "other": "against", "measure": "measure", "what": "subset, or protein and gene",
+        "verdict": "verdict", "reason": "remark", "n_pairs": "pairs", "concordance": "concordance",
         "correlation": "rank correlation", "bias": "bias", "shuffled_high": "chance reaches", "p": "p",
-        "reason": "remark",
     }  # fmt: skip
     caption = (
         "Lin's concordance where units are the same, rank correlation otherwise, against what exchanged samples give. "
@@ -177,8 +189,21 @@ def _agreement(run: Run, site: Site) -> list[Section]:
                                          "verdict", "reason")}  # fmt: skip
         words = "All subsets together, for every two modalities: Lin's concordance of their shares of NK cells."
         section.blocks.append(site.table("agreement_by_pair", overall, words, columns=names))
-    section.blocks.append(site.table("agreement_table", table, caption, columns=columns))
+    site.table_file("agreement_table", table)
+    section.blocks.append(site.table("agreement_table", compared(table), caption, columns=columns))
     return [section]
+
+
+def compared(table: pd.DataFrame) -> pd.DataFrame:
+    """AGREEMENT with what is compared in one column: a subset, or a protein and its gene (in a subset)."""
+    words = []
+    for population, protein, gene in zip(
+        table["population"], table["feature_one"], table["feature_other"], strict=True
+    ):
+        named = label(population) if isinstance(population, str) else ""
+        pair = " and ".join(dict.fromkeys(f for f in (protein, gene) if isinstance(f, str) and f))
+        words.append(f"{pair} in {named}" if pair and population not in ("NK", "all") else pair or named)
+    return table.assign(what=words)
 
 
 def _diversity(run: Run, site: Site) -> list[Section]:

@@ -146,11 +146,16 @@ def _repertoire(run: Run, site: Site) -> list[Section]:
             )
     if len(tests):
         columns = {
-            "test": "question", "feature": "by", "contrast": "arm: what", "method": "method", "n_patients": "n",
-            "effect": "effect",
-            "effect_unit": "unit", "p": "p", "p_floor": "least p", "reason": "remark",
+            "test": "question", "modality": "data", "feature": "by", "contrast": "arm: what", "method": "method",
+            "n_patients": "n", "effect": "effect", "effect_unit": "unit", "p": "p", "p_floor": "least p",
+            "reason": "remark",
         }  # fmt: skip
         section.blocks.append(
-            site.table("repertoire_tests", primary(tests), "Permutation tests within blocks.", columns=columns)
+            site.table(
+                "repertoire_tests",
+                primary(tests),
+                "Samples exchanged at random within patients or within arms, time points and batches: see the unit.",
+                columns=columns,
+            )
         )
     return [section]

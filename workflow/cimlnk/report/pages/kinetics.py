@@ -7,6 +7,7 @@ import pandas as pd
 from cimlnk.dynamics.abundance.folds import daily
 from cimlnk.report.blocks import MAX_CSV_ROWS, Figure, Section, Site, Table, Text, esc, plain
 from cimlnk.report.figures.kinetics import fitted_courses
+from cimlnk.report.reading import without_told
 from cimlnk.report.run import Run
 from cimlnk.report.style import ARMS, POPULATIONS, colours, order
 
@@ -149,16 +150,18 @@ def tables(site: Site, name: str, rows: pd.DataFrame, *, who: dict[str, str]) ->
     """KINETICS as two tables, as measured and as fitted, or why there is neither; `who` adds columns in front."""
     key = {"modality": "by", **who, "population": "subset"}
     site.table_file(name, rows, MAX_CSV_ROWS)  # the file keeps the limits as numbers, the page shows them as ranges
-    shown = _ranges(rows)
+    # all NK cells are counted in blood, not by a kind of data: once is enough
+    shown = _ranges(without_told(rows, ["patient"], ["baseline_per_ul", "peak_fold", "peak_day", "last_fold"]))
     if not rows[["baseline_per_ul", "peak_fold", "last_fold", "model_peak_fold"]].notna().to_numpy().any():
         why = rows["reason"].fillna("no reason given").value_counts().sort_index()
         words = "; ".join(f"{esc(str(reason))} ({n} of {len(rows)} series)" for reason, n in why.items())
         return [Text(f"No series has a count before infusion or a fold: {words}.", "note")]
+    gaps = shown["reason"].notna().any()
     measured = site.table(
         name,
         shown,
         "<b>As measured.</b> Fold is over the patient's own blood before infusion. Intervals carry counting, gating "
-        "and naming uncertainty. An empty number has its reason in the last column.",
+        "and naming uncertainty." + (" An empty number has its reason in the last column." if gaps else ""),
         columns={**key, **MEASURED},
     )
     fitted = shown[shown["model_peak_fold"].notna()]

@@ -7,7 +7,8 @@ from collections.abc import Sequence
 import pandas as pd
 
 from cimlnk.common.vocabulary import CYTOMETRY, MODALITY_WORDS
-from cimlnk.report.blocks import Page, Section, Site
+from cimlnk.common.words import many
+from cimlnk.report.blocks import Page, Section, Site, plain
 from cimlnk.report.reading import left_out
 from cimlnk.report.run import Run
 
@@ -17,7 +18,7 @@ REAGENTS = {
     "catalogue": "catalogue number", "lot": "lot", "instrument": "instrument", "cofactor": "cofactor (arcsinh)",
 }  # fmt: skip
 GIVEN = ("clone", "supplier", "catalogue", "lot")
-UNSTAINED = ("time", "event_length", "gaussian", "scatter", "pulse", "autofluorescence", "ignore", "bead")
+UNSTAINED = ("time", "event_length", "gaussian", "scatter", "pulse", "autofluorescence", "ignore", "not_used", "bead")
 FILES = {"sample": "sample", "patient": "patient", "arm": "arm", "day": "day", "tissue_or_product": "material",
          "batch": "batch", "path": "list-mode file", "sha256": "sha256 in the sheet, first 16 digits"}  # fmt: skip
 
@@ -43,6 +44,8 @@ def page(run: Run, site: Site) -> Page | None:
         words = MODALITY_WORDS[modality]
         own = panels[panels["modality"] == modality] if len(panels) else panels
         if len(own):
+            site.table_file(f"reagents_{modality}", own)
+            own = own.assign(role=own["role"].replace({"ignore": "not used"}).str.replace("_", " "))
             block = site.table(f"reagents_{modality}", own, reagent_words(own), columns=REAGENTS)
             result.sections.append(Section(f"reagents-{modality}", f"2.4 Channels and reagents: {words}", [block]))
         files = run.samples[run.samples["modality"] == modality]
@@ -65,12 +68,12 @@ def page(run: Run, site: Site) -> Page | None:
 
 def reagent_words(panel: pd.DataFrame) -> str:
     """Caption of a panel: what of its reagents the sheet leaves open."""
-    stained = panel[~panel["role"].isin(UNSTAINED)]
+    stained = panel[~panel["role"].str.replace(" ", "_").isin(UNSTAINED)]
     missing = [c for c in GIVEN if stained[c].isna().all()]
     partly = [f"{c} ({int(stained[c].isna().sum())})" for c in GIVEN if c not in missing and stained[c].isna().any()]
     text = "One row per channel of the panel sheet."
     if missing:
-        text += f" The sheet has no {' and no '.join(missing)}: add these columns to it, and they appear here."
+        text += f" The sheet does not tell {', '.join(missing)}: add these columns to it, and they appear here."
     if partly:
         text += f" Not given for some of the {len(stained)} stained channels: {', '.join(partly)}."
     return text
@@ -79,14 +82,15 @@ def reagent_words(panel: pd.DataFrame) -> str:
 def items(run: Run, modalities: Sequence[str]) -> pd.DataFrame:
     """The items of the checklist: number, item, what the run knows of it."""
     samples = run.samples[run.samples["modality"].isin(modalities)]
-    arms = ", ".join(f"{a} ({g['patient'].nunique()} patients)" for a, g in samples.groupby("arm", sort=True))
+    arms = ", ".join(f"{a} ({many(g['patient'].nunique(), 'patient')})" for a, g in samples.groupby("arm", sort=True))
     days = ", ".join(str(d) for d in sorted(samples["day"].unique()))
-    material = ", ".join(f"{n} files of {k}" for k, n in samples["tissue_or_product"].value_counts(sort=False).items())
+    kinds = samples["tissue_or_product"].value_counts(sort=False).items()
+    material = ", ".join(f"{many(n, 'file')} of {k}" for k, n in kinds)
     missing = left_out(run)
     told = run.table("quality/warnings.parquet")
     checks = f"every file's acquisition, gates and staining were checked; {len(missing)} of {len(run.samples)} samples "
     checks += f"left out, {len(told)} warnings and notes (page “Quality”)"
-    people = f"{samples['patient'].nunique()} patients"
+    people = many(samples["patient"].nunique(), "patient")
     rows = [
         ("1.1", "Purpose", run.config["cohort"].get("description") or TO_FILL_IN),
         ("1.2", "Keywords", TO_FILL_IN),
@@ -100,7 +104,7 @@ def items(run: Run, modalities: Sequence[str]) -> pd.DataFrame:
         ("2.4", "Reagents", "table below"),
         ("3.1, 3.2", "Instrument", "; ".join(instruments(run, modalities)) or TO_FILL_IN),
         ("3.3", "Settings of the instrument", "in the keywords of the list-mode files"),
-        ("4.1", "List-mode files", f"{len(samples)} files, table below"),
+        ("4.1", "List-mode files", f"{many(len(samples), 'file')}, table below"),
         ("4.2", "Compensation", "; ".join(f"{MODALITY_WORDS[m]}: {compensation(run, m)}" for m in modalities)),
         ("4.3", "Transformation", "arcsinh of the value over the cofactor of its channel (table of reagents)"),
         ("4.4", "Gates and their statistics", "table below"),
@@ -114,7 +118,7 @@ def instruments(run: Run, modalities: Sequence[str]) -> list[str]:
     for modality in modalities:
         for name in (run.json(f"{modality}/features.json").get("instruments") or {}).values():
             found[name] = found.get(name, 0) + 1
-    words = [f"{name} ({n} files)" for name, n in sorted(found.items())]
+    words = [f"{name} ({many(n, 'file')})" for name, n in sorted(found.items())]
     panels = run.table("cohort/panel.parquet")
     if len(panels):
         given = panels.loc[panels["modality"].isin(modalities), "instrument"].dropna()
@@ -142,11 +146,14 @@ def gate_table(run: Run, modality: str) -> pd.DataFrame:
     rows = []
     for _, own in gates.groupby("step", sort=True):
         first, cuts = own.iloc[0], own["threshold"].dropna()
-        low, middle, high = (f"{v:.3g}" for v in (cuts.min(), cuts.median(), cuts.max())) if len(cuts) else ("", "", "")
+        low, middle, high = (
+            (plain(float(v)) for v in (cuts.min(), cuts.median(), cuts.max())) if len(cuts) else ("", "", "")
+        )
         rows.append(
             {
                 "gate": first["gate"], "of": first["parent"] if pd.notna(first["parent"]) else "all events",
-                "marker": first["marker"], "channel": first["channel"], "kept side": first["side"],
+                "marker": str(first["marker"] or "").replace("+", " + "),
+                "channel": str(first["channel"] or "").replace("+", " + "), "kept side": first["side"],
                 "threshold": f"{middle} ({low} to {high})" if len(cuts) and low != high else middle,
                 "share kept": f"{100 * own['kept'].median():.1f} %" if own["kept"].notna().any() else "",
                 "found by": ", ".join(sorted(set(own["method"]))),

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Mapping
 from typing import Any
 
@@ -97,11 +98,14 @@ def _names_of_others(site: Site, populations: list[str]) -> list[Section]:
     if not found:
         return []
     table = table_of([NK, *found])
-    columns = {"population": "subset", **SCHEMES, "source": "source"}
+    site.table_file("names_of_others", table)
+    columns = {"population": "subset", **SCHEMES}
+    sources = dict.fromkeys(s for text in table["source"].dropna() for s in re.split(r"; (?!\d)", text))
     caption = (
         "Names of others for the subsets of this cohort: ~ before a name for most of the same cells, or told by "
         "something else; &lt; before a wider one. Empty where no correspondence is known. These are words for our "
-        "names, not calls by the tools they come from."
+        "names, not calls by the tools they come from. Sources, each row's in the file: "
+        f"{esc('; '.join(sources))}."
     )
     block = site.table("names_of_others", table, caption, columns=columns)
     return [Section("names-of-others", "What others call these subsets", [block])]

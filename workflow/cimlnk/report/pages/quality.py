@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import pandas as pd
 
-from cimlnk.report.blocks import Page, Section, Site, Text, esc
+from cimlnk.report.blocks import Page, Section, Site, Text, esc, plain
 from cimlnk.report.figures.quality import gate_yields, nk_of_lymphocytes
 from cimlnk.report.reading import left_out
 from cimlnk.report.run import Run
 
 from .names import MODALITY
+
+UNIT = {"cytof": "events", "flow": "events", "rna": "barcodes"}
 
 
 def _design(run: Run) -> list[Text]:
@@ -20,13 +22,75 @@ def _design(run: Run) -> list[Text]:
         done = run.json(f"{modality}/features.json").get("integration")
         if done:
             before, after = done.get("explained_before", {}), done.get("explained_after", {})
-            method = done.get("method") or ("alignment" if done.get("applied") else "none")
-            words.append(f"Done here: {method}" + (f" ({done['reason']})." if done.get("reason") else "."))
+            method = str(done.get("method") or ("alignment" if done.get("applied") else "none"))
+            why = str(done.get("reason") or "").rstrip(".")
+            new = why and why not in f"{part['words']} {harmony['why']}"  # its verdict was told already
+            words.append(f"Done here: {method.capitalize()}" + (f" ({why})." if new else "."))
             if before and after:
                 kept = "; ".join(f"{k} {before[k]:.1%} before, {after[k]:.1%} after" for k in sorted(before))
                 words.append(f"Variation of the features explained by {kept}.")
         blocks.append(Text(f"<b>{MODALITY[modality]}:</b> {esc(' '.join(words))}", "note"))
     return blocks
+
+
+MOST_NAMED = 4  # samples of one warning or gate remark that are named on the page; the file names all
+GATED_BEFORE = 0.98  # NK cells among lymphocytes: no blood has as many
+
+
+def gathered(rows: pd.DataFrame, keys: list[str], text: str) -> pd.DataFrame:
+    """One row for what was told of several samples in like words: samples and texts side by side.
+
+    Parameters
+    ----------
+    rows
+        Column sample, `keys` and `text`.
+    keys
+        Columns in which rows of one group are equal (missing values are equal too).
+    text
+        The column whose sentences are told one after the other, at most two.
+    """
+    filled = rows.assign(**{k: rows[k].astype(object).where(rows[k].notna(), "") for k in keys})
+    found = []
+    for _, group in filled.groupby(keys, sort=False):
+        names = list(dict.fromkeys(group["sample"].dropna()))
+        texts = list(dict.fromkeys(group[text].dropna()))
+        more = f" and {len(names) - MOST_NAMED} more" if len(names) > MOST_NAMED else ""
+        told = "; ".join(texts[:2]) + (f"; and {len(texts) - 2} alike" if len(texts) > 2 else "")
+        found.append(
+            {**group.iloc[0][keys], "samples": len(names) or None, "sample": ", ".join(names[:MOST_NAMED]) + more,
+             text: told}
+        )  # fmt: skip
+    return pd.DataFrame(found, columns=[*keys, "samples", "sample", text])
+
+
+def gate_remarks(gates: pd.DataFrame) -> pd.DataFrame:
+    """Gates that were skipped or set another way than usual: one row a gate and way, over its samples."""
+    flagged = gates[gates["reason"].notna()].copy()
+    if not len(flagged):
+        return flagged
+    # "balanced accuracy 0.932" and "93% of the lymphocytes are NK cells" are one remark with other numbers
+    flagged["alike"] = flagged["reason"].str.replace(r"\d[\d.]*", "#", regex=True)
+    keys = ["gate", "channel", "method", "alike"]
+    table = gathered(flagged, keys, "reason")
+    filled = flagged.assign(**{k: flagged[k].astype(object).where(flagged[k].notna(), "") for k in keys})
+    cuts = filled.groupby(keys, sort=False)["threshold"].agg(["min", "max"]).reset_index(drop=True)
+    ends = zip(cuts["min"].map(plain), cuts["max"].map(plain), strict=True)
+    table["threshold"] = [a if a == b else f"{a} to {b}" for a, b in ends]
+    return table
+
+
+def nk_share_words(summary: pd.DataFrame, modality: str) -> str:
+    """What the NK cells' share of the lymphocytes is worth in these files; nothing where it is a share of blood."""
+    share = (summary["n_nk"] / summary["n_lymphocytes"].where(summary["n_lymphocytes"] > 0)).dropna()
+    if not len(share) or share.median() < (0.5 if modality == "rna" else GATED_BEFORE):
+        return ""
+    low, high = f"{share.min():.0%}", f"{share.max():.0%}"
+    span = low if low == high else f"{low} to {high}"
+    return (
+        f"<b>The share of NK cells says nothing about the blood here</b>: they are {span} of the lymphocytes of "
+        f"{len(share)} files called blood, more than blood has. The cells must have been gated, sorted or enriched "
+        "for NK cells before, so that no lymphocyte count gives NK/µL by this share."
+    )
 
 
 def page(run: Run, site: Site) -> Page:
@@ -48,11 +112,14 @@ def page(run: Run, site: Site) -> Page:
     if len(told):
         caption = "Everything the stages had to tell, the serious first: what happened, and what to do about it."
         columns = {
-            "severity": "severity", "modality": "data", "sample": "sample", "kind": "what", "subject": "about",
-            "text": "found", "remedy": "what to do",
+            "severity": "severity", "modality": "data", "kind": "what", "subject": "about", "samples": "samples",
+            "sample": "which", "text": "found", "remedy": "what to do",
         }  # fmt: skip
-        columns = {k: v for k, v in columns.items() if k in told}
-        shown = site.table("warnings", told, caption, columns=columns)
+        site.table_file("warnings", told)  # one row a sample
+        keys = [k for k in ("severity", "modality", "kind", "subject", "remedy") if k in told]
+        together = gathered(told, keys, "text")
+        columns = {k: v for k, v in columns.items() if k in together}
+        shown = site.table("warnings", together, caption, columns=columns)
         result.sections.insert(0, Section("warnings", "Warnings", [shown]))
     measured = run.table("quality/availability.parquet")
     if len(measured) and not measured["measured"].all():
@@ -72,10 +139,10 @@ def page(run: Run, site: Site) -> Page:
         section = Section(f"gates-{modality}", f"From events to NK cells: {MODALITY[modality]}")
         if len(gates):
             caption = (
-                "Share of each sample's events that remains after every step. A dark row in one column only is a "
-                "sample to look at."
+                f"Share of each sample's {UNIT[modality]} that remains after every step. A column that is dark from a "
+                "step on where its neighbours are not is a sample to look at."
             )
-            drawn = gate_yields(gates, run.samples)
+            drawn = gate_yields(gates, run.samples, UNIT[modality])
             section.blocks.append(
                 site.figure(f"yields_{modality}", drawn, caption, table=gates, table_name=f"gates_{modality}")
             )
@@ -85,36 +152,40 @@ def page(run: Run, site: Site) -> Page:
                 "NK cells as a share of the lymphocytes of the same file, the number that turns a lymphocyte count "
                 "into NK/µL. Bars show how far it moves when every gate's threshold moves within its uncertainty."
             )
+            blood = run.samples.loc[run.samples["tissue_or_product"] == "blood", "sample"]
+            meaningless = nk_share_words(with_nodes[with_nodes["sample"].isin(blood)], modality)
+            if meaningless:
+                section.blocks.append(Text(meaningless, "warning"))
+                caption = "NK cells as a share of the lymphocytes of the same file."
             drawn = nk_of_lymphocytes(summary, run.samples)
             section.blocks.append(
                 site.figure(f"nk_share_{modality}", drawn, caption, table=summary, table_name=f"summary_{modality}")
             )
         columns = {
-            "sample": "sample", "n_events": "events", "n_live_singlets": "live singlets",
-            "n_lymphocytes": "lymphocytes", "n_nk": "NK", "n_nk_low": "NK low", "n_nk_high": "NK high",
+            "sample": "sample", "n_events": UNIT[modality], "n_live_singlets": "live single",
+            "n_lymphocytes": "lymphocytes", "n_nk": "NK", "n_nk_low": "NK, least", "n_nk_high": "NK, most",
             "qc_score": "QC score", "reason": "remark",
         }  # fmt: skip
+        score = {"rna": "share of the barcodes that are live single cells"}.get(
+            modality, "share of the events in good stretches of the acquisition"
+        )
         section.blocks.append(
             site.table(
                 f"summary_{modality}",
                 summary,
-                "One row per sample of the sheet. QC score: share of the events in good stretches of the acquisition.",
+                f"One row per sample of the sheet. QC score: {score}. Least and most: with every threshold at an end "
+                "of its uncertainty.",
                 columns=columns,
             )
         )
         flagged = gates[gates["reason"].notna()] if len(gates) else pd.DataFrame()
         if len(flagged):
+            site.table_file(f"gate_remarks_{modality}", flagged)  # one row a sample
             columns = {
-                "sample": "sample", "gate": "gate", "channel": "channel", "threshold": "threshold",
-                "method": "method", "reason": "remark",
+                "gate": "gate", "channel": "channel", "method": "set by", "threshold": "threshold",
+                "samples": "samples", "sample": "which", "reason": "remark",
             }  # fmt: skip
-            section.blocks.append(
-                site.table(
-                    f"gate_remarks_{modality}",
-                    flagged,
-                    "Gates that were skipped or set another way than usual.",
-                    columns=columns,
-                )  # fmt: skip
-            )
+            words = "Gates that were skipped or set another way than usual, or of which there is something to say."
+            section.blocks.append(site.table(f"gate_remarks_{modality}", gate_remarks(gates), words, columns=columns))
         result.sections.append(section)
     return result

@@ -2,9 +2,12 @@
 
 from __future__ import annotations
 
+import pandas as pd
+
 from cimlnk.report.blocks import Figure, Page, Section, Site, Table, Text
 from cimlnk.report.run import Run
 
+PER_CENT = ("purity", "purity_low", "purity_high", "bound")
 DECISION = {
     "sample": "product", "patient": "patient", "decision": "decision", "purity": "NK cells of live events",
     "purity_low": "low", "purity_high": "high", "bound": "asked", "n_live": "live events", "reason": "reason",
@@ -31,7 +34,10 @@ def page(run: Run, site: Site) -> Page | None:
         "NK cells (CD56+ CD3-) among the live single events of the product's file. The limits join the counting error "
         "with the range of the gates; a product is borderline where they hold the share that is asked."
     )
-    result.sections.append(Section("decision", "Release", [site.table("release", table, caption, columns=DECISION)]))
+    site.table_file("release", table)  # shares as numbers
+    shares = {c: [f"{100 * v:.1f} %" if pd.notna(v) else "" for v in table[c]] for c in PER_CENT}
+    block = site.table("release", table.assign(**shares), caption, columns=DECISION)
+    result.sections.append(Section("decision", "Release", [block]))
     given = run.table("cohort/functional.parquet")
     if len(given):
         caption = (

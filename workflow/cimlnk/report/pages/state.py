@@ -53,7 +53,7 @@ def page(run: Run, site: Site) -> Page:
             unit = str(mine["effect_unit"].iloc[0])
             caption = (
                 f"<b>{esc(contrast)}.</b> Mean within-patient change ({esc(unit)}) of each marker in each population; "
-                "a dot where the false discovery rate is below 0.1. NK stands for all cells together."
+                "a dot where the false discovery rate is below 0.1. All NK: the cells of all populations together."
             )
             drawn = effect_map(mine, unit)
             behind = mine[
@@ -61,7 +61,7 @@ def page(run: Run, site: Site) -> Page:
             ]
             section.blocks.append(site.figure(f"state_{modality}_{number}", drawn, caption, table=behind))
         columns = {
-            "contrast": "contrast", "population": "population", "feature": "feature", "test": "measure",
+            "contrast": "contrast", "population": "subset", "feature": "marker", "test": "measure",
             "method": "method", "n_patients": "n", "effect": "effect", "effect_low": "low", "effect_high": "high",
             "effect_unit": "unit", "p": "p", "p_floor": "least p", "fdr": "FDR", "reason": "remark",
         }  # fmt: skip
@@ -78,16 +78,16 @@ def page(run: Run, site: Site) -> Page:
         words = f"{SORTED} {BESIDE}"
         section.blocks.append(site.table(f"state_{modality}", ranked, words, columns=columns))
         result.sections.append(section)
-    for name, title, caption in (
-        ("expression", "Expression (pseudobulk)", "Genes tested on counts summed per sample and population."),
-        ("signatures", "Gene programmes", "Scores of published and own gene sets, tested within patients."),
+    for name, title, what, caption in (
+        ("expression", "Expression (pseudobulk)", "gene", "Genes tested on counts summed per sample and population."),
+        ("signatures", "Gene programmes", "programme", "Scores of published and own gene sets."),
     ):
         rows = run.table(f"dynamics/{name}.parquet")
         if len(rows) and {"contrast", "population", "feature", "effect", "p"} <= set(rows.columns):
             columns = {
-                "contrast": "contrast", "population": "population", "feature": "feature", "method": "method",
-                "n_patients": "n", "effect": "effect", "effect_low": "low", "effect_high": "high", "p": "p",
-                "p_floor": "least p", "fdr": "FDR", "reason": "remark",
+                "contrast": "contrast", "population": "subset", "feature": what, "method": "method",
+                "n_patients": "n", "effect": "effect", "effect_low": "low", "effect_high": "high",
+                "effect_unit": "unit", "p": "p", "p_floor": "least p", "fdr": "FDR", "reason": "remark",
             }  # fmt: skip
             if rows["effect"].isna().all():
                 why = rows["reason"].fillna("no reason given").value_counts()
@@ -96,6 +96,10 @@ def page(run: Run, site: Site) -> Page:
                 result.sections.append(Section(name, title, [Text(f"Nothing could be tested: {words}.", "note")]))
                 continue
             ranked = primary(rows).sort_values(["fdr", "p"], kind="stable")
+            if name == "signatures":
+                site.table_file(name, ranked, MAX_CSV_ROWS)  # with the programmes' names in the files
+                ranked = ranked.assign(feature=ranked["feature"].str.replace("_", " "))
+            columns = {k: v for k, v in columns.items() if k in ranked}
             shown = site.table(name, ranked, f"{caption} {SORTED} {BESIDE}", columns=columns)
             result.sections.append(Section(name, title, [shown]))
     levels = _programmes(run, site)
@@ -131,5 +135,7 @@ def _programmes(run: Run, site: Site) -> Section | None:
         "tested above. One in twenty samples has p < .05 by chance."
     )
     shown = means.reset_index().sort_values("level_z", key=abs, ascending=False, kind="stable")
+    site.table_file("programme_levels", shown)
+    shown = shown.assign(signature=shown["signature"].str.replace("_", " "))
     block = site.table("programme_levels", shown, caption, columns=columns)
     return Section("programme-levels", "Programmes by subset and day", [block])
