@@ -1,5 +1,5 @@
 from cimlnk.common.job import job
-from cimlnk.graph.parts import gather
+from cimlnk.graph.sample_transfer import gather
 
 # no record: the tables carry those of the clustering and of the picture, as they do without this step
 with job(snakemake, record=False):

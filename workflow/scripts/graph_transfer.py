@@ -1,5 +1,5 @@
 from cimlnk.common.job import job
-from cimlnk.graph.parts import make_part
+from cimlnk.graph.sample_transfer import make_part
 
 # no record: the features are all samples', and hashing them once per sample would cost more than the transfer
 with job(snakemake, record=False):

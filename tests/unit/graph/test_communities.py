@@ -7,7 +7,7 @@ import pytest
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-from cimlnk.graph import adjusted_rand, descent, knn, leiden, modularity, weights
+from cimlnk.graph import adjusted_rand, knn, leiden, leiden_passes, modularity, weights
 from cimlnk.graph.communities import by_size
 from cimlnk.graph.edges import arrays_of
 from cimlnk.graph.search import Index
@@ -85,7 +85,7 @@ def cliques(*groups, weight=0.2):
     for group in groups:
         W[np.ix_(group, group)] = 1
     np.fill_diagonal(W, 0)
-    return descent.Graph(*arrays_of(sp.csr_matrix(W)), W.sum(axis=1).astype(np.float64)), 1 / W.sum(dtype=float)
+    return leiden_passes.Graph(*arrays_of(sp.csr_matrix(W)), W.sum(axis=1).astype(np.float64)), 1 / W.sum(dtype=float)
 
 
 def test_halves_stay_apart_only_where_their_border_improved_gains():
@@ -94,11 +94,11 @@ def test_halves_stay_apart_only_where_their_border_improved_gains():
     rough = labels.copy()
     rough[[0, 1, 2, *range(10, 17)]] = 2  # a poor cut of the first community: three and seven of its two cliques
     rough[[25, 26, 27, 28, 29]] = 3  # the second is one clique and should stay whole
-    found = descent.tried_in_two(graph, labels, rough, price=price)
+    found = leiden_passes.tried_in_two(graph, labels, rough, price=price)
     assert adjusted_rand(found.astype(np.int64), np.repeat([0, 1, 2], 10)) == 1
     whole = np.repeat(np.array([0, 1, 2], np.int32), 10)
     halves = np.where(np.arange(30) % 2 == 0, whole, whole + 3).astype(np.int32)
-    assert descent.tried_in_two(graph, whole, halves, price=price) is whole
+    assert leiden_passes.tried_in_two(graph, whole, halves, price=price) is whole
 
 
 def test_a_cut_that_pays_only_with_its_border_drawn_cell_by_cell_is_found(monkeypatch):
@@ -109,7 +109,7 @@ def test_a_cut_that_pays_only_with_its_border_drawn_cell_by_cell_is_found(monkey
     lists = knn(X, 14)
     W = weights(lists)
     with_it = leiden(W, order=lists.order)
-    monkeypatch.setattr(descent, "SLACK", 1.0)
+    monkeypatch.setattr(leiden_passes, "SLACK", 1.0)
     without = leiden(W, order=lists.order)
     assert with_it.n_clusters == without.n_clusters + 1
     assert with_it.quality > without.quality + 1e-3
@@ -119,8 +119,8 @@ def test_a_cut_that_pays_only_with_its_border_drawn_cell_by_cell_is_found(monkey
 @pytest.fixture
 def in_blocks(monkeypatch):
     """Graphs of a thousand nodes treated as the largest are: in memory order, block by block."""
-    monkeypatch.setattr(descent, "LARGE", 200)
-    monkeypatch.setattr(descent, "BLOCK", 400)
+    monkeypatch.setattr(leiden_passes, "LARGE", 200)
+    monkeypatch.setattr(leiden_passes, "BLOCK", 400)
 
 
 # Where the clusters are cuts through featureless clouds a block of 400 nodes holds a dozen of them, and one try falls

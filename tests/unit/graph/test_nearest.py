@@ -170,7 +170,7 @@ def test_wrong_arguments_are_refused():
 
 
 def test_near_cells_are_found_in_order_the_cell_itself_first_also_among_equal_ones():
-    from cimlnk.graph.kernels.cells import half_squares, nearest_cells
+    from cimlnk.graph.kernels.partition import half_squares, nearest_cells
 
     rng = np.random.default_rng(12)
     C = rng.normal(size=(300, 5)).astype(np.float32)

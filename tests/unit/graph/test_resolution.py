@@ -133,7 +133,7 @@ def test_few_cells_are_not_split_into_crumbs(monkeypatch):
     one = np.zeros(150, np.int32)
     fine = subcluster(W, one)
     assert np.bincount(fine).min() >= 20
-    monkeypatch.setattr("cimlnk.graph.rare.FEW", 0)
+    monkeypatch.setattr("cimlnk.graph.subclusters.FEW", 0)
     assert subcluster(W, one, min_cells=1).max() + 1 > 12
 
 

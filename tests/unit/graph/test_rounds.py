@@ -5,7 +5,7 @@ import pytest
 import scipy.sparse as sp
 from scipy.sparse.csgraph import connected_components
 
-from cimlnk.graph import descent, knn, leiden, modularity, network, weights
+from cimlnk.graph import knn, leiden, leiden_passes, modularity, network, weights
 from cimlnk.graph.edges import arrays_of
 from cimlnk.graph.rounds import move_in_rounds
 from cimlnk.graph.tasks import pool
@@ -16,10 +16,10 @@ THREADS = (1, 2, 4, 8)
 @pytest.fixture
 def large(monkeypatch):
     """Graphs of some hundred nodes treated as those above 400,000 are."""
-    monkeypatch.setattr(descent, "LARGE", 100)
-    monkeypatch.setattr(descent, "BLOCK", 300)
-    monkeypatch.setattr(descent, "WIDE", 300)
-    monkeypatch.setattr(descent, "ROUNDS", 50)
+    monkeypatch.setattr(leiden_passes, "LARGE", 100)
+    monkeypatch.setattr(leiden_passes, "BLOCK", 300)
+    monkeypatch.setattr(leiden_passes, "WIDE", 300)
+    monkeypatch.setattr(leiden_passes, "ROUNDS", 50)
     monkeypatch.setattr(network, "PIECE", 128)
     monkeypatch.setattr("cimlnk.graph.rounds.STEP", 256)
 
@@ -96,7 +96,7 @@ def test_rounds_gain_what_single_moves_gain(grouped):
     single = np.arange(graph.n, dtype=np.int32)
     order = np.arange(graph.n, dtype=np.int32)
     total = graph.mass.copy()
-    descent.kernel.move(*graph[:4], single, total, price, order, 1000 * graph.n, 0, graph.n)
+    leiden_passes.kernel.move(*graph[:4], single, total, price, order, 1000 * graph.n, 0, graph.n)
     share = (network.quality(graph, x, price) / graph.mass.sum() for x in (labels, single))
     assert next(share) >= next(share) - 0.02  # both are far from the end of a descent, 0.1 apart between seeds
 

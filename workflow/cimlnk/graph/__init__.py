@@ -32,7 +32,7 @@ _HOME = {
     "modularity": "communities",
     "Choice": "resolution",
     "choose_resolution": "resolution",
-    "subcluster": "rare",
+    "subcluster": "subclusters",
     "sketch": "sketching",
     "transfer": "sketching",
     "extend": "sketching",

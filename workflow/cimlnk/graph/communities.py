@@ -8,9 +8,9 @@ import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
 
-from .descent import thorough
 from .edges import arrays_of, permuted
 from .kernels.leiden import relabel
+from .leiden_passes import thorough
 from .network import connected, quality, strengths, weighed
 from .tasks import pool
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels.rows import hash_rows
+from .kernels.row_hash import hash_rows
 from .tasks import Pool
 
 

@@ -17,11 +17,11 @@ from cimlnk.common.json import write_json
 from .communities import leiden, modularity
 from .edges import csr, weights
 from .nearest import Knn, knn
-from .parts import save_picture
-from .rare import subcluster
 from .resolution import Choice, choose_resolution
 from .result import FEWEST, Clustered, read_rows, sample_spans, too_few, write_clusters, write_points
+from .sample_transfer import save_picture
 from .sketching import Known, Span, labelled, place, reproduced, sketch
+from .subclusters import subcluster
 from .support import support_of
 from .umap import umap_layout
 

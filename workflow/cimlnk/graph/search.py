@@ -9,11 +9,11 @@ from numpy.typing import NDArray
 
 from cimlnk.common import seeds
 
-from .kernels import cells as cut
-from .kernels import improve
-from .kernels import probe as kernel
-from .kernels.tile import WIDTH, pack, scan
-from .kernels.whole import largest, pack_whole, rounded
+from .kernels import nn_descent
+from .kernels import partition as cut
+from .kernels import probe_partitions as kernel
+from .kernels.tile_f32 import WIDTH, pack, scan
+from .kernels.tile_i16 import largest, pack_whole, rounded
 from .tasks import Pool, pieces
 
 EXACT_BELOW = 30_000  # up to here exact search is as fast as any other
@@ -234,8 +234,8 @@ def self_search(index: Index, k: int, recall: float) -> tuple[Lists, Effort | No
 
 def backward(index: Index, found: Lists) -> Lists:
     """Every row offered to those in its own list (one round of the reverse edges of Dong 2011), in place."""
-    for offer in index.workers.spread(lambda a, b: improve.offers(*found, a, b), index.n, 8192):
-        improve.accept(*found, *offer)
+    for offer in index.workers.spread(lambda a, b: nn_descent.offers(*found, a, b), index.n, 8192):
+        nn_descent.accept(*found, *offer)
     return found
 
 
@@ -245,7 +245,7 @@ def through(index: Index, found: Lists, first: int, *, rows: NDArray[np.int32] |
     shape = len(rows), found.ident.shape[1]
     new = Lists(np.empty(shape, np.float32), np.empty(shape, np.int32))
     few = min(first, shape[1])
-    index.workers.spread(lambda a, b: improve.through(index.Z, *found, rows, *new, few, a, b), len(rows), 8192)
+    index.workers.spread(lambda a, b: nn_descent.through(index.Z, *found, rows, *new, few, a, b), len(rows), 8192)
     return new
 
 

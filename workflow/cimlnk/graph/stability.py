@@ -12,9 +12,9 @@ from cimlnk.common import seeds
 
 from .agreement import adjusted_rand, contingency, jaccard
 from .communities import by_size
-from .descent import optimise, thorough
 from .edges import permuted, weights
 from .kernels import leiden as kernel
+from .leiden_passes import optimise, thorough
 from .nearest import knn
 from .network import Graph, connected, weighed
 from .tasks import Pool

@@ -15,10 +15,10 @@ def warm() -> float:
     from .edges import KINDS, weights
     from .kernels.jit import clear_stale
     from .nearest import knn
-    from .rare import subcluster
     from .resolution import choose_resolution
     from .search import Index, query, self_search
     from .sketching import sketch, transfer
+    from .subclusters import subcluster
     from .tasks import pool
     from .umap import umap_layout
 

@@ -10,9 +10,9 @@ from __future__ import annotations
 
 import numpy as np
 
-from .ahead import AHEAD, prefetch
 from .jit import jit
 from .leiden import TINY
+from .prefetch import AHEAD, prefetch
 
 GROUPS = 16  # rounds in which every node gets its turn once; a power of two
 ALONE = -1  # the wish to be a community of one's own

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .ahead import AHEAD, prefetch
 from .jit import jit
+from .prefetch import AHEAD, prefetch
 
 START = 3.0  # near the root of most rows, in units of one over the largest gap
 

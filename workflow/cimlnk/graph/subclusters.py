@@ -9,8 +9,8 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from .communities import by_size
-from .descent import optimise
 from .kernels import leiden as kernel
+from .leiden_passes import optimise
 from .network import Graph, connected
 from .stability import graph_of, price_of
 from .tasks import pool

@@ -12,8 +12,8 @@ import yaml
 import cimlnk
 from cimlnk.common.tables import Schema, read_table, write_pieces, write_table
 from cimlnk.graph.files import make_clusters, make_graph, make_umap
-from cimlnk.graph.parts import gather, make_part
 from cimlnk.graph.result import Clustered, sample_spans
+from cimlnk.graph.sample_transfer import gather, make_part
 from cimlnk.graph.tables import CLUSTERS, UMAP
 
 SCHEMA = Path(cimlnk.__file__).parents[1] / "schemas" / "config" / "graph.schema.yaml"

@@ -17,7 +17,7 @@ from numba.core import cgutils
 from numba.extending import intrinsic
 
 from .jit import jit
-from .tile import ROWS, WIDTH
+from .tile_f32 import ROWS, WIDTH
 
 LOWEST = np.int32(-(2**31) + 1)  # score of the empty places of a panel
 LARGEST = 2.0**30  # bound of a product of two rows, so that no sum leaves 32 bits

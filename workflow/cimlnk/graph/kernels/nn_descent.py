@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import numpy as np
 
-from .ahead import prefetch
 from .jit import jit
+from .prefetch import prefetch
 
 SEEN = 1024  # places in the table of candidates seen
 

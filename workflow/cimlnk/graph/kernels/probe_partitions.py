@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import numpy as np
 
-from .ahead import prefetch
 from .jit import jit
-from .tile import ROWS, WIDTH, insert, lowest_bit
-from .whole import LOWEST, whole_tile
+from .prefetch import prefetch
+from .tile_f32 import ROWS, WIDTH, insert, lowest_bit
+from .tile_i16 import LOWEST, whole_tile
 
 LOW = np.float32(-3e38)
 
