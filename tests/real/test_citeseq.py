@@ -70,6 +70,27 @@ def test_nk_cells_by_protein_are_the_authors(read):
     assert (lineage_names(call_proteins([X[only]], read_antibodies(names), seed=1)) == "NK").mean() > 0.85
 
 
+@pytest.mark.parametrize("antibody", ["CD16", "CD56", "CD3", "CD14"])
+def test_a_planted_background_of_half_of_the_cells_changes_no_call(antibody):
+    """Counts of one antibody's background added to every second cell, as in another sample of the batch."""
+    X, names, labels = inhouse()
+    antibodies = read_antibodies(names)
+    j = [a.label for a in antibodies].index(antibody)
+    half, rng = np.arange(len(X)) % 2 == 1, np.random.default_rng(1)
+    level = find_background([X], [None])[0].level[j]
+    lacks = labels.isin(["NK cells"] if antibody in ("CD3", "CD14") else ["B cells"]).to_numpy()
+    for factor in (4, 8):
+        Y = X.copy()
+        Y[half, j] += rng.poisson((factor - 1) * level, half.sum())
+        found = call_proteins([Y[~half], Y[half]], antibodies, seed=1)
+        assert found.backgrounds[1].level[j] == pytest.approx(factor * level, rel=0.25)
+        assert found.backgrounds[0].level[j] == pytest.approx(level, rel=0.25)
+        nk, of = lineage_names(found) == "NK", np.concatenate([np.flatnonzero(~half), np.flatnonzero(half)])
+        assert f1(nk, labels.iloc[of]) >= 0.95
+        above = found.values[:, found.markers.index(antibody)] > np.arcsinh(2)
+        assert above[lacks[of]].mean() < 0.05
+
+
 def test_negative_modes_are_the_empty_droplets():
     X, names, _ = tenx(source("citeseq_dsb_kotliarov_adt/cells_adt.h5"))
     E, _, _ = tenx(source("citeseq_dsb_kotliarov_adt/empty_drops_adt.h5"))

@@ -1,15 +1,19 @@
 """The level of an antibody on cells that do not carry its protein, and the level up to which it says nothing.
 
 All levels are in counts. They are found on log(count + 10), the scale of dsb (Mulè et al., Nat Commun 2022,
-doi:10.1038/s41467-022-29356-8), from empty droplets where they are given, otherwise from the negative cells themselves.
+doi:10.1038/s41467-022-29356-8), from empty droplets where they are given, otherwise from the negative cells themselves:
+the lowest mode, or lineages that do not carry the protein where few cells make that mode.
 """
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from collections.abc import Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+from .negatives import LEAST_NEGATIVE, Found, of_lineages, share
 
 PSEUDO = 10.0  # counts added before the logarithm, as in dsb: below them antibodies differ by chance
 SDS = 3.5  # standard deviations of the background above which dsb's authors call a protein present
@@ -21,8 +25,8 @@ GRID = 512
 LEAST_SD, MOST_SD = 0.08, 0.45  # counting alone spreads an antibody without background; debris spreads empty droplets
 UNLIKELY = 10.0  # a lowest mode this many times the panel's usual one is positive cells
 USUAL = 3.0  # times the panel's usual background: what is taken for such an antibody (one standard deviation over it)
-SAME = 3.0  # lowest modes of two samples of a batch that differ more, depth aside, are not both negative
 LEAST_ANTIBODIES = 4  # antibodies that make "usual" a word
+NEAR = 2.0  # times the level of lineages without the protein, up to which a lowest mode is theirs
 
 Floats = NDArray[np.floating]
 
@@ -39,9 +43,13 @@ class Background(NamedTuple):
     sd
         That standard deviation.
     method
-        ``empty droplets``, ``negative mode``, ``other samples``, ``panel`` or ``none``.
+        ``empty droplets``, ``negative mode``, ``negative lineages``, ``other samples``, ``panel`` or ``none``.
     reason
         What a method other than the first two rests on; None for those.
+    trusted
+        False where the sample does not show its background and those of the batch differ too much to lend theirs.
+    disputed
+        The lowest mode was taken for positive cells, which only lineages found without the antibody can tell.
     """
 
     level: Floats
@@ -49,16 +57,18 @@ class Background(NamedTuple):
     sd: Floats
     method: list[str]
     reason: list[str | None]
+    trusted: NDArray[np.bool_]
+    disputed: NDArray[np.bool_]
 
 
-def negative_mode(counts: Floats) -> tuple[float, float]:
-    """Centre and standard deviation, on log(count + 10), of the lowest mode of an antibody's counts.
+def negative_mode(counts: Floats) -> tuple[float, float, int]:
+    """Centre and standard deviation, on log(count + 10), of the lowest mode of an antibody's counts, and its cells.
 
-    The deviation is that of the values below the centre, mirrored, since positive cells lie only above. NaN with fewer
-    than 50 cells.
+    The deviation is that of the values below the centre, mirrored, since positive cells lie only above; the mode has
+    twice as many cells as lie there. NaN with fewer than 50 cells.
     """
     if len(counts) < LEAST_CELLS:
-        return np.nan, np.nan
+        return np.nan, np.nan, 0
     x = np.log(counts + PSEUDO)
     grid = np.linspace(x.min() - 1, x.max() + 1, GRID)
     step = grid[1] - grid[0]
@@ -74,7 +84,7 @@ def negative_mode(counts: Floats) -> tuple[float, float]:
     centre = float(grid[peaks[0]])
     below = x[x <= centre]
     sd = float(np.sqrt(np.mean((below - centre) ** 2))) if len(below) else 0.0
-    return centre, float(np.clip(sd, LEAST_SD, MOST_SD))
+    return centre, float(np.clip(sd, LEAST_SD, MOST_SD)), 2 * len(below)
 
 
 def from_empty(empty: Floats) -> tuple[Floats, Floats]:
@@ -91,7 +101,14 @@ def from_empty(empty: Floats) -> tuple[Floats, Floats]:
     return centre, np.clip(np.where(plain > 2 * mad, mad, plain), LEAST_SD, MOST_SD)
 
 
-def find_background(samples: list[Floats], empties: list[Floats | None]) -> list[Background]:
+def find_background(
+    samples: list[Floats],
+    empties: list[Floats | None],
+    *,
+    lineages: Sequence[NDArray[Any]] | None = None,
+    negative: Sequence[Sequence[str]] = (),
+    partly: Sequence[bool] = (),
+) -> list[Background]:
     """Backgrounds of all samples of a batch, which share the antibodies' mix but not the depth.
 
     Parameters
@@ -100,6 +117,12 @@ def find_background(samples: list[Floats], empties: list[Floats | None]) -> list
         Cells × antibodies of every sample, counts; the same antibodies in the same order.
     empties
         Droplets × antibodies of the same run without cells, None where they are not given.
+    lineages
+        Name of every cell's lineage in every sample, empty where it is not sure; None before any is known.
+    negative
+        Per antibody the lineages that do not carry it.
+    partly
+        Per antibody whether a part of the T cells does.
 
     Returns
     -------
@@ -108,81 +131,79 @@ def find_background(samples: list[Floats], empties: list[Floats | None]) -> list
 
     Notes
     -----
-    Without empty droplets the lowest mode of the cells' counts is the background if there are negative cells. Whether
-    there are, is told by the other samples of the batch (their lowest modes, corrected for depth), then by the other
-    antibodies: lowest modes of one panel differ, but hardly more than tenfold from their median. An antibody on all
-    cells (CD45, HLA-ABC; CD56 of sorted NK cells) is then given three times the panel's usual background, and says so.
-    On a real set with 87 antibodies and empty droplets (Kotliarov et al., Nat Med 2020) the lowest mode of the cells is
-    within a factor of 1.6 of the empty droplets for 81; CD18 and HLA-ABC, on all cells, are told to be so, and so is
-    IgM, wrongly.
+    Without empty droplets the lowest mode of the cells' counts is the background if there are negative cells. Where few
+    cells make it, or lineages without the protein lie clearly below it, their median is taken. Samples of a batch are
+    held against each other at their depths: an uncertain background is drawn to those of the others, the more the less
+    these differ (random effects; DerSimonian and Laird 1986, doi:10.1016/0197-2456(86)90046-2), and a lowest mode
+    threefold above them is that of positive cells unless lineages say otherwise. Without other samples it is held
+    against the other antibodies: lowest modes of one panel differ, but hardly more than tenfold from their median. An
+    antibody on all cells (CD45, HLA-ABC; CD56 of sorted NK cells) is then given three times the panel's usual
+    background, and says so. On a real set with 87 antibodies and empty droplets (Kotliarov et al., Nat Med 2020) the
+    lowest mode of the cells is within a factor of 1.6 of the empty droplets for 81; CD18 and HLA-ABC, on all cells, are
+    told to be so, and so is IgM, wrongly.
     """
-    n = samples[0].shape[1]
-    centre, sd = np.full((len(samples), n), np.nan), np.full((len(samples), n), np.nan)
-    method = [["negative mode"] * n for _ in samples]
-    reason: list[list[str | None]] = [[None] * n for _ in samples]
+    k, n = len(samples), samples[0].shape[1]
+    found = Found.nothing(k, n)
     for s, (counts, empty) in enumerate(zip(samples, empties, strict=True)):
         if empty is not None and len(empty) >= LEAST_EMPTY:
-            centre[s], sd[s] = from_empty(empty)
-            method[s] = ["empty droplets"] * n
+            centre, sd = from_empty(empty)
+            found.put(s, slice(None), centre=centre, sd=sd, n=len(empty), method="empty droplets")
+            found.told[s] = True
             continue
         for j in range(n):
-            centre[s, j], sd[s, j] = negative_mode(counts[:, j])
-    level = np.exp(centre) - PSEUDO
-    _by_other_samples(level, sd, method, reason=reason)
-    _by_panel(level, sd, method, reason=reason)
+            centre_j, sd_j, cells = negative_mode(counts[:, j])
+            found.put(s, j, centre=centre_j, sd=sd_j, n=cells, method="negative mode")
+        if lineages is not None:
+            _by_lineages(found, s, np.log(counts + PSEUDO), lineage=lineages[s], negative=negative, partly=partly)
+    disputed = share(found)
+    disputed |= _by_panel(found)
     out = []
-    for s in range(len(samples)):
-        found = np.isfinite(level[s])
-        for j in map(int, np.flatnonzero(~found)):
-            method[s][j], reason[s][j] = "none", f"{len(samples[s])} cells, fewer than {LEAST_CELLS}"
-        noise = np.exp(np.log(np.maximum(level[s], 0) + PSEUDO) + SDS * sd[s]) - PSEUDO
-        out.append(Background(level[s], noise, sd[s], method[s], reason[s]))
+    for s in range(k):
+        for j in map(int, np.flatnonzero(~np.isfinite(found.centre[s]))):
+            found.say(s, j, "none", reason=f"{len(samples[s])} cells, fewer than {LEAST_CELLS}")
+        level = np.exp(found.centre[s]) - PSEUDO
+        noise = np.exp(np.log(np.maximum(level, 0) + PSEUDO) + SDS * found.sd[s]) - PSEUDO
+        told = (list(found.method[s]), list(found.reason[s]))
+        out.append(Background(level, noise, found.sd[s], *told, found.trusted[s], disputed[s]))
     return out
 
 
-def _depths(level: Floats) -> Floats:
-    """Depths of the samples: median over antibodies of the log ratio to the antibody's middle sample."""
-    with np.errstate(all="ignore"):
-        shifted = np.log(level + 1)
-    known = np.isfinite(shifted).all(axis=1)
-    if known.sum() < 2:
-        return np.zeros(len(level))
-    middle = np.nanmedian(shifted[known], axis=0)
-    return np.where(known, np.nanmedian(shifted - middle, axis=1), 0.0)
-
-
-def _by_other_samples(level: Floats, sd: Floats, method: list[list[str]], *, reason: list[list[str | None]]) -> None:
-    if len(level) < 2:
-        return
-    depth = _depths(level)
-    for j in range(level.shape[1]):
-        own = np.log(level[:, j] + 1) - depth
-        if not np.isfinite(own).any():
+def _by_lineages(
+    found: Found, s: int, x: Floats, *, lineage: NDArray[Any], negative: Sequence[Sequence[str]], partly: Sequence[bool]
+) -> None:
+    """Take the lineages' level where few cells make the lowest mode, or where that lies clearly above them."""
+    usual = (
+        max(float(np.nanmedian(np.exp(found.centre[s]) - PSEUDO)), 1.0) if np.isfinite(found.centre[s]).any() else 1.0
+    )
+    for j, names in enumerate(negative):
+        one = of_lineages(x[:, j], lineage, names, partly=partly[j] if len(partly) else False)
+        if one is None:
             continue
-        best = int(np.nanargmin(own))
-        for s in range(len(level)):
-            missing = not np.isfinite(own[s])
-            if method[s][j] == "empty droplets" or not (missing or own[s] > own[best] + np.log(SAME)):
-                continue
-            level[s, j] = np.exp(own[best] + depth[s]) - 1
-            sd[s, j] = sd[best, j]
-            method[s][j] = "other samples"
-            what = "too few cells here" if missing else "the lowest mode here is that of positive cells"
-            reason[s][j] = f"{what}; taken from another sample of the batch, corrected for depth"
+        # of sorted cells a few are called something else by mistake
+        if one.n < LEAST_NEGATIVE and np.exp(one.centre) - PSEUDO > UNLIKELY * usual:
+            continue
+        mode = found.centre[s, j]
+        found.told[s, j] = True
+        if np.isfinite(mode) and found.n[s, j] >= LEAST_NEGATIVE and mode <= one.centre + np.log(NEAR):
+            continue
+        sd = float(np.clip(one.sd, LEAST_SD, MOST_SD))
+        found.put(s, j, centre=one.centre, sd=sd, n=one.n, method="negative lineages")
+        found.reason[s][j] = f"{one.n} {one.lineage} cells, which do not carry it"
 
 
-def _by_panel(level: Floats, sd: Floats, method: list[list[str]], *, reason: list[list[str | None]]) -> None:
+def _by_panel(found: Found) -> NDArray[np.bool_]:
+    """Antibodies whose lowest mode lies far above those of the panel, which is then taken threefold."""
+    disputed = np.zeros(found.centre.shape, bool)
+    level = np.exp(found.centre) - PSEUDO
     for s in range(len(level)):
         if np.isfinite(level[s]).sum() < LEAST_ANTIBODIES:
             continue
         usual = max(float(np.nanmedian(level[s])), 1.0)
-        for j in np.flatnonzero(level[s] > UNLIKELY * usual):
-            if method[s][j] == "empty droplets":
+        for j in map(int, np.flatnonzero(level[s] > UNLIKELY * usual)):
+            if found.told[s, j]:
                 continue
-            found, level[s, j] = level[s, j], USUAL * usual
-            sd[s, j] = float(np.nanmedian(sd[s]))
-            method[s][j] = "panel"
-            reason[s][j] = (
-                f"the lowest mode ({found:.0f} counts) is {found / usual:.0f} times the panel's usual one: no negative "
-                "cells here; three times the usual one is taken"
-            )
+            disputed[s, j] = True
+            found.centre[s, j], found.sd[s, j] = np.log(USUAL * usual + PSEUDO), float(np.nanmedian(found.sd[s]))
+            why = f"the lowest mode ({level[s, j]:.0f} counts) is {level[s, j] / usual:.0f} times the panel's usual one"
+            found.say(s, j, "panel", reason=f"{why}: no negative cells here; three times the usual one is taken")
+    return disputed

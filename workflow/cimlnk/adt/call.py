@@ -12,7 +12,11 @@ from cimlnk.cytof.lineage import LINEAGES, Called, call_lineages
 from cimlnk.rna.antibodies import ISOTYPE, PROTEIN, Antibody
 
 from .background import Background, find_background
+from .negatives import T_MOSTLY_LACK, without_protein
 from .scale import COFACTOR, sticky_cells, to_scale
+
+SURE = 0.7  # confidence of a lineage from which its cells show the background of what they do not carry
+MOVED = 0.1  # difference (log) of the noise from which lineages are called again
 
 Floats = NDArray[np.floating]
 
@@ -72,21 +76,64 @@ def call_proteins(
     >>> found = call_proteins([counts], read_antibodies(names))  # doctest: +SKIP
     >>> (found.called.lineage == LINEAGES.index("NK")).sum()  # doctest: +SKIP
     """
-    backgrounds = find_background(list(samples), list(empties or [None] * len(samples)))
+    counts, empty = list(samples), list(empties or [None] * len(samples))
+    negative = [without_protein(a.label) if a.kind == PROTEIN else () for a in antibodies]
+    partly = [a.label in T_MOSTLY_LACK for a in antibodies]
     isotypes = [j for j, a in enumerate(antibodies) if a.kind == ISOTYPE]
     use = [j for j, a in enumerate(antibodies) if a.kind == PROTEIN]
-    pairs = list(zip(samples, backgrounds, strict=True))
-    values = np.concatenate([to_scale(c, b)[:, use] for c, b in pairs])
-    sticky = np.concatenate([sticky_cells(c, b, isotypes) for c, b in pairs])
-    markers = [antibodies[j].label for j in use]
-    # an antibody whose background is unknown in some sample cannot be compared over the batch
-    known = np.isfinite(values).all(axis=0)
-    names = [m for m, k in zip(markers, known, strict=True) if k]
-    try:
-        called = call_lineages(values[:, known], names, [COFACTOR] * len(names), seed=seed, threads=threads)
-    except ValueError as error:  # too few cells, or no antibody that tells lineages
-        return Proteins(values, markers, backgrounds, sticky, None, str(error))
-    return Proteins(values, markers, backgrounds, sticky, called, None)
+
+    def lineages(backgrounds: Sequence[Background], parts: Sequence[Floats], columns: Sequence[int]) -> _Call:
+        values = np.concatenate([to_scale(c, b)[:, columns] for c, b in zip(parts, backgrounds, strict=True)])
+        labels = [antibodies[j].label for j in columns]
+        # an antibody whose background is unknown in some sample cannot be compared over the batch
+        known = np.isfinite(values).all(axis=0)
+        names = [m for m, k in zip(labels, known, strict=True) if k]
+        try:
+            called = call_lineages(values[:, known], names, [COFACTOR] * len(names), seed=seed, threads=threads)
+        except ValueError as error:  # too few cells, or no antibody that tells lineages
+            return _Call(values, None, str(error))
+        return _Call(values, called, None)
+
+    backgrounds = find_background(counts, empty)
+    # whether a high lowest mode is background is told by lineages of the sample itself, found without the antibody
+    apart = [np.full(len(c), "", object) for c in counts]
+    for s, b in enumerate(backgrounds):
+        told = [j for j in use if b.disputed[j] and negative[j]]
+        if told:
+            apart[s] = _sure(lineages([b], [counts[s]], [j for j in use if j not in told]).called, len(counts[s]))
+    if any((names != "").any() for names in apart):
+        backgrounds = find_background(counts, empty, lineages=apart, negative=negative, partly=partly)
+    found = lineages(backgrounds, counts, use)
+    by_cell = _sure(found.called, sum(map(len, counts)))
+    ends = np.cumsum([len(c) for c in counts])[:-1]
+    again = find_background(counts, empty, lineages=np.split(by_cell, ends), negative=negative, partly=partly)
+    if any(_moved(a, b) for a, b in zip(backgrounds, again, strict=True)):
+        backgrounds = again
+        found = lineages(backgrounds, counts, use)
+    sticky = np.concatenate([sticky_cells(c, b, isotypes) for c, b in zip(counts, backgrounds, strict=True)])
+    return Proteins(found.values, [antibodies[j].label for j in use], backgrounds, sticky, found.called, found.reason)
+
+
+class _Call(NamedTuple):
+    values: NDArray[np.float32]
+    called: Called | None
+    reason: str | None
+
+
+def _sure(called: Called | None, n: int) -> NDArray[np.object_]:
+    """Names of the lineages, empty where they are not sure."""
+    if called is None:
+        return np.full(n, "", object)
+    names = np.array(LINEAGES, object)[called.lineage]
+    names[called.confidence < SURE] = ""
+    return names
+
+
+def _moved(before: Background, after: Background) -> bool:
+    """Whether any noise differs by more than a tenth, or rests on another method."""
+    with np.errstate(invalid="ignore"):
+        apart = np.abs(np.log(np.maximum(after.noise, 1.0)) - np.log(np.maximum(before.noise, 1.0))) > MOVED
+    return bool(apart.any() or before.method != after.method)
 
 
 def lineage_names(found: Proteins) -> NDArray[np.object_]:

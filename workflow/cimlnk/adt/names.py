@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import NamedTuple
+from collections.abc import Mapping, Sequence
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -78,3 +78,42 @@ def name_by_protein(
     population = table["population"].reindex(labels).to_numpy(dtype=object)
     score = table["score"].reindex(labels).to_numpy(dtype=np.float32)
     return Named(population, score, {str(k): str(v) for k, v in limits.items()})
+
+
+def withhold(
+    named: Named, sample: NDArray[Any], *, untrusted: Mapping[str, set[str]], definitions: Definitions
+) -> Named:
+    """Take back names that need an antibody whose background a sample does not show.
+
+    Parameters
+    ----------
+    named
+        Of :func:`name_by_protein`.
+    sample
+        Of every cell.
+    untrusted
+        Sample -> markers without a trustworthy background in it.
+    definitions
+        Of the populations.
+
+    Returns
+    -------
+    Named
+        Those cells are unassigned, without a score.
+    """
+    population, score = named.population.copy(), named.score.copy()
+    for name in map(str, pd.unique(population)):
+        asked = _asked(name, definitions)
+        for one, markers in untrusted.items():
+            if asked & markers:
+                rows = (sample == one) & (named.population == name)
+                population[rows], score[rows] = UNASSIGNED, np.nan
+    return Named(population, score, named.limits)
+
+
+def _asked(name: str, definitions: Definitions) -> set[str]:
+    """Markers that decide whether a cluster has a name or one it refines."""
+    given = {d.name for d in definitions.populations}
+    lines = [name, *definitions.ancestors(name)] if name in given else []
+    features = [f for one in lines for alternative in definitions.get(one).requires for f in alternative]
+    return {m for f in features for m in definitions.groups.get(f, (f,))}

@@ -17,14 +17,14 @@ from cimlnk.common.vocabulary import NK
 from cimlnk.populations.definitions import load_definitions
 from cimlnk.populations.positivity import Reference, protein_thresholds
 from cimlnk.populations.tables import THRESHOLDS
-from cimlnk.rna.antibodies import ISOTYPE, Antibody
+from cimlnk.rna.antibodies import ISOTYPE, PROTEIN, Antibody
 
 from .agreement import name_agreement, nk_agreement
 from .background import Background
 from .call import Proteins, call_proteins, lineage_names
 from .dsb import clr, dsb
 from .files import SampleProteins, shared, write_nothing, write_proteins
-from .names import name_by_protein
+from .names import name_by_protein, withhold
 from .scale import COFACTOR
 from .tables import ANTIBODIES, NAME_AGREEMENT, NK_AGREEMENT, PROTEIN_CELLS
 
@@ -117,6 +117,14 @@ def name_proteins(
     by_protein = name_by_protein(
         values[is_nk], markers, batch_of[is_nk], thresholds=cuts, definitions=defs, seed=seed, threads=threads
     )
+    untrusted = {
+        samples[i].sample: {used[j].label for j in np.flatnonzero(~found[i][4].trusted) if used[j].kind == PROTEIN}
+        for i in order
+    }
+    for one, unsure in untrusted.items():
+        if unsure:
+            LOG.warning("%s: no trustworthy background of %s", one, ", ".join(sorted(unsure)))
+    by_protein = withhold(by_protein, sample[is_nk], untrusted=untrusted, definitions=defs)
     population, score = np.full(len(obs), None, object), np.full(len(obs), np.nan, np.float32)
     population[is_nk], score[is_nk] = by_protein.population, by_protein.score
     by_rna = named.reindex(obs.index).to_numpy(dtype=object)
@@ -178,7 +186,8 @@ def _antibodies(
 ) -> pd.DataFrame:
     rows = [
         (s.sample, a.name, a.label, a.kind, a.known, b.level[j], b.noise[j],
-         len(e) if e is not None and b.method[j] == "empty droplets" else 0, b.method[j], b.reason[j])
+         len(e) if e is not None and b.method[j] == "empty droplets" else 0, b.method[j], bool(b.trusted[j]),
+         b.reason[j])
         for s, e, b in zip(samples, empty, backgrounds, strict=True)
         for j, a in enumerate(used)
     ]  # fmt: skip

@@ -15,7 +15,8 @@ ANTIBODIES = Schema(
         "background": ("float", "counts on cells without the protein; NaN if unknown"),
         "noise": ("float", "counts up to which no cell is called positive"),
         "n_empty": ("int", "empty droplets the background rests on; 0 without"),
-        "method": ("str", "empty droplets, negative mode, other samples, panel or none"),
+        "method": ("str", "empty droplets, negative mode, negative lineages, other samples, panel or none"),
+        "trusted": ("bool", "false where names that need it are not given: the sample does not show its background"),
         "reason": ("str?", "what a method other than the first two rests on"),
     },
 )
