@@ -83,6 +83,11 @@ def test_absent_channels_are_all_told_with_the_nearest(tmp_path):
     assert len(text.splitlines()) == 2
 
 
+def test_a_technical_channel_may_be_absent_and_is_said_to_be(tmp_path):
+    found = match_panel(header(tmp_path, NAMES[:-1], LABELS[:-1]), sheet(tmp_path))
+    assert [m for _, m in found.absent] == ["DNA1"] and "not measured" in found.notes[0]
+
+
 def test_a_channel_that_bears_another_marker_of_the_panel_is_refused(tmp_path):
     with pytest.raises(UserError, match=r"found '145Nd_CD3', expected \$PnS of Nd145Di to be CD56"):
         match_panel(header(tmp_path, NAMES, ["", "145Nd_CD3", "170Er_CD56", "", ""]), sheet(tmp_path))

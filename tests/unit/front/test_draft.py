@@ -2,6 +2,7 @@
 
 from datetime import date
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -9,6 +10,7 @@ import yaml
 from cimlnk.cohort.config import resolve
 from cimlnk.cohort.sheets import load_cohort
 from cimlnk.common.errors import UserError
+from cimlnk.cytof.fcs import write_fcs
 from cimlnk.front.draft import main, make_draft, write_draft
 from cimlnk.front.guess_samples import day_of, guess_samples, parse_date, tokens
 from cimlnk.front.scale import guess_scale
@@ -95,6 +97,18 @@ def test_a_drafted_cohort_passes_the_checks_as_it_stands(folder, tmp_path, monke
     cohort = load_cohort(cfg, tmp_path)
     assert len(cohort.samples) == len(draft.samples) and "?" not in cohort.samples
     assert {"cytof", "rna"} <= set(cohort.samples["modality"]) and len(cohort.panel) == len(draft.panel)
+
+
+def test_one_channel_in_several_spellings_is_one_row_and_swapped_names_are_read(tmp_path):
+    """As in two public sets: metals in $PnS beside markers in $PnN, and capitals that come and go."""
+    values = np.ones((50, 5), np.float32)
+    metals = ["", "145Nd", "170Er", "174Yb", "191Ir"]
+    write_fcs(tmp_path / "a_d0.fcs", values, ["Time", "CD56", "CD3", "HLA-DR", "DNA1"], markers=metals)
+    write_fcs(tmp_path / "a_d7.fcs", values[:, :3], ["cd56", "cd3", "hla-dr"], markers=["", "", ""])
+    panel = make_draft(tmp_path, "mine").panel
+    assert panel["marker"].tolist() == ["Time", "CD56", "CD3", "HLA-DR", "DNA1"]
+    assert panel["role"].tolist() == ["time", "identity", "lineage", "activation", "dna"]
+    assert (panel["?"].str.contains("no such channel") == [True, False, False, False, True]).all()
 
 
 def test_nothing_is_overwritten_and_nothing_half_written(folder, tmp_path, monkeypatch, capsys):

@@ -80,8 +80,8 @@ def match_panel(header: FcsHeader, panel: pd.DataFrame) -> Matched:
 
     A row is looked up by $PnN, then by its metal ("Nd145Di", "(Nd145)Dd" and "145Nd" are one), then by its marker in
     $PnS. Only the first way is silent. Rows of role `ignore` may be absent. So may markers that do not decide which
-    events are NK cells (any role but lineage, identity and the technical ones): panels change, and such a marker is
-    then not measured in this file.
+    events are NK cells (any role but lineage and identity): panels change, and such a
+    channel is then not measured in this file, and its gate not made, as where the whole panel lacks it.
 
     Raises
     ------
@@ -104,7 +104,7 @@ def match_panel(header: FcsHeader, panel: pd.DataFrame) -> Matched:
         if len(columns) != 1:
             if role in UNREAD:
                 continue
-            if not columns and (role in LIGHT or role not in (*TECHNICAL, *DECIDING)):
+            if not columns and role not in DECIDING:
                 absent.append((wanted, marker))
                 notes.append(f"{marker}: not measured, the file has no channel {wanted}")
                 continue

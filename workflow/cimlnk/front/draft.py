@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import argparse
 import io
+import re
 import sys
 from collections.abc import Sequence
 from dataclasses import dataclass, field
@@ -15,6 +16,7 @@ import pandas as pd
 from cimlnk.common.errors import Plain, Problems, UserError
 from cimlnk.cytof.fcs.header import FcsHeader, read_events, read_header
 from cimlnk.cytof.flow.instrument import check_fluorescence, foreign_to_mass
+from cimlnk.cytof.metals import parse_metal
 
 from .found import Found, look
 from .gather import files_of, parts_within, sheets_beside, split_path
@@ -23,6 +25,7 @@ from .guess_samples import guess_samples, parse_date
 from .scale import Scale, guess_scale
 from .split_h5ad import Parts, write_parts
 
+ONLY_METAL = re.compile(r"\(?[A-Za-z]*\d{2,3}[A-Za-z]*\)?(D[id])?")
 READ_EVENTS = 20_000  # events of the first files, to tell the scale
 
 
@@ -185,13 +188,22 @@ def _headers(found: Found) -> tuple[dict[Path, FcsHeader], list[str]]:
 
 
 def _union(headers: Sequence[FcsHeader]) -> tuple[list[tuple[str, str]], dict[str, int]]:
-    """Channels of all files with their commonest label, in the first file's order, and how many files lack each."""
-    labels: dict[str, list[str]] = {}
+    """Channels of all files with their commonest label, in the first file's order, and how many files lack each.
+
+    One channel may be spelled in several ways (``CD19`` and ``cd19``, ``Nd142Di`` and ``(Nd142)Dd``): the panel sheet
+    finds it by any of them. Where a file has the metal in $PnS and the marker in $PnN, the latter is the label.
+    """
+    labels: dict[object, list[str]] = {}
+    spelled: dict[object, str] = {}
     for header in headers:
-        for channel, label in zip(header.channels, header.markers, strict=True):
-            labels.setdefault(channel, []).append(label)
-    channels = [(c, pd.Series(v).mode().iloc[0]) for c, v in labels.items()]
-    return channels, {c: len(headers) - len(v) for c, v in labels.items() if len(v) < len(headers)}
+        own = header.channels if header.swapped else header.markers
+        for channel, label in zip(header.channels, own, strict=True):
+            # a channel that names its marker too is itself: the next panel may have another marker on that metal
+            key = (ONLY_METAL.fullmatch(channel) and parse_metal(channel)) or channel.casefold()
+            spelled.setdefault(key, channel)
+            labels.setdefault(key, []).append(label)
+    channels = [(spelled[c], pd.Series(v).mode().iloc[0]) for c, v in labels.items()]
+    return channels, {spelled[c]: len(headers) - len(v) for c, v in labels.items() if len(v) < len(headers)}
 
 
 def _scale(headers: Sequence[FcsHeader]) -> Scale:

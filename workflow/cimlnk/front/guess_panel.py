@@ -19,7 +19,7 @@ TECHNICAL = {
 }  # fmt: skip
 # Written into files by normalisation, debarcoding and other software: never measured.
 ADDED = re.compile(
-    r"(?i)^(bead_?dist|bc_?separation|mahalanobis|.*separation_dist|file_?(num|no|id)|sample_?id|cluster)"
+    r"(?i)^(.*bead_?dist|bc_?separation|mahalanobis|.*separation_dist|file_?(num|no|id)|sample_?id|cluster)"
 )
 SCATTER = re.compile(r"(?i)^(fsc|ssc|fs|ss)\b")
 LIGHT = re.compile(r"(?i)-[ahw]$|^fl\d+")  # a detector of fluorescence

@@ -86,7 +86,7 @@ def _claims(root: Path, stage: str) -> str:
     if table is None:
         return ""
     findings = table.loc[table["kind"] == "finding", "verdict"].value_counts()
-    return "findings: " + ", ".join(f"{n} {verdict}" for verdict, n in findings.items())
+    return "findings: " + (", ".join(f"{n} {verdict}" for verdict, n in findings.items()) or "none can be asked here")
 
 
 def _quality(root: Path, stage: str) -> str:
