@@ -17,7 +17,7 @@ from cimlnk.cytof.flow.instrument import foreign_to_mass, is_mass_cytometry
 from cimlnk.cytof.flow.read import read_linear
 from cimlnk.cytof.flow.spillover import Spillover, applied_already, compensate, keyword_spillover, read_spillover
 from cimlnk.cytof.gating.density import find_split, histogram, valley_threshold
-from cimlnk.cytof.gating.fit import without_dying
+from cimlnk.cytof.gating.fit import without_dying, without_fragments
 from cimlnk.cytof.lineage.markers import LINEAGES
 from cimlnk.cytof.lineage.transfer import Placed
 from flow_files import DYES, MATRIX, keyword, stained, write_flow, write_panel
@@ -191,6 +191,25 @@ def test_a_valley_within_the_negative_cells_is_no_cut_and_near_peaks_are_one():
     assert valley_threshold(values[:6000], "lowest", random, bootstraps=0, least=1.44) is None
     assert len(find_split(histogram(values)).peaks) == 3
     assert len(find_split(histogram(values), apart=1.5).peaks) == 2
+
+
+def test_fragments_leave_the_target_and_no_other_lineage():
+    """Forward scatter of whole cells is narrow, debris a third of it; small cells of a wide population stay."""
+    nk, random = LINEAGES.index("NK"), np.random.default_rng(3)
+    lineage = np.full(800, nk, np.int8)
+    lineage[600:] = LINEAGES.index("T")
+    probability = np.eye(len(LINEAGES), dtype=np.float32)[lineage]
+    placed = Placed(probability, lineage, probability.max(axis=1))
+    size = 11.6 + random.normal(0, 0.12, 800)
+    debris = np.r_[0:30, 600:650]
+    size[debris] -= 1.0
+    found, n = without_fragments(placed, size, nk)
+    assert set(np.flatnonzero(found.lineage != lineage)) == set(range(30)) and n == 30
+    assert (found.probability.sum(axis=1) == 1).all()
+    wide = 11.6 + random.normal(0, 0.4, 800)
+    assert without_fragments(placed, wide, nk)[1] <= 2
+    nobody = placed._replace(lineage=np.full(800, LINEAGES.index("B"), np.int8))
+    assert without_fragments(nobody, size, nk)[1] == 0
 
 
 def test_dying_cells_leave_the_target_and_no_other_lineage():

@@ -23,6 +23,9 @@ SHEET = "set in the override sheet"
 UNTOLD = ("doublet", "unsure")
 BRIGHT_DYE = float(np.arcsinh(4.0))  # of a viability dye, in cofactors from its negative cells
 SPREADS = 2.5  # quartiles above the middle of the lineage, where its own spread ends
+SMALLEST = (
+    4 / 0.6745
+)  # quartiles of forward scatter below its middle, four standard deviations: no whole cell of its kind
 
 Bools = NDArray[np.bool_]
 Floats = NDArray[np.floating]
@@ -38,15 +41,31 @@ def without_dying(placed: Placed, dye: Floats, target: int) -> tuple[Placed, int
     if not member.any():
         return placed, 0
     middle, upper = np.quantile(dye[member], (0.5, 0.75))
-    dying = member & (dye > max(BRIGHT_DYE, float(middle + SPREADS * (upper - middle))))
-    if not dying.any():
+    return _unsure(placed, member & (dye > max(BRIGHT_DYE, float(middle + SPREADS * (upper - middle)))), target)
+
+
+def without_fragments(placed: Placed, size: Floats, target: int) -> tuple[Placed, int]:
+    """Members of the target lineage but those that scatter far less than it, and how many left.
+
+    Debris of small cells has no valley of its own before lymphocytes. A member is a fragment, or shrunken, four
+    standard deviations of its own kind (by the lower quartile) below the middle of `size`, log forward scatter.
+    """
+    member = placed.lineage == target
+    if not member.any():
+        return placed, 0
+    lower, middle = np.quantile(size[member], (0.25, 0.5))
+    return _unsure(placed, member & (size < middle - SMALLEST * (middle - lower)), target)
+
+
+def _unsure(placed: Placed, out: Bools, target: int) -> tuple[Placed, int]:
+    if not out.any():
         return placed, 0
     unsure = LINEAGES.index("unsure")
     probability, lineage, confidence = placed.probability.copy(), placed.lineage.copy(), placed.confidence.copy()
-    probability[dying, unsure] += probability[dying, target]
-    probability[dying, target] = 0
-    lineage[dying], confidence[dying] = unsure, 0
-    return placed._replace(probability=probability, lineage=lineage, confidence=confidence), int(dying.sum())
+    probability[out, unsure] += probability[out, target]
+    probability[out, target] = 0
+    lineage[out], confidence[out] = unsure, 0
+    return placed._replace(probability=probability, lineage=lineage, confidence=confidence), int(out.sum())
 
 
 class ByHand:
@@ -83,6 +102,8 @@ class LineageFit:
         Thresholds set by the user for this sample: marker -> value on the gating scale.
     dye
         Column of a viability dye in fluorescence, whose bright cells are no members (:func:`without_dying`).
+    size
+        Column of forward scatter, log-like (:func:`without_fragments`).
     """
 
     calls = True
@@ -97,9 +118,11 @@ class LineageFit:
         by_hand: Mapping[str, float] | None = None,
         seed: int = 0,
         dye: int | None = None,
+        size: int | None = None,
     ) -> None:
         self.batch, self.columns, self.target, self.seed = batch, list(columns), target, seed
-        self.by_hand, self.dye, self.n_dying = dict(by_hand or {}), dye, 0
+        self.by_hand, self.dye, self.size = dict(by_hand or {}), dye, size
+        self.notes: list[str] = []
         names = [n.node for n in nodes]
         self.early = set(names[: names.index("lymphocytes") + 1])
         self.lineage: NDArray[np.int8] = np.empty(0, np.int8)
@@ -115,8 +138,17 @@ class LineageFit:
             placed = self.batch.place(
                 scaled[rows][:, self.columns], seeds.derive(self.seed, "cytof place"), threads=None
             )
+            target, self.notes = LINEAGES.index(self.target), []
             if self.dye is not None:
-                placed, self.n_dying = without_dying(placed, scaled[rows, self.dye], LINEAGES.index(self.target))
+                placed, n = without_dying(placed, scaled[rows, self.dye], target)
+                if n:
+                    self.notes.append(f"{n:,} {self.target} cells are bright in the viability dye: left out as dying")
+            if self.size is not None:
+                placed, n = without_fragments(placed, scaled[rows, self.size], target)
+                if n:
+                    self.notes.append(
+                        f"{n:,} {self.target} cells scatter far less than the others: left out as fragments"
+                    )
             self.placed = placed
             self.lineage[rows], self.confidence[rows] = placed.lineage, placed.confidence
 

@@ -83,6 +83,7 @@ def lineage_fit(
     # counts of cisplatin fall off without a second mode; the cofactor of a dye tells where its negative cells end
     dyes = data.matched.of_role("viability") if settings["input_scale"] == "fluorescence" else []
     dye = dyes[0].column if dyes else None
+    scatter = data.matched.of_role("scatter")
     return LineageFit(
         found,
         [column[m] for m in found.markers],
@@ -91,6 +92,7 @@ def lineage_fit(
         by_hand=by_hand,
         seed=seed,
         dye=dye,
+        size=scatter[0].column if scatter else None,
     )
 
 
@@ -153,6 +155,8 @@ def gate_sample(
             start=course.good,
             fit=fit,
         )
+        if isinstance(fit, LineageFit):
+            data.notes += fit.notes
         if gatingml is not None:
             transformed = settings["input_scale"] in ("arcsinh", "scaled")
             write_gatingml(
