@@ -7,6 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -19,6 +20,9 @@ WORDS = [
     b"99999999999999999999", b"true", b"null", "é".encode(), "e\u0301".encode(), "\u202e".encode(), b"=1+1", b"../../",
     b"$PAR", b"$TOT", b"%%MatrixMarket", b"nan", b" ",
 ]  # fmt: skip
+
+
+SHEETS = ("samples", "counts", "patients", "donors", "persons", "antibodies", "functional")
 
 
 @dataclass(frozen=True)
@@ -39,60 +43,6 @@ def _settings(section: str) -> dict[str, Any]:
     return fill_defaults({}, schema)
 
 
-def make_small_files(base: Path) -> None:
-    """A few events, cells and rows of each kind: small files meet the mutations in their structure, not in values."""
-    import anndata as ad
-    import h5py
-    import pandas as pd
-    import scipy.sparse as sp
-    import xlsxwriter
-
-    from cimlnk.cytof.fcs.write import write_fcs
-
-    rng = np.random.default_rng(1)
-    base.mkdir(parents=True)
-    names = ["Time", "Nd145Di", "Er170Di", "Yb174Di", "Ir191Di"]
-    events = rng.gamma(1.0, 5.0, (60, 5)).astype(np.float32)
-    events[:, 0] = np.arange(60)
-    write_fcs(base / "a.fcs", events, names, markers=["", "145Nd_CD56", "170Er_CD3", "", "191Ir_DNA1"])
-    counts = sp.csr_matrix(rng.poisson(0.4, (30, 12)))
-    genes, cells = [f"GENE{i}" for i in range(12)], [f"CELL{i}-1" for i in range(30)]
-    obs, var = pd.DataFrame({"sample": ["x"] * 30}, index=cells), pd.DataFrame(index=genes)
-    ad.AnnData(counts.astype(np.float32), obs, var).write_h5ad(base / "a.h5ad")
-    with h5py.File(base / "a.h5", "w") as stream:
-        matrix = stream.create_group("matrix")
-        for name, value in {"data": counts.data, "indices": counts.indices, "indptr": counts.indptr}.items():
-            matrix[name] = value
-        matrix["shape"] = np.array([12, 30])
-        matrix["barcodes"] = np.array(cells, dtype="S")
-        features = matrix.create_group("features")
-        features["id"] = features["name"] = np.array(genes, dtype="S")
-        features["feature_type"] = np.array(["Gene Expression"] * 12, dtype="S")
-    folder = base / "tenx"
-    folder.mkdir()
-    entries = counts.T.tocoo()
-    lines = ["%%MatrixMarket matrix coordinate integer general", f"12 30 {entries.nnz}"]
-    lines += [f"{i + 1} {j + 1} {v}" for i, j, v in zip(entries.row, entries.col, entries.data, strict=True)]
-    for name, text in {
-        "matrix.mtx": "\n".join(lines) + "\n",
-        "barcodes.tsv": "\n".join(cells) + "\n",
-        "features.tsv": "".join(f"ENSG{i}\t{g}\tGene Expression\n" for i, g in enumerate(genes)),
-    }.items():
-        (folder / f"{name}.gz").write_bytes(gzip.compress(text.encode(), mtime=0))
-    for kind in ("samples", "counts", "patients"):
-        lines = (ROOT / f"config/{kind}/tiny.tsv").read_text(encoding="utf-8").splitlines()[:8]
-        (base / f"{kind}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
-    (base / "panel.tsv").write_text((ROOT / "resources/panels/synthetic.tsv").read_text(encoding="utf-8"))
-    with xlsxwriter.Workbook(base / "samples.xlsx") as book:
-        sheet = book.add_worksheet("samples")
-        for i, line in enumerate((base / "samples.tsv").read_text(encoding="utf-8").splitlines()):
-            sheet.write_row(i, 0, line.split("\t"))
-    (base / "key.csv").write_text("sample,102,104,105,106\na,1,1,0,0\nb,1,0,1,0\nc,0,1,1,0\nd,0,0,1,1\n")
-    (base / "matrix.csv").write_text(",Nd142Di,Nd143Di\nNd142Di,1,0.01\nNd143Di,0.004,1\n")
-    overrides = "what\tkey\tmarker\tvalue\taction\twhy\npopulation\tCD56dim\t\tmine\trename\tasked for\n"
-    (base / "overrides.tsv").write_text(overrides + "threshold\tP1_pre_cytof\tCD56\t2.5\tset\tseen\n")
-
-
 def kinds(base: Path) -> list[Kind]:
     """All kinds, with good files below `base` (:func:`make_small_files`) or shipped."""
     from cimlnk.cohort.config import resolve
@@ -102,13 +52,22 @@ def kinds(base: Path) -> list[Kind]:
     from cimlnk.common.yaml_file import read_yaml
     from cimlnk.cytof.barcodes.key import read_key
     from cimlnk.cytof.fcs.header import read_events, read_header
+    from cimlnk.cytof.flow.spillover import read_spillover
+    from cimlnk.cytof.gating.manual import gate_manually
     from cimlnk.cytof.gating.spec import load_gates
     from cimlnk.cytof.panel import load_panel
     from cimlnk.cytof.spillover.matrix import read_matrix
+    from cimlnk.donors.calls import read_calls
+    from cimlnk.donors.evidence import read_second
+    from cimlnk.donors.genotypes import read_vcf
     from cimlnk.dynamics.expression.signatures import read_gene_sets
+    from cimlnk.front.beside import barcodes_of, tool_of
+    from cimlnk.front.found import read_any
     from cimlnk.populations.definitions import load_definitions
     from cimlnk.rna.genes import load_lineages
     from cimlnk.rna.read import read_counts
+    from cimlnk.rna.read_adt import hashtag_cells, read_antibody_file
+    from cimlnk.rna.read_h5 import read_obs
 
     def rows(kind: str) -> Callable[[Path], object]:
         def read(path: Path) -> object:
@@ -125,6 +84,18 @@ def kinds(base: Path) -> list[Kind]:
         problems.raise_if_any()
         return found
 
+    header = read_header(base / "a.fcs")
+    all_events = np.ones(header.n_events, dtype=bool)
+    by_hand = {"live_singlets": "live", "lymphocytes": "lymphocytes", "nk": "nk"}
+
+    def gates(path: Path) -> object:
+        matched: Any = SimpleNamespace(channels=[])
+        return gate_manually(header, matched, {**by_hand, "file": str(path)}, sample="a", start=all_events)
+
+    def hashtags(path: Path) -> object:
+        codes = [line.split(",")[0] for line in (base / "hto.csv").read_text().splitlines()[1:]]
+        return hashtag_cells(path, "HTO1", np.array(codes, dtype=object))
+
     resources = ROOT / "resources"
     signatures = ROOT / _settings("dynamics")["expression"]["signatures"][0]
     return [
@@ -135,7 +106,7 @@ def kinds(base: Path) -> list[Kind]:
             Kind(f"10x {name}", base / "tenx", f"{name}.gz", read_counts, packed=True)
             for name in ("matrix.mtx", "barcodes.tsv", "features.tsv")
         ),
-        *(Kind(f"sheet {k}", base / f"{k}.tsv", "", rows(k)) for k in ("samples", "counts", "patients")),
+        *(Kind(f"sheet {k}", base / f"{k}.tsv", "", rows(k)) for k in SHEETS),
         Kind("sheet panel", base / "panel.tsv", "", load_panel),
         Kind("workbook", base / "samples.xlsx", "", rows("samples")),
         Kind("debarcoding key", base / "key.csv", "", read_key),
@@ -147,6 +118,26 @@ def kinds(base: Path) -> list[Kind]:
         Kind("gene definitions", ROOT / _settings("populations")["rna"]["definitions"], "", load_definitions),
         Kind("lineages", ROOT / _settings("rna")["lineages"], "", load_lineages),
         Kind("gene sets", signatures, "", lambda p: read_gene_sets([p])),
+        Kind("spillover of flow", base / "flow.csv", "", read_spillover),
+        Kind("GatingML", base / "gates.xml", "", gates),
+        Kind("FlowJo workspace", base / "gates.wsp", "", gates),
+        Kind("vireo", base / "vireo.tsv", "", lambda p: read_calls(p, "vireo")),
+        Kind("souporcell", base / "souporcell.tsv", "", lambda p: read_calls(p, "souporcell")),
+        Kind("demuxlet", base / "demuxlet.best", "", lambda p: read_calls(p, "demuxlet")),
+        Kind("donor table", base / "donor.csv", "", lambda p: read_calls(p, "column")),
+        Kind("donor h5ad", base / "a.h5ad", "", lambda p: read_calls(p, "column", column="sample")),
+        Kind("second call", base / "donor.csv", "", lambda p: read_second(p, p.name, None, antibody="level")),
+        Kind("VCF", base / "a.vcf", "", read_vcf),
+        Kind("VCF, gzip", base / "a.vcf.gz", "", read_vcf, packed=True),
+        Kind("antibody table", base / "adt.csv", "", read_antibody_file),
+        Kind("antibody h5", base / "a.h5", "", read_antibody_file),
+        Kind("hashtag calls", base / "hto.csv", "", hashtags),
+        Kind("obs of h5ad", base / "a.h5ad", "", read_obs),
+        Kind("barcodes of h5", base / "a.h5", "", barcodes_of),
+        Kind("barcodes of folder", base / "tenx", "barcodes.tsv.gz", barcodes_of, packed=True),
+        Kind("tool of calls", base / "vireo.tsv", "", tool_of),
+        Kind("table found by draft", base / "donor.csv", "", read_any),
+        Kind("workbook found by draft", base / "samples.xlsx", "", read_any),
     ]
 
 

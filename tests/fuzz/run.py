@@ -25,6 +25,10 @@ SECONDS = 30
 MEMORY = 3 << 30
 
 
+class Late(BaseException):
+    """A case took too long; no reader may take it for a fault of the file."""
+
+
 def block(first: int, last: int, base: Path) -> None:
     """Run cases in this process, writing one line for each."""
     import resource
@@ -36,7 +40,7 @@ def block(first: int, last: int, base: Path) -> None:
     resource.setrlimit(resource.RLIMIT_DATA, (MEMORY, MEMORY))
 
     def late(*_: object) -> None:
-        raise TimeoutError(f"above {SECONDS} s")
+        raise Late(f"above {SECONDS} s")
 
     signal.signal(signal.SIGALRM, late)
     for kind, number in cases(found, range(first, last)):
@@ -64,7 +68,7 @@ def main() -> int:
     if args.block:
         block(*args.block, args.base)
         return 0
-    from damaged import make_small_files
+    from small_files import make_small_files
 
     faults: list[str] = []
     tally: collections.Counter[str] = collections.Counter()

@@ -1,10 +1,14 @@
-"""./run kill [--kills N] [--seed S]: kill -9 at random places; the next plain run must end as an undisturbed one.
+"""./run python tests/kills/run.py [--kills N] [--seed S]: kill -9 at random places; the next plain run must end as an
+undisturbed one.
 
-A run of the tiny cohort is left in peace, another is killed N times (and goes on after each), and the finished one is
+A run of a small cohort is left in peace, another is killed N times (and goes on after each), and the finished one is
 forced (--forceall, --forcerun) and killed N times more. Three ways of dying take turns: everything at once (power cut,
 container stopped), Snakemake alone (its jobs work on as orphans, while the next run starts), one job alone. Wherever
 a lock is left behind, the next run has to say how to take it away. In the end every file but logs and benchmarks has to
 be there and to have the bytes of the undisturbed run. Exit code 1 if anything is not so.
+
+The cohort is a lab's (two patients, four FCS files, an HDF5 and a folder of 10x; every stage and every table), or with
+--tiny the synthetic one.
 """
 
 from __future__ import annotations
@@ -23,34 +27,41 @@ ROOT = Path(__file__).resolve().parents[2]
 sys.path[:0] = [str(ROOT / "workflow"), str(ROOT / "tests/support")]
 
 from checkout import copy_checkout, digests  # noqa: E402
+from lab import make_lab  # noqa: E402
 
 WAYS = ("everything", "snakemake", "job")
-# forced alone, with what follows from them; early, middle and late rules
-RULES = ("graph_cluster", "populations_name", "dynamics_state", "dynamics_kinetics", "claims_evaluate", "report_site")
+SLURM_WAYS = ("snakemake", "job")  # "everything" would be the machine itself
+FORCEALL = 4  # of ten forced kills; the others force one rule, with what follows from it: early, middle and late ones
+RULES = ("rna_cells", "populations_name", "graph_cluster", "dynamics_kinetics", "claims_evaluate", "report_site")
 
 
 class Runs:
-    """Runs of the tiny cohort in one checkout.
+    """Runs of a cohort in one checkout.
 
     Parameters
     ----------
     checkout
         A copy of the project; its results are those of the runs.
+    config
+        Of the cohort, whose id is the file's name.
     options
         Of Snakemake, for every run: cores, or a profile of a cluster.
     targets
         Results that are asked for; all by default.
     """
 
-    def __init__(self, checkout: Path, options: list[str], targets: list[str] | None = None) -> None:
-        self.checkout, self.options, self.targets = checkout, options, targets or []
+    def __init__(self, checkout: Path, config: str, *, options: list[str], targets: list[str]) -> None:
+        self.checkout, self.config, self.options = checkout, config, options
+        self.results = checkout / "results" / Path(config).stem
+        self.targets = [str(self.results.relative_to(checkout) / target) for target in targets]
         self.faults: list[str] = []
+        self.submitted = 0
 
     def start(self, *arguments: str) -> tuple[subprocess.Popen[str], Path]:
         log = self.checkout / "killed.log"
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("SNAKEMAKE", "CIMLNK_KEEP"))}
         environment["PYTHONPATH"] = str(self.checkout / "workflow")
-        command = [sys.executable, "-m", "snakemake", "--configfile", "config/tiny.yaml", *self.options, *arguments]
+        command = [sys.executable, "-m", "snakemake", "--configfile", self.config, *self.options, *arguments]
         command += ["--", *self.targets] if self.targets else []
         with log.open("w") as stream:
             run = subprocess.Popen(
@@ -64,6 +75,7 @@ class Runs:
         run, log = self.start(*arguments)
         code = run.wait()
         text = log.read_text()
+        self.submitted += text.count(SUBMITTED)
         if code != 0 or "Traceback" in text:
             self.faults.append(f"{arguments or 'the plain run'} ended with {code}:\n{text[-3000:]}")
         return text
@@ -99,7 +111,8 @@ class Runs:
                     os.kill(left, signal.SIGKILL)
         else:
             hit += ", which was the end"
-        if "Traceback" in (text := log.read_text()):
+        self.submitted += (text := log.read_text()).count(SUBMITTED)
+        if "Traceback" in text:
             self.faults.append(f"killed {way}: a traceback:\n{text[-3000:]}")
         return hit
 
@@ -117,9 +130,7 @@ class Runs:
 
     def compare(self, wanted: dict[str, str], when: str) -> None:
         """Every result there and the same, and nothing besides."""
-        found = digests(self.checkout / "results/tiny")
-        if self.targets:  # what they need, and themselves
-            wanted = {k: v for k, v in wanted.items() if k in found or f"results/tiny/{k}" in self.targets}
+        found = digests(self.results)
         other = sorted(k for k in wanted.keys() & found.keys() if wanted[k] != found[k])
         missing, more = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
         say(f"{when}: {len(found)} files, {len(other)} differ, {len(missing)} missing, {len(more)} more")
@@ -162,90 +173,95 @@ SLURM = [
 ]  # fmt: skip
 
 
-def try_slurm(folder: Path, args: argparse.Namespace) -> int:
-    """Runs through profiles/slurm whose Snakemake is killed while its jobs go on in the queue, and single jobs killed.
+SUBMITTED = "has been submitted with SLURM"
 
-    Without accounting only squeue knows that a job has ended, as on any Slurm without a database.
-    """
-    from slurm import Slurm
 
-    targets = [f"results/tiny/{t}" for t in args.targets or ["rna/summary.parquet"]]
-    peace = Runs(folder / "peace", ["--cores", args.cores], targets)
-    runs = Runs(folder / "slurm", SLURM, targets)
-    if not (folder / "peace").exists():
-        copy_checkout(folder / "peace")
+def unforced(runs: Runs, ways: tuple[str, ...], args: argparse.Namespace, *, steps: int, rng: random.Random) -> None:
+    """A run from nothing, killed again and again on its way."""
+    for k in range(args.kills):
+        way = ways[k % len(ways)]
+        hit = runs.killed(way, rng.randint(0, 2 * steps // args.kills), rng.random() * 2)
+        say(f"unforced {k + 1}: {way} {hit}; {'lock taken away' if runs.unlock() else 'no lock'}")
+    runs.plain()
+
+
+def forced(
+    runs: Runs,
+    ways: tuple[str, ...],
+    args: argparse.Namespace,
+    *,
+    steps: int,
+    rng: random.Random,
+    wanted: dict[str, str],
+) -> None:
+    """A finished run forced and killed: everything first, four times, then single rules with what follows from them."""
+    done = {Path(f).stem.partition(".")[0] for f in os.listdir(runs.results / "benchmarks")}
+    rules = [rule for rule in RULES if rule in done]
+    for k in range(args.first, args.kills):
+        way = ways[k % len(ways)]
+        every = k < FORCEALL or not rules
+        force = ["--forceall"] if every else ["--forcerun", rules[(k - FORCEALL) % len(rules)]]
+        hit = runs.killed(way, rng.randint(0, steps // 2 if every else 2), rng.random() * 2, *force)
+        say(f"forced {k + 1} ({' '.join(force)}): {way} {hit}; {'lock taken away' if runs.unlock() else 'no lock'}")
+        if k >= FORCEALL - 1 or k == args.kills - 1:
+            runs.plain()
+            runs.compare(wanted, f"after forced kill {k + 1}")
+
+
+def try_all(folder: Path, args: argparse.Namespace) -> int:
+    """Both halves, on this machine or on a Slurm that is started for it."""
+    began = time.monotonic()
+    config = "config/tiny.yaml" if args.tiny else str(folder / "lab/lab.yaml")
+    if not args.tiny and not (folder / "lab").exists():
+        make_lab(folder / "lab")
+    peace = Runs(folder / "peace", config, options=["--cores", args.cores], targets=args.targets)
+    options = SLURM if args.slurm else ["--cores", args.cores]
+    runs = Runs(folder / ("slurm" if args.slurm else "killed"), config, options=options, targets=args.targets)
+    if not peace.checkout.exists():
+        copy_checkout(peace.checkout)
         peace.plain()
-    if not (folder / "slurm").exists():
-        copy_checkout(folder / "slurm")
-    cluster, rng, submitted = Slurm(folder / "cluster"), random.Random(args.seed), 0
+    if not runs.checkout.exists():
+        copy_checkout(runs.checkout)
+    wanted = digests(peace.results)
+    steps = sum(1 for p in (peace.results / "benchmarks").rglob("*") if p.is_file())
+    say(f"undisturbed: {steps} steps, {len(wanted)} files")
+    ways, rng, cluster = WAYS, random.Random(args.seed), None
+    if args.slurm:
+        from slurm import Slurm
+
+        # without accounting only squeue knows that a job has ended, as on any Slurm without a database
+        ways, cluster = SLURM_WAYS, Slurm(Path(tempfile.mkdtemp()))
     try:
-        for k in range(args.kills):
-            way = ("snakemake", "job")[k % 2]
-            hit = runs.killed(way, rng.randint(0, 2), rng.random() * 5)
-            submitted += (runs.checkout / "killed.log").read_text().count("has been submitted with SLURM")
-            queue = subprocess.run(["squeue", "-h", "-o", "%T"], capture_output=True, text=True).stdout.split()
-            locked = "lock taken away" if runs.unlock() else "no lock"
-            say(f"Slurm {k + 1}: {way} {hit}; still in the queue: {len(queue)}; {locked}")
-        submitted += runs.plain().count("has been submitted with SLURM")
-        say(f"{submitted} jobs submitted")
+        if args.only != "forced":
+            unforced(runs, ways, args, steps=steps, rng=rng)
+            runs.compare(wanted, f"after {args.kills} unforced kills")
+        if args.only != "unforced":
+            forced(runs, ways, args, steps=steps, rng=rng, wanted=wanted)
     finally:
-        cluster.stop()
-    runs.compare(digests(folder / "peace/results/tiny"), "on Slurm")
+        if cluster is not None:
+            cluster.stop()
+            say(f"{runs.submitted} jobs submitted")
     faults = [*peace.faults, *runs.faults]
     print("\n".join(faults))
+    say(f"{len(faults)} faults in {time.monotonic() - began:.0f} s")
     return 1 if faults else 0
 
 
 def main() -> int:
-    parser = argparse.ArgumentParser(prog="run kill", description=__doc__.splitlines()[0])
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument("--kills", type=int, default=10, help="of each kind, unforced and forced (default: 10)")
     parser.add_argument("--first", type=int, default=0, help="forced kills begin with this one")
     parser.add_argument("--seed", type=int, default=1, help="which places (default: 1)")
     parser.add_argument("--cores", default="1", help="of every run (default: 1)")
-    parser.add_argument("--slurm", action="store_true", help="the RNA files only, on a Slurm of this machine (root)")
-    parser.add_argument("--targets", nargs="+", help="results to ask for, below results/tiny (default: all)")
+    parser.add_argument("--tiny", action="store_true", help="the synthetic tiny cohort instead of a lab's")
+    parser.add_argument("--slurm", action="store_true", help="on a Slurm of this machine (root)")
+    parser.add_argument("--targets", nargs="+", default=[], help="results to ask for, below the cohort's")
     parser.add_argument("--folder", type=Path, help="work in this folder, keep it, and go on from what is in it")
     parser.add_argument("--only", choices=["unforced", "forced"], help="one half (forced needs the other in --folder)")
     args = parser.parse_args()
     with tempfile.TemporaryDirectory() as temporary:
         folder = (args.folder or Path(temporary)).resolve()
         return try_all(folder, args)
-
-
-def try_all(folder: Path, args: argparse.Namespace) -> int:
-    options, rng, began = ["--cores", args.cores], random.Random(args.seed), time.monotonic()
-    if args.slurm:
-        return try_slurm(folder, args)
-    targets = [f"results/tiny/{t}" for t in args.targets or []]
-    peace, runs = Runs(folder / "peace", options, targets), Runs(folder / "killed", options, targets)
-    if not (folder / "peace").exists():
-        copy_checkout(folder / "peace")
-        copy_checkout(folder / "killed")
-        peace.plain()
-    wanted = digests(folder / "peace/results/tiny")
-    say(f"undisturbed: {len(wanted)} files")
-    if args.only != "forced":
-        for k in range(args.kills):
-            way = WAYS[k % 3]
-            hit = runs.killed(way, rng.randint(0, 25), rng.random() * 2)
-            say(f"unforced {k + 1}: {way} {hit}; {'lock taken away' if runs.unlock() else 'no lock'}")
-        runs.plain()
-        runs.compare(wanted, f"after {args.kills} unforced kills")
-    if args.only != "unforced":
-        for k in range(args.first, args.kills):
-            way = WAYS[k % 3]
-            forced = ["--forceall"] if k < 3 else ["--forcerun", RULES[k % len(RULES)]]
-            hit = runs.killed(way, rng.randint(0, 60) if k < 3 else rng.randint(0, 2), rng.random() * 2, *forced)
-            say(
-                f"forced {k + 1} ({' '.join(forced)}): {way} {hit}; {'lock taken away' if runs.unlock() else 'no lock'}"
-            )
-            if k >= 2:
-                runs.plain()
-                runs.compare(wanted, f"after forced kill {k + 1}")
-    faults = [*peace.faults, *runs.faults]
-    print("\n".join(faults))
-    say(f"{len(faults)} faults in {time.monotonic() - began:.0f} s")
-    return 1 if faults else 0
 
 
 if __name__ == "__main__":

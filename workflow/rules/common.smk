@@ -5,6 +5,7 @@ import logging
 import os
 import re
 import sys
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
@@ -17,7 +18,7 @@ os.environ.update(
     )
 )
 
-from cimlnk.cohort.command_line import check_config_files, placed
+from cimlnk.cohort.command_line import check_config_files, check_results, placed
 from cimlnk.cohort.config import resolve
 from cimlnk.cohort.overrides import names_of, thresholds_of
 from cimlnk.cohort.sheets import load_cohort
@@ -41,6 +42,13 @@ try:
     CFG = resolve(config, BASE)
     COHORT = load_cohort(CFG, BASE)
     DONORS = load_donors(CFG, BASE, COHORT.samples)
+    if workflow.is_main_process:
+        written = (
+            ["results", "data"]
+            if CFG["simulate"] is not None or COHORT.downloads
+            else ["results"]
+        )
+        check_results([f"{top}/{CFG['cohort']['id']}" for top in written], sys.argv[1:])
     check_early(CFG, [*COHORT.samples.columns, *COHORT.patients.columns], BASE)
     PREPARATION = plan_preparation(
         COHORT.samples[COHORT.samples["modality"] == "cytof"].set_index(

@@ -7,6 +7,7 @@ rule export_h5ad:
         features=out("{modality}/features.npy"),
         report=out("{modality}/features.json"),
         graph=out("{modality}/graph.npz"),
+        raw=first_raw_files,
         sheet=out("cohort/samples.parquet"),
         patients=out("cohort/patients.parquet"),
         proteins=lambda wildcards: (

@@ -24,6 +24,14 @@ def raw_files(wildcards):
     return [path] if Path(path).suffix else list(simulated_folder(path).values())
 
 
+def first_raw_files(wildcards):
+    """Of every RNA sample the first of its raw files, in the sheet's order: it leads to the names of its genes."""
+    of = [wildcards] if wildcards.modality == "rna" else []
+    return [
+        raw_files(SimpleNamespace(sample=s))[0] for w in of for s in samples_of("rna")
+    ]
+
+
 def antibody_files(what):
     """The file (or the files of a 10x folder) that the antibody sheet gives a sample as `what`: counts, empty, hashtags."""
 

@@ -11,6 +11,7 @@ with job(snakemake) as record:
         features=snakemake.input.features,
         feature_report=snakemake.input.report,
         graph=snakemake.input.graph,
+        raw=snakemake.input.raw,
         sheet=snakemake.input.sheet,
         patients=snakemake.input.patients,
         cellxgene=snakemake.params.cellxgene,

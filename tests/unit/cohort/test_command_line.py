@@ -9,7 +9,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cimlnk.cohort.command_line import check_config_files, check_folder, config_files, placed
+from cimlnk.cohort.command_line import check_config_files, check_folder, check_results, config_files, placed
 from cimlnk.common.errors import UserError
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -135,3 +135,18 @@ def test_a_folder_that_cannot_be_written_or_is_full_is_one_line(tmp_path, monkey
     for words in (["--directory", "there"], ["-d", "there"], ["--directory=there", "-n"]):
         with pytest.raises(UserError, match=f"{tmp_path}/there: folder of the run: found no permission to write"):
             check_folder(words, tmp_path)
+
+
+def test_results_that_cannot_be_written_are_told_before_anything_runs(tmp_path, monkeypatch):
+    closed = tmp_path / "results/mine/cytof/samples"
+    closed.mkdir(parents=True)
+    check_results(["results/mine", "data/mine"], ["--cores", "1"], tmp_path)
+    monkeypatch.setattr("cimlnk.cohort.command_line.os.access", lambda path, how: Path(path) != closed)
+    with pytest.raises(UserError, match=rf"{closed}: folder of the results: found no permission to write"):
+        check_results(["results/mine"], ["--cores=1"], tmp_path)
+    check_results(["results/other", "data/mine"], [], tmp_path)
+    for words in (["-n"], ["--dry-run"], ["--unlock"]):
+        check_results(["results/mine"], words, tmp_path)
+    monkeypatch.setattr("cimlnk.cohort.command_line.os.access", lambda path, how: Path(path) != tmp_path / "results")
+    with pytest.raises(UserError, match=f"{tmp_path}/results: folder of the results"):
+        check_results(["results/new"], [], tmp_path)

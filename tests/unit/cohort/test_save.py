@@ -36,6 +36,16 @@ def test_tables_fit_their_schemas_and_hold_the_sheets_paths(folder, tmp_path):
     assert design["modalities"]["cytof"]["factors"]["arm"]["aliased"] == 1
 
 
+def test_an_absolute_path_is_told_without_the_folders_of_the_machine(folder, tmp_path):
+    from pathlib import Path
+
+    sheet = Path(folder.base, folder.config["cohort"]["samples"])
+    sheet.write_text(sheet.read_text().replace("fcs/", f"{folder.base}/fcs/"))
+    places, _ = save(folder, tmp_path / "out")
+    assert read_table(places["samples"], SAMPLES)["path"].tolist()[0] == "a_pre.fcs"
+    assert str(folder.base) not in str(read_table(places["samples"]).to_dict())
+
+
 def test_the_same_sheets_give_the_same_bytes(folder, tmp_path):
     save(folder, tmp_path / "one")
     save(folder, tmp_path / "two")

@@ -82,7 +82,7 @@ class Small:
             {
                 "sample": ["S1", "S2"], "patient": ["P1", "P2"], "day": [-7, 7], "timepoint": ["pre", "D7"],
                 "arm": ["CIML", "IL2_only"], "tissue_or_product": "blood", "modality": modality,
-                "path": [str(root / "tenx"), str(root / "tenx")], "batch": "b1",
+                "path": ["S1/outs", "S2/outs"], "batch": "b1",
                 "sha256": None, "age": [50.5, 61.0],
             }
         )  # fmt: skip
@@ -111,7 +111,9 @@ class Small:
         return {
             "modality": self.modality, "samples": self.files, "cells": r / "cells.parquet",
             "populations": r / "populations.parquet", "umap": r / "umap.parquet", "features": r / "features.npy",
-            "feature_report": r / "features.json", "graph": r / "graph.npz", "sheet": r / "sheet.parquet",
+            "feature_report": r / "features.json", "graph": r / "graph.npz",
+            "raw": [r / "tenx/matrix.mtx"] * len(self.files) if self.modality == "rna" else [],
+            "sheet": r / "sheet.parquet",
             "patients": r / "patients.parquet", "cellxgene": None, "title": "small", "output": output,
             "provenance": {"rule": "export_h5ad"}, **other,
         }  # fmt: skip

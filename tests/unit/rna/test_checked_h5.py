@@ -10,6 +10,7 @@ import pytest
 from cimlnk.common.errors import UserError
 from cimlnk.rna.checked_h5 import HEAP, check_heaps
 from cimlnk.rna.read import read_counts
+from cimlnk.rna.read_h5 import read_obs
 
 
 @pytest.fixture
@@ -27,8 +28,9 @@ def test_heaps_of_good_files_are_walked_to_their_end(h5ad):
     assert read_counts(h5ad).matrix.shape == (30, 12)
 
 
+@pytest.mark.parametrize("read", [read_counts, read_obs])
 @pytest.mark.parametrize("size", [0, 1 << 40])
-def test_a_heap_whose_objects_lead_nowhere_is_told(h5ad, size):
+def test_a_heap_whose_objects_lead_nowhere_is_told(h5ad, size, read):
     data = bytearray(h5ad.read_bytes())
     start = data.index(HEAP)
     at, end = start + 16, start + int.from_bytes(data[start + 8 : start + 16], "little")
@@ -37,4 +39,4 @@ def test_a_heap_whose_objects_lead_nowhere_is_told(h5ad, size):
     data[at + 8 : at + 16] = size.to_bytes(8, "little")
     h5ad.write_bytes(data)
     with pytest.raises(UserError, match="a damaged heap of texts"):
-        read_counts(h5ad)
+        read(h5ad)

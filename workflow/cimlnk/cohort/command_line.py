@@ -20,6 +20,11 @@ from cimlnk.common.errors import Plain, Problems, UserError
 from cimlnk.common.yaml_file import key_lines, read_yaml
 
 OPTIONS = ("--configfile", "--configfiles")
+# of Snakemake, with which nothing of a cohort is written
+READ_ONLY = frozenset(
+    "-n --dry-run --dryrun --unlock --dag --rulegraph --filegraph --d3dag --lint --summary -S --detailed-summary -D "
+    "--list-rules -l --report".split()
+)
 
 
 def config_files(arguments: Sequence[str]) -> list[str]:
@@ -115,6 +120,36 @@ def check_folder(arguments: Sequence[str], base: str | Path = ".") -> None:
     free = shutil.disk_usage(folder).free
     if free < NEEDED:
         raise UserError(shown, "folder of the run", Plain(f"{free:,} bytes free"), "a disk with room for results")
+
+
+def check_results(folders: Sequence[str], arguments: Sequence[str], base: str | Path = ".") -> None:
+    """Check that results can be written where they lie, or are to lie; a dry run and ``--unlock`` write none.
+
+    Parameters
+    ----------
+    folders
+        What a run writes to, below `base`; one that is not there yet is made in the nearest one that is.
+    arguments
+        The command line without the word ``snakemake``.
+    base
+        The folder of the run.
+
+    Raises
+    ------
+    UserError
+        For the first folder, or folder in one, without permission to write.
+    """
+    if READ_ONLY & {word.partition("=")[0] for word in arguments}:
+        return
+    for name in folders:
+        top = Path(base, name)
+        while not top.exists() and top != top.parent:
+            top = top.parent
+        inside = [folder for folder, _, _ in os.walk(top)] if top == Path(base, name) else [top]
+        for place in inside:
+            if not os.access(place, os.W_OK | os.X_OK):
+                expected = "a folder of your own (or run elsewhere: --directory DIR)"
+                raise UserError(str(place), "folder of the results", Plain("no permission to write"), expected)
 
 
 def placed(error: UserError, files: Sequence[str]) -> str:

@@ -11,7 +11,7 @@ import pandas as pd
 
 from cimlnk.common.errors import without_secrets
 from cimlnk.common.job import keep_going
-from cimlnk.common.provenance import without_places
+from cimlnk.common.provenance import told_apart, without_places
 from cimlnk.common.tables import write_table
 
 from .design import confounding
@@ -62,7 +62,8 @@ def save_cohort(
     base
         Folder to which the sheets' paths refer.
     samples, counts, patients, design, functional, panel
-        Files to write. `path` in SAMPLES is as in the sheet, so that the table does not depend on where the data lie.
+        Files to write. `path` in SAMPLES is as in the sheet, an absolute one without the folders
+        that tell nothing apart, so that the table does not depend on where the data lie.
     check_fcs
         Looks up a panel in an FCS file, see :func:`cimlnk.cohort.files.check_files`.
     provenance
@@ -83,7 +84,8 @@ def save_cohort(
     problems = check_files(cohort, check_fcs)
     if not keep_going():
         problems.raise_if_any()
-    table = cohort.samples.assign(path=cohort.samples["sample"].map(cohort.sources).map(without_secrets))
+    places = cohort.samples["sample"].map(cohort.sources).map(without_secrets)
+    table = cohort.samples.assign(path=told_apart(places.tolist()))
     write_table(table, samples, SAMPLES, provenance=provenance)
     write_table(cohort.counts, counts, COUNTS, provenance=provenance)
     write_table(cohort.patients, patients, PATIENTS, provenance=provenance)

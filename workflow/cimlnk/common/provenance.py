@@ -5,9 +5,10 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Iterable, Mapping
+import re
+from collections.abc import Iterable, Mapping, Sequence
 from importlib.metadata import PackageNotFoundError, version
-from pathlib import Path
+from pathlib import Path, PureWindowsPath
 from typing import Any
 
 import cimlnk
@@ -104,6 +105,28 @@ def place(path: str) -> str:
     if not Path(path).is_absolute() or len(Path(path).parts) < 2:
         return path
     return str(Path(path).relative_to(HOME)) if Path(path).is_relative_to(HOME) else Path(path).name
+
+
+def told_apart(paths: Sequence[str]) -> list[str]:
+    """Paths as :func:`place` tells them, with as many of their last folders as it takes to tell them apart.
+
+    Examples
+    --------
+    >>> told_apart(["/data/anna/S1/outs/a.h5", "/data/anna/S2/outs/a.h5", "raw/b.fcs"])
+    ['S1/outs/a.h5', 'S2/outs/a.h5', 'raw/b.fcs']
+    """
+    far = {p: PureWindowsPath(p).parts if "\\" in p else Path(p).parts for p in paths if _is_far(p)}
+    shown = {p: place(p) for p in paths}
+    for n in range(1, max(map(len, far.values()), default=1)):
+        shown |= {p: "/".join(parts[1:][-n:]) for p, parts in far.items()}
+        if len(set(shown.values())) == len(shown):
+            break
+    return [shown[p] for p in paths]
+
+
+def _is_far(path: str) -> bool:
+    windows = bool(re.match(r"[A-Za-z]:[\\/]|\\\\", path))
+    return windows or (Path(path).is_absolute() and len(Path(path).parts) > 1 and place(path) == Path(path).name)
 
 
 def placeless(value: Any) -> Any:

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.common.errors import Plain, UserError, nearest
+from cimlnk.rna.read_h5 import read_obs
 
 from .tables import AMBIGUOUS, DOUBLET, SINGLET, UNASSIGNED
 from .text import read_text
@@ -195,14 +196,7 @@ def _column(table: pd.DataFrame, file: str, column: str, *, barcodes: str | None
 
 def _obs(path: Path, file: str) -> pd.DataFrame:
     """The obs of an h5ad as text, its names first."""
-    import h5py
-    from anndata.io import read_elem
-
-    try:
-        with h5py.File(path, "r") as stream:
-            obs = read_elem(stream["obs"])
-    except (OSError, KeyError, ValueError) as error:
-        raise UserError(file, "content", Plain(str(error).splitlines()[0]), "an h5ad file with obs") from None
+    obs = read_obs(path, file)
     text = obs.astype(object).where(obs.notna(), "").astype(str)
     text.insert(0, "obs_names", obs.index.astype(str))
     return text.reset_index(drop=True)

@@ -13,7 +13,6 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cimlnk.common.crosswalk import columns as crosswalk_columns
-from cimlnk.common.tables import read_table
 from cimlnk.populations.load import cell_names, feature_names
 
 from .cells import cell_table, colour_entries, lineage_table
@@ -38,6 +37,7 @@ def export_h5ad(
     features: str | Path,
     feature_report: str | Path,
     graph: str | Path,
+    raw: Sequence[str | Path],
     sheet: str | Path,
     patients: str | Path | None,
     cellxgene: Mapping[str, Any] | None,
@@ -65,8 +65,10 @@ def export_h5ad(
         Per-sample h5ad files. A marker or gene that some of them lack is left out, and named in ``uns["cimlnk"]``.
     cells, populations, umap, features, feature_report, graph
         The modality's results; rows of `features` follow `cells`.
+    raw
+        rna: the file (or 10x folder, or matrix in it) behind each of `samples`, asked for Ensembl ids; else none.
     sheet, patients
-        SAMPLES, whose inputs are asked for Ensembl ids; PATIENTS (used for the fields of CELLxGENE) or None.
+        SAMPLES; PATIENTS (used for the fields of CELLxGENE) or None.
     cellxgene
         Ontology fields from the config, or None.
     title
@@ -84,7 +86,7 @@ def export_h5ad(
     obs = cell_table(cells=cells, populations=populations, samples=sheet, lineages=lineage_table(samples))
     obs = obs.join(crosswalk_columns(obs["population"]))
     shared, missing = shared_features(samples)
-    var = _var(modality, samples, shared, sheet=sheet)
+    var = _var(modality, samples, shared, raw=raw)
     fields = Fields.of(cellxgene, sheet, patients) if cellxgene and modality == "rna" else None
     if fields is not None:
         obs, var = annotate(obs, var, fields)
@@ -173,12 +175,12 @@ def mark(node: Any, kind: str, version: str) -> None:
     node.attrs["encoding-version"] = version
 
 
-def _var(modality: str, samples: Sequence[str | Path], shared: list[str], *, sheet: str | Path) -> pd.DataFrame:
+def _var(modality: str, samples: Sequence[str | Path], shared: list[str], *, raw: Sequence[str | Path]) -> pd.DataFrame:
     index = pd.Index(shared, dtype=object)
     if modality == "rna":
-        places = read_table(sheet).set_index("sample")["path"]
-        used = [places[Path(p).stem] for p in samples if len(cell_names(p))]
-        ids = ensembl_ids([p for p in used if Path(p).exists()], shared)
+        # a sample that is left out may have a file that cannot be read
+        used = [file for file, p in zip(raw, samples, strict=True) if len(cell_names(p))]
+        ids = ensembl_ids(dict.fromkeys(used), shared)
         return pd.DataFrame({"gene_ids": pd.Categorical(ids)}, index=index)
     from cimlnk.cytof.h5ad import read_names
 

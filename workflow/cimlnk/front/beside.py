@@ -3,20 +3,22 @@
 from __future__ import annotations
 
 import gzip
+import zlib
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
 
-from cimlnk.common.errors import UserError
+from cimlnk.common.errors import Plain, UserError
 from cimlnk.donors.barcodes import same_barcodes
 from cimlnk.donors.calls import HEADERS, read_calls
+from cimlnk.rna.checked_h5 import check_file
 from cimlnk.rna.folder import find_files
 from cimlnk.rna.read_adt import read_antibody_file
+from cimlnk.rna.read_h5 import read_obs
 
 from .found import Found
-from .split_h5ad import read_obs
 
 LEAST_SHARE = 0.5  # of a sample's barcodes in a file that is said to be its own
 MARGIN = 2.0  # by which the best sample must hold more of them than the next
@@ -35,7 +37,10 @@ def barcodes_of(path: Path) -> list[str]:
     """
     if path.is_dir():
         raw = find_files(path)[0].barcodes.read_bytes()
-        text = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+        try:
+            text = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
+        except (OSError, EOFError, zlib.error) as error:
+            raise UserError(path, "barcodes", Plain(f"a damaged gzip file ({error})"), "a 10x folder") from None
         return [line.split("\t")[0] for line in text.decode("utf-8", "replace").splitlines() if line]
     if path.suffix.lower() == ".h5ad":
         return [str(v) for v in read_obs(path).index]
@@ -43,9 +48,10 @@ def barcodes_of(path: Path) -> list[str]:
 
     try:
         with h5py.File(path, "r") as file:
+            check_file(path, file)
             group = file["matrix"] if "matrix" in file else next(iter(file.values()))
             return [v.decode() for v in group["barcodes"][:]]
-    except (OSError, KeyError, TypeError, ValueError, AttributeError, StopIteration) as error:
+    except (OSError, RuntimeError, LookupError, TypeError, ValueError, AttributeError, StopIteration) as error:
         raise UserError(path, "barcodes", str(error)[:100], "a 10x h5") from None
 
 
@@ -147,8 +153,9 @@ def _has_antibodies(path: Path) -> bool:
         import h5py
 
         with h5py.File(path, "r") as file:
+            check_file(path, file)
             return b"Antibody Capture" in set(file["matrix/features/feature_type"][:])
-    except (UserError, OSError, KeyError, EOFError):
+    except (UserError, OSError, RuntimeError, LookupError, TypeError, ValueError, EOFError, zlib.error):
         return False
 
 

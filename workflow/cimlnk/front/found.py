@@ -10,6 +10,7 @@ from pathlib import Path
 import pandas as pd
 
 from cimlnk.common.errors import UserError
+from cimlnk.common.sheet import is_missing, read_cells
 from cimlnk.rna.folder import find_files
 
 TABLES = (".csv", ".tsv", ".txt", ".xlsx")
@@ -132,7 +133,7 @@ def _is_10x(path: Path) -> bool:
         with h5py.File(path, "r") as file:
             groups = [v for v in file.values() if isinstance(v, h5py.Group)]
             return any({"indptr", "barcodes"} <= set(g) for g in groups)
-    except OSError:
+    except (OSError, RuntimeError, LookupError, TypeError, ValueError):  # how h5py tells damage
         return False
 
 
@@ -149,13 +150,14 @@ def _take_10x(path: Path, found: Found) -> None:
 
 
 def read_any(path: Path) -> pd.DataFrame | None:
-    """A small table as text, or None if it is none; the separator is told from the first line."""
+    """A small table (text or workbook) as text, NaN where a cell says nothing; None if it is none."""
     try:
-        if path.suffix.lower() == ".xlsx":
-            return pd.read_excel(path, dtype=str)
-        return pd.read_csv(path, dtype=str, sep=None, engine="python", comment="#")
-    except (ValueError, OSError, pd.errors.ParserError, UnicodeDecodeError):
+        (_, header), *rows = read_cells(path).rows
+    except (UserError, ValueError):  # ValueError: no rows at all
         return None
+    header = [name if name not in header[:j] else f"{name}.{j + 1}" for j, name in enumerate(header)]
+    cells = [[None if is_missing(c) else c for c in (*row, *[""] * len(header))][: len(header)] for _, row in rows]
+    return pd.DataFrame(cells, columns=header, dtype=object).fillna(float("nan"))
 
 
 def describing(found: Found) -> tuple[Path, pd.DataFrame] | None:

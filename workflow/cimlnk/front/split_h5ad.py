@@ -14,6 +14,7 @@ from numpy.typing import NDArray
 
 from cimlnk.common.errors import Plain, UserError
 from cimlnk.rna.counts import not_counts
+from cimlnk.rna.read_h5 import read_obs
 
 # Columns of obs, best first: of samples, and of persons (whose samples a second column may tell apart).
 SAMPLE_COLUMNS = ("sample", "sample_id", "sampleid", "orig.ident", "library", "library_id", "gem_id")
@@ -49,28 +50,6 @@ class Parts:
     barcodes: NDArray[np.object_]
     about: pd.DataFrame
     without: int
-
-
-def read_obs(path: Path) -> pd.DataFrame:
-    """The table of cells of an h5ad; nothing else is read.
-
-    Raises
-    ------
-    UserError
-        If the file is no h5ad, or its obs cannot be read.
-    """
-    import h5py
-    from anndata.io import read_elem
-
-    try:
-        with h5py.File(path, "r") as file:
-            obs = read_elem(file["obs"])
-    except Exception as error:  # noqa: BLE001 - HDF5 and anndata raise many kinds for a faulty file
-        words = " ".join(str(error).split())[:150]
-        raise UserError(path, "obs", Plain(f"a table that cannot be read ({words})"), "an h5ad") from None
-    if not isinstance(obs, pd.DataFrame):
-        raise UserError(path, "obs", Plain(type(obs).__name__), "a table")
-    return obs
 
 
 def samples_within(path: Path) -> Parts | None:

@@ -45,6 +45,39 @@ def read_hdf5(path: Path, source: str = "auto") -> Counts:
         raise UserError(path, "HDF5", Plain(f"a truncated or corrupt file ({words})"), "a whole 10x h5 or h5ad") from e
 
 
+def read_obs(path: Path, file: str | None = None) -> pd.DataFrame:
+    """The table of cells of an h5ad; nothing else is read.
+
+    Parameters
+    ----------
+    path, file
+        The file, and its name in messages.
+
+    Raises
+    ------
+    UserError
+        If the file is no h5ad, is damaged, or its obs cannot be read.
+    """
+    import h5py
+    from anndata.io import read_elem
+
+    shown = str(path) if file is None else file
+    try:
+        with h5py.File(path, "r") as stream:
+            check_file(path, stream)
+            obs = read_elem(stream["obs"])
+    except UserError as error:
+        raise UserError(shown, error.where, error.found, error.expected) from None
+    except Exception as error:  # noqa: BLE001 - HDF5 and anndata raise many kinds for a faulty file
+        words = " ".join(str(error).split())[:150]
+        raise UserError(
+            shown, "obs", Plain(f"a table that cannot be read ({words})"), "an h5ad file with obs"
+        ) from None
+    if not isinstance(obs, pd.DataFrame):
+        raise UserError(shown, "obs", Plain(type(obs).__name__), "a table")
+    return obs
+
+
 def texts(values: Any) -> np.ndarray:
     """Bytes or texts of an HDF5 data set as texts."""
     raw = np.asarray(values)
