@@ -195,3 +195,14 @@ def test_shipped_lineages_leave_cd3_out_of_conventional_t_cells(make):
     known = load_lineages(make.lineages)
     for gene in ("CD3D", "CD3E", "CD3G"):
         assert gene not in known.markers["T"] and gene not in known.markers["T_cytotoxic"]
+
+
+def test_nearest_are_the_least_of_every_row_also_among_equals():
+    from cimlnk.rna.doublet_mixture import _nearest
+
+    distances = np.random.default_rng(3).integers(0, 40, size=(50, 30)).astype(np.float32)
+    distances[:25] += np.arange(30, dtype=np.float32) / 64  # no two of a row are equal
+    found = _nearest(distances, 7)
+    assert found.shape == (50, 7) and all(len(set(row)) == 7 for row in found.tolist())
+    taken = np.sort(np.take_along_axis(distances, found, axis=1), axis=1)
+    assert (taken == np.sort(distances, axis=1)[:, :7]).all()

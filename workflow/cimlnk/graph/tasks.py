@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import ThreadPoolExecutor, wait
@@ -54,15 +55,21 @@ class Pool:
         return self.run(function, pieces(n, step))
 
 
+@functools.cache
+def blas_libraries() -> Any:
+    """The BLAS libraries of this process, looked for once: that takes 10 ms, and some jobs open a thousand pools."""
+    import scipy.linalg.cython_blas  # noqa: F401  (numba's matrix product uses it: load it before they are looked for)
+    from threadpoolctl import ThreadpoolController
+
+    return ThreadpoolController()
+
+
 @contextmanager
 def pool(threads: int | None = None) -> Iterator[Pool]:
     """A pool of `threads` (default: all CPUs of the process), BLAS held at one thread meanwhile.
 
     BLAS threads inside task threads would fight for the same cores, and their number would change the rounding.
     """
-    import scipy.linalg.cython_blas  # noqa: F401  (numba's matrix product uses it: load it before the limit is set)
-    from threadpoolctl import threadpool_limits
-
     count = threads or default_threads()
-    with threadpool_limits(1, user_api="blas"), ThreadPoolExecutor(count) as executor:
+    with blas_libraries().limit(limits=1, user_api="blas"), ThreadPoolExecutor(count) as executor:
         yield Pool(executor, count)

@@ -53,19 +53,28 @@ def transport(
     share_b = 1.0 if np.isinf(relax_target) else relax_target / (relax_target + epsilon)
     f, g = np.zeros(len(source)), np.zeros(len(target))
     rows, columns = np.isfinite(kernel).any(axis=1), np.isfinite(kernel).any(axis=0)
+    # only what can move takes part; the buffers spare an allocation in each of a few hundred small steps
+    ahead, back = kernel[rows], kernel[:, columns]
+    ahead_buffer, back_buffer = np.empty_like(ahead), np.empty_like(back)
+    log_rows, log_columns = log_a[rows], log_b[columns]
     for _ in range(iterations):
         before = f.copy()
-        f[rows] = share_a * (log_a[rows] - _log_sum(kernel[rows] + g[None], 1))
-        g[columns] = share_b * (log_b[columns] - _log_sum(kernel[:, columns] + f[:, None], 0))
-        if np.abs(f - before).max(initial=0.0) < tolerance:
+        f[rows] = share_a * (log_rows - _log_sum(np.add(ahead, g, out=ahead_buffer), 1))
+        g[columns] = share_b * (log_columns - _log_sum(np.add(back, f[:, None], out=back_buffer), 0))
+        before -= f
+        if np.maximum.reduce(np.abs(before, out=before), initial=0.0) < tolerance:
             break
     return np.exp(kernel + f[:, None] + g[None])
 
 
 def _log_sum(x: Floats, axis: int) -> Floats:
-    """log of the sum of exp along an axis that has a finite entry everywhere; scipy's checks cost more than that."""
-    top = x.max(axis=axis, keepdims=True)
-    return np.log(np.exp(x - top).sum(axis=axis)) + top.squeeze(axis)
+    """log of the sum of exp along an axis that has a finite entry everywhere; scipy's checks cost more than that.
+
+    `x` is overwritten.
+    """
+    top = np.maximum.reduce(x, axis=axis, keepdims=True)
+    x -= top
+    return np.log(np.add.reduce(np.exp(x, out=x), axis=axis)) + top.squeeze(axis)
 
 
 def shares(plan: Floats) -> tuple[Floats, Floats]:

@@ -10,8 +10,6 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from cimlnk.common import seeds
-from cimlnk.graph import knn, weights
-from cimlnk.graph.communities import leiden
 
 from .evidence import UNCOMPARED, Cuts, Levels, carried, first_cuts, levels_of, median_cuts, reference_cuts
 from .markers import EXCLUDING, INCLUDING, LINEAGES, OWN, lineage_markers
@@ -163,6 +161,9 @@ def _cluster(
     X: Floats, resolutions: Sequence[float], repeats: int, *, seed: int, threads: int | None
 ) -> list[Clustering]:
     """Clusterings, finest last."""
+    from cimlnk.graph import knn, weights
+    from cimlnk.graph.communities import leiden
+
     lists = knn(X, min(NEIGHBOURS, len(X) - 1), RECALL, seed=seeds.derive(seed, "lineage neighbours"), threads=threads)
     graph = weights(lists, ordered=True, threads=threads)
     found = []

@@ -7,10 +7,6 @@ from typing import NamedTuple
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlnk.graph.search import Index, query
-from cimlnk.graph.sketching import CHUNK, RECALL
-from cimlnk.graph.tasks import pool
-
 from .call import Contradiction, contradicted
 from .markers import LINEAGES
 
@@ -54,6 +50,10 @@ def place_events(
     Neighbours vote with the inverse of their distance. A clustered event that is placed again finds itself and keeps
     its own. What a single event carries of another lineage lowers its probability of being an NK cell, as there.
     """
+    from cimlnk.graph.search import Index, query
+    from cimlnk.graph.sketching import CHUNK, RECALL
+    from cimlnk.graph.tasks import pool
+
     X = np.ascontiguousarray(values, np.float32)
     base = np.ascontiguousarray(known, np.float32)
     out = np.empty((len(X), len(LINEAGES)), np.float32)

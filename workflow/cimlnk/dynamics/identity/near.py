@@ -40,7 +40,7 @@ def within(near: Near, keep: NDArray[np.intp], k: int = NEIGHBOURS) -> tuple[NDA
     inside = listed >= 0
     if (inside.sum(axis=1) >= k).all():
         # the first k kept ones of every list, in its order
-        rank = np.cumsum(inside, axis=1)
+        rank = np.cumsum(inside, axis=1, dtype=np.uint8)  # LISTED is below 256
         chosen = inside & (rank <= k)
         return listed[chosen].reshape(-1, k), near.distances[keep][chosen].reshape(-1, k)
     from cimlnk.graph import knn
