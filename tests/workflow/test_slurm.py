@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import re
 import shutil
 
 import pytest
@@ -26,16 +27,18 @@ def cluster(tmp_path_factory):
     cluster.stop()
 
 
-def test_slurm_profile_makes_a_sample_from_raw_files(cluster, tmp_path):
+def test_slurm_profile_makes_samples_from_raw_files_in_one_job(cluster, tmp_path):
     checkout = copy_checkout(tmp_path / "clone")
-    target = "results/tiny/rna/samples/P1_pre_rna.h5ad"
+    targets = [f"results/tiny/rna/samples/{sample}.h5ad" for sample in ("P1_D28_rna", "P2_D28_rna")]
     done = snakemake(
-        checkout, target, "--workflow-profile", "profiles/slurm", "--configfile", "config/tiny.yaml", "--jobs", "4",
+        checkout, *targets, "--workflow-profile", "profiles/slurm", "--configfile", "config/tiny.yaml", "--jobs", "4",
         "--default-resources", "slurm_account=test", "slurm_partition=main", "runtime=5", "mem_mb=500",
         # without accounting only squeue knows that a job has ended
         "--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "2",
         "--seconds-between-status-checks", "2", "--latency-wait", "5", timeout=540,
     )  # fmt: skip
+    told = done.stdout + done.stderr
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    assert (checkout / target).is_file()
-    assert "SLURM jobid" in done.stdout + done.stderr
+    assert all((checkout / target).is_file() for target in targets)
+    # one job for each simulated file; the two samples share one
+    assert len(set(re.findall(r"SLURM jobid '?(\d+)", told))) == 3, told[-3000:]
