@@ -26,7 +26,7 @@ LEAST_SD, MOST_SD = 0.08, 0.45  # counting alone spreads an antibody without bac
 UNLIKELY = 10.0  # a lowest mode this many times the panel's usual one is positive cells
 USUAL = 3.0  # times the panel's usual background: what is taken for such an antibody (one standard deviation over it)
 LEAST_ANTIBODIES = 4  # antibodies that make "usual" a word
-NEAR = 2.0  # times the level of lineages without the protein, up to which a lowest mode is theirs
+NEAR = 1.5  # times the level of lineages without the protein, up to which a lowest mode is theirs
 
 Floats = NDArray[np.floating]
 

@@ -1,9 +1,10 @@
 """Antibody-derived tags of the cells whose RNA is counted: the same cells, places and receptors.
 
-Levels are those of ``resources/simulate/proteins.tsv``. Background and gain are of the size of two public data sets
-(10x Genomics "10k PBMC protein v3" and the in-house set of BREM-SC, doi:10.1093/nar/gkaa314): CD16 has medians of 1,152
-and 7,573 on NK cells, CD56 386 and 1,017, CD3 2,308 and 3,061 on CD4 T cells; 4 to 100 where a protein is absent. Noise
-is of our choice.
+Levels are those of ``resources/simulate/proteins.tsv``. The gain gives CD56 of NK cells 22 times the counts of T cells,
+the middle of ten public studies with at least twenty NK cells (9 to 51; data of ADTnorm). CD3 of T cells is
+then 170 times that of NK cells, where those studies have 16 to 137, and CD16 of NK cells 9 times that of T cells, where
+two public sets have 41 and 45 (10x Genomics "10k PBMC protein v3"; BREM-SC, doi:10.1093/nar/gkaa314). Background is of
+the size of those two sets (4 to 100 counts where a protein is absent); noise is of our choice.
 """
 
 from __future__ import annotations
@@ -26,7 +27,7 @@ BACKGROUND, BACKGROUND_SD = (
     18.0,
     0.5,
 )  # counts of a cell without the protein, and sd of its logarithm between antibodies
-GAIN = 60.0  # counts at the level arcsinh 1
+GAIN = 40.0  # counts at the level arcsinh 1
 CELL_SD = 0.30  # log-normal factor of all counts of a cell
 DISPERSION = 0.06  # of the gamma in gamma-Poisson
 

@@ -19,7 +19,7 @@ from .crosswalk import UNNAMED, less_specific, nearest_truth, plain
 from .tables import RECOVERY, RECOVERY_CASES
 
 NK_GATE = 0.97  # precision and recall
-ARI = {"cytof": 0.60, "rna": 0.10}  # of flow it is told only: what a panel of twelve markers allows is its own
+ARI = {"cytof": 0.60, "flow": 0.50, "rna": 0.10}
 SHARE_WITHIN = 0.95  # of samples or patient-days
 SUBSETS_WITHIN = 0.70  # of subsets: cells between two subsets get one name or the other
 POINTS = 0.02  # tolerance of a fraction
@@ -269,7 +269,7 @@ def score(
         ):
             rows.append(_row(measure, modality, names[key], threshold=asked, n=len(known), worst=None, meaning=meaning))
         subset = subset_cases(truth_abundance, abundance, modality, cells=truth)
-        asked = SUBSETS_WITHIN if modality == "cytof" else nan
+        asked = SUBSETS_WITHIN if cytometry else nan
         meaning = "subsets of at least 5 % whose share of NK cells is within 2 points"
         rows.append(_summarise(subset, asked, meaning))
         cases.append(subset)
