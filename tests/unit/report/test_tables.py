@@ -6,8 +6,10 @@ import pandas as pd
 import pytest
 
 from cimlnk.report.blocks import Figure, Page, Section, Site, prose
+from cimlnk.report.figures.change import effect_map, effect_reach
 from cimlnk.report.figures.effects import forest
 from cimlnk.report.pages.dynamics import compared
+from cimlnk.report.pages.identity import _ancestry
 from cimlnk.report.pages.quality import gate_remarks, gathered, nk_share_words
 from cimlnk.report.reading import without_told
 from cimlnk.report.site import AS_ABOVE, say_once
@@ -121,6 +123,37 @@ def test_forest_names_a_population_once_and_leaves_the_arm_to_the_caption():
     assert [w.split() for w in words] == [
         ["all", "NK", "D7", "vs", "pre"], ["D28", "vs", "pre"], ["adaptive", "D7", "vs", "pre"],
     ]  # fmt: skip
+    pyplot().close(figure)
+
+
+def test_founders_are_listed_and_of_the_others_it_is_said_why_not(site):
+    rows = [
+        {
+            "modality": "cytof", "arm": "CIML", "founder_timepoint": "product", "founder": "memory_like",
+            "timepoint": "D7", "day": 7.0, "population": "memory_like", "share": share, "share_low": 0.5,
+            "share_high": 1.0, "share_shuffled": 0.1, "growth": None, "verdict": verdict, "reason": reason,
+        }
+        for share, verdict, reason in ((0.9, "founder", None), (0.1, "not shown", None), (0.2, "not shown", "alone"))
+    ]  # fmt: skip
+
+    class OneTable:
+        def table(self, name):
+            return pd.DataFrame(rows)
+
+    (section,) = _ancestry(OneTable(), site)
+    table, text = section.blocks
+    assert [r[table.head.index("founder")] for r in table.rows] == ["memory-like"]
+    assert "1 (no more than exchanged time points give)" in text.body and "1 (alone)" in text.body
+
+
+def test_noise_is_pale_and_maps_of_one_kind_of_data_share_a_scale():
+    rows = pd.DataFrame(
+        {"population": "NK", "feature": ["a", "b"], "effect": [1.0, -0.2], "fdr": [0.01, 0.9], "contrast": "c"}
+    )
+    figure = effect_map(rows, "arcsinh", reach=4.0)
+    shown = figure.axes[0].images[0]
+    assert shown.get_clim() == (-4.0, 4.0) and shown.get_alpha().tolist() == [[1.0, 0.3]]
+    assert effect_reach(rows) == pytest.approx(1.0, rel=0.01)
     pyplot().close(figure)
 
 

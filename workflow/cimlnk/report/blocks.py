@@ -246,7 +246,7 @@ def _told_once(
         for k, key in enumerate(keys)
         if k and key not in KEPT and rows[0][k] != "" and len({row[k] for row in rows}) == 1
     ]
-    words = [f"{head[k]} {rows[0][k]}" for k in constant]
+    words = [f"{head[k]}{': ' if ' ' in head[k] else ' '}{rows[0][k].rstrip('.')}" for k in constant]
     keep = [k for k in range(len(head)) if k not in constant]
     return [head[k] for k in keep], [[row[k] for k in keep] for row in rows], words
 

@@ -11,9 +11,15 @@
   let M = null, visible = null, rgba = null, colours = null;
 
   // ---- data -------------------------------------------------------------------------------------------------------
-  async function unpack(id) {
-    const text = atob($(id).textContent.trim()), packed = new Uint8Array(text.length);
+  function bytesOf(base64) {
+    if (Uint8Array.fromBase64) return Uint8Array.fromBase64(base64);
+    const text = atob(base64), packed = new Uint8Array(text.length);
     for (let i = 0; i < text.length; i++) packed[i] = text.charCodeAt(i);
+    return packed;
+  }
+  async function unpack(id) {
+    const packed = bytesOf($(id).textContent.trim());
+    $(id).remove();  // megabytes that nobody reads again
     const stream = new Blob([packed]).stream().pipeThrough(new DecompressionStream("gzip"));
     return new Uint8Array(await new Response(stream).arrayBuffer());
   }
@@ -37,39 +43,47 @@
     const p = Math.max(0, Math.min(0.9999, t)) * (RAMP.length - 1), i = Math.floor(p), r = p - i;
     return RAMP[i].map((v, k) => Math.round(v + (RAMP[i + 1][k] - v) * r));
   }
+  function ofSamples(code) {  // what holds of a sample, for each of its cells
+    const all = new Uint16Array(M.n), sample = M.sample;
+    for (let i = 0; i < all.length; i++) all[i] = code[sample[i]];
+    return all;
+  }
   function scheme(by) {
     const info = M.info, s = info.samples;
     if (by === "population") return { names: info.populations, labels: info.labels,
-      colours: info.populations.map((p) => hex(META.colours.population[p])), of: (i) => M.population[i] };
+      colours: info.populations.map((p) => hex(META.colours.population[p])), codes: M.population };
     if (["patient", "arm", "batch"].includes(by)) {
       const names = Object.keys(META.colours[by]), code = s.map((x) => names.indexOf(String(x[by])));
-      return { names, labels: names, colours: names.map((v) => hex(META.colours[by][v])), of: (i) => code[M.sample[i]] };
+      return { names, labels: names, colours: names.map((v) => hex(META.colours[by][v])), codes: ofSamples(code) };
     }
     if (by === "day") return { names: META.days.map(String), labels: META.days.map((d) => "day " + d),
-      colours: META.days.map((_, k) => ramp(META.days.length > 1 ? k / (META.days.length - 1) : 0.5)), of: (i) => M.day[M.sample[i]] };
+      colours: META.days.map((_, k) => ramp(META.days.length > 1 ? k / (META.days.length - 1) : 0.5)), codes: ofSamples(M.day) };
     const values = by === "confidence" ? M.confidence : M.features[info.features.findIndex((f) => "f:" + f.name === by)];
     const top = by === "confidence" ? 255 : LEVELS, feature = info.features.find((f) => "f:" + f.name === by);
     return { ramp: true, low: feature ? feature.low : 0, high: feature ? feature.high : 1, unit: feature ? info.unit : "",
-      colours: Array.from({ length: top + 1 }, (_, k) => ramp(k / top)), of: (i) => values[i] };
+      colours: Array.from({ length: top + 1 }, (_, k) => ramp(k / top)), codes: values };
   }
   function paint() {
-    colours = scheme(state.colour);
-    const n = M.n, any = state.nsel > 0;
-    rgba = new Uint8Array(4 * n);
-    for (let i = 0; i < n; i++) {
-      const code = colours.of(i), on = visible[i];
-      const c = any && !state.sel[i] ? GREY : colours.colours[code] || GREY, a = 4 * i;
-      rgba[a] = c[0]; rgba[a + 1] = c[1]; rgba[a + 2] = c[2]; rgba[a + 3] = on ? 255 : 0;
-    }
+    if (!colours || colours.by !== state.colour || colours.of !== M) colours = { by: state.colour, of: M, ...scheme(state.colour) };
+    const n = M.n, any = state.nsel > 0, sel = state.sel, codes = colours.codes, pack = (c, a) => ((a << 24) | (c[2] << 16) | (c[1] << 8) | c[0]) >>> 0;
+    const table = Uint32Array.from(colours.colours, (c) => pack(c, 255)), grey = pack(GREY, 255), packed = new Uint32Array(n);
+    for (let i = 0; i < n; i++) if (visible[i]) packed[i] = any && !sel[i] ? grey : codes[i] < table.length ? table[codes[i]] : grey;
+    rgba = new Uint8Array(packed.buffer);
     legend();
     draw();
   }
   function filter() {
-    const n = M.n, s = M.info.samples, keep = s.map((x) =>
-      (state.day < 0 || META.days[state.day] === x.day) && (!state.patient || x.patient === state.patient) && (!state.arm || x.arm === state.arm));
+    const n = M.n, sample = M.sample, keep = Uint8Array.from(M.info.samples, (x) =>
+      (state.day < 0 || META.days[state.day] === x.day) && (!state.patient || x.patient === state.patient) && (!state.arm || x.arm === state.arm) ? 1 : 0);
     visible = new Uint8Array(n);
-    const by = scheme(state.colour), hide = !by.ramp && state.hidden.size > 0;
-    for (let i = 0; i < n; i++) visible[i] = keep[M.sample[i]] && !(hide && state.hidden.has(by.names[by.of(i)])) ? 1 : 0;
+    for (let i = 0; i < n; i++) visible[i] = keep[sample[i]];
+    if (state.hidden.size) {
+      const by = scheme(state.colour);
+      if (!by.ramp) {
+        const shown = Uint8Array.from(by.names, (name) => (state.hidden.has(name) ? 0 : 1)), codes = by.codes;
+        for (let i = 0; i < n; i++) if (!shown[codes[i]]) visible[i] = 0;
+      }
+    }
     count();
   }
   function count() {
@@ -80,7 +94,9 @@
   // ---- the map ----------------------------------------------------------------------------------------------------
   const canvas = $("map"), over = $("over");
   const wanted = new URLSearchParams(location.search).get("renderer");
-  let gl = wanted === "canvas" ? null : canvas.getContext("webgl2", { antialias: false, preserveDrawingBuffer: true });
+  // without a graphics card WebGL is computed, slower than the canvas draws: then it is not taken unless it is asked for
+  const caveat = { failIfMajorPerformanceCaveat: wanted !== "webgl2" };
+  let gl = wanted === "canvas" ? null : canvas.getContext("webgl2", { antialias: false, preserveDrawingBuffer: true, ...caveat });
   let program = null, buffers = null, plain = null;
   function shader(kind, text) {
     const s = gl.createShader(kind);
@@ -150,12 +166,15 @@
   }
   function label(context, v) {  // a population's name at the median of its cells, moved apart where names would touch
     if (!M.centres) {
-      M.centres = M.info.populations.map((_, k) => {
-        const xs = [], ys = [];
-        for (let i = 0; i < M.n; i++) if (M.population[i] === k) { xs.push(M.x[i]); ys.push(M.y[i]); }
-        const middle = (a) => a.sort((p, q) => p - q)[a.length >> 1];
-        return xs.length ? [middle(xs), middle(ys)] : null;
-      });
+      const K = M.info.populations.length, bins = 1024, of = M.population, n = new Uint32Array(K);
+      for (let i = 0; i < M.n; i++) n[of[i]]++;
+      const middles = (values) => {  // by counting: a sort of all cells took half a second
+        const h = new Uint32Array(K * bins);
+        for (let i = 0; i < M.n; i++) h[of[i] * bins + (values[i] >> 6)]++;
+        return Array.from(n, (count, k) => { let at = 0, b = 0; while (b < bins && (at += h[k * bins + b]) <= count / 2) b++; return 64 * b + 32; });
+      };
+      const xs = middles(M.x), ys = middles(M.y);
+      M.centres = Array.from(n, (count, k) => (count ? [xs[k], ys[k]] : null));
     }
     const ratio = window.devicePixelRatio || 1, placed = [];
     context.font = "600 " + 12 * ratio + "px system-ui, sans-serif"; context.textAlign = "center"; context.textBaseline = "middle";
@@ -266,11 +285,13 @@
     $("export").disabled = !state.nsel;
   }
   function histograms(total) {
-    const info = M.info, F = info.features.length, inside = [], outside = [];
+    const info = M.info, F = info.features.length, inside = [], outside = [], n = M.n, sel = state.sel, L = LEVELS + 1;
+    const group = new Uint8Array(n);  // 0 hidden, 1 shown or selected, 2 shown beside a selection
+    for (let i = 0; i < n; i++) group[i] = visible[i] ? (!state.nsel || sel[i] ? 1 : 2) : 0;
     for (let f = 0; f < F; f++) {
-      const a = new Float64Array(LEVELS + 1), b = new Float64Array(LEVELS + 1), v = M.features[f];
-      for (let i = 0; i < M.n; i++) if (visible[i]) (within(i) ? a : b)[v[i]]++;
-      inside.push(a); outside.push(b);
+      const h = new Uint32Array(3 * L), v = M.features[f];
+      for (let i = 0; i < n; i++) h[group[i] * L + v[i]]++;
+      inside.push(Float64Array.from(h.subarray(L, 2 * L))); outside.push(Float64Array.from(h.subarray(2 * L)));
     }
     const mean = (h) => { let n = 0, s = 0; h.forEach((c, k) => { n += c; s += c * k; }); return n ? s / n : 0; };
     const order = [...Array(F).keys()];
@@ -288,16 +309,19 @@
     const c = $("pair"), context = c.getContext("2d"), fx = M.features[+$("px").value], fy = M.features[+$("py").value];
     context.fillStyle = "#fff"; context.fillRect(0, 0, c.width, c.height);
     if (!fx || !fy) return;
-    const w = c.width - 8, h = c.height - 8;
-    for (const pass of state.nsel ? [0, 1] : [1]) {
-      context.fillStyle = pass ? (state.nsel ? "rgba(106,31,168,.55)" : "rgba(60,60,80,.35)") : "rgba(190,190,198,.35)";
-      const step = Math.max(1, Math.floor(M.n / 60000));
+    const w = c.width - 8, h = c.height - 8, W = c.width, image = context.getImageData(0, 0, W, c.height), px = image.data;
+    const step = Math.max(1, Math.floor(M.n / 60000)), any = state.nsel > 0;
+    const inks = any ? [[190, 190, 198, 0.35], [106, 31, 168, 0.55]] : [null, [60, 60, 80, 0.35]];
+    for (const pass of any ? [0, 1] : [1]) {
+      const [r, g, b, a] = inks[pass];
       for (let i = 0; i < M.n; i += step) {
-        if (!visible[i] || (state.nsel && state.sel[i] !== pass)) continue;
+        if (!visible[i] || (any && state.sel[i] !== pass)) continue;
         const u = ((i * 2654435761) >>> 0) / 4294967296, q = ((i * 40503 + 977) % 65536) / 65536;  // spreads the levels
-        context.fillRect(4 + ((fx[i] + u) / (LEVELS + 1)) * w, 4 + h - ((fy[i] + q) / (LEVELS + 1)) * h, 1.4, 1.4);
+        const at = 4 * ((4 + (((fx[i] + u) / (LEVELS + 1)) * w | 0)) + W * (3 + h - (((fy[i] + q) / (LEVELS + 1)) * h | 0)));
+        for (const k of [at, at + 4]) { px[k] += (r - px[k]) * a; px[k + 1] += (g - px[k + 1]) * a; px[k + 2] += (b - px[k + 2]) * a; }
       }
     }
+    context.putImageData(image, 0, 0);
   }
   function course(per, of) {
     const s = M.info.samples, counted = s.some((x) => x.nk_per_ul !== null), absolute = counted && $("absolute").checked;
@@ -347,8 +371,9 @@
   async function show(k) {
     const next = await load(k); rgba = null; M = next; state.m = k; state.sel = null; state.nsel = 0; state.chosen = null; state.day = -1; $("time").value = -1; timeWords();
     state.zoom = 1; state.cx = state.cy = 0.5;
-    controls(); filter(); resize(); paint(); panels();
-    document.body.dataset.ready = M.info.name;
+    controls(); filter(); resize(); paint();
+    document.body.dataset.map = M.info.name;
+    setTimeout(() => { if (M === next) { panels(); document.body.dataset.ready = M.info.name; } });  // the map is on the screen first
   }
   const again = () => { filter(); paint(); panels(); };
   $("modality").addEventListener("change", (e) => show(+e.target.value));

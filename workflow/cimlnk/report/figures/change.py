@@ -9,11 +9,19 @@ import pandas as pd
 
 from cimlnk.report.style import colours, label, order, plain, pyplot, tell
 
+PALE = 0.3  # strength of the colour of an effect that is not shown
 MOST_TOLD = 400  # points of a volcano that say their values, the smallest p first
 
 
-def effect_map(tests: pd.DataFrame, unit: str, most: int = 45) -> Any:
-    """Effects of one contrast, populations as rows and features as columns; a dot where the FDR is below 0.1.
+def effect_reach(tests: pd.DataFrame) -> float:
+    """Where the colours of effect maps end: one scale for all contrasts of a kind of data, so that maps compare."""
+    seen = tests["effect"].dropna().abs()
+    return (float(np.quantile(seen, 0.995)) if len(seen) else 1.0) or 1.0
+
+
+def effect_map(tests: pd.DataFrame, unit: str, *, most: int = 45, reach: float | None = None) -> Any:
+    """Effects of one contrast, populations as rows and features as columns; pale, without a dot, where the FDR is 0.1
+    or more: noise has effects too, and in full colours looks like something.
 
     Parameters
     ----------
@@ -21,6 +29,8 @@ def effect_map(tests: pd.DataFrame, unit: str, most: int = 45) -> Any:
         TESTS rows of one contrast, one per population and feature.
     most
         Features shown: those with the largest effects.
+    reach
+        Effect at which the colours end; by default that of these rows (:func:`effect_reach`).
     """
     plt = pyplot()
     rows = tests.dropna(subset=["effect"])
@@ -32,9 +42,10 @@ def effect_map(tests: pd.DataFrame, unit: str, most: int = 45) -> Any:
     wide = wide[columns]
     fdr = rows.pivot_table(index="population", columns="feature", values="fdr", aggfunc="first")
     fdr = fdr.reindex(index=wide.index, columns=columns)
-    reach = float(np.nanquantile(wide.abs().to_numpy(), 0.98)) or 1.0
+    reach = effect_reach(rows) if reach is None else reach
     figure, axis = plt.subplots(figsize=(0.24 * len(columns) + 3.2, 0.32 * len(wide) + 1.9))
-    drawn = axis.imshow(wide, aspect="auto", cmap="RdBu_r", vmin=-reach, vmax=reach)
+    strength = np.where(fdr.to_numpy(dtype=float) < 0.1, 1.0, PALE)
+    drawn = axis.imshow(wide, aspect="auto", cmap="RdBu_r", vmin=-reach, vmax=reach, alpha=strength)
     y, x = np.where(fdr.to_numpy() < 0.1)
     axis.scatter(x, y, s=9, color="black")
     axis.set_xticks(range(len(columns)), columns, rotation=90, fontsize=7)
@@ -45,7 +56,8 @@ def effect_map(tests: pd.DataFrame, unit: str, most: int = 45) -> Any:
     ]
     tell(axis, x, y, texts=[f"{label(p)}, {f}: {plain(e)} (FDR {plain(q)})" for p, f, e, q in cells])
     axis.grid(False)
-    figure.colorbar(drawn, ax=axis, shrink=0.75, label=unit)
+    scale = plt.cm.ScalarMappable(drawn.norm, drawn.cmap)  # without the map's paleness
+    figure.colorbar(scale, ax=axis, shrink=0.75, label=unit, extend="both")
     return figure
 
 

@@ -12,6 +12,9 @@ from cimlnk.report.run import Run
 from .cohort import MODALITY
 from .state import contrasts_of, primary
 
+FOUNDER = "founder"  # the verdict of ANCESTRY on a share that is shown
+NO_MORE = "no more than exchanged time points give"
+
 
 def page(run: Run, site: Site) -> Page:
     """Build the page."""
@@ -81,13 +84,13 @@ def _ancestry(run: Run, site: Site) -> list[Section]:
     columns = {
         "modality": "by", "arm": "arm", "founder_timepoint": "from", "founder": "founder", "timepoint": "to",
         "population": "population", "share": "share", "share_low": "low", "share_high": "high",
-        "share_shuffled": "shuffled", "growth": "growth", "verdict": "verdict", "reason": "remark",
+        "share_shuffled": "shuffled", "growth": "cells a founder cell",
     }  # fmt: skip
     ranked = table.sort_values(["modality", "arm", "day", "population", "share"], ascending=[True] * 4 + [False])
-    hidden = ranked.loc[ranked["verdict"] != "shown", "reason"].fillna("no reason given").value_counts()
+    hidden = ranked.loc[ranked["verdict"] != FOUNDER, "reason"].fillna(NO_MORE).value_counts()
     words = "; ".join(f"{n} ({esc(str(reason))})" for reason, n in hidden.items())
     unseen = f"Not shown: {words}. All rows are in <code>dynamics/ancestry.parquet</code>."
-    ranked = ranked[ranked["verdict"] == "shown"]
+    ranked = ranked[ranked["verdict"] == FOUNDER]
     if not len(ranked):
         return [Section("ancestry", "Founders", [Text(f"No founder of a later subset is shown. {unseen}")])]
     caption = (

@@ -6,7 +6,7 @@ import pandas as pd
 
 from cimlnk.dynamics.tables import METHODS
 from cimlnk.report.blocks import MAX_CSV_ROWS, SPOKEN, Page, Section, Site, Text, esc
-from cimlnk.report.figures.change import effect_map, volcano
+from cimlnk.report.figures.change import effect_map, effect_reach, volcano
 from cimlnk.report.run import Run
 
 from .cohort import MODALITY
@@ -48,14 +48,17 @@ def page(run: Run, site: Site) -> Page:
             continue
         main = rows[rows["test"] == tests[0]]
         section = Section(f"state-{modality}", f"Change of markers: {MODALITY[modality]}")
-        for number, contrast in enumerate(contrasts_of(run, main)[:MOST_CONTRASTS]):
+        figured = contrasts_of(run, main)[:MOST_CONTRASTS]
+        reach = effect_reach(main[main["contrast"].isin(figured)])
+        for number, contrast in enumerate(figured):
             mine = main[main["contrast"] == contrast]
             unit = str(mine["effect_unit"].iloc[0])
             caption = (
                 f"<b>{esc(contrast)}.</b> Mean within-patient change ({esc(unit)}) of each marker in each population; "
-                "a dot where the false discovery rate is below 0.1. All NK: the cells of all populations together."
+                "strong colour and a dot where the false discovery rate is below 0.1, pale where no change is shown. "
+                "One scale for these figures. All NK: the cells of all populations together."
             )
-            drawn = effect_map(mine, unit)
+            drawn = effect_map(mine, unit, reach=reach)
             behind = mine[
                 ["contrast", "population", "feature", "n_patients", "effect", "effect_low", "effect_high", "fdr"]
             ]
