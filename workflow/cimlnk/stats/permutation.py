@@ -79,6 +79,7 @@ def permanova(
     labels: Sequence[object] | NDArray,
     blocks: Sequence[object] | NDArray,
     *,
+    unequal: bool = False,
     permutations: int = 999,
     seed: int = 0,
     name: str = "permanova",
@@ -89,6 +90,13 @@ def permanova(
     patients as blocks; to ask for a donor effect give donors as labels and whatever else differs between donors (arm,
     time point, batch) as blocks. ``effect`` is the partial R^2: the labels' share of the squared distance that is left
     within the blocks.
+
+    Parameters
+    ----------
+    unequal
+        Labels may differ in how far their samples scatter (one noisy day): the statistic is Welch's for distances
+        (Hamidi et al. 2019, Microbiome 7:51) of what the blocks leave, each label's mean weighted by its own scatter.
+        Pseudo-F takes unequal scatter for unequal place.
 
     Examples
     --------
@@ -125,7 +133,35 @@ def permanova(
     observed = statistic(np.asarray(labels, dtype=object))
     if not np.isfinite(observed[0]):
         return Permuted(np.nan, np.nan, np.nan, np.nan, 0, "labels and blocks leave no degree of freedom")
+    if unequal:
+        keep = np.eye(n) - reduced
+        welch = _welch(keep @ centred @ keep)
+        found = permute(welch, labels, blocks, permutations=permutations, seed=seed, name=name)
+        return found._replace(effect=observed[1])
     return permute(statistic, labels, blocks, permutations=permutations, seed=seed, name=name)
+
+
+def _welch(residual: Floats) -> Callable[[NDArray], tuple[float, float]]:
+    """Welch's statistic of the labels from the inner products of what the blocks leave; its second value is unused.
+
+    A label's scatter counts the mean scatter once among its samples: two or three of them say little about it, and
+    one says nothing.
+    """
+    squares = np.diag(residual)
+
+    def statistic(labels: NDArray) -> tuple[float, float]:
+        of = _dummies(labels.astype(str))
+        count = of.sum(axis=0)
+        mean = of / count
+        products = mean.T @ residual @ mean
+        apart = np.maximum(of.T @ squares - count * np.diag(products), 0.0)
+        pooled = apart.sum() / max(count.sum() - len(count), 1.0)
+        weight = count / np.maximum((apart + pooled) / count, 1e-12 * squares.sum())
+        share = weight / weight.sum()
+        value = weight @ np.diag(products) - weight.sum() * (share @ products @ share)
+        return float(value), np.nan
+
+    return statistic
 
 
 def _dummies(labels: NDArray) -> Floats:

@@ -68,6 +68,7 @@ def distance_tests(
             distance[np.ix_(own, own)],
             part["timepoint"].to_numpy(),
             _joint(part["patient"], of_batch),
+            unequal=True,
             permutations=permutations,
             seed=seed,
             name=f"time/{modality}/{what}/{arm}",
