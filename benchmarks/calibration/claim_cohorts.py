@@ -140,6 +140,7 @@ def cohort(
     cmv_ratio: float = 1.0,
     rna: bool = True,
     arms: tuple[str, ...] = ("CIML", "IL2_only", "no_cytokine"),
+    identity: bool = True,
 ) -> Cohort:
     """One cohort, `patients` in every arm.
 
@@ -150,9 +151,12 @@ def cohort(
         infusion and no outcome depends on anything.
     cmv_ratio
         Factor of the folds of patients with CMV viremia.
+    identity
+        Make the run's test of donors too, which takes most of the time.
     """
     made = tuple(_arm(a, patients, random, effect=effect, noise=noise, cmv_ratio=cmv_ratio, rna=rna) for a in arms)
-    return Cohort(made, _donor_identity(made[0].samples(), effect, noise, random=random))
+    tested = _donor_identity(made[0].samples(), effect, noise, random=random) if identity else pd.DataFrame()
+    return Cohort(made, tested)
 
 
 def _arm(

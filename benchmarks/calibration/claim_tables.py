@@ -16,17 +16,19 @@ Columns = Mapping[str, Any]  # arrays of one length, or one value for all
 COUNT_LIMITS = float(np.exp(1.96 * 0.15 * np.sqrt(2)))  # of a fold of two blood counts with an error of 15 %
 
 
-def tables(patients: int, random: np.random.Generator, **options: Any) -> dict[str, pd.DataFrame]:
-    """The tables of a run over :func:`cohort`, which has the parameters."""
+def tables(
+    patients: int, random: np.random.Generator, *, states: bool = True, **options: Any
+) -> dict[str, pd.DataFrame]:
+    """The tables of a run over :func:`cohort`, which has the parameters; those of markers unless `states` is False."""
     made = cohort(patients, random, **options)
     rows: dict[str, list[Columns]] = {}
     for arm in made.arms:
-        for name, frame in _arm_tables(arm):
+        for name, frame in _arm_tables(arm, states=states):
             rows.setdefault(name, []).append(frame)
     return {**{name: _frame(parts) for name, parts in rows.items()}, "tests": made.identity}
 
 
-def _arm_tables(m: Measured) -> Iterator[tuple[str, Columns]]:
+def _arm_tables(m: Measured, *, states: bool) -> Iterator[tuple[str, Columns]]:
     n = len(m.patients)
     series = {"modality": "cytof", "arm": m.arm, "population": "NK"}
     yield "folds", {
@@ -53,6 +55,8 @@ def _arm_tables(m: Measured) -> Iterator[tuple[str, Columns]]:
             nk = per_ul.get(slot[1], np.full(n, np.nan))
             yield "abundance", _abundance(keys, modality, cells[:, i], per_ul=nk)
             yield "diversity", {**own, "modality": modality, "inverse_simpson": 2.0 ** m.index[modality][:, i]}
+        if not states:
+            continue
         for feature, value in m.markers.items():
             column = {"CD8a": "fraction_positive", "KLRC1": "mean"}.get(feature) or MARKERS[feature][0]
             if feature == "KLRC1" and "rna" not in m.cells:

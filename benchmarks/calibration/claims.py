@@ -64,7 +64,9 @@ def by_tables(n: int, numbers: Sequence[int], *, seed: int, cmv_ratio: float, cl
     rows: list[str] = []
     for i in numbers:
         random = rng(seed, "claims", n, "tables", cmv_ratio, i)
-        made = tables(n, random, effect=True, cmv_ratio=cmv_ratio, rna=False, arms=("CIML",))
+        made = tables(
+            n, random, effect=True, cmv_ratio=cmv_ratio, rna=False, arms=("CIML",), identity=False, states=False
+        )
         rows.append(evaluate({claim: CLAIMS[claim]}, Evidence(made, Arms(), seed, draws=DRAWS)).iloc[0]["verdict"])
         if len(rows) == SETTLED and set(rows) == {NOT_EVALUABLE}:  # too few patients, whatever their data
             return pd.DataFrame({claim: np.nan}, index=range(SETTLED))
