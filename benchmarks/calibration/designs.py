@@ -21,7 +21,7 @@ from cimlnk.common.seeds import rng  # noqa: E402
 from cimlnk.dynamics.abundance.differential import abundance_tests  # noqa: E402
 from cimlnk.dynamics.expression.differential import expression_tests  # noqa: E402
 from cimlnk.dynamics.neighbourhoods.differential import neighbourhood_tests  # noqa: E402
-from cimlnk.dynamics.repertoire.differential import distance_tests, thinned  # noqa: E402
+from cimlnk.dynamics.repertoire.differential import patient_tests, thinned, time_tests  # noqa: E402
 from cimlnk.dynamics.state.differential import state_tests  # noqa: E402
 from cimlnk.populations.depth import at_depth  # noqa: E402
 from cimlnk.stats.composition import aitchison, jensen_shannon  # noqa: E402
@@ -189,12 +189,18 @@ def hoods(samples: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
 
 
 def distances(samples: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
-    """Composition and receptor combinations: with patients' own levels for time, without them for patients."""
+    """Tests of patients on compositions and receptor combinations in which patients have no levels of their own."""
+    return _distances(samples, random, owned=False)
+
+
+def time_distances(samples: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
+    """Tests of time on compositions and receptor combinations in which patients have levels of their own."""
+    return _distances(samples, random, owned=True)
+
+
+def _distances(samples: pd.DataFrame, random: np.random.Generator, *, owned: bool) -> pd.DataFrame:
     parts = []
-    for what, n, owned in (
-        ("composition", len(MEAN), True), ("composition", len(MEAN), False),
-        ("receptors", COMBINATIONS, True), ("receptors", COMBINATIONS, False),
-    ):  # fmt: skip
+    for what, n in (("composition", len(MEAN)), ("receptors", COMBINATIONS)):
         logs = random.normal(0, 1, n) + latent(samples, n, random)
         if not owned:
             _, batch = np.unique(samples["batch"], return_inverse=True)
@@ -206,9 +212,9 @@ def distances(samples: pd.DataFrame, random: np.random.Generator) -> pd.DataFram
         small = thinned(pd.DataFrame(counts), 20, int(random.integers(2**31)))
         d = (jensen_shannon if what == "receptors" else aitchison)(small.to_numpy())
         of = samples.set_index("sample", drop=False).loc[small.index]
-        found = distance_tests(d, of, modality="cytof", what=what, permutations=99, seed=int(random.integers(2**31)))
-        time = found["test"] == "permanova_time"
-        parts.append(found[time if owned else ~time].assign(test=lambda t, w=what: t["test"] + ", " + w))
+        ask = time_tests if owned else patient_tests
+        found = ask(d, of, modality="cytof", what=what, permutations=99, seed=int(random.integers(2**31)))
+        parts.append(found.assign(test=lambda t, w=what: t["test"] + ", " + w))
     return pd.concat(parts, ignore_index=True)
 
 
@@ -221,6 +227,7 @@ FAMILIES: dict[str, tuple[Make, float]] = {
     "expression": (expression, 0.25),
     "neighbourhoods": (hoods, 0.4),
     "distances": (distances, 1.5),
+    "distances of times": (time_distances, 16.0),
 }
 
 
@@ -262,7 +269,7 @@ def rates(table: pd.DataFrame) -> pd.DataFrame:
 
 def as_markdown(table: pd.DataFrame) -> str:
     """Tests by plans: the rate over all contrasts, and on day 7 where it is another."""
-    plans = list(dict.fromkeys(table["plan"]))
+    plans = [p.name for p in PLANS if p.name in set(table["plan"])]
     lines = ["| test, method | " + " | ".join(plans) + " |", "| --- |" + " --- |" * len(plans)]
     for (_, test, method), part in table.groupby(["family", "test", "method"], sort=False):
         cells = []
@@ -280,20 +287,27 @@ def as_markdown(table: pd.DataFrame) -> str:
 
 
 def main(arguments: list[str] | None = None) -> None:
-    """Print the table and write it into `--out`."""
+    """Print the table and write it into `--out`; rows of plans and families that are not asked for stay."""
     parser = argparse.ArgumentParser(prog="python benchmarks/calibration/designs.py", description=__doc__)
     parser.add_argument(
         "--cohorts", type=int, default=80, help="cohorts for each plan (other families: their share of it)"
     )
     parser.add_argument("--families", nargs="+", default=list(FAMILIES), choices=list(FAMILIES))
+    names = [p.name for p in PLANS]
+    parser.add_argument("--plans", nargs="+", default=names, choices=names)
     parser.add_argument("--seed", type=int, default=1)
     parser.add_argument("--out", type=Path, default=Path("docs/figures/calibration_designs.csv"))
     options = parser.parse_args(arguments)
-    parts: list[pd.DataFrame] = []
-    for part in study(PLANS, options.families, options.cohorts, seed=options.seed):
-        parts.append(part)
-        pd.concat(parts, ignore_index=True).to_csv(options.out, index=False, float_format="%.4g")
-    print(as_markdown(pd.concat(parts, ignore_index=True)))
+    plans = tuple(p for p in PLANS if p.name in options.plans)
+    table = pd.read_csv(options.out) if options.out.exists() else pd.DataFrame(columns=["plan", "family"])
+    for part in study(plans, options.families, options.cohorts, seed=options.seed):
+        again = (table["plan"] == part["plan"].iloc[0]) & (table["family"] == part["family"].iloc[0])
+        table = pd.concat([table[~again], part], ignore_index=True)
+        order = [list(FAMILIES).index(f) * len(PLANS) + [p.name for p in PLANS].index(n)
+                 for f, n in zip(table["family"], table["plan"], strict=True)]  # fmt: skip
+        table = table.iloc[np.argsort(order, kind="stable")].reset_index(drop=True)
+        table.to_csv(options.out, index=False, float_format="%.4g")
+    print(as_markdown(table))
 
 
 if __name__ == "__main__":

@@ -72,6 +72,16 @@ def test_the_design_is_judged_for_baselines_and_power():
     assert smallest_p(6) == 0.03125 and np.isnan(smallest_p(0))
 
 
+def test_one_time_point_is_said_to_tell_no_change():
+    rows = [(f"s{i}", f"p{i}", 28, "D28", "CIML", "blood", "cytof", "one") for i in range(4)]
+    columns = ["sample", "patient", "day", "timepoint", "arm", "tissue_or_product", "modality", "batch"]
+    findings = Findings()
+    look_at_design(pd.DataFrame(rows, columns=columns), "pre", findings)
+    assert any("one time point (D28): no change can be told" in text for text in findings.of(WARN))
+    said = findings.tables["What the number of patients allows"].loc[0, "found with 80 % power"]
+    assert said == "nothing: no patient has a baseline and a later day"
+
+
 def test_power_agrees_with_the_textbook():
     # paired t, n = 6, power .8, alpha .05: 1.4 SD (Cohen 1988 and every calculator)
     assert detectable(6).startswith("1.4 SD") and detectable(34).startswith("0.5 SD") and "too few" in detectable(2)

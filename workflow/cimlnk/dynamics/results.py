@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -33,6 +34,7 @@ def blank_rows(
     n_patients: int = 0,
     reason: str | None = None,
     primary: bool | None = None,
+    numbers: Mapping[str, ArrayLike] | None = None,
 ) -> pd.DataFrame:
     """Rows of TESTS without numbers, one a population (and feature).
 
@@ -48,6 +50,8 @@ def blank_rows(
         The same in all rows.
     primary
         Whether these are the rows to read; by default as `method` says.
+    numbers
+        Columns that are known all the same.
 
     Raises
     ------
@@ -56,15 +60,20 @@ def blank_rows(
     """
     if method not in METHODS:
         raise ValueError(f"method {method!r} is not on the closed list: {', '.join(METHODS)}")
-    table = pd.DataFrame({"population": pd.Series(np.asarray(names, dtype=object), dtype=object)})
-    table["feature"] = np.array([None] * len(table) if features is None else features, dtype=object)
-    table["test"], table["contrast"], table["effect_unit"], table["method"] = test, contrast, unit, method
-    table[[*NUMBERS, "fdr"]] = np.nan
-    table["n_patients"], table["converged"], table["separated"], table["reason"] = n_patients, False, False, reason
-    table["primary"] = method in PRIMARY if primary is None else primary
+    populations = np.asarray(names, dtype=object)
+    n = len(populations)
+    columns: dict[str, Any] = {  # in one go: one assignment a column takes longer than the tests themselves
+        "population": populations,
+        "feature": np.array([None] * n if features is None else features, dtype=object),
+        "test": test, "contrast": contrast, "effect_unit": unit, "method": method,
+        **{c: np.full(n, np.nan) for c in (*NUMBERS, "fdr")},
+        "n_patients": n_patients, "converged": False, "separated": False,
+        "reason": np.full(n, reason, dtype=object),
+        "primary": method in PRIMARY if primary is None else primary,
+    }  # fmt: skip
     if modality is not None:
-        table["modality"] = modality
-    return table
+        columns["modality"] = modality
+    return pd.DataFrame({**columns, **(numbers or {})}, index=pd.RangeIndex(n))
 
 
 def wald(table: pd.DataFrame, effect: Floats, se: Floats, *, df: float | Floats, level: float = 0.95) -> None:
@@ -111,14 +120,15 @@ def from_tested(
     primary: bool | None = None,
 ) -> pd.DataFrame:
     """Rows of TESTS from a test of many rows at once."""
-    table = blank_rows(
-        test, unit, names, contrast=contrast, method=method, features=features, modality=modality, primary=primary
-    )
-    table["n_patients"], table["effect"] = found.n, found.effect
-    table["effect_low"], table["effect_high"] = found.low, found.high
-    table["se"], table["df"], table["p"], table["p_floor"] = found.se, found.df, found.p, found.p_floor
-    table["converged"], table["reason"] = np.isfinite(found.p), found.reason
-    return table
+    numbers: dict[str, ArrayLike] = {
+        "n_patients": found.n, "effect": found.effect, "effect_low": found.low, "effect_high": found.high,
+        "se": found.se, "df": found.df, "p": found.p, "p_floor": found.p_floor, "converged": np.isfinite(found.p),
+        "reason": found.reason,
+    }  # fmt: skip
+    return blank_rows(
+        test, unit, names, contrast=contrast, method=method, features=features, modality=modality, primary=primary,
+        numbers=numbers,
+    )  # fmt: skip
 
 
 def with_fdr(tables: Sequence[pd.DataFrame], family: Sequence[str] = ("test", "method", "contrast")) -> pd.DataFrame:

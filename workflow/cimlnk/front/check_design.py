@@ -33,15 +33,19 @@ def look_at_design(samples: pd.DataFrame, baseline: str, findings: Findings) -> 
             names = ", ".join(without[:6]) + (" …" if len(without) > 6 else "")
             findings.add(WARN, f"{modality}, arm {arm}: no blood sample at {baseline!r} of {names}: no folds of them")
         paired = len(set(several[several].index) & with_baseline)
+        found = detectable(paired) if paired else "nothing: no patient has a baseline and a later day"
         rows.append({"data": modality, "arm": arm, "patients": part["patient"].nunique(),
                      "with baseline and later": paired, "smallest p": smallest_p(paired),
-                     "found with 80 % power": detectable(paired)})  # fmt: skip
+                     "found with 80 % power": found})  # fmt: skip
         if 0 < paired < 6:
             findings.add(NOTE, f"{modality}, arm {arm}: with {paired} patients a sign test cannot go below "
                                f"p = {smallest_p(paired):.3g}")  # fmt: skip
     findings.tables["What the number of patients allows"] = pd.DataFrame(rows)
     if blood["patient"].nunique() == 1 and len(blood) > 1:
         findings.add(WARN, "all samples are of one patient: nothing can be tested")
+    if blood["timepoint"].nunique() == 1 and len(blood) > 1:
+        only = blood["timepoint"].iloc[0]
+        findings.add(WARN, f"all blood is of one time point ({only}): no change can be told, only how patients differ")
     vague = samples[samples["patient"] == "unknown"]
     if len(vague):
         findings.add(WARN, f"{len(vague)} samples are of patient 'unknown': nobody says whose they are")

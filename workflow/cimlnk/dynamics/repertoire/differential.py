@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -59,6 +59,16 @@ def distance_tests(
     DataFrame
         TESTS: ``permanova_time`` (one row per arm), ``permanova_patient`` and ``donor_identity`` (all arms together).
     """
+    asked: dict[str, Any] = {"modality": modality, "what": what, "permutations": permutations, "seed": seed}
+    return pd.concat(
+        [time_tests(distance, samples, **asked), patient_tests(distance, samples, **asked)], ignore_index=True
+    )
+
+
+def time_tests(
+    distance: Floats, samples: pd.DataFrame, *, modality: str, what: str, permutations: int = 999, seed: int = 0
+) -> pd.DataFrame:
+    """The rows ``permanova_time`` of :func:`distance_tests`, which has the parameters."""
     rows = []
     batch = _batch_of(samples)
     for arm in sorted(set(samples["arm"])):
@@ -80,6 +90,14 @@ def distance_tests(
         rows.append(
             _row("permanova_time", modality, what, contrast=f"{arm}: time", n=n, result=test, unit="R2 within patients")
         )
+    return pd.concat(rows, ignore_index=True)
+
+
+def patient_tests(
+    distance: Floats, samples: pd.DataFrame, *, modality: str, what: str, permutations: int = 999, seed: int = 0
+) -> pd.DataFrame:
+    """The rows ``permanova_patient`` and ``donor_identity`` of :func:`distance_tests`, which has the parameters."""
+    rows, batch = [], _batch_of(samples)
     patient = samples["patient"]
     design = _exchangeable(samples)
     test = permanova(
