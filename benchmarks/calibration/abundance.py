@@ -10,13 +10,15 @@ from numpy.typing import NDArray
 from scipy import special, stats
 
 from cimlnk.common.seeds import rng
-from cimlnk.stats.beta_binomial import fit_counts
+from cimlnk.stats.beta_binomial import MixedCounts, fit_counts
+from cimlnk.stats.contrast_noise import contrast_noise, log_odds_scatter, widened
 from cimlnk.stats.intervals import log_limits, product_limits, share_interval
 from cimlnk.stats.linear_mixed import random_intercept
 from cimlnk.stats.signed_rank import signed_rank
 
 Floats = NDArray[np.float64]
 LN2 = float(np.log(2.0))
+POPULATIONS = 7  # data sets that are taken for the populations of one cohort
 
 
 @dataclass(frozen=True)
@@ -99,17 +101,19 @@ def within_df(data: Sets) -> int:
 def run_tests(data: Sets) -> dict[str, tuple[Floats, Floats, Floats]]:
     """(p, low, high) of each method, B × later time points; effects in log2 odds ratio, NaN where it has none.
 
-    The two that fail, and why they are here: ``per cell`` compares two pooled proportions as if every cell were a
+    The three that fail, and why they are here: ``one noise for all days`` is the mixed model as it is before the noise
+    of a contrast is looked at; ``per cell`` compares two pooled proportions as if every cell were a
     patient; ``mixed, no overdispersion`` has the random patient but takes the cells of one tube for independent.
     """
     design, df = design_of(data), within_df(data)
     found = {}
-    for name, over in (("beta-binomial mixed model", True), ("mixed, no overdispersion", False)):
+    for name, over in (("one noise for all days", True), ("mixed, no overdispersion", False)):
         fit = fit_counts(data.y, data.n, design, group=data.patient, overdispersion=over)
         effect = fit.beta[:, 1:] / LN2
         se = np.column_stack([fit.standard_error(w) for w in np.eye(design.shape[1])[1:]]) / LN2
-        half = stats.t.ppf(0.975, df) * se
-        found[name] = (2 * stats.t.sf(np.abs(effect) / se, df), effect - half, effect + half)
+        found[name] = _limits(effect, se, np.full(se.shape, float(df)))
+        if over:
+            found["beta-binomial mixed model"] = _limits(effect, *_by_contrast(data, fit, design, se=se))
     patients = int(data.patient.max()) + 1
     shape = (len(data.y), patients, -1)
     cube, totals = data.y.reshape(shape), data.n.reshape(shape)
@@ -129,6 +133,27 @@ def run_tests(data: Sets) -> dict[str, tuple[Floats, Floats, Floats]]:
         rank.p.reshape(mean.shape), rank.low.reshape(mean.shape), rank.high.reshape(mean.shape)
     )  # fmt: skip
     return found
+
+
+def _limits(effect: Floats, se: Floats, df: Floats) -> tuple[Floats, Floats, Floats]:
+    half = stats.t.ppf(0.975, df) * se
+    return 2 * stats.t.sf(np.abs(effect) / se, df), effect - half, effect + half
+
+
+def _by_contrast(data: Sets, fit: MixedCounts, design: Floats, *, se: Floats) -> tuple[Floats, Floats]:
+    """Standard errors and degrees of freedom with the noise of each contrast; `POPULATIONS` sets are a cohort."""
+    residual, variance = log_odds_scatter(data.y, data.n, fit, design=design, group=data.patient)
+    shape = (len(data.y), int(data.patient.max()) + 1, -1)
+    left, expected = residual.reshape(shape), variance.reshape(shape)
+    wide, df = se.copy(), np.full(se.shape, float(within_df(data)))
+    for start in range(0, len(data.y), POPULATIONS):
+        rows = slice(start, start + POPULATIONS)
+        for k in range(se.shape[1]):
+            noise = contrast_noise(
+                left[rows, :, k + 1] - left[rows, :, 0], expected[rows, :, k + 1] + expected[rows, :, 0]
+            )
+            wide[rows, k], df[rows, k] = widened(se[rows, k], df[rows, k], noise)
+    return wide, df
 
 
 def abundance_study(scenarios: tuple[Scenario, ...], sets: int, seed: int, *, alpha: float = 0.05) -> pd.DataFrame:

@@ -6,7 +6,9 @@ from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy import special
 
+from .beta_binomial import MixedCounts
 from .moderation import effective_rows, squeeze_variances
 
 Floats = NDArray[np.float64]
@@ -96,3 +98,29 @@ def contrast_noise(difference: Floats, expected: Floats) -> ContrastNoise:
             posterior = np.full(len(f), float((ratio[usable] * f).sum() / f.sum()))
         factor[usable], moderated[usable], rows = posterior, f + prior, effective_rows(scaled[usable])
     return ContrastNoise(factor, np.where(usable, own, np.nan), moderated, rows, difference.shape[1])
+
+
+def log_odds_scatter(
+    y: Floats, n: Floats, fit: MixedCounts, *, design: Floats, group: NDArray[np.int64]
+) -> tuple[Floats, Floats]:
+    """What a beta-binomial model leaves of every sample's log odds, and their variance by it.
+
+    Parameters
+    ----------
+    y, n, design, group
+        As in :func:`.beta_binomial.fit_counts`, whose result `fit` is.
+
+    Returns
+    -------
+    residual, variance : (rows, samples)
+        Log odds less fixed effects, patients' own levels still in them; NaN where the fit did not converge.
+    """
+    fixed = fit.beta @ design.T
+    residual = np.log((y + 0.5) / (n - y + 0.5)) - fixed
+    patients = np.eye(int(group.max()) + 1)[group]
+    own = (residual @ patients / patients.sum(axis=0)) @ patients.T
+    share = special.expit(np.clip(fixed + own, -15, 15))
+    lost = ~fit.converged[:, None] | (n <= 0)
+    with np.errstate(divide="ignore", invalid="ignore"):
+        variance = (1 + (n - 1) * fit.rho[:, None]) / (n * share * (1 - share))
+    return np.where(lost, np.nan, residual), np.where(lost, np.nan, variance)

@@ -8,15 +8,14 @@ from typing import Any
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
-from scipy import special
 
 from cimlnk.common.vocabulary import NK, UNASSIGNED
 from cimlnk.dynamics.contrasts import differences
 from cimlnk.dynamics.designs import Design, Question, covariates, make_design
 from cimlnk.dynamics.methods import noise_of
 from cimlnk.dynamics.results import NUMBERS, blank_confounded, blank_rows, blank_separated, from_tested, wald, with_fdr
-from cimlnk.stats.beta_binomial import MixedCounts, fit_counts
-from cimlnk.stats.contrast_noise import ContrastNoise, widened
+from cimlnk.stats.beta_binomial import fit_counts
+from cimlnk.stats.contrast_noise import ContrastNoise, log_odds_scatter, widened
 from cimlnk.stats.exact import relabel, sign_flip
 from cimlnk.stats.linear_mixed import random_intercept
 from cimlnk.stats.paired import moderated_paired, welch
@@ -49,7 +48,7 @@ def abundance_tests(
     - ``clr``: log2 share over the geometric mean of all populations, linear mixed model: a change that the growth of
       one other population cannot feign;
     - ``abundance_paired``, ``absolute_paired``: t test of per-patient differences, variances moderated over
-      populations. Less powerful, but its error is that of this time point alone: believe it where one day is noisier;
+      populations. It needs no model of the other days;
     - ``abundance_signflip``, ``absolute_signflip``, ``abundance_signedrank``, ``absolute_signedrank``: exact tests on
       per-patient differences, `p_floor` their least p; between arms ``…_relabelling`` instead.
 
@@ -179,25 +178,15 @@ def _noise(residual: Floats, variance: Floats, *, question: Question, observed: 
     return noise_of(residual, variance, question.contrast, **of)
 
 
-def _scatter(counts: Floats, total: Floats, fit: MixedCounts, *, design: Design) -> Cells:
-    """Log odds less fixed effects, and their variance by the beta-binomial model."""
-    seen = np.log((counts + 0.5) / (total - counts + 0.5))
-    residual = seen - fit.beta @ design.matrix.T
-    patients = np.eye(int(design.group.max()) + 1)[design.group]
-    own = (residual @ patients / patients.sum(axis=0)) @ patients.T
-    share = special.expit(np.clip(fit.beta @ design.matrix.T + own, -15, 15))
-    variance = (1 + (total - 1) * fit.rho[:, None]) / (total * share * (1 - share))
-    lost = ~fit.converged[:, None] | (total <= 0)
-    return np.where(lost, np.nan, residual), np.where(lost, np.nan, variance)
-
-
 def _counts_model(
     counts: Floats, total: Floats, names: list[str], *, design: Design, observed: pd.DataFrame
 ) -> pd.DataFrame:
     method = "beta_binomial_mixed"
     asked = any(q.weights is not None for q in design.questions)
     fit = fit_counts(counts, total, design.matrix, group=design.group) if asked else None
-    scatter = _scatter(counts, total, fit, design=design) if fit is not None else None
+    scatter = (
+        log_odds_scatter(counts, total, fit, design=design.matrix, group=design.group) if fit is not None else None
+    )
     parts = []
     for question in design.questions:
         result = blank_rows("abundance", "log2 odds ratio", names, contrast=question.contrast.name, method=method)

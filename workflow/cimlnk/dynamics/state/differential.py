@@ -37,7 +37,7 @@ def state_tests(
 
     - ``paired_moderated_t`` (the default to read): per-patient differences, variance moderated across features;
     - ``linear_mixed``: all time points of the arm in one linear model with a random intercept per patient (more
-      degrees of freedom, but assumes that all time points vary alike);
+      degrees of freedom, the noise of each contrast learnt from all rows: :mod:`cimlnk.stats.contrast_noise`);
     - ``sign_flip``: exact, with the least p reachable in ``p_floor``.
 
     Comparisons of arms are differences of the per-patient differences: ``welch_t`` and ``relabelling`` (exact).
