@@ -191,7 +191,8 @@ def supported(
                         question, {key: v[i] for key, v in stacked.items()}, rng(seed, claim, int(i)), draws=draws
                     )
         result[claim] = (ok & reachable, reachable)
-    result["C10"] = (np.array([float(c.identity["p"].iloc[0]) <= LEVEL for c in cohorts]), True)
+    if all(len(c.identity) for c in cohorts):
+        result["C10"] = (np.array([float(c.identity["p"].iloc[0]) <= LEVEL for c in cohorts]), True)
     return result
 
 
