@@ -1,15 +1,21 @@
 """The check: a cohort that would run passes, one that would not says why, and nothing is run."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pandas as pd
 import pytest
+import scipy.sparse as sp
 import yaml
 
 from cimlnk.cytof.fcs.write import write_fcs
 from cimlnk.front.check import check_config, main
 from cimlnk.front.check_design import detectable, look_at_design, smallest_p
+from cimlnk.front.check_files import _antibodies
+from cimlnk.front.check_sheets import look_at_antibodies
 from cimlnk.front.draft import make_draft, write_draft
 from cimlnk.front.findings import NOTE, STOP, WARN, Findings
+from cimlnk.rna.counts import AntibodyCounts
 from lab import make_lab
 
 
@@ -56,6 +62,24 @@ def test_a_wrong_scale_in_the_config_is_told_before_a_run(lab, tmp_path):
     other.configure(cytof={"input_scale": "arcsinh"})
     _, findings = check_config(other.base / "lab.yaml")
     assert "none of the 4 FCS files can be used" in findings.of(STOP)
+
+
+def test_hashtags_that_nobody_called_are_told_with_the_way_and_calls_are_counted(tmp_path):
+    tags = AntibodyCounts(sp.csr_matrix((3, 3)), np.array(["CD56", "Hashtag1", "Hashtag2"], object))
+    counts = SimpleNamespace(antibodies=tags)
+    findings = Findings()
+    _antibodies(counts, "pool", findings, told=False)
+    (warned,) = findings.of(WARN)
+    assert "2 hashtags (Hashtag1, Hashtag2)" in warned and "rna.antibodies" in warned
+    _antibodies(counts, "mine", findings, told=True)
+    assert len(findings.of(WARN)) == 1
+    cells = ["AAAACCCCGGGG-1", "AAAATTTTGGGG-1", "CCCCTTTTGGGG-1"]
+    path = tmp_path / "calls.csv"
+    path.write_text("barcode,hashtag\n" + "\n".join(f"{c},H{1 + (i > 1)}" for i, c in enumerate(cells)))
+    given = {s: {"hashtags": str(path), "hashtag": h} for s, h in (("a", "H1"), ("b", "H2"), ("c", "H3"))}
+    look_at_antibodies(given, dict.fromkeys("abc", cells), findings)
+    assert findings.tables["Samples within one file"]["cells"].tolist() == [2, 1]
+    assert "c would be left out" in findings.of(WARN)[-1] and "'H3'" in findings.of(WARN)[-1]
 
 
 def test_the_design_is_judged_for_baselines_and_power():

@@ -111,6 +111,26 @@ def test_hashtags_choose_a_samples_cells(tmp_path, blood, make):
     assert "are HTO2 by calls.csv" in found.notes[-1]
 
 
+@pytest.mark.parametrize(
+    ("header", "rows", "call", "kept"),
+    [
+        ("barcode\tstatus\tassignment", ["singlet\t0", "doublet\t0", "unassigned\t0", "singlet\t1"], "0", [0]),
+        ("BARCODE\tBEST\tSNG.1ST", ["SNG-A", "DBL-A-B-0.5", "AMB-A-B", "SNG-B"], "A", [0]),
+        ("cell\tdonor_id\tprob_max", ["donor0\t1", "donor0\t.9", "doublet\t1", "unassigned\t1"], "donor0", [0, 1]),
+        (
+            "cell\tHTO_classification.global\thash.ID",
+            ["Singlet\tH1", "Doublet\tDoublet", "Negative\tNegative", "Singlet\tH2"], "H1", [0],
+        ),
+    ],
+)  # fmt: skip
+def test_calls_of_donors_choose_a_samples_cells_and_doublets_are_nobodys(tmp_path, header, rows, call, kept):
+    cells = np.array(dna(4), object)
+    if "BEST" in header:
+        rows = [f"{r}\tA" if "A" in r else f"{r}\tB" for r in rows]
+    (tmp_path / "calls.tsv").write_text("\n".join([header, *(f"{c}\t{r}" for c, r in zip(cells, rows, strict=True))]))
+    assert np.flatnonzero(hashtag_cells(tmp_path / "calls.tsv", call, cells)).tolist() == kept
+
+
 def with_value(table, value):
     table = table.astype(object)
     table.iloc[1, 1] = value

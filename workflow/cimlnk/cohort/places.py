@@ -112,9 +112,10 @@ def place_files(
             places[str(sample)] = path if as_written else str(local)
             given.add(str(sample))
         if identity in seen and not pooled and sample not in shared:
-            problems.add(
-                file, where, path, f"a file of its own for every sample, but row {seen[identity]} has this one too"
-            )
+            expected = f"a file of its own for every sample, but row {seen[identity]} has this one too"
+            if row["modality"] == "rna":
+                expected += " (one file of several people: give each row its hashtag or donor in an antibody sheet)"
+            problems.add(file, where, path, expected)
         seen.setdefault(identity, row[LINE])
     return places, frozenset(given), downloads
 

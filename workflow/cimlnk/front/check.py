@@ -89,7 +89,8 @@ def check_config(
     if flow:
         light = look_at_flow(flow, cfg, base, findings=findings, gate=cohort is not None)
     if rna:
-        cells = look_at_rna(rna, load_definitions(definitions["rna"]).features(), findings)
+        called = {} if cohort is None else {s: f for s, f in cohort.antibodies.items() if "hashtag" in f}
+        cells = look_at_rna(rna, load_definitions(definitions["rna"]).features(), findings, called=called)
         if cohort is not None:
             look_at_antibodies(cohort.antibodies, cells, findings)
             look_at_donors(cfg, cohort.samples, cells, base=base, findings=findings)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -16,7 +16,7 @@ from cimlnk.common.errors import UserError
 from cimlnk.cytof.fcs.header import FcsHeader, read_events, read_header
 from cimlnk.cytof.flow.instrument import foreign_to_mass
 from cimlnk.cytof.panel import match_panel
-from cimlnk.rna.antibodies import PROTEIN, read_antibodies
+from cimlnk.rna.antibodies import HASHTAG, PROTEIN, read_antibodies
 from cimlnk.rna.counts import Counts
 from cimlnk.rna.read import read_counts
 
@@ -102,8 +102,9 @@ def _some(header: FcsHeader) -> np.ndarray:
     return np.asarray(events[:: max(1, len(events) // SHOWN_EVENTS)], dtype=np.float32)
 
 
-def _antibodies(counts: Counts, sample: str, findings: Findings) -> str:
-    """How many antibodies a sample's file holds, and which of them no definition or rule can read."""
+def _antibodies(counts: Counts, sample: str, findings: Findings, *, told: bool) -> str:
+    """How many antibodies a sample's file holds, which of them no definition or rule can read, and hashtags that nobody
+    has called (`told`: whether the antibody sheet names the sample's own)."""
     if counts.antibodies is None:
         return "0"
     found = read_antibodies([str(n) for n in counts.antibodies.names])
@@ -112,13 +113,25 @@ def _antibodies(counts: Counts, sample: str, findings: Findings) -> str:
     if unknown:
         shown = ", ".join(unknown[:6]) + (" …" if len(unknown) > 6 else "")
         findings.add(NOTE, f"{sample}: {len(unknown)} antibodies are no markers of the table and name nothing: {shown}")
+    tags = [a.name for a in found if a.kind == HASHTAG]
+    if len(tags) > 1 and not told:
+        shown = ", ".join(tags[:4]) + ", …" * (len(tags) > 4)
+        findings.add(
+            WARN,
+            f"{sample}: its file holds {len(tags)} hashtags ({shown}), and all its cells count for this sample; if "
+            "they are of several people or days, give every one a row of its own with this file, and its call in an "
+            "antibody sheet (rna.antibodies: columns hashtags and hashtag)",
+        )
     return f"{len(proteins)} and {len(found) - len(proteins)} controls or hashtags"
 
 
 def look_at_rna(
-    rows: Sequence[Mapping[str, Any]], genes: Sequence[str], findings: Findings
+    rows: Sequence[Mapping[str, Any]], genes: Sequence[str], findings: Findings, *, called: Collection[str] = ()
 ) -> dict[str, NDArray[np.object_]]:
-    """Cells, molecules and marker genes of each sample of single-cell RNA; returns the barcodes of those looked at."""
+    """Cells, molecules and marker genes of each sample of single-cell RNA; returns the barcodes of those looked at.
+
+    `called` are samples whose cells are told from others of their file by hashtags.
+    """
     table, bad = [], 0
     barcodes: dict[str, NDArray[np.object_]] = {}
     for row in rows:
@@ -141,7 +154,7 @@ def look_at_rna(
         table.append({"sample": sample, "cells": len(per_cell), "genes": counts.matrix.shape[1],
                       "molecules per cell": float(np.median(per_cell)) if len(per_cell) else np.nan,
                       "marker genes": f"{have} of {len(genes)}",
-                      "antibodies": _antibodies(counts, sample, findings),
+                      "antibodies": _antibodies(counts, sample, findings, told=sample in called),
                       "notes": "; ".join(counts.notes)})  # fmt: skip
     if table:
         findings.tables["Single-cell RNA"] = pd.DataFrame(table)

@@ -15,7 +15,7 @@ from cimlnk.donors.barcodes import same_barcodes
 from cimlnk.donors.calls import read_calls
 from cimlnk.donors.sheet import load_donors
 from cimlnk.donors.tables import DOUBLET, SINGLET
-from cimlnk.rna.read_adt import LEAST_MATCHED, read_antibody_file
+from cimlnk.rna.read_adt import LEAST_MATCHED, hashtag_cells, read_antibody_file
 
 from .findings import NOTE, STOP, WARN, Findings
 
@@ -64,9 +64,24 @@ def look_at_donors(
 def look_at_antibodies(
     given: Mapping[str, Mapping[str, str]], barcodes: Mapping[str, Names], findings: Findings
 ) -> None:
-    """Antibody counts in files of their own: antibodies, droplets, and the share of the sample's cells in the file."""
-    table = []
+    """Antibody counts in files of their own: antibodies, droplets, and the share of the sample's cells in the file.
+
+    Of a file of several people: how many of its cells the calls give to the sample.
+    """
+    table, calls = [], []
     for sample, files in given.items():
+        if "hashtags" in files and "hashtag" in files and sample in barcodes:
+            cells = np.asarray(barcodes[sample], object)
+            try:
+                kept = hashtag_cells(
+                    Path(files["hashtags"]), files["hashtag"], cells, column=files.get("hashtag_column")
+                )
+            except UserError as error:
+                findings.add(WARN, f"{sample} would be left out: {str(error).splitlines()[0]}")
+            else:
+                if not kept.any():
+                    findings.add(WARN, f"{sample} would be left out: no cell of its file is {files['hashtag']}")
+                calls.append({"sample": sample, "call": files["hashtag"], "cells": int(kept.sum()), "of": len(cells)})
         for what in ("counts", "empty"):
             if what not in files:
                 continue
@@ -86,6 +101,8 @@ def look_at_antibodies(
                 findings.add(WARN, f"{sample} would be left out: {path.name} holds {share:.0f} % of its cells")
             table.append({"sample": sample, "what": what, "antibodies": counts.matrix.shape[1],
                           "cells or droplets": len(columns), "of the sample %": share})  # fmt: skip
+    if calls:
+        findings.tables["Samples within one file"] = pd.DataFrame(calls)
     if table:
         findings.tables["Antibody counts in files of their own"] = pd.DataFrame(table)
 

@@ -39,7 +39,16 @@ CALL_COLUMNS = (
     "MULTI_ID",
     "call",
     "donor_id",
+    "SNG.1ST",
+    "SNG.BEST.GUESS",
 )
+# Columns that say whether a call is of one cell, and how such a call begins: souporcell, demuxlet, popscle, HTODemux.
+STATUS_COLUMNS = {
+    "status": "singlet",
+    "BEST": "sng",
+    "DROPLET.TYPE": "sng",
+    "HTO_classification.global": "singlet",
+}
 
 
 def read_antibody_file(path: Path) -> tuple[AntibodyCounts, np.ndarray]:
@@ -222,6 +231,9 @@ def empty_droplets(path: Path, names: np.ndarray, *, cells: np.ndarray, totals: 
 def hashtag_cells(path: Path, hashtag: str, cells: np.ndarray, *, column: str | None = None) -> np.ndarray:
     """Mask of the cells that a demultiplexing tool gave to `hashtag`, from its table of calls.
 
+    Calls of hashtags, or of donors: vireo's ``donor_ids.tsv``, souporcell's ``clusters.tsv`` and demuxlet's ``.best``
+    are such tables, too. Where a further column says so, doublets and cells that are nobody's are passed over.
+
     Raises
     ------
     UserError
@@ -241,6 +253,10 @@ def hashtag_cells(path: Path, hashtag: str, cells: np.ndarray, *, column: str | 
     if short is not None:
         raise UserError(path, f"row {short + 2}", Plain(f"{len(rows[short])} fields"), f"{len(header)} fields")
     said = np.array([r[at].strip() for r in rows], object)
+    for name, single in STATUS_COLUMNS.items():
+        if name in header and (of := header.index(name)) != at:
+            alone = [len(r) > of and r[of].strip().lower().startswith(single) for r in rows]
+            said[~np.array(alone, bool)] = "no single cell"
     if hashtag not in set(said):
         known = sorted(set(map(str, said)))
         raise UserError(path, f"column {calls[0]}", hashtag, "a call of this column", known)
