@@ -66,7 +66,9 @@ def pooled(tmp_path_factory):
         "spillover": {"enabled": True, "matrix": str(lab.base / "spill.csv")},
         "alignment": {"enabled": True, "keep": ["timepoint"]},
     }
-    lab.configure(cytof=cytof)
+    # cells lie outside of the sketch: all that comes after the graph is made and shown for them as well
+    graph = {"sketch_above": 1000, "sketch_size": 1000, "subsamples": 3, "resolutions": [0.2, 0.5]}
+    lab.configure(cytof=cytof, graph=graph)
     return copy_checkout(base / "clone"), lab, origin
 
 
@@ -99,12 +101,17 @@ def test_all_steps_on_from_pools_to_aligned_features(pooled):
     assert distances["other_batch"]["after"] < distances["other_batch"]["before"]
 
 
-@pytest.mark.slow
-def test_site_shows_the_figures_of_all_steps(pooled):
+@pytest.fixture(scope="module")
+def results(pooled):
+    """The same run, gone on to the report."""
     checkout, lab, _ = pooled
     done = snakemake(checkout, "results/lab/report", "--cores", "2", "--configfile", str(lab.base / "lab.yaml"))
     assert done.returncode == 0, done.stdout[-2000:] + done.stderr[-4000:]
-    results = checkout / "results/lab"
+    return checkout / "results/lab"
+
+
+@pytest.mark.slow
+def test_site_shows_the_figures_of_all_steps(results):
     page = (results / "report/preparation.html").read_text()
     assert re.findall(r"<h2>(.*?)</h2>", page) == ["Bead normalisation", "Debarcoding", "Spillover", "Batch alignment"]
     made = [f"{folder}/{pool}" for folder in ("normalised", "debarcoded") for pool in POOLS]
@@ -114,6 +121,19 @@ def test_site_shows_the_figures_of_all_steps(pooled):
     assert set(re.findall(r'<img src="(.*?)"', page)) == set(sources)
     for shown, source in sources.items():
         assert (results / "report" / shown).read_bytes() == (results / source).read_bytes()
+
+
+@pytest.mark.slow
+def test_a_sketched_cohort_comes_to_a_report_about_all_its_cells(results):
+    named = pd.read_parquet(results / "cytof/populations.parquet")
+    with np.load(results / "cytof/graph.npz") as saved:
+        assert len(saved["rows"]) == 1000 < int(saved["n_cells"]) == len(named)
+    # a page's words are broken into lines
+    words = " ".join((results / "report/populations.html").read_text().split())
+    assert f"Clustered was a sketch of 1,000 cells drawn evenly from {len(named):,}" in words
+    counts = pd.read_parquet(results / "dynamics/abundance.parquet")
+    counts = counts[(counts["population"] != "NK") & counts["fraction"].notna()]
+    assert counts.groupby("sample")["n_cells"].sum().sum() == len(named)
 
 
 def test_steps_that_are_off_have_no_rule(pooled):
