@@ -177,6 +177,7 @@ if CYTOMETRY:
         params:
             samples=samples_of("cytof"),
             settings={"features": CFG["cytof"]["features"]},
+            others=len(MODALITIES) > 1,
             content=content,
             code=code("cytof_features"),
         script:

@@ -185,5 +185,6 @@ if "flow" in MODALITIES:
         params:
             samples=samples_of("flow"),
             settings={"features": CFG["cytof"]["features"]},
+            others=len(MODALITIES) > 1,
             content=content,
             code=code("cytof_features"),

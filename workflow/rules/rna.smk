@@ -56,6 +56,7 @@ rule rna_features:
     params:
         settings=CFG["rna"],
         seed=CFG["seed"],
+        others=len(MODALITIES) > 1,
         content=content,
         code=code("rna_features"),
     script:

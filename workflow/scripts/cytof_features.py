@@ -12,4 +12,5 @@ with job(snakemake) as record:
         report=snakemake.output.report,
         lineages=snakemake.output.lineages,
         provenance=record,
+        others=snakemake.params.others,
     )

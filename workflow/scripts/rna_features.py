@@ -14,4 +14,5 @@ with job(snakemake) as record:
         features=snakemake.output.features,
         report=snakemake.output.report,
         provenance=record,
+        others=snakemake.params.others,
     )

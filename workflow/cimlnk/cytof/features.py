@@ -14,6 +14,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cimlnk.common.errors import Plain, UserError
+from cimlnk.common.job import keep_going
 from cimlnk.common.tables import write_table
 
 from .h5ad import iterate_x, read_names, read_record
@@ -36,6 +37,7 @@ def make_features(
     report: str | Path,
     lineages: str | Path | None = None,
     provenance: Mapping[str, Any],
+    others: bool = False,
 ) -> None:
     """Write the features of all NK cells, and what they are.
 
@@ -50,15 +52,18 @@ def make_features(
         Per-sample h5ad files of :func:`cimlnk.cytof.cells.make_cells` and their sample ids, in the same order.
     settings
         The config's section `cytof`: `features.winsor` (quantile over all cells) and `features.scale`.
+    others
+        Whether the cohort has another modality, which goes on under ``--keep-going`` where this one has no cells.
 
     Raises
     ------
     UserError
-        If no sample has NK cells, or the samples share no marker with ``cluster: yes`` in the panel.
+        If no sample has NK cells (but see `others`: the tables have no rows then), or the samples share no marker with
+        ``cluster: yes`` in the panel.
     """
     records = [read_record(p) for p in cells]
     usable = [(s, p) for s, p, r in zip(sample_names, cells, records, strict=True) if not r.get("left_out", True)]
-    if not usable:
+    if not usable and not (others and keep_going()):
         reasons = "; ".join(sorted({str(r.get("reason")) for r in records}))
         raise UserError(
             "cytof samples", "NK cells", Plain(f"none in {len(records)} samples ({reasons})"), "at least one"
@@ -72,10 +77,12 @@ def make_features(
         owner += [sample] * len(ids)
         wanted = var.index[var["cluster"].astype(bool)].tolist()
         markers = wanted if markers is None else [m for m in markers if m in wanted]
-    if not markers:
+    if usable and not markers:
         raise UserError("panel", "column cluster", Plain("no marker with yes"), "at least one marker for the graph")
+    markers = markers or []
     blocks = _Blocks(usable, markers)
-    low, high, centre, spread = _limits(blocks, len(markers), settings["features"])
+    limits = _limits(blocks, len(markers), settings["features"]) if usable else [np.zeros(0)] * 4
+    low, high, centre, spread = limits
     path = Path(features)
     path.parent.mkdir(parents=True, exist_ok=True)
     matrix = np.lib.format.open_memmap(path, mode="w+", dtype=np.float32, shape=(len(names), len(markers)))

@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cimlnk.common.errors import Plain, UserError
 from cimlnk.common.tables import read_table, write_table
 from cimlnk.common.vocabulary import CYTOMETRY, MODALITIES
 from cimlnk.populations.load import cell_names, feature_names
@@ -86,7 +87,17 @@ def write_warnings(
     availability: str | Path,
     provenance: Mapping[str, Any],
 ) -> None:
-    """Write :func:`collect_warnings` (WARNINGS), and which file measured which marker (AVAILABILITY)."""
+    """Write :func:`collect_warnings` (WARNINGS), and which file measured which marker (AVAILABILITY).
+
+    Raises
+    ------
+    UserError
+        If every sample of every modality was left out.
+    """
+    summaries = [read_table(f) for f in files if Path(f).name == "summary.parquet"]
+    if summaries and all(t["left_out"].all() for t in summaries):
+        n, first = sum(map(len, summaries)), summaries[0]["reason"].iloc[0]
+        raise UserError("the cohort", "samples", Plain(f"none of {n} that can be used ({first}; …)"), "at least one")
     write_table(collect_warnings(root=root, files=files, baseline=baseline), output, WARNINGS, provenance=provenance)
     parts = []
     for modality in CYTOMETRY:

@@ -130,6 +130,11 @@ def write_populations(
     labels = read_table(clusters)
     if not (labels["cell"].to_numpy() == cell_table["cell"].to_numpy()).all():
         raise ValueError("cluster table and cell table are not in the same order")
+    if not len(cell_table):  # every sample of the modality was left out
+        tables = {annotation: ANNOTATION, populations: POPULATIONS, profiles: PROFILES, thresholds: THRESHOLDS}
+        for path, schema in (tables | {overridden: OVERRIDDEN}).items():
+            write_table(schema.empty(), path, schema, provenance=provenance)
+        return
     cluster = labels["cluster"].to_numpy()
     features = features_to_read(samples, defs, modality, path=definitions)
     values = gather(samples, features, cell_table["cell"].to_numpy())

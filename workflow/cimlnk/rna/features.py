@@ -13,6 +13,7 @@ import pandas as pd
 import yaml
 
 from cimlnk.common.errors import Plain, UserError
+from cimlnk.common.job import keep_going
 from cimlnk.common.tables import read_table, write_table
 
 from .components import components, standardise
@@ -39,6 +40,7 @@ def make_features(
     features: str,
     report: str,
     provenance: Mapping[str, Any],
+    others: bool = False,
 ) -> None:
     """Write the features of all NK cells, and what they are.
 
@@ -58,16 +60,21 @@ def make_features(
         Section ``rna`` of the config.
     seed
         The cohort's seed.
+    others
+        Whether the cohort has another modality, which goes on under ``--keep-going`` where this one has no cells.
 
     Raises
     ------
     UserError
-        If no sample can be used, or the samples share too few genes.
+        If no sample can be used (but see `others`: the tables have no rows then), or the samples share too few genes.
     """
     files = sorted((inspect(p) for p in cells), key=lambda f: f.sample)
     usable = [f for f in files if f.usable]
     if not usable:
-        raise UserError("rna", "samples", Plain(f"none of {len(files)} can be used"), "at least one usable sample")
+        if not (others and keep_going()):
+            raise UserError("rna", "samples", Plain(f"none of {len(files)} can be used"), "at least one usable sample")
+        _write_nothing(files, summary, cell_table, features=features, report=report, provenance=provenance)
+        return
     sheet = read_table(samples).set_index("sample", drop=False)
     known = load_lineages(lineages)
     genes, gene_report = shared_genes(usable, settings["features"]["min_common_genes"])
@@ -89,7 +96,7 @@ def make_features(
     table = pd.DataFrame({"cell": np.concatenate([f.cells for f in usable]), "sample": sample_of})
     write_table(table, cell_table, CELLS, provenance=provenance)
     write_table(summarise(files), summary, SUMMARY, provenance=provenance)
-    record = {
+    record: dict[str, Any] = {
         "names": [f"PC{i + 1}" for i in range(corrected.shape[1])],
         "scaling": "log1p of counts per 10,000; standard scores per gene clipped at 10; principal components",
         "n_cells": len(table),
@@ -112,6 +119,35 @@ def make_features(
     }
     Path(report).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
     LOG.info("%d cells, %d features genes, %d components", len(table), len(names), corrected.shape[1])
+
+
+def _write_nothing(
+    files: Sequence[SampleFile],
+    summary: str,
+    cell_table: str,
+    *,
+    features: str,
+    report: str,
+    provenance: Mapping[str, Any],
+) -> None:
+    """The same files without cells, where no sample can be used."""
+    Path(features).parent.mkdir(parents=True, exist_ok=True)
+    np.save(features, np.zeros((0, 0), dtype=np.float32))
+    write_table(CELLS.empty(), cell_table, CELLS, provenance=provenance)
+    write_table(summarise(files), summary, SUMMARY, provenance=provenance)
+    record: dict[str, Any] = {
+        "names": [],
+        "scaling": None,
+        "n_cells": 0,
+        "genes": {"shared": 0, "in_any_sample": 0, "missing": {}},
+        "features": {"chosen": [], "excluded": {}, "kir": "excluded"},
+        "eigenvalues": [],
+        "noise_limit": None,
+        "integration": {"method": "none", "explained_before": {}, "reason": "no sample can be used"},
+        "samples": {f.sample: {"left_out": f.record["reason"]} for f in files},
+        "provenance": dict(provenance),
+    }
+    Path(report).write_text(json.dumps(record, indent=1, sort_keys=True) + "\n", encoding="utf-8")
 
 
 def _dense(
