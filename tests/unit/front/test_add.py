@@ -13,10 +13,10 @@ from cimlnk.common.errors import UserError
 from cimlnk.common.tables import read_table, write_table
 from cimlnk.cytof.h5ad import write_h5ad
 from cimlnk.cytof.tables import CELLS, SUMMARY
-from cimlnk.front.add import NEEDED, add, widened
+from cimlnk.front.add import NEEDED, add, say, widened
 from cimlnk.front.place import place
 from cimlnk.graph.tables import CLUSTERS
-from cimlnk.populations.tables import POPULATIONS
+from cimlnk.populations.tables import OVERRIDDEN, POPULATIONS, THRESHOLDS
 
 CENTRES = np.array([[0, 0, 0], [4, 0, 0], [0, 4, 4]], np.float32)
 NAMES = ["CD56bright", "CD56dim", "adaptive"]
@@ -58,8 +58,14 @@ def earlier(tmp_path):
     counts = {"n_events": 900, "n_live_singlets": 800, "n_lymphocytes": 600.0, "n_nk": 300, "n_nk_low": 290.0}
     counts |= {"n_nk_lineage": 300.0, "n_nk_gates": 295.0}
     summary = [counts | {"sample": "s0", "n_nk_high": 310.0, "qc_score": 1.0, "left_out": False, "reason": None}]
+    cuts = pd.DataFrame({"feature": MARKERS, "batch": "b", "threshold": 2.0, "low": 1.9, "high": 2.1,
+                         "method": "valley", "reason": None})  # fmt: skip
+    more = (("thresholds", THRESHOLDS, cuts), ("overridden", OVERRIDDEN, OVERRIDDEN.empty()))
+    (folder / "cytof/clustering.json").write_text(json.dumps({"resolution": None}))
+    np.savez(folder / "cytof/graph.npz", distances=np.zeros((300, 2), np.float32))
+    new_sample(folder / "cytof/samples/s0.h5ad", x)
     for name, schema, table in (
-        ("cells", CELLS, cells), ("clusters", CLUSTERS, cells), ("populations", POPULATIONS, cells),
+        *more, ("cells", CELLS, cells), ("clusters", CLUSTERS, cells), ("populations", POPULATIONS, cells),
         ("summary", SUMMARY, pd.DataFrame(summary)),
     ):  # fmt: skip
         write_table(table[list(schema.columns)], folder / f"cytof/{name}.parquet", schema, provenance={})
@@ -89,7 +95,8 @@ def _sheet(tmp_path):
 def test_new_cells_find_their_population_and_old_rows_are_as_they_were(earlier, tmp_path):
     before = {p: p.read_bytes() for p in sorted(earlier.rglob("*")) if p.is_file()}
     which, x = blobs(np.random.default_rng(2), 40)
-    table = put(earlier, tmp_path, x)
+    placed = put(earlier, tmp_path, x)
+    table = placed.table
     both = read_table(tmp_path / "results/new/cytof/populations.parquet")
     pd.testing.assert_frame_equal(both.head(300), read_table(earlier / "cytof/populations.parquet"))
     assert (both["population"].to_numpy()[300:] == np.array(NAMES, object)[which]).mean() > 0.99
@@ -99,9 +106,29 @@ def test_new_cells_find_their_population_and_old_rows_are_as_they_were(earlier, 
     assert set(shares["sample"]) == {"s0", "s1"} and shares["fraction"].notna().any()
 
 
-def test_cells_of_another_kind_are_strange(earlier, tmp_path):
+def test_cells_of_another_kind_are_strange_and_it_is_said(earlier, tmp_path, capsys):
     _, x = blobs(np.random.default_rng(3), 40, np.array([[8, 8, -4]], np.float32))
-    assert put(earlier, tmp_path, x)["strange"].iloc[0] > 0.95
+    placed = put(earlier, tmp_path, x)
+    assert placed.table["strange"].iloc[0] > 0.95
+    assert say(tmp_path / "new", placed, 420) == ["s1"]
+    out = capsys.readouterr().out
+    assert "s1 is strange" in out and "too few cells to cluster" in out and "no lineages" in out
+
+
+def test_new_cells_get_the_name_of_their_own_kind_unless_a_person_named_the_earlier_ones(earlier, tmp_path):
+    (earlier / "cytof/clustering.json").write_text(json.dumps({"resolution": 0.5}))
+    x = np.random.default_rng(5).normal([3, 4, 0], 0.3, (80, 3)).astype(np.float32)
+    placed = put(earlier, tmp_path, x)
+    both = read_table(tmp_path / "results/new/cytof/populations.parquet")
+    assert (both["population"].iloc[300:] == "CD56dim").mean() > 0.95
+    assert placed.table.set_index("population")["nearest"].get("CD56bright", 0) > 0 or placed.apart is not None
+    by_hand = {
+        c: (0 if k == "int" else float("nan") if k == "float" else "x") for c, (k, _) in OVERRIDDEN.columns.items()
+    }
+    write_table(
+        OVERRIDDEN.check(pd.DataFrame([by_hand])), earlier / "cytof/overridden.parquet", OVERRIDDEN, provenance={}
+    )
+    assert put(earlier, tmp_path, x).reason == "names of the earlier run were given by hand"
 
 
 def test_a_sample_without_a_marker_of_the_clustering_is_refused(earlier, tmp_path):
@@ -117,7 +144,7 @@ def test_a_sample_without_nk_cells_is_left_out_with_the_reason_and_the_others_ar
     nothing = np.zeros((0, 3), np.float32)
     write_h5ad(none, nothing, nothing, obs=pd.DataFrame({"bead": []}, index=pd.Index([], dtype=str)), var=var,
                record=record)  # fmt: skip
-    assert set(put(earlier, tmp_path, x, s2=none)["sample"]) == {"s1"}
+    assert set(put(earlier, tmp_path, x, s2=none).table["sample"]) == {"s1"}
     summary = read_table(tmp_path / "results/new/cytof/summary.parquet").set_index("sample")
     assert summary.loc["s2", "left_out"] and summary.loc["s2", "reason"] == "0 live events"
     with pytest.raises(UserError, match="s2: 0 live events"):

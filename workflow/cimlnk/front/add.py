@@ -22,18 +22,19 @@ from cimlnk.common.home import HOME, locate
 from cimlnk.common.sheet import decode
 from cimlnk.common.tables import read_table
 
-from .place import STRANGE_SHARE, place
+from .place import STRANGE_SHARE, Placed, place
 
-# New cells among all above which a run of everything names many of them otherwise (the synthetic cohort: one sample in
-# ten of the cells .81 to .87 as two seeds of it agree on .85 to .88; all of day 28, four in ten, .75 and .89).
-LARGE_SHARE = 0.2
+# Earlier cells that clusterings with the new ones name otherwise, beyond what two of those clusterings differ by, from
+# which on the earlier names are no longer those that the data would get: a run of everything is due.
+MOVED = 0.05
 # Why the samples of a modality cannot be placed: what their features are made of changes with every new sample.
 NOT_ADDED = {
     "rna": "single-cell RNA has features (variable genes, components, Harmony) that are made from all samples together",
     "flow": "flow cytometry has cofactors that are estimated from all files together",
 }
-NEEDED = ("cytof/features.npy", "cytof/features.json", "cytof/clusters.parquet", "cytof/populations.parquet",
-          "cytof/cells.parquet", "cytof/summary.parquet")  # fmt: skip
+NEEDED = tuple(f"cytof/{name}" for name in (
+    "features.npy", "features.json", "graph.npz", "clustering.json", "clusters.parquet", "thresholds.parquet",
+    "populations.parquet", "overridden.parquet", "cells.parquet", "summary.parquet"))  # fmt: skip
 
 
 def widened(config: Mapping[str, Any], sheet: Path, name: str, *, base: Path) -> tuple[dict[str, Any], str, list[str]]:
@@ -65,7 +66,7 @@ def widened(config: Mapping[str, Any], sheet: Path, name: str, *, base: Path) ->
 
 def add(
     sheet: str | Path, config: str | Path, *, name: str | None = None, base: str | Path = ".", cores: int = 1
-) -> tuple[Path, pd.DataFrame]:
+) -> tuple[Path, Placed]:
     """Gate the samples of `sheet` and place their cells on the clustering of a finished run of `config`.
 
     Writes ``config/<name>.yaml``, its sample sheet, and ``results/<name>/``; the folder of the earlier run is only
@@ -74,7 +75,7 @@ def add(
 
     Returns
     -------
-    The new folder, and ADDED.
+    The new folder, and what was placed there.
 
     Raises
     ------
@@ -104,8 +105,8 @@ def add(
     _check_unchanged(earlier, cohort)
     seed = int(earlier_cfg["seed"])
     files = {s: base / t for s, t in zip(samples, targets, strict=True)}
-    table = place(earlier, files, cohort, cfg=earlier_cfg, out=base / "results" / name, seed=seed)
-    return base / "results" / name, table
+    out = base / "results" / name
+    return out, place(earlier, files, cohort, cfg=earlier_cfg, out=out, base=base, seed=seed)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -117,28 +118,44 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("--cores", type=int, default=1)
     given = parser.parse_args(arguments)
     try:
-        folder, table = add(given.sheet, given.config, name=given.id, cores=given.cores)
+        folder, placed = add(given.sheet, given.config, name=given.id, cores=given.cores)
     except UserError as error:
         print(f"cimlnk: error: {error}", file=sys.stderr)
         return 1
     summary = read_table(folder / "cytof/summary.parquet")
     for row in summary[summary["left_out"] & summary["sample"].isin(_names(given.sheet))].to_dict("records"):
         print(f"  {row['sample']}: left out: {row['reason']}")
-    per_sample = table.drop_duplicates("sample")
+    strange = say(folder, placed, int(summary["n_nk"].sum()))
+    return 3 if strange else 0
+
+
+def say(folder: Path, placed: Placed, everything: int) -> list[str]:
+    """Print what was placed and what to know of it; the strange samples are returned."""
+    table, per_sample = placed.table, placed.table.drop_duplicates("sample")
     for row in per_sample.to_dict("records"):
         mine = table[table["sample"] == row["sample"]].sort_values("n_cells", ascending=False).head(4)
         parts = ", ".join(f"{p} {f:.0%}" for p, f in zip(mine["population"], mine["fraction"], strict=True))
-        print(f"  {row['sample']}: {row['n_nk']:,} NK cells · {parts} · {row['strange']:.1%} strange")
-    added, everything = int(per_sample["n_nk"].sum()), int(summary["n_nk"].sum())
-    if added > LARGE_SHARE * everything:
-        print(f"cimlnk: warning: the new cells are {added / everything:.0%} of all, and clusters made without them "
-              f"know little of them: read their names with care, and run config/{folder.name}.yaml anew")  # fmt: skip
-    strange = list(per_sample.loc[per_sample["strange"] > STRANGE_SHARE, "sample"])
-    if strange:
-        print(f"cimlnk: warning: {', '.join(strange)}: more than {STRANGE_SHARE:.0%} of the cells lie far from every "
-              f"known one; do not read them by the old clusters, run config/{folder.name}.yaml anew")  # fmt: skip
+        told = f"signal {row['signal']:.2f}" if row["reason"] is None else f"signal not told ({row['reason']})"
+        print(f"  {row['sample']}: {row['n_nk']:,} NK cells · {parts} · {row['strange']:.1%} strange · {told}")
+    anew = f"run config/{folder.name}.yaml anew (it replaces the tables placed there)"
+    if placed.otherwise is None or placed.apart is None:
+        print(f"cimlnk: note: populations are those of the nearest earlier cells: {placed.reason}")
+    else:
+        moved = f"{placed.otherwise:.0%} of the earlier cells would have another name in clusterings with the new cells"
+        print(f"  {moved} ({placed.apart:.0%} differ between two of those)")
+        if placed.otherwise - placed.apart > MOVED:
+            share = int(per_sample["n_nk"].sum()) / everything
+            print(f"cimlnk: warning: the new cells ({share:.0%} of all) move the clusters: a step from the earlier "
+                  f"samples to these may be one of names; {anew}")  # fmt: skip
+    strange = {row["sample"]: [f"{row['strange']:.0%} of its cells lie far from every known one"]
+               for row in per_sample.to_dict("records") if row["strange"] > STRANGE_SHARE}  # fmt: skip
+    for sample, found in placed.strange.items():
+        strange[sample] = [*strange.get(sample, []), *found]
+    for sample, found in strange.items():
+        print(f"cimlnk: warning: {sample} is strange: {'; '.join(found)}. Do not read it by the old clusters: "
+              f"look at its file and panel, then {anew}")  # fmt: skip
     print(f"cimlnk: placed {len(per_sample)} samples; tables are in {folder}")
-    return 3 if strange else 0
+    return list(strange)
 
 
 def _read(path: Path, name: str) -> pd.DataFrame:

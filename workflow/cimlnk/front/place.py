@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -14,15 +14,22 @@ from numpy.typing import NDArray
 from cimlnk.cohort.sheets import Cohort
 from cimlnk.cohort.tables import COUNTS, PATIENTS, SAMPLES
 from cimlnk.common.errors import Plain, UserError
+from cimlnk.common.home import locate
 from cimlnk.common.provenance import provenance
 from cimlnk.common.tables import Schema, read_table, write_table
 from cimlnk.cytof.features import summary_table
 from cimlnk.cytof.h5ad import iterate_x, read_names, read_record
 from cimlnk.cytof.tables import CELLS, SUMMARY
 from cimlnk.dynamics.abundance.run import write_abundance
-from cimlnk.graph.sketching import extend
+from cimlnk.graph.sketching import K, extend, vote
 from cimlnk.graph.tables import CLUSTERS
-from cimlnk.populations.tables import POPULATIONS
+from cimlnk.populations.definitions import load_definitions
+from cimlnk.populations.load import columns, feature_names, variables
+from cimlnk.populations.positivity import Reference, protein_thresholds
+from cimlnk.populations.tables import POPULATIONS, THRESHOLDS
+
+from .shift import Profiles, Shift, shifts
+from .voices import Heard, hear
 
 # Of a sample's cells beyond the 99th percentile of the known ones' distances; 1 % by construction where nothing is new.
 STRANGE_SHARE = 0.10
@@ -34,21 +41,38 @@ ADDED = Schema(
         "n_cells": ("int", "cells placed in it"),
         "n_nk": ("int", "NK cells of the sample"),
         "fraction": ("float", "n_cells / n_nk"),
-        "confidence": ("float", "mean confidence of the cells placed in it"),
+        "nearest": ("float", "the same fraction by the names of the nearest earlier cells alone"),
+        "confidence": ("float", "mean confidence of the cells placed in it; NaN without one"),
         "strange": ("float", "share of the sample's cells unusually far from every known cell"),
+        "signal": ("float", "signal of the sample's lineages, as a multiple of the earlier samples'"),
+        "swapped": ("str?", "two markers that fit the earlier samples if read as each other"),
+        "reason": ("str?", "why signal and exchanged markers cannot be told"),
     },
 )
 
 
+class Placed(NamedTuple):
+    """ADDED; what else is strange about a sample, in words; and what the clusterings with the new cells say of the
+    earlier ones (share named otherwise, and between two of them), None with the reason where none was made."""
+
+    table: pd.DataFrame
+    strange: dict[str, list[str]]
+    otherwise: float | None
+    apart: float | None
+    reason: str | None
+
+
 def place(
-    earlier: Path, files: Mapping[str, Path], cohort: Cohort, *, cfg: Mapping[str, Any], out: Path, seed: int
-) -> pd.DataFrame:
-    """Label the cells of `files` by the clusters of `earlier`, and write both together below `out`.
+    earlier: Path, files: Mapping[str, Path], cohort: Cohort, *, cfg: Mapping[str, Any], out: Path, seed: int,
+    base: Path = Path(),
+) -> Placed:  # fmt: skip
+    """Place the cells of `files` on the clusters of `earlier`, name them, and write both together below `out`.
 
     ``cytof/{cells,clusters,populations,summary}.parquet``, ``dynamics/{abundance,folds}.parquet`` and the sheets hold
-    the earlier rows as they were and the new ones behind them; ``cytof/added.parquet`` is ADDED, returned too. A new
-    cell's population is the one its cluster has in the earlier run. A sample without NK cells is left out and stands in
-    the summary with the reason.
+    the earlier rows as they were and the new ones behind them; ``cytof/added.parquet`` is ADDED. A new cell's cluster
+    is that of its nearest earlier cells; its population is what most of four voices say: the nearest earlier cells,
+    and three clusterings made with the new cells (:mod:`.voices`). Where a person renamed cells of the earlier run,
+    the nearest cells alone decide. A sample without NK cells is left out and stands in the summary with the reason.
 
     Raises
     ------
@@ -59,28 +83,40 @@ def place(
     known = np.load(earlier / "cytof/features.npy", mmap_mode="r")
     clusters = read_table(earlier / "cytof/clusters.parquet", CLUSTERS)
     populations = read_table(earlier / "cytof/populations.parquet", POPULATIONS)
-    parts, unusable = [], []
+    parts, matrices, unusable = [], [], []
     for sample, path in files.items():
         if not read_names(path)[0]:
             unusable.append(f"{sample}: {read_record(path).get('reason') or 'no NK cells'}")
             continue
         ids, values = new_features(path, sample, about)
-        labels = clusters["cluster"].to_numpy(np.int32)
-        sure = clusters["confidence"].to_numpy(np.float32)
-        found = extend(np.asarray(known), labels, values, confidence=sure, seed=seed)
-        parts.append(pd.DataFrame({"cell": ids, "sample": sample, "cluster": found.labels,
-                                   "confidence": found.confidence, "strangeness": found.strangeness}))  # fmt: skip
+        parts.append(pd.DataFrame({"cell": ids, "sample": sample}))
+        matrices.append(values)
     if not parts:
         raise UserError("new samples", "NK cells", Plain("; ".join(unusable)), "a sample with NK cells")
-    new = pd.concat(parts, ignore_index=True)
-    new["population"] = new["cluster"].map(commonest(populations))
+    new, X = pd.concat(parts, ignore_index=True), np.concatenate(matrices)
+    labels, sure = clusters["cluster"].to_numpy(np.int32), clusters["confidence"].to_numpy(np.float32)
+    reach = _reach(earlier / "cytof/graph.npz", len(labels))
+    found = extend(np.asarray(known), labels, X, confidence=sure, reach=reach, seed=seed)
+    names = populations["population"].to_numpy(dtype=object)
+    codes, vocabulary = pd.factorize(names, sort=True)
+    own = populations["confidence"].fillna(0.0).to_numpy(np.float32)
+    nearest, confidence = vote(found.indices, found.distances, codes.astype(np.int32), confidence=own)
+    new = new.assign(cluster=found.labels, confidence=found.confidence, strangeness=found.strangeness)
+    new["nearest"] = vocabulary[nearest]
+    heard, why = _heard(
+        earlier, files, known=known, names=names, X=X, new=new, cohort=cohort, cfg=cfg, out=out, base=base, seed=seed
+    )
+    new["population"] = new["nearest"] if heard is None else heard.population
+    named = new[["cell", "sample", "cluster", "population"]].assign(
+        confidence=confidence if heard is None else confidence * heard.share
+    )
     record = provenance("add", {"earlier": earlier.name, "samples": list(files)}, [])
     records = [read_record(p) for p in files.values()]
     old_summary = read_table(earlier / "cytof/summary.parquet", SUMMARY)
     tables = [
         ("cells", CELLS, read_table(earlier / "cytof/cells.parquet"), new),
         ("clusters", CLUSTERS, clusters, new),
-        ("populations", POPULATIONS, populations, new),
+        ("populations", POPULATIONS, populations, named),
         ("summary", SUMMARY, old_summary, summary_table(list(files), records)),
     ]
     for name, schema, old, more in tables:
@@ -103,9 +139,88 @@ def place(
         folds=out / "dynamics/folds.parquet",
         provenance=record,
     )
-    table = added(new)
+    measured = _shifts(out / "cytof/lineages.npz", list(new["sample"].unique()), cohort)
+    table = added(new.assign(confidence=named["confidence"]), measured)
     write_table(table, out / "cytof/added.parquet", ADDED, provenance=record)
-    return table
+    strange = {s: m.strange for s, m in measured.items() if m.strange}
+    if heard is None:
+        return Placed(table, strange, None, None, why)
+    return Placed(table, strange, heard.otherwise, heard.apart, None)
+
+
+def _heard(
+    earlier: Path,
+    files: Mapping[str, Path],
+    *,
+    known: NDArray[np.float32],
+    names: NDArray[np.object_],
+    X: NDArray[np.float32],
+    new: pd.DataFrame,
+    cohort: Cohort,
+    cfg: Mapping[str, Any],
+    out: Path,
+    base: Path,
+    seed: int,
+) -> tuple[Heard | None, str | None]:
+    """What clusterings with the new cells call them, or why none was made."""
+    resolution = json.loads((earlier / "cytof/clustering.json").read_text(encoding="utf-8"))["resolution"]
+    if resolution is None:
+        return None, "the earlier run has too few cells to cluster"
+    if len(read_table(earlier / "cytof/overridden.parquet")):
+        return None, "names of the earlier run were given by hand"
+    cells = pd.concat([read_table(earlier / "cytof/cells.parquet"), new[["cell", "sample"]]], ignore_index=True)
+    sample = cells["sample"].to_numpy(dtype=object)
+    paths = {s: files.get(s, earlier / f"cytof/samples/{s}.h5ad") for s in pd.unique(sample)}
+    batch = cohort.samples.set_index("sample")["batch"].astype(str).reindex(sample).to_numpy(dtype=str)
+    cuts = read_table(earlier / "cytof/thresholds.parquet", THRESHOLDS)
+    features = list(dict.fromkeys(cuts["feature"]))
+
+    def values(rows: NDArray[np.int64]) -> NDArray[np.float32]:
+        picked = np.full((len(rows), len(features)), np.nan, np.float32)
+        for name in pd.unique(sample[rows]):
+            span = np.flatnonzero(sample == name)  # the rows of a sample lie together, in the order of its file
+            mine = np.flatnonzero(sample[rows] == name)
+            measured = set(feature_names(paths[name]))
+            there = [f for f in features if f in measured]
+            at = np.array([features.index(f) for f in there])
+            picked[np.ix_(mine, at)] = columns(paths[name], there)[rows[mine] - span[0]]
+        return picked
+
+    unknown = sorted(set(batch) - set(cuts["batch"].astype(str)))
+    if unknown:
+        rows = np.flatnonzero(np.isin(batch, unknown))
+        reference = out / "cytof/lineages.npz"
+        given = cohort.panel.dropna(subset=["threshold"]).set_index("marker")["threshold"]
+        more = protein_thresholds(
+            values(rows), features, batch[rows], samples=sample[rows],
+            cofactors=variables(list(files.values()), "cofactor"),
+            reference=Reference.read(reference) if reference.is_file() else None, panel=given.to_dict(), seed=seed,
+        )  # fmt: skip
+        cuts = pd.concat([cuts, more], ignore_index=True)
+    infused = (cohort.samples["tissue_or_product"] == "product").any() or (
+        cohort.samples["arm"] == cfg["claims"]["arms"]["treated"]
+    ).any()
+    definitions = load_definitions(locate(cfg["populations"]["cytof"]["definitions"], base), infused=bool(infused))
+    heard = hear(
+        known, names, X, first=new["nearest"].to_numpy(dtype=object), values=values, features=features, batch=batch,
+        thresholds=cuts, definitions=definitions, resolution=float(resolution), settings=cfg["graph"], seed=seed,
+    )  # fmt: skip
+    return heard, None
+
+
+def _reach(graph: Path, n: int) -> NDArray[np.float32] | None:
+    """Distance of every known cell to its last neighbour, where the earlier graph has as many as vote here."""
+    with np.load(graph) as saved:
+        distances = saved["distances"]
+    return distances[:, -1] if distances.shape == (n, K) else None
+
+
+def _shifts(lineages: Path, new: list[str], cohort: Cohort) -> dict[str, Shift]:
+    """Signal and exchanged markers of every new sample."""
+    if not lineages.is_file():
+        return {s: Shift(float("nan"), None, "no lineages: the gates were drawn by hand or decide alone") for s in new}
+    kinds = (cohort.samples.set_index("sample")["tissue_or_product"] == "product").to_dict()
+    return shifts(Profiles.read(lineages), new, kinds)
 
 
 def new_features(path: Path, sample: str, about: Mapping[str, Any]) -> tuple[list[str], NDArray[np.float32]]:
@@ -122,20 +237,20 @@ def new_features(path: Path, sample: str, about: Mapping[str, Any]) -> tuple[lis
     return ids, ((np.clip(values, low, high) - centre) / spread).astype(np.float32)
 
 
-def commonest(populations: pd.DataFrame) -> pd.Series:
-    """Cluster -> the population most of its cells bear (all of them, unless a row of overrides split it)."""
-    counts = populations.groupby(["cluster", "population"], observed=True).size().rename("n").reset_index()
-    best = counts.sort_values(["n", "population"], ascending=[False, True], kind="stable").drop_duplicates("cluster")
-    return best.set_index("cluster")["population"]
-
-
-def added(new: pd.DataFrame) -> pd.DataFrame:
-    """ADDED from the placed cells."""
-    table = new.groupby(["sample", "population"], sort=True, observed=True).agg(
+def added(new: pd.DataFrame, measured: Mapping[str, Shift]) -> pd.DataFrame:
+    """ADDED from the placed cells, and how each sample was measured."""
+    counts = new.groupby(["sample", "population"], observed=True).agg(
         n_cells=("cell", "size"), confidence=("confidence", "mean")
     )
-    table = table.reset_index()
+    nearest = new.groupby(["sample", "nearest"], observed=True).size().rename("nearest")
+    nearest.index = nearest.index.set_names(["sample", "population"])
+    table = counts.join(nearest, how="outer").sort_index().reset_index()
     table["n_nk"] = table["sample"].map(new.groupby("sample").size())
-    table["fraction"] = table["n_cells"] / table["n_nk"]
+    table["n_cells"] = table["n_cells"].fillna(0).astype(int)
+    table["fraction"], table["nearest"] = table["n_cells"] / table["n_nk"], table["nearest"].fillna(0) / table["n_nk"]
     table["strange"] = table["sample"].map((new["strangeness"] > 1).groupby(new["sample"]).mean())
+    table["signal"] = table["sample"].map({s: m.signal for s, m in measured.items()}).astype(float)
+    pairs = {s: " and ".join(m.swapped) if m.swapped else None for s, m in measured.items()}
+    table["swapped"] = table["sample"].map(pairs).astype(object)
+    table["reason"] = table["sample"].map({s: m.reason for s, m in measured.items()}).astype(object)
     return ADDED.check(table)

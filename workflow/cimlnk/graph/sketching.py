@@ -49,11 +49,14 @@ class Transfer(NamedTuple):
 
 
 class Extension(NamedTuple):
-    """Labels and confidence of new cells, and how far they lie from the known ones (above 1: unusually far)."""
+    """Labels and confidence of new cells, how far they lie from the known ones (above 1: unusually far), and which
+    known cells are nearest (m x k rows and distances)."""
 
     labels: NDArray[np.int32]
     confidence: NDArray[np.float32]
     strangeness: NDArray[np.float32]
+    indices: NDArray[np.int32]
+    distances: NDArray[np.float32]
 
 
 def finite(part: NDArray[np.float32], start: int) -> NDArray[np.float32]:
@@ -227,6 +230,7 @@ def extend(
     new: NDArray[np.float32],
     *,
     confidence: NDArray[np.float32] | None = None,
+    reach: NDArray[np.float32] | None = None,
     seed: int = 0,
     threads: int | None = None,
     k: int = K,
@@ -244,20 +248,23 @@ def extend(
         n x d features of the clustered cells, their labels from 0, optional confidence.
     new
         m x d features in the same space.
+    reach
+        Distance of every known cell to its k-th neighbour, if that is known already.
     """
-    rows = np.arange(len(known), dtype=np.int64)
-    sure = np.ones(len(rows), np.float32) if confidence is None else confidence
-    inner = knn(known, k, RECALL, seed=seed, threads=threads).distances[:, -1]
+    sure = np.ones(len(known), np.float32) if confidence is None else confidence
+    inner = knn(known, k, RECALL, seed=seed, threads=threads).distances[:, -1] if reach is None else reach
     usual = np.array(
         [np.quantile(inner[labels == c], 0.99) if (labels == c).any() else 0 for c in range(labels.max() + 1)]
     )
     out, share = np.empty(len(new), np.int32), np.empty(len(new), np.float32)
     strange = np.empty(len(new), np.float32)
+    indices, distances = np.empty((len(new), k), np.int32), np.empty((len(new), k), np.float32)
     nobody = Known(known, np.empty(0, np.int64))  # no new row is a known one
     for a, b, _, found in nearest_in(nobody, new, k, seed=seed, threads=threads, spans=[(0, len(new))]):
         out[a:b], share[a:b] = vote(found.indices, found.distances, labels, confidence=sure)
         strange[a:b] = found.distances[:, -1] / np.maximum(usual[out[a:b]], 1e-12)
-    return Extension(out, share, strange)
+        indices[a:b], distances[a:b] = found.indices, found.distances
+    return Extension(out, share, strange, indices, distances)
 
 
 def place(
