@@ -36,7 +36,18 @@ SPOKEN = {  # values of a column as a reader calls them; the file beside the tab
     "gate": GATES, "parent": GATES, "of": GATES,
     "side": SIDES, "kept side": SIDES,
 }  # fmt: skip
-PROSE = ("reason", "model_reason", "why", "text", "bound", "worst", "asked", "subject", "remark")  # sentences of stages
+PROSE = (
+    "title",
+    "reason",
+    "model_reason",
+    "why",
+    "text",
+    "bound",
+    "worst",
+    "asked",
+    "subject",
+    "remark",
+)  # sentences of stages
 # what may be the same in all rows and still has to stand in each of them
 KEPT = ("verdict", "decision", "mark", "effect", "effect_low", "effect_high", "p", "fdr", "p_floor", "kind")
 FEWEST_ROWS, FEWEST_COLUMNS = 4, 5  # of a table whose columns of one value are told once below it

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from cimlnk.cohort.words import count
 from cimlnk.common.palette import label, order
 from cimlnk.common.vocabulary import NK, UNASSIGNED
-from cimlnk.common.words import many
 from cimlnk.dynamics.tables import METHODS
 
 from .reading import infused
@@ -39,10 +39,10 @@ def _files(run: Run, samples: Any) -> str:
     arms = ", ".join(f"{a} (n = {g['patient'].nunique()})" for a, g in samples.groupby("arm"))
     kinds = {"cytof": "mass cytometry (FCS)", "flow": "flow cytometry (FCS)", "rna": "single-cell RNA sequencing"}
     sizes = samples["modality"].value_counts()
-    counted = " and ".join(f"{many(sizes[m], 'file')} of {k}" for m, k in kinds.items() if m in sizes)
+    counted = " and ".join(f"{count(sizes[m], 'file')} of {k}" for m, k in kinds.items() if m in sizes)
     first, last = samples["day"].min(), samples["day"].max()
     days = "" if first == last else f", of days {first} to {last}" + (" after infusion" if infused(run) else "")
-    text = f"{many(samples['patient'].nunique(), 'patient')} ({arms}) contributed {counted}{days}."
+    text = f"{count(samples['patient'].nunique(), 'patient')} ({arms}) contributed {counted}{days}."
     if run.config.get("simulate"):
         text += " The files are synthetic."
     return text
@@ -63,16 +63,16 @@ def _cells(run: Run, modality: str) -> str:
         "flow": ("events in", "file", f"live single NK cells by {by}"),
         "rna": ("barcodes in", "sample", "NK cells after quality control, doublet removal and lineage scoring"),
     }[modality]
-    text = f"Of {events:,} {how[0]} {many(len(used), how[1])}, {nk:,} were {how[2]}."
+    text = f"Of {events:,} {how[0]} {count(len(used), how[1])}, {nk:,} were {how[2]}."
     if len(used) < len(summary):
         lost = len(summary) - len(used)
-        text += f" {many(lost, 'sample')} {'was' if lost == 1 else 'were'} left out."
+        text += f" {count(lost, 'sample')} {'was' if lost == 1 else 'were'} left out."
     if graph.get("recall") is not None:
         k = run.config.get("graph", {}).get("k")
         text += f" A graph of {f'{k} ' if k else ''}nearest neighbours (measured recall {float(graph['recall']):.3f})"
         resolution = info.get("resolution")
         at = f" at resolution {float(resolution):g}" if resolution is not None else ""
-        text += f" was clustered by Leiden{at} ({many(named['cluster'].nunique(), 'cluster')}) and laid out by UMAP."
+        text += f" was clustered by Leiden{at} ({count(named['cluster'].nunique(), 'cluster')}) and laid out by UMAP."
     found = [p for p in dict.fromkeys(named["population"]) if p not in (UNASSIGNED, NK)]
     if found:
         text += f" Clusters were named {'; '.join(label(p) for p in order(found))}, by marker definitions."

@@ -221,7 +221,7 @@ def apart(p: float, floor: float) -> str:
 
 def compared(mine: pd.DataFrame, others: pd.DataFrame, *, whose: str, bound: float) -> str:
     if not len(others):
-        return "There is no other arm to compare with, so what the treatment adds cannot be said."
+        return "There is no arm without the treatment to compare with, so what the treatment adds cannot be said."
     own = mine["peak_fold"].dropna().to_numpy()
     parts = []
     for arm, group in others.groupby("arm", sort=True):
@@ -321,5 +321,5 @@ def reservations(run: Run, rows: pd.DataFrame) -> str:
         serious, caution = int(sizes.get("serious", 0)), int(sizes.get("caution", 0))
         text += f" The analysis raised {count(serious, 'serious warning')} and {count(caution, 'caution')}"
         worst = table[table["severity"] == "serious"].drop_duplicates("kind").head(MOST_WARNINGS)
-        text += "".join(f"; {r.kind}: {r.text}" for r in worst.itertuples()) + "."
+        text += "".join(f"; {r.kind}: {r.text.rstrip('.')}" for r in worst.itertuples()) + "."
     return text

@@ -94,9 +94,11 @@
   // ---- the map ----------------------------------------------------------------------------------------------------
   const canvas = $("map"), over = $("over");
   const wanted = new URLSearchParams(location.search).get("renderer");
-  // without a graphics card WebGL is computed, slower than the canvas draws: then it is not taken unless it is asked for
-  const caveat = { failIfMajorPerformanceCaveat: wanted !== "webgl2" };
-  let gl = wanted === "canvas" ? null : canvas.getContext("webgl2", { antialias: false, preserveDrawingBuffer: true, ...caveat });
+  let gl = wanted === "canvas" ? null : canvas.getContext("webgl2", { antialias: false, preserveDrawingBuffer: true });
+  if (gl && wanted !== "webgl2") {  // without a graphics card WebGL is computed, slower than the canvas draws
+    const info = gl.getExtension("WEBGL_debug_renderer_info"), by = gl.getParameter(info ? info.UNMASKED_RENDERER_WEBGL : gl.RENDERER);
+    if (/swiftshader|llvmpipe|softpipe|software|basic render/i.test(by)) gl = null;
+  }
   let program = null, buffers = null, plain = null;
   function shader(kind, text) {
     const s = gl.createShader(kind);

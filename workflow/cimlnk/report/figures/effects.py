@@ -111,7 +111,8 @@ def diversity(table: pd.DataFrame) -> Any:
             tell(
                 axis, mine["x"], mine["inverse_simpson"], texts=[f"{patient}: {v:.2f}" for v in mine["inverse_simpson"]]
             )
-            axis.plot(mine["x"], mine["inverse_simpson"], color=colour[arm], linewidth=0.7, alpha=0.5)
+            dot = "." if mine["x"].nunique() == 1 else None  # a line through one point is not seen
+            axis.plot(mine["x"], mine["inverse_simpson"], color=colour[arm], linewidth=0.7, alpha=0.5, marker=dot)
         median = rows.groupby("x")["inverse_simpson"].median()
         axis.plot(median.index, median, color=colour[arm], linewidth=2.2, marker="o", label=arm)
     axis.set_xticks(range(len(blood_days) + len(first)), [*first, *[f"day {d}" for d in blood_days]])

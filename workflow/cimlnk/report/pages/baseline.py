@@ -92,7 +92,7 @@ def sections(run: Run, site: Site) -> list[Section]:
     if len(table):
         columns = {
             "modality": "by", "population": "subset", "arm": "arm", "n": "n", "median": "median %", "other": "against",
-            "n_other": "n ", "median_other": "median % ", "p": "p", "p_floor": "least p", "fdr": "FDR",
+            "n_other": "its n", "median_other": "its median %", "p": "p", "p_floor": "least p", "fdr": "FDR",
             "method": "method", "reason": "remark",
         }  # fmt: skip
         caption = "Share of each subset in the patients' first blood, arm against arm; each patient counts once."

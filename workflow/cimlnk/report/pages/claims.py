@@ -57,7 +57,8 @@ def page(run: Run, site: Site) -> Page:
         "claims.html",
         "Claims",
         "Statements of the study and its neighbours, put to these data. “Not evaluable” means that the cohort lacks "
-        f"what the claim needs, not that the claim is wrong. Findings supported: {tally(table)}.",
+        "what the claim needs, not that the claim is wrong."
+        + (f" Findings supported: {tally(table)}." if (table["kind"] == "finding").any() else ""),
     )
     if set(table["tier"]) == {"D"}:
         result.sections.append(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
-from cimlnk.common.words import many
+from cimlnk.cohort.words import count
 from cimlnk.report.blocks import Page, Section, Site, Text, esc
 from cimlnk.report.figures.course import folds_by_arm, nk_by_patient
 from cimlnk.report.reading import blood_nk, expansion_band, first_modality, il2_given, left_out, treated_arm
@@ -59,10 +59,11 @@ def warning_box(run: Run, site: Site) -> list[Text]:
         items.append(f"<li><b>{esc(kind)}</b>{what}. <i>{esc(remedy)}</i><ul>{''.join(words)}</ul></li>")
     notes = len(table) - len(shown)
     if not items:
-        said = many(notes, "note")
+        said = count(notes, "note")
         where = f'on the page <a href="quality.html">Quality</a> and as a <a href="{file}">table (CSV)</a>'
         return [Text(f"Nothing to warn of; {said} {where}.", "note")]
-    tail = f'<a href="{file}">All {len(table)} warnings and notes (CSV)</a>, {notes} of them notes.'
+    more = f" and {count(notes, 'note')}" if notes else ""
+    tail = f'<a href="{file}">{count(len(shown), "warning").capitalize()}{more} as a table (CSV)</a>'
     most = 12
     body = f"<ul>{''.join(items[:most])}</ul>"
     if len(items) > most:
@@ -168,7 +169,7 @@ def page(run: Run, site: Site) -> Page:
             "are on the page “Claims”."
         )
         if len(short) < len(asked):
-            caption = f"{many(len(asked) - len(short), 'further claim')} cannot be judged in this cohort. {caption}"
+            caption = f"{count(len(asked) - len(short), 'further claim')} cannot be judged in this cohort. {caption}"
         columns = {"claim": "id", "title": "claim", "verdict": "verdict", "bound": "asked", "why": "found"}
         result.sections.append(
             Section(

@@ -50,11 +50,10 @@ def page(run: Run, site: Site) -> Page:
                     table_name=f"abundance_{modality}",
                 )
             )
+        days, given = named["day"].nunique() > 1, (named["tissue_or_product"] != "blood").any()
         if len(named):
-            caption = (
-                "Composition of the NK cells in each sample, in the order of the days; donor and product stand "
-                "before the blood samples they belong to by day."
-            )
+            caption = "Composition of the NK cells in each sample" + (", in the order of the days" if days else "")
+            caption += "; donor and product stand before the blood samples they belong to by day." if given else "."
             section.blocks.append(
                 site.figure(
                     f"composition_{modality}",
@@ -216,7 +215,7 @@ def _diversity(run: Run, site: Site) -> list[Section]:
         rows = table[table["modality"] == table["modality"].min()]
         caption = (
             f"Diversity of the {what} on equal-size subsamples: the inverse Simpson index is the number of equally "
-            "large groups that would be as diverse."
+            "large groups that would be as diverse. Thin lines and dots are patients, thick ones the arm's median."
         )
         section.blocks.append(site.figure(name, diversity(rows), caption, table=table))
     return [section] if section.blocks else []

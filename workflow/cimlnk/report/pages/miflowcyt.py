@@ -6,8 +6,8 @@ from collections.abc import Sequence
 
 import pandas as pd
 
+from cimlnk.cohort.words import count
 from cimlnk.common.vocabulary import CYTOMETRY, MODALITY_WORDS
-from cimlnk.common.words import many
 from cimlnk.report.blocks import Page, Section, Site, plain
 from cimlnk.report.reading import left_out
 from cimlnk.report.run import Run
@@ -82,15 +82,15 @@ def reagent_words(panel: pd.DataFrame) -> str:
 def items(run: Run, modalities: Sequence[str]) -> pd.DataFrame:
     """The items of the checklist: number, item, what the run knows of it."""
     samples = run.samples[run.samples["modality"].isin(modalities)]
-    arms = ", ".join(f"{a} ({many(g['patient'].nunique(), 'patient')})" for a, g in samples.groupby("arm", sort=True))
+    arms = ", ".join(f"{a} ({count(g['patient'].nunique(), 'patient')})" for a, g in samples.groupby("arm", sort=True))
     days = ", ".join(str(d) for d in sorted(samples["day"].unique()))
     kinds = samples["tissue_or_product"].value_counts(sort=False).items()
-    material = ", ".join(f"{many(n, 'file')} of {k}" for k, n in kinds)
+    material = ", ".join(f"{count(n, 'file')} of {k}" for k, n in kinds)
     missing = left_out(run)
     told = run.table("quality/warnings.parquet")
     checks = f"every file's acquisition, gates and staining were checked; {len(missing)} of {len(run.samples)} samples "
     checks += f"left out, {len(told)} warnings and notes (page “Quality”)"
-    people = many(samples["patient"].nunique(), "patient")
+    people = count(samples["patient"].nunique(), "patient")
     rows = [
         ("1.1", "Purpose", run.config["cohort"].get("description") or TO_FILL_IN),
         ("1.2", "Keywords", TO_FILL_IN),
@@ -104,7 +104,7 @@ def items(run: Run, modalities: Sequence[str]) -> pd.DataFrame:
         ("2.4", "Reagents", "table below"),
         ("3.1, 3.2", "Instrument", "; ".join(instruments(run, modalities)) or TO_FILL_IN),
         ("3.3", "Settings of the instrument", "in the keywords of the list-mode files"),
-        ("4.1", "List-mode files", f"{many(len(samples), 'file')}, table below"),
+        ("4.1", "List-mode files", f"{count(len(samples), 'file')}, table below"),
         ("4.2", "Compensation", "; ".join(f"{MODALITY_WORDS[m]}: {compensation(run, m)}" for m in modalities)),
         ("4.3", "Transformation", "arcsinh of the value over the cofactor of its channel (table of reagents)"),
         ("4.4", "Gates and their statistics", "table below"),
@@ -118,7 +118,7 @@ def instruments(run: Run, modalities: Sequence[str]) -> list[str]:
     for modality in modalities:
         for name in (run.json(f"{modality}/features.json").get("instruments") or {}).values():
             found[name] = found.get(name, 0) + 1
-    words = [f"{name} ({many(n, 'file')})" for name, n in sorted(found.items())]
+    words = [f"{name} ({count(n, 'file')})" for name, n in sorted(found.items())]
     panels = run.table("cohort/panel.parquet")
     if len(panels):
         given = panels.loc[panels["modality"].isin(modalities), "instrument"].dropna()

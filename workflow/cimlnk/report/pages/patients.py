@@ -27,7 +27,7 @@ def _facts(run: Run, patient: str) -> Text:
                 (FACTS.get(c, c.replace("_", " ")), plain(v)) for c, v in row.items() if c != "patient" and plain(v)
             ]
     samples = run.samples[run.samples["patient"] == patient]
-    items.append(("files", str(len(samples))))
+    items.append(("file" if len(samples) == 1 else "files", str(len(samples))))
     return cards(items)
 
 
@@ -54,7 +54,7 @@ def page(run: Run, site: Site, patient: str) -> Page:
     result = Page(
         f"patient-{slug(patient)}.html",
         f"Patient {patient}",
-        f"Arm {esc(arm)}; sampled at {esc(days)}.",
+        f"Arm {esc(arm)}; {'time points' if ', ' in days else 'time point'}: {esc(days)}.",
         group="patients",
     )
     result.sections.append(Section("facts", "Facts", [_facts(run, patient)]))

@@ -134,8 +134,8 @@ def _programmes(run: Run, site: Site) -> Section | None:
     }  # fmt: skip
     caption = (
         "Mean over samples. Level: how much more of the programme's genes than of random genes that NK cells of this "
-        "cohort express as much. The random sets say how unusual a level is, not how sure it is over patients: that is "
-        "tested above. One in twenty samples has p < .05 by chance."
+        "cohort express as much. The random sets say how unusual a level is, not how sure it is over patients. "
+        "One in twenty samples has p < .05 by chance."
     )
     shown = means.reset_index().sort_values("level_z", key=abs, ascending=False, kind="stable")
     site.table_file("programme_levels", shown)
