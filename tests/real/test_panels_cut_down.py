@@ -16,8 +16,9 @@ from cimlnk.cytof.lineage import LINEAGES, call_lineages
 from cimlnk.graph import knn, leiden, weights
 from cimlnk.populations.definitions import load_definitions
 from cimlnk.populations.distances import cluster_distances
-from cimlnk.populations.naming import name_clusters
+from cimlnk.populations.neighbours import Lists
 from cimlnk.populations.positivity import Reference, protein_thresholds
+from cimlnk.populations.smoothing import Cells, name_cells
 
 ROOT = Path(__file__).parents[2]
 DATA = Path(os.environ.get("CIMLNK_TEST_DATA", ROOT.parent / "shared" / "data"))
@@ -48,7 +49,8 @@ def named(values, markers):
     )  # fmt: skip
     distances = cluster_distances(nk, markers, labels, batch=one, thresholds=cuts, definitions=DEFINITIONS)
     out = np.full(len(values), None, object)
-    out[own] = name_clusters(distances, DEFINITIONS).reindex(labels)["population"].to_numpy(object)
+    cells = Cells(nk, markers, one, thresholds=cuts, definitions=DEFINITIONS, clusters=distances)
+    out[own] = name_cells(cells, labels, DEFINITIONS, lists=Lists(lists.indices, np.arange(len(own))))[0]
     return out, lineage == "NK"
 
 

@@ -264,7 +264,8 @@ def test_definition_faults_are_told_together(tmp_path):
         "  B: {positive: [CD16], negative: [CD16], requires: {CD3: negative}}\n"
         "  C: {requires: {CD16: plus}}\n  D: {requires: {CD16: positive}, positive: CD56}\n"
         "  E: {requires: {CD16: positive}, positive: {CD56: .nan}, parents: [Z]}\n  F: nothing\n"
-        "  G: {positive: [CD2]}\n"
+        "  G: {positive: [CD2]}\n  H: {requires: {CD16: positive}, agree: 0.5}\n"
+        "  I: {requires: {CD16: positive}, clear: [CD2], agree: 2}\n"
     )
     with pytest.raises(UserErrors) as e:
         load_definitions(path)
@@ -273,6 +274,7 @@ def test_definition_faults_are_told_together(tmp_path):
         "did you mean 'positive'", "populations.B", "populations.C.requires.CD16",
         "populations.D.positive: found 'CD56'",
         "populations.E.positive", "populations.E.parents: found 'Z'", "populations.F: found 'nothing'", "populations.G",
+        "populations.H.agree: found 0.5", "populations.I.agree: found 2",
     ):  # fmt: skip
         assert words in text, words
 
@@ -297,10 +299,13 @@ def test_a_forbidden_marker_that_was_not_measured_lowers_the_score():
     assert "CD57 would confirm it" in without["reason"]["early"]
 
 
-def test_names_that_fit_equally_well_give_the_name_they_share():
-    # well above both receptors' thresholds, and no further marker that parts the two
+def test_names_that_fit_equally_well_give_the_name_they_share(tmp_path):
+    # well above both receptors' thresholds, and neither name asks more of the other's receptor
     features = ["CD56", "CD16", "CD57", "NKG2A", "KIR2DL1"]
-    definitions = load_definitions(ROOT / "resources/phenotypes/nk.yaml", infused=False)
+    own = tmp_path / "own.yaml"
+    text = (ROOT / "resources/phenotypes/nk.yaml").read_text(encoding="utf-8")
+    own.write_text(text.replace("negative: {NKG2A: 1, NKG2C: 1, Ki-67", "negative: {NKG2A: 2, NKG2C: 1, Ki-67"))
+    definitions = load_definitions(own, infused=False)
     rng = np.random.default_rng(1)
     both = np.array([2.6, 3.5, 0.0, 3.5, 3.5]) + rng.normal(0, 0.2, (200, 5))
     mature = np.array([2.6, 3.5, 4.0, 0.0, 3.5]) + rng.normal(0, 0.2, (200, 5))
@@ -315,3 +320,26 @@ def test_names_that_fit_equally_well_give_the_name_they_share():
     named = name_clusters(distances, definitions)
     assert named.loc[0, "population"] == "CD56dim" and "fit equally well" in named.loc[0, "reason"]
     assert named.loc[1, "population"] == "CD56dim_CD57"
+    shipped = load_definitions(ROOT / "resources/phenotypes/nk.yaml", infused=False)
+    assert name_clusters(distances, shipped).loc[0, "population"] == "CD56dim_KIR"
+
+
+def test_what_else_memory_like_cells_carry_has_to_agree_and_to_be_measured():
+    """Raised CD56 and NKG2A alone are no memory: younger CD56dim cells have them as well."""
+    values, kind, batch, lineage, _ = tubes(ALL)
+    rows = np.flatnonzero(kind == "memory")
+    for marker in ("CD2", "TIGIT", "NKp30"):
+        values[rows, MARKERS.index(marker)] = 0.0
+    shown = Reference(values, list(MARKERS), batch, lineage, np.ones(len(values)))
+    nk = lineage == "NK"
+    cuts = protein_thresholds(values[nk], list(MARKERS), batch[nk], samples=batch[nk], cofactors={}, reference=shown)
+    definitions = load_definitions(ROOT / "resources/phenotypes/nk.yaml")
+    codes, kinds = pd.factorize(kind[nk], sort=True)
+    distances = cluster_distances(
+        values[nk], list(MARKERS), codes, batch=batch[nk], thresholds=cuts, definitions=definitions
+    )
+    named = name_clusters(distances, definitions).set_index(pd.Index(kinds))
+    assert named["population"].to_dict() == {**expected(*KINDS), "memory": "CD56dim_NKG2A"}
+    without = name(markers=tuple(m for m in MARKERS if m != "TIGIT"))
+    assert without.loc["memory", "population"] == "CD56dim_NKG2A"
+    assert "memory_like would need TIGIT" in without.loc["memory", "reason"]

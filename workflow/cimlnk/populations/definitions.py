@@ -12,7 +12,7 @@ from cimlnk.common.errors import Plain, Problems, UserError
 from cimlnk.common.markers import canonical
 from cimlnk.common.yaml_file import read_yaml
 
-KEYS = ("label", "description", "source", "parents", "requires", "positive", "negative", "elsewhere")
+KEYS = ("label", "description", "source", "parents", "requires", "positive", "clear", "negative", "agree", "elsewhere")
 TOP = ("groups", "bright", "scores", "refine_from", "populations")
 SCORE_KEYS = ("over", "under", "above", "sd", "source")
 STATES = ("positive", "clear", "negative", "absent", "low", "bright", "raised", "dim")
@@ -32,8 +32,10 @@ class Definition:
         Alternatives, any of which suffices: feature (or group) -> state, one of :data:`STATES`.
     parents
         Less specific names; the requirements of one of them hold too. ``NK`` has none.
-    positive, negative
+    positive, clear, negative
         Feature (or group of features) -> weight of its further evidence.
+    agree
+        Share of the further evidence that has to agree for the name to be met; None if none has to.
     """
 
     name: str
@@ -42,13 +44,20 @@ class Definition:
     parents: tuple[str, ...] = (ROOT,)
     positive: Mapping[str, float] = field(default_factory=dict)
     negative: Mapping[str, float] = field(default_factory=dict)
+    clear: Mapping[str, float] = field(default_factory=dict)
+    agree: float | None = None
     description: str = ""
     source: str = ""
 
     def features(self) -> list[str]:
         """Features and groups named anywhere."""
         named = [f for r in self.requires for f in r]
-        return list(dict.fromkeys([*named, *self.positive, *self.negative]))
+        return list(dict.fromkeys([*named, *(f for _, f, _ in self.further())]))
+
+    def further(self) -> list[tuple[str, str, float]]:
+        """State, feature and weight of all further evidence."""
+        given = {"positive": self.positive, "clear": self.clear, "negative": self.negative}
+        return [(state, f, w) for state, weights in given.items() for f, w in weights.items()]
 
 
 @dataclass(frozen=True)
@@ -122,8 +131,9 @@ class Definitions:
 def load_definitions(path: str | Path, *, infused: bool = True) -> Definitions:
     """Read a definitions file (``resources/phenotypes/nk.yaml`` explains the format at its head).
 
-    ``positive`` and ``negative`` are lists (weight 1 each) or mappings to weights; ``up`` and ``down`` are accepted as
-    their names in gene signatures. Markers may be given by any alias of ``resources/markers.tsv``.
+    ``positive``, ``clear`` and ``negative`` are lists (weight 1 each) or mappings to weights; ``up`` and ``down`` are
+    accepted as names of the first and the last in gene signatures. Markers may be given by any alias of
+    ``resources/markers.tsv``.
 
     Parameters
     ----------
@@ -304,10 +314,16 @@ def _definition(
             problems.add(path, where, key, f"one of {', '.join(KEYS)}", KEYS)
     positive = _weights(path, f"{where}.positive", raw.get("positive"), groups=groups, problems=problems)
     negative = _weights(path, f"{where}.negative", raw.get("negative"), groups=groups, problems=problems)
+    clear = _weights(path, f"{where}.clear", raw.get("clear"), groups=groups, problems=problems)
+    agree = raw.get("agree")
+    if agree is not None and (not _number(agree) or not agree <= 1):
+        problems.add(path, f"{where}.agree", agree, "a number above 0, 1 at most")
+    elif agree is not None and not {**positive, **clear, **negative}:
+        problems.add(path, f"{where}.agree", agree, "further evidence under positive, clear or negative")
     requires = _requires(path, f"{where}.requires", raw.get("requires"), groups=groups, problems=problems)
     if not any(requires):
         problems.add(path, where, Plain("no `requires`"), "at least one feature that decides")
-    for feature in sorted(set(positive) & set(negative)):
+    for feature in sorted({*positive, *clear} & set(negative)):
         problems.add(path, where, feature, "a feature that is either positive or negative")
     parents = raw.get("parents", [ROOT])
     if not isinstance(parents, list) or not parents:
@@ -329,6 +345,8 @@ def _definition(
         parents=tuple(str(p) for p in parents),
         positive=positive,
         negative=negative,
+        clear=clear,
+        agree=None if agree is None else float(agree),
         description=str(raw.get("description", "")),
         source=str(raw.get("source", "")),
     )

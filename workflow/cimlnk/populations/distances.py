@@ -10,7 +10,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from .definitions import Brightness, Definitions
-from .naming import Distances
+from .evidence import Distances
 from .positivity import cuts_of
 
 LEAST_MATURE = 30  # mature cells of a batch that show how bright ordinary cells are
@@ -69,6 +69,30 @@ def bright_levels(
     return levels
 
 
+def batch_borders(
+    values: Floats,
+    features: Sequence[str],
+    batches: tuple[NDArray[Any], NDArray[np.integer]],
+    *,
+    thresholds: pd.DataFrame,
+    definitions: Definitions,
+) -> dict[str, Floats]:
+    """``threshold`` (batches × features), and ``bright`` and ``raised`` (batches × the features that can be bright).
+
+    `batches` are their names, and the place of every cell's batch among them.
+    """
+    names, code = batches
+    asked = [f for f in definitions.bright if f in features]
+    batch = np.asarray(names)[code]
+    levels = {
+        f: bright_levels(values, features, batch, thresholds=thresholds, feature=f, spec=definitions.bright[f])
+        for f in asked
+    }
+    both = np.array([[levels[f][str(b)] for f in asked] for b in names], np.float32).reshape(len(names), len(asked), 2)
+    cuts = np.array([cuts_of(thresholds, features, str(b)) for b in names])
+    return {"threshold": cuts, "bright": both[:, :, 0], "raised": both[:, :, 1]}
+
+
 def cluster_distances(
     values: Floats,
     features: Sequence[str],
@@ -89,17 +113,13 @@ def cluster_distances(
     thresholds
         THRESHOLDS.
     """
-    batch = np.asarray(batch).astype(str)
-    names, code = np.unique(batch, return_inverse=True)
-    cuts = np.array([cuts_of(thresholds, features, b) for b in names])
+    names, code = np.unique(np.asarray(batch).astype(str), return_inverse=True)
+    found = batch_borders(values, features, (names, code), thresholds=thresholds, definitions=definitions)
+    cuts = found["threshold"]
     spread = (thresholds["high"] - thresholds["low"]) / 2
     sd = spread.groupby(thresholds["feature"]).mean().to_dict()
     asked = [f for f in definitions.bright if f in features]
-    levels = {
-        f: bright_levels(values, features, batch, thresholds=thresholds, feature=f, spec=definitions.bright[f])
-        for f in asked
-    }
-    borders = {f: np.array([levels[f][b] for b in names], dtype=np.float32) for f in asked}
+    borders = {f: np.stack([found["bright"][:, k], found["raised"][:, k]], axis=1) for k, f in enumerate(asked)}
     groups = {g: [list(features).index(m) for m in ms if m in features] for g, ms in definitions.groups.items()}
     groups = {g: members for g, members in groups.items() if members}
     rows, bright, raised = {}, {}, {}

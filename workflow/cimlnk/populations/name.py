@@ -17,12 +17,11 @@ from .definitions import Definitions, load_definitions
 from .distances import cluster_distances, score_distances
 from .load import common_features, gather, measured_features, variables
 from .naming import name_clusters
-from .neighbours import name_agreement
+from .neighbours import name_agreement, read_lists
 from .override import annotation_by_hand, rename_cells, set_thresholds
 from .positivity import Reference, cuts_of, fraction_positive, gene_thresholds, protein_thresholds
+from .smoothing import Cells, name_cells
 from .tables import ANNOTATION, OVERRIDDEN, POPULATIONS, PROFILES, THRESHOLDS
-
-CERTAIN_MARGIN = 0.1  # a name this far ahead of the runner-up is certain; below, certainty falls linearly to one half
 
 
 def profile(
@@ -107,7 +106,11 @@ def write_populations(
     threads: int,
     provenance: Mapping[str, Any],
 ) -> None:
-    """Name the clusters of one modality.
+    """Name the clusters of one modality, and its cells.
+
+    Clusters are named by their medians. Of proteins, cells are named one by one, by their own distances from the
+    thresholds smoothed over their neighbours of the same cluster: a cluster that straddles a threshold has cells of two
+    names. Of genes a cell has its cluster's name.
 
     Reads the per-sample h5ad files, the cell table, the clusters with their support, and the neighbour graph; writes
     ANNOTATION, POPULATIONS, PROFILES and THRESHOLDS. Cluster profiles are medians for proteins and means for genes
@@ -161,14 +164,15 @@ def write_populations(
     by_cluster = profile(values, features, cluster, thresholds=cuts, batch=batch, level="cluster")
     n_cells = pd.Series(cluster).value_counts().sort_index()
     named = name_clusters(distances, defs)
-    supported = read_table(support).set_index("cluster")["parent_support"]
-    table = named.assign(
-        cluster=named.index,
-        n_cells=n_cells.reindex(named.index).to_numpy(),
-        support=supported.reindex(named.index).to_numpy(),
-    )
-
-    by_pipeline = named["population"].reindex(cluster).to_numpy(dtype=object)
+    in_order = cell_table["sample"].to_numpy()
+    if modality in CYTOMETRY:
+        cells_ = Cells(values, features, batch, thresholds=cuts, definitions=defs, clusters=distances)
+        lists = read_lists(graph, len(cluster))
+        by_pipeline, score, margin = name_cells(
+            cells_, cluster, defs, lists=lists, features=matrix, samples=in_order, seed=seed, threads=threads
+        )
+    else:
+        by_pipeline, score, margin = (named[c].reindex(cluster).to_numpy() for c in ("population", "score", "margin"))
     by_hand = [o for o in overrides if o["what"] != "threshold"]
     # a cell without the marker is on neither side of a split
     columns = {f: v for f, v in zip(features, values.T, strict=True) if np.isfinite(v).all()}
@@ -176,20 +180,26 @@ def write_populations(
     population, changes = rename_cells(
         by_pipeline, cluster, ids, values=columns, overrides=by_hand, base=".", file=sheet_name
     )
-    table = annotation_by_hand(table, changes)
-    ahead = (0.5 + 0.5 * (named["margin"].fillna(0.0) / CERTAIN_MARGIN)).clip(0.5, 1.0)
-    certainty = ahead * named["score"].fillna(0.0)
-    names = pd.factorize(population, sort=True)[0]
-    agreement = name_agreement(
-        graph, matrix, names, samples=cell_table["sample"].to_numpy(), seed=seed, threads=threads
+    supported = read_table(support).set_index("cluster")["parent_support"]
+    table = named.assign(
+        cluster=named.index,
+        n_cells=n_cells.reindex(named.index).to_numpy(),
+        support=supported.reindex(named.index).to_numpy(),
     )
+    table = annotation_by_hand(table, changes)
+    bears = population == table.set_index("cluster")["population"].reindex(cluster).to_numpy()
+    table["share"] = pd.Series(bears).groupby(cluster).mean().reindex(named.index).to_numpy()
+    # the share of the name in the likelihood that it has together with the runner-up
+    certainty = np.nan_to_num(score) * (0.5 + 0.5 * np.nan_to_num(margin))
+    names = pd.factorize(population, sort=True)[0]
+    agreement = name_agreement(graph, matrix, names, samples=in_order, seed=seed, threads=threads)
     result = pd.DataFrame(
         {
             "cell": cell_table["cell"],
             "sample": cell_table["sample"],
             "cluster": cluster,
             "population": population,
-            "confidence": agreement * certainty.reindex(cluster).to_numpy(dtype=np.float32),
+            "confidence": agreement * certainty.astype(np.float32),
         }
     )
     result.loc[population != by_pipeline, "confidence"] = np.float32(1.0)  # named by a person

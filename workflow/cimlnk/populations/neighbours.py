@@ -1,12 +1,67 @@
-"""How many of a cell's nearest neighbours carry its name, for all cells or by way of a sketch."""
+"""A cell's nearest neighbours in the graph or in its sketch, and how many of them carry its name."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import NamedTuple
 
 import numpy as np
 from numpy.typing import NDArray
+
+
+class Lists(NamedTuple):
+    """Neighbour lists of the graph's cells.
+
+    Attributes
+    ----------
+    indices
+        m × k places among `rows`, the cell itself not in them.
+    rows
+        Which of all cells the graph has, ascending; all of them unless the graph is of a sketch.
+    """
+
+    indices: NDArray[np.int32]
+    rows: NDArray[np.int64]
+
+
+def read_lists(graph: str | Path, n: int) -> Lists:
+    """The neighbour lists of ``graph.npz``.
+
+    Raises
+    ------
+    ValueError
+        If the graph is not about `n` cells: a fault in the calling code.
+    """
+    with np.load(graph) as saved:
+        if int(saved["n_cells"]) != n:
+            raise ValueError(f"graph of {int(saved['n_cells'])} cells, names of {n}")
+        return Lists(saved["indices"], saved["rows"])
+
+
+def outside(
+    lists: Lists,
+    features: str | Path,
+    samples: Sequence[str] | NDArray[np.object_],
+    *,
+    seed: int,
+    threads: int | None = None,
+) -> Iterator[tuple[int, int, NDArray[np.int32]]]:
+    """First row, end, and the k cells of the sketch nearest to each of these rows, for all stretches with cells
+    outside of it; no search crosses the end of a sample."""
+    # numba takes a second to load: only a sketch needs the search
+    from cimlnk.graph.result import read_rows
+    from cimlnk.graph.sketching import Known, nearest_in
+
+    X = np.load(features, mmap_mode="r")
+    if len(X) != len(samples):
+        raise ValueError(f"names of {len(samples)} cells, {len(X)} rows of features")
+    ends = np.flatnonzero(np.asarray(samples)[1:] != np.asarray(samples)[:-1]) + 1
+    starts = np.concatenate([[0], ends]).tolist()
+    spans = list(zip(starts, [*starts[1:], len(X)], strict=True))
+    base = Known(read_rows(features, lists.rows), lists.rows)
+    for a, b, _, found in nearest_in(base, X, lists.indices.shape[1], seed=seed, threads=threads, spans=spans):
+        yield a, b, found.indices
 
 
 def same_name(indices: NDArray[np.int32], known: NDArray[np.integer], own: NDArray[np.integer]) -> NDArray[np.float32]:
@@ -79,27 +134,14 @@ def name_agreement(
     ValueError
         If the graph is not about these cells: a fault in the calling code.
     """
-    with np.load(graph) as saved:
-        indices, rows, n = saved["indices"], saved["rows"], int(saved["n_cells"])
-    if n != len(names):
-        raise ValueError(f"graph of {n} cells, names of {len(names)}")
-    known = names[rows]
-    inside = same_name(indices, known, known)
-    if len(rows) == n:
+    n = len(names)
+    lists = read_lists(graph, n)
+    known = names[lists.rows]
+    inside = same_name(lists.indices, known, known)
+    if len(lists.rows) == n:
         return inside
-    # numba takes a second to load: only a sketch needs the search
-    from cimlnk.graph.result import read_rows
-    from cimlnk.graph.sketching import Known, nearest_in
-
-    X = np.load(features, mmap_mode="r")
-    if len(X) != n:
-        raise ValueError(f"graph of {n} cells, {len(X)} rows of features")
     agreement = np.empty(n, np.float32)
-    ends = np.flatnonzero(np.asarray(samples)[1:] != np.asarray(samples)[:-1]) + 1
-    starts = np.concatenate([[0], ends]).tolist()
-    spans = list(zip(starts, [*starts[1:], n], strict=True))
-    base = Known(read_rows(features, rows), rows)
-    for a, b, _, found in nearest_in(base, X, indices.shape[1], seed=seed, threads=threads, spans=spans):
-        agreement[a:b] = same_name(found.indices, known, names[a:b])
-    agreement[rows] = inside
+    for a, b, found in outside(lists, features, samples, seed=seed, threads=threads):
+        agreement[a:b] = same_name(found, known, names[a:b])
+    agreement[lists.rows] = inside
     return agreement

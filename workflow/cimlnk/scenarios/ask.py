@@ -13,15 +13,18 @@ from cimlnk.common.seeds import derive
 from cimlnk.cytof.lineage.call import call_lineages
 from cimlnk.cytof.lineage.markers import LINEAGES
 from cimlnk.graph import knn, leiden, weights
+from cimlnk.graph.nearest import Knn
 from cimlnk.populations.definitions import load_definitions
 from cimlnk.populations.distances import cluster_distances
 from cimlnk.populations.naming import name_clusters
+from cimlnk.populations.neighbours import Lists
 from cimlnk.populations.positivity import Reference, protein_thresholds
-from cimlnk.simulate.crosswalk import less_specific, nearest_truth
+from cimlnk.populations.smoothing import Cells, name_cells
+from cimlnk.simulate.crosswalk import less_specific, nearest_truth, plain
 from cimlnk.simulate.latent import POPULATIONS
 from cimlnk.simulate.proteins import panel
 
-from .cells import Cohort
+from .cells import LIGHT_COFACTOR, Cohort
 
 DEFINITIONS = HOME / "resources/phenotypes/nk.yaml"
 NEIGHBOURS, RECALL, RESOLUTION = 20, 0.9, 3.0
@@ -39,7 +42,7 @@ class Answer(NamedTuple):
     names, score
         Of every kept cell.
     clusters
-        The clusters' names, reasons and scores (what ``name_clusters`` gives).
+        The clusters' names by their medians, reasons and scores (what ``name_clusters`` gives).
     labels
         Cluster of every kept cell.
     precision, recall
@@ -50,7 +53,7 @@ class Answer(NamedTuple):
 
     cohort: Cohort
     names: NDArray[np.object_]
-    score: NDArray[np.float64]
+    score: NDArray[np.floating]
     clusters: pd.DataFrame
     labels: NDArray[np.integer]
     precision: float
@@ -58,16 +61,19 @@ class Answer(NamedTuple):
     thresholds: pd.DataFrame
 
     def share(self, population: str, *names: str) -> float:
-        """Of the cells in clusters of `population`: the share that has one of the names; NaN without such a cluster.
+        """Of the cells in clusters of `population`: the share that has one of the names, or another that holds for the
+        cell itself; NaN without such a cluster.
 
-        A cluster is of the population that holds for most of its cells, six tenths at least: names are given to
-        clusters, and what a cluster mixes no name can part.
+        A cluster is of the population that holds for most of its cells, six tenths at least. Names are given to cells:
+        of NKG2A+ cells those that carry KIR, too, are rightly called either.
         """
         holds = {p: (self.cohort.kind == p) | (self.cohort.also == p) for p in POPULATIONS}
         share = pd.DataFrame(holds).groupby(self.labels).mean()
         share = share[share.max(axis=1) >= MOSTLY]
         own = np.isin(self.labels, share.index[share.idxmax(axis=1) == population])
-        return float(np.isin(self.names[own], names).mean()) if own.any() else float("nan")
+        truth, also, found = self.cohort.kind[own], self.cohort.also[own], plain(self.names[own])
+        fine = np.isin(self.names[own], names) | (found == nearest_truth(truth, also, found))
+        return float(fine.mean()) if own.any() else float("nan")
 
     def given(self, *names: str) -> float:
         """Share of all kept cells that have one of the names."""
@@ -92,29 +98,46 @@ def lineages(cohort: Cohort, seed: int) -> tuple[NDArray[np.object_], NDArray[np
     return lineage, confidence
 
 
-def clusters(cohort: Cohort, seed: int) -> NDArray[np.integer]:
-    """Leiden clusters of cells in the markers that are clustered."""
+class Clustered(NamedTuple):
+    """Cluster of every cell, and the neighbour lists."""
+
+    labels: NDArray[np.integer]
+    lists: Lists
+
+
+def neighbours(cohort: Cohort, seed: int) -> Knn:
+    """Nearest cells in the markers that are clustered."""
     use = [j for j, marker in enumerate(cohort.markers) if marker in CLUSTERED]
     values = np.ascontiguousarray(cohort.values[:, use], dtype=np.float32)
-    lists = knn(values, NEIGHBOURS, RECALL, seed=derive(seed, "neighbours"), threads=1)
+    return knn(values, NEIGHBOURS, RECALL, seed=derive(seed, "neighbours"), threads=1)
+
+
+def clusters(cohort: Cohort, seed: int) -> Clustered:
+    """Leiden clusters of cells in the markers that are clustered."""
+    lists = neighbours(cohort, seed)
     graph = weights(lists, ordered=True, threads=1)
-    return leiden(graph, RESOLUTION, seed=derive(seed, "clusters"), order=lists.order, ordered=True, threads=1).labels
+    found = leiden(graph, RESOLUTION, seed=derive(seed, "clusters"), order=lists.order, ordered=True, threads=1)
+    return Clustered(found.labels, Lists(lists.indices, np.arange(len(cohort.values))))
 
 
 def name(
-    cohort: Cohort, labels: NDArray[np.integer], reference: Reference | None, *, seed: int, infused: bool
-) -> tuple[pd.DataFrame, pd.DataFrame]:
-    """Names of the clusters `labels` of the cells of `cohort`, and THRESHOLDS."""
+    cohort: Cohort, clustered: Clustered, reference: Reference | None, *, seed: int, infused: bool
+) -> tuple[NDArray[np.object_], NDArray[np.floating], pd.DataFrame, pd.DataFrame]:
+    """Name and score of every cell of `cohort`, names of its clusters, and THRESHOLDS."""
     definitions = load_definitions(DEFINITIONS, infused=infused)
-    cofactors = dict(zip(cohort.markers, cohort.cofactors, strict=True))
-    batch = cohort.batch.astype(str)
+    # as a run does: a cofactor of fluorescence ends where the negative cells do, so two of them are the noise
+    light = bool((cohort.cofactors >= LIGHT_COFACTOR).all())
+    cofactors = {} if light else dict(zip(cohort.markers, cohort.cofactors, strict=True))
+    batch, labels = cohort.batch.astype(str), clustered.labels
     cuts = protein_thresholds(
         cohort.values, cohort.markers, batch, samples=cohort.file, cofactors=cofactors, reference=reference, seed=seed
     )
     distances = cluster_distances(
         cohort.values, cohort.markers, labels, batch=batch, thresholds=cuts, definitions=definitions
     )
-    return name_clusters(distances, definitions), cuts
+    cells = Cells(cohort.values, cohort.markers, batch, thresholds=cuts, definitions=definitions, clusters=distances)
+    names, score, _ = name_cells(cells, labels, definitions, lists=clustered.lists)
+    return names, score, name_clusters(distances, definitions), cuts
 
 
 def answer(
@@ -133,17 +156,19 @@ def answer(
     reference = Reference(cohort.values, cohort.markers, cohort.batch.astype(str), lineage.astype(str), confidence)
     kept = cohort.nk if labels is not None else lineage == "NK"
     nk = cohort.only(kept)
-    own = clusters(nk, seed) if labels is None else labels
+    if labels is None:
+        own = clusters(nk, seed)
+    else:
+        own = Clustered(labels, Lists(neighbours(nk, seed).indices, np.arange(len(labels))))
     treated = any(f.infused for f in cohort.files) if infused is None else infused
-    table, cuts = name(nk, own, reference, seed=seed, infused=treated)
+    names, score, table, cuts = name(nk, own, reference, seed=seed, infused=treated)
     hits = int((kept & cohort.nk).sum())
-    at = table.reindex(own)
     return Answer(
         nk,
-        at["population"].to_numpy(dtype=object),
-        at["score"].to_numpy(dtype=float),
+        names,
+        score,
         table,
-        own,
+        own.labels,
         hits / max(int(kept.sum()), 1),
         hits / max(int(cohort.nk.sum()), 1),
         cuts,

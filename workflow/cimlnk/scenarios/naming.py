@@ -123,7 +123,7 @@ def artefact(seed: int, small: bool) -> list[Check]:
     """The same clusters with and without one of 0.4 %, bright in three markers."""
     cohort = infused(seed, small)
     nk = cohort.only(cohort.nk)
-    labels = np.asarray(clusters(nk, seed))
+    labels = np.asarray(clusters(nk, seed).labels)
     before = answer(cohort, seed, labels=labels)
     values, changed = cohort.values.copy(), labels.copy()
     strange = np.sort(np.random.default_rng(seed).permutation(len(labels))[: max(int(0.004 * len(labels)), 5)])

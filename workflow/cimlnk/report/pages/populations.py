@@ -68,16 +68,18 @@ def _clustering(run: Run, modality: str, site: Site) -> Section:
         section.blocks.append(Figure(f"resolutions_{modality}", place, caption, table, "Why this resolution"))
     annotation = run.table(f"{modality}/annotation.parquet")
     columns = {
-        "cluster": "cluster", "n_cells": "cells", "population": "named", "score": "score", "runner_up": "runner-up",
+        "cluster": "cluster", "n_cells": "cells", "population": "named", "share": "share so named",
+        "score": "score", "runner_up": "runner-up",
         "margin": "margin", "support": "support", "reason": "remark",
     }  # fmt: skip
     section.blocks.append(
         site.table(
             f"annotation_{modality}",
             annotation,
-            "Clusters and the names their profiles earn. Score: agreement with the definition (0–1). Margin: lead "
-            "over the runner-up. Support: how well the stable cluster it is part of is found again in random "
-            "subsamples (Jaccard, 0–1).",
+            "Clusters and the names their profiles earn. Share so named: of its cells; by proteins every cell is named "
+            "by itself, and a cluster can straddle a threshold. Score: agreement with the definition (0–1). Margin: lead "
+            "in likelihood over the runner-up (0–1). Support: how well the stable cluster it is part of is found again "
+            "in random subsamples (Jaccard, 0–1).",
             columns=columns,
         )  # fmt: skip
     )

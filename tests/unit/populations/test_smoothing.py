@@ -1,0 +1,104 @@
+"""Cells are named one by one: a cluster that straddles a threshold has two names, and no other cluster matters."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from cimlnk.graph import knn
+from cimlnk.graph.files import make_graph
+from cimlnk.populations.definitions import load_definitions
+from cimlnk.populations.distances import cluster_distances
+from cimlnk.populations.naming import name_clusters
+from cimlnk.populations.neighbours import Lists, read_lists
+from cimlnk.populations.positivity import Reference, protein_thresholds
+from cimlnk.populations.smoothing import Cells, name_cells, smoothed
+from nk_cells import MARKERS, NAMES, tubes
+
+ROOT = Path(__file__).resolve().parents[3]
+DEFINITIONS = load_definitions(ROOT / "resources/phenotypes/nk.yaml")
+NK_MARKERS = [j for j, m in enumerate(MARKERS) if m not in ("CD3", "CD19", "CD14")]
+KINDS = {"bright": 300, "early": 300, "licensed": 300, "late": 300}
+
+
+@pytest.fixture(scope="module")
+def cells():
+    """Values, kind and batch of NK cells, their thresholds, and the neighbour lists."""
+    values, kind, batch, lineage, _ = tubes(KINDS)
+    nk = lineage == "NK"
+    shown = Reference(values, list(MARKERS), batch, lineage, np.ones(len(values)))
+    cuts = protein_thresholds(values[nk], list(MARKERS), batch[nk], samples=batch[nk], cofactors={}, reference=shown)
+    lists = knn(np.ascontiguousarray(values[nk][:, NK_MARKERS]), 15, 1.0, seed=1, threads=1).indices
+    return values[nk], kind[nk], batch[nk], cuts, lists
+
+
+def named(values, batch, cuts, cluster, lists, **more):
+    """Names of the cells, and of the clusters."""
+    distances = cluster_distances(values, list(MARKERS), cluster, batch=batch, thresholds=cuts, definitions=DEFINITIONS)
+    asked = Cells(values, list(MARKERS), batch, thresholds=cuts, definitions=DEFINITIONS, clusters=distances)
+    return name_cells(asked, cluster, DEFINITIONS, lists=lists, **more)[0], name_clusters(distances, DEFINITIONS)
+
+
+def whole(indices):
+    return Lists(indices, np.arange(len(indices)))
+
+
+def test_means_are_over_neighbours_of_the_own_cluster():
+    values = np.array([[0.0, np.nan], [2.0, 4.0], [9.0, 8.0]], np.float32)
+    near = np.array([[1, 2], [0, 2], [0, 1]], np.int32)
+    once = smoothed(values, near, np.array([0, 0, 1]), steps=1)
+    np.testing.assert_array_equal(once, [[1, 4], [1, 4], [9, 8]])  # the gap is filled, the stranger left out
+    assert np.isnan(smoothed(values, near, np.array([0, 1, 2]), steps=3)[0, 1])
+    np.testing.assert_array_equal(smoothed(values, near[:, :0], np.zeros(3, int)), values)
+
+
+def test_a_cluster_that_straddles_has_a_name_for_each_of_its_sides(cells):
+    values, kind, batch, cuts, lists = cells
+    cluster = np.where(np.isin(kind, ["early", "licensed"]), 1, np.where(kind == "late", 2, 0))
+    names, clusters = named(values, batch, cuts, cluster, whole(lists))
+    assert clusters.loc[[0, 2], "population"].tolist() == ["CD56bright", "CD56dim_CD57"]
+    for k in KINDS:
+        assert (names[kind == k] == NAMES[k]).mean() > 0.95, k
+
+
+@pytest.mark.parametrize("kept", [["early", "late"], ["bright", "late"], ["licensed", "late"]])
+def test_leaving_clusters_out_changes_no_name_of_a_cell(cells, kept):
+    """Late cells stay: they are the yardstick of bright, as for clusters."""
+    values, kind, batch, cuts, lists = cells
+    cluster = np.unique(kind, return_inverse=True)[1]
+    before = named(values, batch, cuts, cluster, whole(lists))[0]
+    rows = np.flatnonzero(np.isin(kind, kept))
+    place = np.full(len(kind), len(rows))  # neighbours that are gone: one cell of a cluster of its own
+    place[rows] = np.arange(len(rows))
+    left = np.vstack([place[lists[rows]], np.full((1, 15), len(rows))]).astype(np.int32)
+    values, batch = np.vstack([values[rows], values[:1]]), np.append(batch[rows], batch[:1])
+    after = named(values, batch, cuts, np.append(cluster[rows], 9), whole(left))[0][:-1]
+    assert (after == before[rows]).all()
+
+
+def test_cells_of_files_without_a_marker_go_by_their_neighbours_and_cluster(cells):
+    values, kind, batch, cuts, lists = cells
+    values = values.copy()
+    values[::2, MARKERS.index("NKG2A")] = np.nan
+    values[kind == "licensed", MARKERS.index("CD57")] = np.nan  # nobody of the cluster has it
+    names, _ = named(values, batch, cuts, np.unique(kind, return_inverse=True)[1], whole(lists))
+    assert (names[kind == "early"] == "CD56dim_NKG2A").mean() > 0.95
+    assert (names[kind == "licensed"] == "CD56dim_KIR").mean() > 0.95
+
+
+def test_cells_outside_of_a_sketch_are_named_as_in_the_whole_graph(cells, tmp_path):
+    values, kind, batch, cuts, _ = cells
+    features, graph = tmp_path / "features.npy", tmp_path / "graph.npz"
+    np.save(features, np.ascontiguousarray(values[:, NK_MARKERS]))
+    settings = {"k": 15, "recall": 1.0, "weights": "umap", "sketch_above": 1000, "sketch_size": 1000}
+    make_graph(features, graph, tmp_path / "graph.json", settings=settings, seed=1, threads=1, provenance={})
+    lists = read_lists(graph, len(values))
+    assert len(lists.rows) < len(values)
+    cluster = np.unique(kind, return_inverse=True)[1]
+    names, _ = named(values, batch, cuts, cluster, lists, features=features, samples=batch, seed=1, threads=1)
+    for k in KINDS:
+        assert (names[kind == k] == NAMES[k]).mean() > 0.95, k
+    with pytest.raises(ValueError, match="sketch"):
+        named(values, batch, cuts, cluster, lists)

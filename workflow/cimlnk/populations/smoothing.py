@@ -1,0 +1,199 @@
+"""Distances of single cells from the thresholds, steadied by their neighbours within the same cluster.
+
+One cell's counts are too noisy to be positive or negative by, and a cluster's median hides that its cells lie on both
+sides of a threshold. The mean over a cell's neighbours in the graph, of its own cluster only, lies between: near cells
+share a side, and what the rest of the run holds does not matter.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import scipy.sparse as sp
+from numpy.typing import NDArray
+
+from .definitions import Definitions
+from .distances import batch_borders
+from .evidence import Distances
+from .naming import name_rows
+from .neighbours import Lists, outside
+
+BLOCK = 20_000  # cells outside of a sketch that are smoothed at once
+STEPS = 3  # neighbours of neighbours of neighbours: of 15 neighbours each, a few hundred cells that lie near
+
+Floats = NDArray[np.floating]
+
+
+def smoothed(values: Floats, indices: NDArray[np.int32], cluster: NDArray[np.integer], *, steps: int = STEPS) -> Floats:
+    """Means of every cell and its neighbours of the same cluster, taken `steps` times.
+
+    Parameters
+    ----------
+    values
+        Cells × columns, float32; NaN where a cell has none, which its neighbours fill.
+    indices
+        Cells × k places of the neighbours, the cell itself not among them.
+    cluster
+        Of every cell.
+
+    Examples
+    --------
+    >>> smoothed(np.array([[0.0], [2.0], [9.0]], np.float32), np.array([[1], [0], [0]]), np.array([0, 0, 1]), steps=1)
+    array([[1.],
+           [1.],
+           [9.]], dtype=float32)
+    """
+    n, k = indices.shape
+    if k == 0:  # one cell in all
+        return values
+    same = (cluster[indices] == cluster[:, None]).astype(np.float32)
+    graph = sp.csr_matrix((same.ravel(), indices.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n))
+    result = values
+    for _ in range(steps):
+        known = np.isfinite(result)
+        if known.all():
+            result = (result + graph @ result) / (1 + same.sum(axis=1, dtype=np.float32))[:, None]
+            continue
+        there = known.astype(np.float32)
+        total, count = np.where(known, result, np.float32(0)), there + graph @ there
+        result = np.divide(total + graph @ total, count, out=np.full(values.shape, np.nan, np.float32), where=count > 0)
+    return np.ascontiguousarray(result, np.float32)
+
+
+class Cells:
+    """Single cells against the thresholds: columns of distances, and how to read them again.
+
+    Parameters
+    ----------
+    values
+        Cells × features, analysis scale.
+    features, batch
+        Name of every column; batch of every cell.
+    thresholds, definitions
+        THRESHOLDS, and what is asked.
+    clusters
+        Distances of the clusters, which stand for cells whose own and whose neighbours' files lack a marker.
+    """
+
+    def __init__(
+        self,
+        values: Floats,
+        features: Sequence[str],
+        batch: NDArray[np.object_],
+        *,
+        thresholds: pd.DataFrame,
+        definitions: Definitions,
+        clusters: Distances,
+    ) -> None:
+        names, self.code = np.unique(np.asarray(batch).astype(str), return_inverse=True)
+        self.borders = batch_borders(
+            values, features, (names, self.code), thresholds=thresholds, definitions=definitions
+        )
+        asked = {f for d in definitions.populations for f in d.features()}
+        self.values, self.features, self.clusters = values, list(features), clusters
+        self.columns = [("threshold", f) for f in clusters.threshold.columns if f in asked]
+        self.columns += [(t, f) for t in ("bright", "raised") for f in clusters.bright.columns]
+        self.groups = {g: [self.features.index(m) for m in ms if m in self.features]
+                       for g, ms in definitions.groups.items()}  # fmt: skip
+
+    def distances(self, rows: NDArray[np.integer] | slice) -> Floats:
+        """Distances (rows × columns, float32), NaN where a cell has no value or its batch no threshold."""
+        values, code = self.values[rows], self.code[rows]
+        out = np.empty((len(values), len(self.columns)), np.float32)
+        for j, (table, feature) in enumerate(self.columns):
+            if table == "threshold" and feature in self.groups:
+                members = [values[:, m] - self.borders["threshold"][code, m] for m in self.groups[feature]]
+                out[:, j] = np.fmax.reduce(members)
+            elif table == "threshold":
+                m = self.features.index(feature)
+                out[:, j] = values[:, m] - self.borders["threshold"][code, m]
+            else:
+                border = self.borders[table][:, list(self.clusters.bright.columns).index(feature)]
+                out[:, j] = values[:, self.features.index(feature)] - border[code]
+        return out
+
+    def tables(self, distances: Floats, cluster: NDArray[np.integer]) -> Distances:
+        """The columns as DISTANCES, gaps filled from the cells' clusters."""
+        parts: dict[str, dict[str, Floats]] = {"threshold": {}, "bright": {}, "raised": {}}
+        for j, (table, feature) in enumerate(self.columns):
+            column = distances[:, j]
+            if not np.isfinite(column).all():
+                of_cluster = getattr(self.clusters, table)[feature].reindex(cluster).to_numpy(np.float32)
+                column = np.where(np.isfinite(column), column, of_cluster)
+            parts[table][feature] = column
+        index = pd.RangeIndex(len(distances))
+        made = {table: pd.DataFrame(columns, index=index) for table, columns in parts.items()}
+        return Distances(**made, sd=self.clusters.sd.iloc[:1], missing=self.clusters.missing)
+
+
+def name_cells(
+    cells: Cells,
+    cluster: NDArray[np.integer],
+    definitions: Definitions,
+    *,
+    lists: Lists,
+    features: str | Path | None = None,
+    samples: NDArray[np.object_] | None = None,
+    seed: int = 0,
+    threads: int | None = None,
+) -> tuple[NDArray[np.object_], Floats, Floats]:
+    """Name, score and margin of every cell, from distances smoothed within its cluster.
+
+    Parameters
+    ----------
+    cells
+        The cells against the thresholds.
+    cluster
+        Of every cell.
+    definitions
+        Named populations.
+    lists
+        Neighbours of the graph's cells. Cells outside of a sketch take the mean of their own and the smoothed distances
+        of the cells of the sketch that lie nearest to them and are of their cluster.
+    features, samples, seed, threads
+        For those, as in :func:`cimlnk.populations.neighbours.name_agreement`.
+    """
+    rows = lists.rows
+    part = cluster[rows]
+    own = smoothed(cells.distances(rows), lists.indices, part)
+    n = len(cluster)
+    population, score, margin = np.empty(n, object), np.empty(n), np.empty(n)
+    for where, values in _all_cells(
+        cells, cluster, own, lists=lists, features=features, samples=samples, seed=seed, threads=threads
+    ):
+        found = name_rows(cells.tables(values, cluster[where]), definitions)
+        population[where], score[where], margin[where] = found
+    return population, score, margin
+
+
+def _all_cells(
+    cells: Cells,
+    cluster: NDArray[np.integer],
+    own: Floats,
+    *,
+    lists: Lists,
+    features: str | Path | None,
+    samples: NDArray[np.object_] | None,
+    seed: int,
+    threads: int | None,
+) -> Iterator[tuple[NDArray[np.integer], Floats]]:
+    """Rows and their smoothed distances: stretches with cells outside of the graph first, then the graph's own."""
+    if len(lists.rows) < len(cluster):
+        if features is None or samples is None:
+            raise ValueError("a sketch needs the features and the samples of all cells")
+        part = cluster[lists.rows]
+        for first, end, near in outside(lists, features, samples, seed=seed, threads=threads):
+            for a in range(first, end, BLOCK):
+                b = min(end, a + BLOCK)
+                found = near[a - first : b - first]
+                weight = np.concatenate([np.ones((b - a, 1), bool), part[found] == cluster[a:b, None]], axis=1)
+                values = np.concatenate([cells.distances(slice(a, b))[:, None], own[found]], axis=1)
+                values = np.where(weight[:, :, None], values, np.float32(np.nan))
+                count = np.isfinite(values).sum(axis=1)
+                total = np.nansum(values, axis=1)
+                mean = np.divide(total, count, out=np.full(total.shape, np.nan, np.float32), where=count > 0)
+                yield np.arange(a, b), mean
+    yield lists.rows, own
