@@ -77,9 +77,9 @@ def _clustering(run: Run, modality: str, site: Site) -> Section:
             f"annotation_{modality}",
             annotation,
             "Clusters and the names their profiles earn. Share so named: of its cells; by proteins every cell is named "
-            "by itself, and a cluster can straddle a threshold. Score: agreement with the definition (0–1). Margin: lead "
-            "in likelihood over the runner-up (0–1). Support: how well the stable cluster it is part of is found again "
-            "in random subsamples (Jaccard, 0–1).",
+            "by itself, and a cluster can straddle a threshold. Score: agreement with the definition (0–1). Margin: "
+            "lead in likelihood over the runner-up (0–1). Support: how well the stable cluster it is part of is found "
+            "again in random subsamples (Jaccard, 0–1).",
             columns=columns,
         )  # fmt: skip
     )
