@@ -49,7 +49,12 @@ def test_exchanged_antibodies_are_named(tmp_path, pair):
 
 def test_a_good_sample_is_not_strange(tmp_path):
     found = told(tmp_path, lambda x: x)
-    assert found.strange == [] and found.reason is None
+    assert found.strange == [] and found.reason is None and 0.2 < found.unlike < 1.5
+
+
+def test_cells_of_another_laboratory_are_unlike_though_their_signal_is_the_same(tmp_path):
+    found = told(tmp_path, lambda x: x + np.array([2, -2, 0, 0, 0]))
+    assert found.unlike > 1.5 and "lineages lie" in found.strange[-1]
 
 
 def test_a_product_is_not_compared_with_blood(tmp_path):

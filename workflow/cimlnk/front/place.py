@@ -46,6 +46,7 @@ ADDED = Schema(
         "strange": ("float", "share of the sample's cells unusually far from every known cell"),
         "signal": ("float", "signal of the sample's lineages, as a multiple of the earlier samples'"),
         "swapped": ("str?", "two markers that fit the earlier samples if read as each other"),
+        "unlike": ("float", "distance of its lineages from the earlier samples', in that of the farthest of those"),
         "reason": ("str?", "why signal and exchanged markers cannot be told"),
     },
 )
@@ -218,7 +219,8 @@ def _reach(graph: Path, n: int) -> NDArray[np.float32] | None:
 def _shifts(lineages: Path, new: list[str], cohort: Cohort) -> dict[str, Shift]:
     """Signal and exchanged markers of every new sample."""
     if not lineages.is_file():
-        return {s: Shift(float("nan"), None, "no lineages: the gates were drawn by hand or decide alone") for s in new}
+        why = "no lineages: the gates were drawn by hand or decide alone"
+        return {s: Shift(float("nan"), None, float("nan"), why) for s in new}
     kinds = (cohort.samples.set_index("sample")["tissue_or_product"] == "product").to_dict()
     return shifts(Profiles.read(lineages), new, kinds)
 
@@ -250,6 +252,7 @@ def added(new: pd.DataFrame, measured: Mapping[str, Shift]) -> pd.DataFrame:
     table["fraction"], table["nearest"] = table["n_cells"] / table["n_nk"], table["nearest"].fillna(0) / table["n_nk"]
     table["strange"] = table["sample"].map((new["strangeness"] > 1).groupby(new["sample"]).mean())
     table["signal"] = table["sample"].map({s: m.signal for s, m in measured.items()}).astype(float)
+    table["unlike"] = table["sample"].map({s: m.unlike for s, m in measured.items()}).astype(float)
     pairs = {s: " and ".join(m.swapped) if m.swapped else None for s, m in measured.items()}
     table["swapped"] = table["sample"].map(pairs).astype(object)
     table["reason"] = table["sample"].map({s: m.reason for s, m in measured.items()}).astype(object)
