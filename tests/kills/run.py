@@ -217,11 +217,11 @@ def try_all(folder: Path, args: argparse.Namespace) -> int:
     peace = Runs(folder / "peace", config, options=["--cores", args.cores], targets=args.targets)
     options = SLURM if args.slurm else ["--cores", args.cores]
     runs = Runs(folder / ("slurm" if args.slurm else "killed"), config, options=options, targets=args.targets)
-    if not peace.checkout.exists():
-        copy_checkout(peace.checkout)
+    new = [r for r in (peace, runs) if not r.checkout.exists()]
+    for run in new:  # both before the first run: of the same code, whatever is edited meanwhile
+        copy_checkout(run.checkout)
+    if peace in new:
         peace.plain()
-    if not runs.checkout.exists():
-        copy_checkout(runs.checkout)
     wanted = digests(peace.results)
     steps = sum(1 for p in (peace.results / "benchmarks").rglob("*") if p.is_file())
     say(f"undisturbed: {steps} steps, {len(wanted)} files")

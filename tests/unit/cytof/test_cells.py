@@ -71,7 +71,8 @@ def test_what_cannot_be_used_is_told(cohort, places, settings, tmp_path):
 
     refused(events[:0], header.channels, "found none, expected an FCS file with events")
     refused(np.arcsinh(events / 5), header.channels, "values that look arcsinh.*set cytof.input_scale: arcsinh")
-    refused(events[:, :-1], header.channels[:-1], "Residual")
+    at = header.channels.index("In115Di")
+    refused(events[:, :at], header.channels[:at], r"In115Di \(CD3\)")
     refused(np.where(events > 500, np.nan, events), header.channels, "not finite")
     off = events.copy()
     off[:, header.channels.index("Nd145Di")] = 0.5
