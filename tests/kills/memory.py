@@ -80,7 +80,9 @@ def looked_at(results: Path, text: str, code: int, *, whole: bool) -> list[str]:
     """What is not as it is to be."""
     from cimlnk.common.tables import read_table
 
-    faults = [] if code == 0 and "Traceback" not in text else [f"exit code {code}:\n{text[-4000:]}"]
+    if code != 0 or "Traceback" in text:
+        return [f"exit code {code}:\n{text[-6000:]}"]
+    faults = []
     for modality, sample in LARGE.items():
         lines = [s for s in text.splitlines() if s.startswith("cimlnk: left out") and sample in s]
         print("\n".join(dict.fromkeys(lines)))

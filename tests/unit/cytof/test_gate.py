@@ -8,7 +8,7 @@ import pytest
 
 from cimlnk.common.errors import UserError
 from cimlnk.cytof.gating.gate import gate_events
-from cimlnk.cytof.gating.pool import load_pool, make_pool
+from cimlnk.cytof.gating.pool import _draw, load_pool, make_pool
 from cimlnk.cytof.gating.read import read_sample
 from cimlnk.cytof.gating.sample import gate_sample
 from cimlnk.cytof.gating.spec import load_gates
@@ -121,8 +121,18 @@ def test_a_bad_file_stops_the_pool_unless_the_run_keeps_going(cohort, places, se
         make_pool(**run)
     monkeypatch.setenv("CIMLNK_KEEP_GOING", "1")
     make_pool(**run)
-    assert load_pool(tmp_path / "p.json", "day1")["not_t"].method == "valley"
+    pooled = load_pool(tmp_path / "p.json", "day1")
+    assert pooled["not_t"].method == "valley"
     assert load_pool(tmp_path / "p.json", "another") == {}
+
+    def larger_than_memory(path, *arguments, **named):
+        if path == files["bad"]:
+            raise MemoryError
+        return _draw(path, *arguments, **named)
+
+    monkeypatch.setattr("cimlnk.cytof.gating.pool._draw", larger_than_memory)
+    make_pool(**run)
+    assert load_pool(tmp_path / "p.json", "day1") == pooled
 
 
 def test_cd7_as_identity(cohort, places, settings):

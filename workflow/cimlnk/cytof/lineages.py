@@ -83,7 +83,8 @@ def make_lineages(
     Raises
     ------
     UserError
-        If a file cannot be read. With ``--keep-going`` it is passed over here: its own job tells and leaves it out.
+        If a file cannot be read. With ``--keep-going`` it (and one that memory does not hold) is passed over here: its
+        own job tells and leaves it out.
     """
     samples = list(files)
     names = sorted(set(batches.values()))
@@ -109,7 +110,7 @@ def make_lineages(
                     seed=seed,
                     quota=quota,
                 )
-            except UserError as error:
+            except (UserError, MemoryError) as error:
                 if not keep_going():
                     raise
                 log.warning("%s gives nothing to the lineages of its batch: %s", sample, error)

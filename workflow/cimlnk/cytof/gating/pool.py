@@ -56,7 +56,8 @@ def make_pool(
     Raises
     ------
     UserError
-        If a file cannot be read. With ``--keep-going`` it is passed over here: its own job tells and leaves it out.
+        If a file cannot be read. With ``--keep-going`` it (and one that memory does not hold) is passed over here: its
+        own job tells and leaves it out.
     """
     sheet, nodes = load_panel(panel), load_gates(gates)
     if until is not None:
@@ -67,7 +68,7 @@ def make_pool(
         for sample in [s for s in files if batches[s] == batch]:
             try:
                 part, matched = _draw(files[sample], sheet, settings, rng=seeds.rng(seed, "cytof pool", sample))
-            except UserError as error:
+            except (UserError, MemoryError) as error:
                 if not keep_going():
                     raise
                 log.warning("%s is not in the pool of its batch: %s", sample, error)
