@@ -10,8 +10,8 @@ from cimlnk.report.figures.change import effect_map, effect_reach
 from cimlnk.report.figures.effects import forest
 from cimlnk.report.pages.dynamics import compared
 from cimlnk.report.pages.identity import _ancestry
-from cimlnk.report.pages.quality import gate_remarks, gathered, nk_share_words
-from cimlnk.report.reading import without_told
+from cimlnk.report.pages.quality import gate_remarks, gathered, of_several
+from cimlnk.report.reading import nk_share_words, without_told
 from cimlnk.report.site import AS_ABOVE, say_once
 from cimlnk.report.style import pyplot
 
@@ -67,6 +67,15 @@ def test_like_warnings_stand_in_one_row_and_no_sample_is_lost():
     found = gathered(rows, ["kind", "subject"], "text")
     assert found["samples"].iloc[0] == 6 and found["sample"].tolist() == ["a, b, c, d and 2 more", ""]
     assert found["text"].tolist() == ["0 cells; 1 cells; and 4 alike", "words"]
+    same = pd.DataFrame(
+        {
+            "subject": ["CD38", "B", "CD62L"], "sample": [None, "a", None],
+            "text": ["CD38: not told", "B: not told", "CD62L: not told"], "kind": "k",
+        }
+    )  # fmt: skip
+    assert of_several(same)[["subject", "text"]].to_numpy().tolist() == [
+        ["CD38, CD62L", "not told"], ["B", "B: not told"],
+    ]  # fmt: skip
     gates = pd.DataFrame(
         {
             "sample": ["a", "b", "c"], "gate": "nk", "channel": "x", "method": ["m", "m", "n"],
@@ -78,13 +87,20 @@ def test_like_warnings_stand_in_one_row_and_no_sample_is_lost():
 
 
 def test_a_share_of_files_that_hold_nk_cells_alone_is_said_to_tell_nothing():
-    def summary(*nk):
-        return pd.DataFrame({"n_nk": nk, "n_lymphocytes": [100.0] * len(nk)})
+    class Files:
+        samples = pd.DataFrame({"sample": ["a", "b", "p"], "tissue_or_product": ["blood", "blood", "product"]})
 
-    assert "100% of the lymphocytes of 2 files" in nk_share_words(summary(100.0, 100.0), "cytof")
-    assert nk_share_words(summary(8.0, 20.0), "cytof") == "" == nk_share_words(summary(), "cytof")
-    assert nk_share_words(summary(95.0, 80.0), "cytof") == "", "after an infusion blood may have so many"
-    assert "80% to 95%" in nk_share_words(summary(95.0, 80.0), "rna")
+        def __init__(self, *nk):
+            self.nk = nk
+
+        def table(self, name):
+            rows = list(zip("abp", self.nk, strict=False))
+            return pd.DataFrame(rows, columns=["sample", "n_nk"]).assign(n_lymphocytes=100.0)
+
+    assert "100% of the lymphocytes of 2 files" in nk_share_words(Files(100.0, 100.0, 20.0), "cytof")
+    assert nk_share_words(Files(8.0, 20.0, 100.0), "cytof") == "" == nk_share_words(Files(), "cytof")
+    assert nk_share_words(Files(95.0, 80.0), "cytof") == "", "after an infusion blood may have so many"
+    assert "80% to 95%" in nk_share_words(Files(95.0, 80.0), "rna")
 
 
 def test_how_a_figure_is_read_is_said_once_a_page():

@@ -33,7 +33,7 @@ SPOKEN = {  # values of a column as a reader calls them; the file beside the tab
     },
     "what": {"donor_receptors": "inherited receptors", "receptors": "all receptors"},
     "feature": {"donor_receptors": "inherited receptors"},
-    "gate": GATES, "parent": GATES, "of": GATES,
+    "gate": GATES, "parent": GATES, "of": GATES, "subject": GATES,
     "side": SIDES, "kept side": SIDES,
 }  # fmt: skip
 PROSE = (
@@ -236,6 +236,7 @@ def prose(text: str) -> str:
 _ALONE = r"(?<![\w./-]){}(?![\w/-]|\.\w)"  # not part of a file's or a sample's name
 WORDS = [
     *((re.compile(_ALONE.format(p)), label(p)) for p in LABELS if "_" in p),
+    *((re.compile(_ALONE.format(f"{g}(?! =)")), words) for g, words in GATES.items() if "_" in g),
     (re.compile(_ALONE.format("cytof")), "mass cytometry"),
     (re.compile(_ALONE.format("rna")), "single-cell RNA"),
     (re.compile(_ALONE.format("flow(?=:)")), "flow cytometry"),

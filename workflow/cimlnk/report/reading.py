@@ -10,6 +10,8 @@ from cimlnk.stats.exact import SAMPLED, dealings, relabel
 
 from .run import Run
 
+GATED_BEFORE = 0.98  # NK cells among lymphocytes: no blood has as many
+
 
 def treated_arm(run: Run) -> bool:
     """Whether any patient belongs to the arm that the claims call treated."""
@@ -58,6 +60,25 @@ def without_told(table: pd.DataFrame, keys: list[str], values: list[str]) -> pd.
     nk = nk.assign(rank=nk["modality"].map(rank)).sort_values("rank", kind="stable")
     again = nk.duplicated([*keys, *values])
     return table.drop(index=nk.index[again])
+
+
+def nk_share_words(run: Run, modality: str) -> str:
+    """What the NK cells' share of the lymphocytes is worth in the files of blood; nothing where it can be a share of
+    blood. After an infusion blood may hold nearly NK cells alone, so that only RNA, of which a half is too much, and
+    files without anything else tell of gating before."""
+    summary = run.table(f"{modality}/summary.parquet")
+    blood = run.samples.loc[run.samples["tissue_or_product"] == "blood", "sample"]
+    summary = summary[summary["sample"].isin(blood)]
+    share = (summary["n_nk"] / summary["n_lymphocytes"].where(summary["n_lymphocytes"] > 0)).dropna()
+    if not len(share) or share.median() < (0.5 if modality == "rna" else GATED_BEFORE):
+        return ""
+    low, high = f"{share.min():.0%}", f"{share.max():.0%}"
+    span = low if low == high else f"{low} to {high}"
+    return (
+        f"<b>The share of NK cells says nothing about the blood here</b>: they are {span} of the lymphocytes of "
+        f"{len(share)} files called blood, more than blood has. The cells must have been gated, sorted or enriched "
+        "for NK cells before, so that no lymphocyte count gives NK/µL by this share."
+    )
 
 
 def blood_nk(run: Run) -> pd.DataFrame:

@@ -11,7 +11,7 @@ from cimlnk.common.vocabulary import NK, UNASSIGNED
 from cimlnk.report.blocks import Section, Site, Text
 from cimlnk.report.figures.course import composition
 from cimlnk.report.figures.quality import nk_of_lymphocytes
-from cimlnk.report.reading import rank_sum
+from cimlnk.report.reading import nk_share_words, rank_sum
 from cimlnk.report.run import Run
 
 from .names import MODALITY
@@ -73,6 +73,9 @@ def sections(run: Run, site: Site) -> list[Section]:
         summary = run.table(f"{modality}/summary.parquet")
         if len(summary) and (summary["n_lymphocytes"] > 0).any():
             caption = "NK cells as a share of the lymphocytes of each sample, with the range that the gates allow."
+            meaningless = nk_share_words(run, modality)
+            if meaningless:
+                section.blocks.append(Text(meaningless, "warning"))
             drawn = nk_of_lymphocytes(summary, run.samples)
             section.blocks.append(
                 site.figure(f"self_nk_{modality}", drawn, caption, table=summary, table_name=f"summary_{modality}")
@@ -81,7 +84,9 @@ def sections(run: Run, site: Site) -> list[Section]:
             (abundance["modality"] == modality) & abundance["fraction"].notna() & (abundance["population"] != NK)
         ]
         if len(named):
-            caption = "Composition of the NK cells in each sample, by day."
+            caption = "Composition of the NK cells in each sample" + (
+                ", by day." if named["day"].nunique() > 1 else "."
+            )
             name = f"self_composition_{modality}"
             section.blocks.append(
                 site.figure(name, composition(named), caption, table=named, table_name=f"composition_{modality}")

@@ -6,7 +6,7 @@ import pandas as pd
 
 from cimlnk.report.blocks import Page, Section, Site, Text, esc, plain
 from cimlnk.report.figures.quality import gate_yields, nk_of_lymphocytes
-from cimlnk.report.reading import left_out
+from cimlnk.report.reading import left_out, nk_share_words
 from cimlnk.report.run import Run
 
 from .names import MODALITY
@@ -34,7 +34,6 @@ def _design(run: Run) -> list[Text]:
 
 
 MOST_NAMED = 4  # samples of one warning or gate remark that are named on the page; the file names all
-GATED_BEFORE = 0.98  # NK cells among lymphocytes: no blood has as many
 
 
 def gathered(rows: pd.DataFrame, keys: list[str], text: str) -> pd.DataFrame:
@@ -63,6 +62,28 @@ def gathered(rows: pd.DataFrame, keys: list[str], text: str) -> pd.DataFrame:
     return pd.DataFrame(found, columns=[*keys, "samples", "sample", text])
 
 
+def of_several(told: pd.DataFrame) -> pd.DataFrame:
+    """WARNINGS with one row for what is said in the same words of several subjects, no sample being named.
+
+    Examples
+    --------
+    >>> rows = {"kind": "k", "subject": ["CD38", "CD62L"], "sample": None, "text": ["CD38: no cut", "CD62L: no cut"]}
+    >>> of_several(pd.DataFrame(rows))[["subject", "text"]].to_numpy().tolist()
+    [['CD38, CD62L', 'no cut']]
+    """
+    if not {"subject", "sample"} <= set(told.columns):
+        return told
+    named = [isinstance(s, str) and isinstance(t, str) and t.startswith(f"{s}: ") and pd.isna(who)
+             for s, t, who in zip(told["subject"], told["text"], told["sample"], strict=True)]  # fmt: skip
+    alike = told[named].copy()
+    alike["text"] = [t.removeprefix(f"{s}: ") for s, t in zip(alike["subject"], alike["text"], strict=True)]
+    keys = [c for c in told.columns if c not in ("subject", "sample")]
+    first = alike.groupby(keys, sort=False, dropna=False)["subject"].agg(", ".join).reset_index()
+    first.index = alike.drop_duplicates(keys).index
+    others = told[[not n for n in named]]
+    return pd.concat([others, first.reindex(columns=told.columns)]).sort_index()
+
+
 def gate_remarks(gates: pd.DataFrame) -> pd.DataFrame:
     """Gates that were skipped or set another way than usual: one row a gate and way, over its samples."""
     flagged = gates[gates["reason"].notna()].copy()
@@ -77,20 +98,6 @@ def gate_remarks(gates: pd.DataFrame) -> pd.DataFrame:
     ends = zip(cuts["min"].map(plain), cuts["max"].map(plain), strict=True)
     table["threshold"] = [a if a == b else f"{a} to {b}" for a, b in ends]
     return table
-
-
-def nk_share_words(summary: pd.DataFrame, modality: str) -> str:
-    """What the NK cells' share of the lymphocytes is worth in these files; nothing where it is a share of blood."""
-    share = (summary["n_nk"] / summary["n_lymphocytes"].where(summary["n_lymphocytes"] > 0)).dropna()
-    if not len(share) or share.median() < (0.5 if modality == "rna" else GATED_BEFORE):
-        return ""
-    low, high = f"{share.min():.0%}", f"{share.max():.0%}"
-    span = low if low == high else f"{low} to {high}"
-    return (
-        f"<b>The share of NK cells says nothing about the blood here</b>: they are {span} of the lymphocytes of "
-        f"{len(share)} files called blood, more than blood has. The cells must have been gated, sorted or enriched "
-        "for NK cells before, so that no lymphocyte count gives NK/µL by this share."
-    )
 
 
 def page(run: Run, site: Site) -> Page:
@@ -117,7 +124,7 @@ def page(run: Run, site: Site) -> Page:
         }  # fmt: skip
         site.table_file("warnings", told)  # one row a sample
         keys = [k for k in ("severity", "modality", "kind", "subject", "remedy") if k in told]
-        together = gathered(told, keys, "text")
+        together = gathered(of_several(told), keys, "text")
         columns = {k: v for k, v in columns.items() if k in together}
         shown = site.table("warnings", together, caption, columns=columns)
         result.sections.insert(0, Section("warnings", "Warnings", [shown]))
@@ -152,8 +159,7 @@ def page(run: Run, site: Site) -> Page:
                 "NK cells as a share of the lymphocytes of the same file, the number that turns a lymphocyte count "
                 "into NK/µL. Bars show how far it moves when every gate's threshold moves within its uncertainty."
             )
-            blood = run.samples.loc[run.samples["tissue_or_product"] == "blood", "sample"]
-            meaningless = nk_share_words(with_nodes[with_nodes["sample"].isin(blood)], modality)
+            meaningless = nk_share_words(run, modality)
             if meaningless:
                 section.blocks.append(Text(meaningless, "warning"))
                 caption = "NK cells as a share of the lymphocytes of the same file."
@@ -172,7 +178,7 @@ def page(run: Run, site: Site) -> Page:
         section.blocks.append(
             site.table(
                 f"summary_{modality}",
-                summary,
+                summary.assign(n_nk_low=summary["n_nk_low"].round(), n_nk_high=summary["n_nk_high"].round()),
                 f"One row per sample of the sheet. QC score: {score}. Least and most: with every threshold at an end "
                 "of its uncertainty.",
                 columns=columns,
