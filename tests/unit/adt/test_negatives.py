@@ -55,6 +55,21 @@ def test_a_dozen_negative_cells_are_told_by_their_lineage_not_by_a_mode_that_run
     assert told.method[CD16] == "negative lineages" and "14 T cells" in told.reason[CD16]
 
 
+def test_a_mode_that_no_lineage_of_the_sample_confirms_is_held_against_the_other_samples():
+    """NK cells with little CD16 make a mode at 2.5 times the background, and five T cells cannot deny it."""
+    rng = np.random.default_rng(6)
+    others = [counts(rng, BLOOD) for _ in range(3)]
+    X, kinds = counts(rng, {"T": 5, "NK": 160})
+    dim = np.flatnonzero(kinds == "NK")[:100]
+    X[dim, CD16] = rng.poisson(2.5 * BACKGROUND[CD16] * rng.lognormal(0, 0.2, 100))
+    samples, lineages = [x for x, _ in others] + [X], [k.astype(object) for _, k in others] + [kinds.astype(object)]
+    blind = find_background(samples, [None] * 4)[-1]
+    assert blind.level[CD16] > 1.9 * BACKGROUND[CD16]
+    found = find_background(samples, [None] * 4, lineages=lineages, negative=NEGATIVE)[-1]
+    assert found.level[CD16] == pytest.approx(BACKGROUND[CD16], rel=0.35)
+    assert found.method[CD16] == "other samples" and "no lineage here" in found.reason[CD16]
+
+
 def test_small_samples_of_one_staining_have_one_background():
     rng = np.random.default_rng(3)
     parts = [counts(rng, {"T": 12, "monocyte": 6, "NK": 60 + 20 * i})[0] for i in range(5)]

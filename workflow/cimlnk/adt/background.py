@@ -178,6 +178,7 @@ def _by_lineages(
     for j, names in enumerate(negative):
         one = of_lineages(x[:, j], lineage, names, partly=partly[j] if len(partly) else False)
         if one is None:
+            found.untold[s, j] = bool(names)
             continue
         # of sorted cells a few are called something else by mistake
         if one.n < LEAST_NEGATIVE and np.exp(one.centre) - PSEUDO > UNLIKELY * usual:

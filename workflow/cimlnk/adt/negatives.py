@@ -15,7 +15,9 @@ PSEUDO = 10.0  # as in background
 LEAST_NEGATIVE = 50  # cells that make a lowest mode that can be relied upon
 LEAST_OF_LINEAGE = 10  # cells of lineages without the protein whose median is better than nothing
 SAME = 3.0  # lowest modes of two samples of a batch that differ more, depth aside, are not both negative
-SHAKY = 0.3  # standard error (log) that is added where few cells make the mode, which then runs into positive ones
+SHAKY = (
+    0.3  # standard error (log) that is added where few negative cells are there: a mode then runs into positive ones
+)
 LEAST_SE = 0.05
 SHARED_SD = 50  # cells that the batch's spread counts for
 MOST_DOUBT = float(np.log(3.0)) / 2  # standard error (log) beyond which a background may be threefold off
@@ -31,7 +33,8 @@ Floats = NDArray[np.floating]
 class Found(NamedTuple):
     """Samples × antibodies: centre and spread on log(count + 10), cells behind them, how and why.
 
-    `told` is true where empty droplets or lineages without the protein show that the level is background.
+    `told` is true where empty droplets or lineages without the protein show that the level is background, `untold`
+    where too few cells of such lineages are there to say so of a mode.
     """
 
     centre: Floats
@@ -41,6 +44,7 @@ class Found(NamedTuple):
     reason: list[list[str | None]]
     trusted: NDArray[np.bool_]
     told: NDArray[np.bool_]
+    untold: NDArray[np.bool_]
 
     @classmethod
     def nothing(cls, samples: int, antibodies: int) -> Found:
@@ -48,15 +52,8 @@ class Found(NamedTuple):
         empty = np.full((samples, antibodies), np.nan)
         said: list[list[str | None]] = [[None] * antibodies for _ in range(samples)]
         methods = [["none"] * antibodies for _ in range(samples)]
-        return cls(
-            empty,
-            empty.copy(),
-            np.zeros(empty.shape),
-            methods,
-            said,
-            np.ones(empty.shape, bool),
-            np.zeros(empty.shape, bool),
-        )
+        no = np.zeros(empty.shape, bool)
+        return cls(empty, empty.copy(), np.zeros(empty.shape), methods, said, ~no, no.copy(), no.copy())
 
     def put(self, s: int, j: int | slice, *, centre: Any, sd: Any, n: int, method: str) -> None:
         """Enter what was found in a sample for one antibody, or for all."""
@@ -183,6 +180,8 @@ def _why(found: Found, s: int, j: int, *, positive: np.bool_, factor: float) -> 
         what = "the lowest mode here is that of positive cells"
     elif not found.n[s, j]:
         what = "too few cells here"
+    elif found.untold[s, j] and found.n[s, j] >= LEAST_NEGATIVE:
+        what = "no lineage here says that the lowest mode is of negative cells"
     else:
         what = f"few negative cells here ({int(found.n[s, j])})"
     told = f"{what}; taken from other samples of the batch, corrected for depth"
@@ -208,7 +207,7 @@ def _standard_error(found: Found, by_lineage: NDArray[np.bool_]) -> Floats:
     with np.errstate(all="ignore"):
         # a mode is less sure than a median (1.25); the cells of a lineage are those that looked like it
         se = np.where(by_lineage, 2.5, 1.25) * found.sd / np.sqrt(found.n)
-    shaky = (found.n < LEAST_NEGATIVE) & ~by_lineage
+    shaky = ((found.n < LEAST_NEGATIVE) | found.untold) & ~by_lineage
     return np.maximum(np.hypot(se, np.where(shaky, SHAKY, 0.0)) * (level + PSEUDO) / (level + 1), LEAST_SE)
 
 
