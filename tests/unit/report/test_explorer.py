@@ -117,11 +117,13 @@ def opened(request, page, tmp_path_factory):
     if binary is None:
         pytest.skip("no Chromium on PATH: the explorer is not driven")
     browser = Browser(binary, tmp_path_factory.mktemp("profile"))
+    downloads = tmp_path_factory.mktemp("downloads")
+    browser.call("Page.setDownloadBehavior", behavior="allow", downloadPath=str(downloads))
     browser.call("Page.navigate", url=page[0].as_uri() + request.param)
     until = time.monotonic() + 60
     while browser.ask("document.body && document.body.dataset.ready") is None and time.monotonic() < until:
         time.sleep(0.05)
-    yield browser, page[1], request.param
+    yield browser, page[1], request.param, downloads
     browser.close()
 
 
@@ -146,7 +148,7 @@ def change(browser, element, value, event="change"):
 
 @pytest.mark.chromium
 def test_a_browser_drives_it(opened):
-    browser, cells, asked = opened
+    browser, cells, asked, downloads = opened
     assert browser.ask("document.body.dataset.renderer") == asked.partition("=")[2]
     assert browser.ask("document.title").startswith("Explorer") and "200 of 200" in browser.ask(
         "document.getElementById('status').textContent"
@@ -166,6 +168,11 @@ def test_a_browser_drives_it(opened):
     assert rows[0] == "what\tkey\tmarker\tvalue\taction\twhy" and len(rows) == 1 + len(bright)
     assert {r.split("\t")[1] for r in rows[1:]} == set(bright["cell"])
     assert rows[1].split("\t")[3:5] == ["adaptive", "rename"], "nothing a spreadsheet would compute"
+    browser.ask("document.getElementById('export').click()")
+    until = time.monotonic() + 20
+    while not (saved := downloads / "overrides_cytof.tsv").is_file() and time.monotonic() < until:
+        time.sleep(0.05)
+    assert saved.read_text().strip().split("\n") == rows
     change(browser, "time", 1, "input")
     assert "80 of 200 cells selected" in browser.ask("document.getElementById('status').textContent")
     assert browser.ask("document.getElementById('time-words').textContent") == "day 7"

@@ -28,6 +28,7 @@ def site(tmp_path):
         ("P1_D7_cytof and cytof/gates/x.xml, memory_like_2", "P1_D7_cytof and cytof/gates/x.xml, memory_like_2"),
         ("memory_like. rna.", "memory-like. single-cell RNA."),
         ("blood flow; flow: 3", "blood flow; flow cytometry: 3"),
+        ("gate not_t; no channel of role event_length", "gate not a T cell; no channel of role event_length"),
         ("activated cells of CD56dim", "activated cells of CD56dim"),
     ],
 )
@@ -47,7 +48,7 @@ def test_a_column_of_one_value_is_told_once_and_a_verdict_in_every_row(site):
     assert block.caption == "Caption. In every row: unit log2 &lt;fold&gt;; n 6."
     assert [r[3] for r in block.rows] == ["NK", "not a B cell (CD19)", "live", "NK"]
     assert block.right == {2}, "numbers are read from the right"
-    assert site.table("s", table.head(3), "Caption.").caption == "Caption.", "a short table stays as it is"
+    assert site.table("s", table.head(2), "Caption.").caption == "Caption.", "a short table stays as it is"
 
 
 def test_ranges_are_numbers_and_sentences_are_not(site):

@@ -50,7 +50,7 @@ PROSE = (
 )  # sentences of stages
 # what may be the same in all rows and still has to stand in each of them
 KEPT = ("verdict", "decision", "mark", "effect", "effect_low", "effect_high", "p", "fdr", "p_floor", "kind")
-FEWEST_ROWS, FEWEST_COLUMNS = 4, 5  # of a table whose columns of one value are told once below it
+FEWEST_ROWS, FEWEST_COLUMNS = 3, 5  # of a table whose columns of one value are told once below it
 _ONE = r"[-−<≥≤~ ]*[\d.,]+(e[-+]?\d+)?( ?%)?"
 NUMBER = re.compile(rf"{_ONE}((–| to ){_ONE})?( \({_ONE} to {_ONE}\))?")  # or a range, or a number with its range
 MAX_ROWS = 400  # a longer table is cut on the page, with a word; the CSV beside it is whole
@@ -236,7 +236,11 @@ def prose(text: str) -> str:
 _ALONE = r"(?<![\w./-]){}(?![\w/-]|\.\w)"  # not part of a file's or a sample's name
 WORDS = [
     *((re.compile(_ALONE.format(p)), label(p)) for p in LABELS if "_" in p),
-    *((re.compile(_ALONE.format(f"{g}(?! =)")), words) for g, words in GATES.items() if "_" in g),
+    *(
+        (re.compile(_ALONE.format(f"{g}(?! =)")), words)
+        for g, words in GATES.items()
+        if "_" in g and g != "event_length"
+    ),
     (re.compile(_ALONE.format("cytof")), "mass cytometry"),
     (re.compile(_ALONE.format("rna")), "single-cell RNA"),
     (re.compile(_ALONE.format("flow(?=:)")), "flow cytometry"),
