@@ -15,12 +15,13 @@ from cimlnk.cytof.h5ad import write_h5ad
 from cimlnk.cytof.tables import CELLS, SUMMARY
 from cimlnk.front.add import NEEDED, add, say, widened
 from cimlnk.front.place import place
+from cimlnk.graph.nearest import knn
 from cimlnk.graph.tables import CLUSTERS
 from cimlnk.populations.tables import OVERRIDDEN, POPULATIONS, THRESHOLDS
 
-CENTRES = np.array([[0, 0, 0], [4, 0, 0], [0, 4, 4]], np.float32)
-NAMES = ["CD56bright", "CD56dim", "adaptive"]
-MARKERS = ["CD56", "CD16", "NKG2C"]
+CENTRES = np.array([[6.5, 0, 4], [3, 4, 4], [3, 4, 0]], np.float32)
+NAMES = ["CD56bright", "CD56dim_NKG2A", "CD56dim"]
+MARKERS = ["CD56", "CD16", "NKG2A"]
 
 
 def blobs(rng, n, centres=CENTRES):
@@ -62,7 +63,8 @@ def earlier(tmp_path):
                          "method": "valley", "reason": None})  # fmt: skip
     more = (("thresholds", THRESHOLDS, cuts), ("overridden", OVERRIDDEN, OVERRIDDEN.empty()))
     (folder / "cytof/clustering.json").write_text(json.dumps({"resolution": None}))
-    np.savez(folder / "cytof/graph.npz", distances=np.zeros((300, 2), np.float32))
+    lists = knn(x, 15)
+    np.savez(folder / "cytof/graph.npz", indices=lists.indices, distances=lists.distances, rows=np.arange(300))
     new_sample(folder / "cytof/samples/s0.h5ad", x)
     for name, schema, table in (
         *more, ("cells", CELLS, cells), ("clusters", CLUSTERS, cells), ("populations", POPULATIONS, cells),
@@ -100,7 +102,9 @@ def test_new_cells_find_their_population_and_old_rows_are_as_they_were(earlier, 
     both = read_table(tmp_path / "results/new/cytof/populations.parquet")
     pd.testing.assert_frame_equal(both.head(300), read_table(earlier / "cytof/populations.parquet"))
     assert (both["population"].to_numpy()[300:] == np.array(NAMES, object)[which]).mean() > 0.99
-    assert table["strange"].max() < 0.06 and table["n_cells"].sum() == 120 and table["confidence"].min() > 0.9
+    assert (
+        table["strange"].max() < 0.06 and table["n_cells"].sum() == 120 and table["confidence"].min() > 0.8
+    )  # CD57 was not measured
     assert {p: p.read_bytes() for p in before} == before
     shares = read_table(tmp_path / "results/new/dynamics/abundance.parquet")
     assert set(shares["sample"]) == {"s0", "s1"} and shares["fraction"].notna().any()
@@ -128,11 +132,11 @@ def test_new_cells_get_the_name_of_their_own_kind_unless_a_person_named_the_earl
     write_table(
         OVERRIDDEN.check(pd.DataFrame([by_hand])), earlier / "cytof/overridden.parquet", OVERRIDDEN, provenance={}
     )
-    assert put(earlier, tmp_path, x).reason == "names of the earlier run were given by hand"
+    assert put(earlier, tmp_path, x).reason.startswith("names of the earlier run were given by hand")
 
 
 def test_a_sample_without_a_marker_of_the_clustering_is_refused(earlier, tmp_path):
-    with pytest.raises(UserError, match="no CD16, NKG2C"):
+    with pytest.raises(UserError, match="no CD16, NKG2A"):
         put(earlier, tmp_path, np.zeros((5, 3), np.float32), ["CD56", "CD7", "CD57"])
 
 

@@ -139,7 +139,7 @@ def say(folder: Path, placed: Placed, everything: int) -> list[str]:
         print(f"  {row['sample']}: {row['n_nk']:,} NK cells · {parts} · {row['strange']:.1%} strange · {told}")
     anew = f"run config/{folder.name}.yaml anew (it replaces the tables placed there)"
     if placed.otherwise is None or placed.apart is None:
-        print(f"cimlnk: note: populations are those of the nearest earlier cells: {placed.reason}")
+        print(f"cimlnk: note: {placed.reason}")
     else:
         moved = f"{placed.otherwise:.0%} of the earlier cells would have another name in clusterings with the new cells"
         print(f"  {moved} ({placed.apart:.0%} differ between two of those)")

@@ -21,15 +21,16 @@ from cimlnk.cytof.features import summary_table
 from cimlnk.cytof.h5ad import iterate_x, read_names, read_record
 from cimlnk.cytof.tables import CELLS, SUMMARY
 from cimlnk.dynamics.abundance.run import write_abundance
-from cimlnk.graph.sketching import K, extend, vote
+from cimlnk.graph.sketching import Extension, extend, vote
 from cimlnk.graph.tables import CLUSTERS
 from cimlnk.populations.definitions import load_definitions
 from cimlnk.populations.load import columns, feature_names, variables
 from cimlnk.populations.positivity import Reference, protein_thresholds
 from cimlnk.populations.tables import POPULATIONS, THRESHOLDS
 
+from .name_added import Earlier, NamedCells, name_added
 from .shift import Profiles, Shift, shifts
-from .voices import Heard, hear
+from .voices import hear
 
 # Of a sample's cells beyond the 99th percentile of the known ones' distances; 1 % by construction where nothing is new.
 STRANGE_SHARE = 0.10
@@ -58,6 +59,14 @@ class Placed(NamedTuple):
 
     table: pd.DataFrame
     strange: dict[str, list[str]]
+    otherwise: float | None
+    apart: float | None
+    reason: str | None
+
+
+class Said(NamedTuple):
+    """The last three of :class:`Placed`."""
+
     otherwise: float | None
     apart: float | None
     reason: str | None
@@ -95,22 +104,31 @@ def place(
     if not parts:
         raise UserError("new samples", "NK cells", Plain("; ".join(unusable)), "a sample with NK cells")
     new, X = pd.concat(parts, ignore_index=True), np.concatenate(matrices)
-    labels, sure = clusters["cluster"].to_numpy(np.int32), clusters["confidence"].to_numpy(np.float32)
-    reach = _reach(earlier / "cytof/graph.npz", len(labels))
-    found = extend(np.asarray(known), labels, X, confidence=sure, reach=reach, seed=seed)
-    names = populations["population"].to_numpy(dtype=object)
+    with np.load(earlier / "cytof/graph.npz") as saved:
+        lists, reach, rows = saved["indices"], saved["distances"], saved["rows"]
+    base_cells = clusters.iloc[rows].reset_index(drop=True)  # all, or the sketch
+    k = lists.shape[1]
+    found = extend(
+        np.asarray(known[rows]), base_cells["cluster"].to_numpy(np.int32), X,
+        confidence=base_cells["confidence"].fillna(0.0).to_numpy(np.float32), reach=reach[:, -1], k=k, seed=seed,
+    )  # fmt: skip
+    names = populations["population"].to_numpy(dtype=object)[rows]
     codes, vocabulary = pd.factorize(names, sort=True)
-    own = populations["confidence"].fillna(0.0).to_numpy(np.float32)
+    own = populations["confidence"].fillna(0.0).to_numpy(np.float32)[rows]
     nearest, confidence = vote(found.indices, found.distances, codes.astype(np.int32), confidence=own)
     new = new.assign(cluster=found.labels, confidence=found.confidence, strangeness=found.strangeness)
     new["nearest"] = vocabulary[nearest]
-    heard, why = _heard(
-        earlier, files, known=known, names=names, X=X, new=new, cohort=cohort, cfg=cfg, out=out, base=base, seed=seed
-    )
-    new["population"] = new["nearest"] if heard is None else heard.population
-    named = new[["cell", "sample", "cluster", "population"]].assign(
-        confidence=confidence if heard is None else confidence * heard.share
-    )
+    if len(read_table(earlier / "cytof/overridden.parquet")):
+        why = "names of the earlier run were given by hand: populations are those of the nearest earlier cells"
+        by_markers, heard = NamedCells(new["nearest"].to_numpy(dtype=object), confidence), Said(None, None, why)
+    else:
+        known_cells = Earlier(lists, base_cells["cluster"].to_numpy(np.int32), names)
+        by_markers, heard = _named(
+            earlier, files, known=known_cells, rows=rows, X=X, found=found, new=new, cohort=cohort, cfg=cfg, out=out,
+            base=base, seed=seed,
+        )  # fmt: skip
+    new["population"] = by_markers.population
+    named = new[["cell", "sample", "cluster", "population"]].assign(confidence=by_markers.confidence)
     record = provenance("add", {"earlier": earlier.name, "samples": list(files)}, [])
     records = [read_record(p) for p in files.values()]
     old_summary = read_table(earlier / "cytof/summary.parquet", SUMMARY)
@@ -144,31 +162,25 @@ def place(
     table = added(new.assign(confidence=named["confidence"]), measured)
     write_table(table, out / "cytof/added.parquet", ADDED, provenance=record)
     strange = {s: m.strange for s, m in measured.items() if m.strange}
-    if heard is None:
-        return Placed(table, strange, None, None, why)
-    return Placed(table, strange, heard.otherwise, heard.apart, None)
+    return Placed(table, strange, *heard)
 
 
-def _heard(
+def _named(
     earlier: Path,
     files: Mapping[str, Path],
     *,
-    known: NDArray[np.float32],
-    names: NDArray[np.object_],
+    known: Earlier,
+    rows: NDArray[np.int64],
     X: NDArray[np.float32],
+    found: Extension,
     new: pd.DataFrame,
     cohort: Cohort,
     cfg: Mapping[str, Any],
     out: Path,
     base: Path,
     seed: int,
-) -> tuple[Heard | None, str | None]:
-    """What clusterings with the new cells call them, or why none was made."""
-    resolution = json.loads((earlier / "cytof/clustering.json").read_text(encoding="utf-8"))["resolution"]
-    if resolution is None:
-        return None, "the earlier run has too few cells to cluster"
-    if len(read_table(earlier / "cytof/overridden.parquet")):
-        return None, "names of the earlier run were given by hand"
+) -> tuple[NamedCells, Said]:
+    """Names of the new cells by the thresholds of the earlier run (of a new batch, by its own)."""
     cells = pd.concat([read_table(earlier / "cytof/cells.parquet"), new[["cell", "sample"]]], ignore_index=True)
     sample = cells["sample"].to_numpy(dtype=object)
     paths = {s: files.get(s, earlier / f"cytof/samples/{s}.h5ad") for s in pd.unique(sample)}
@@ -189,11 +201,11 @@ def _heard(
 
     unknown = sorted(set(batch) - set(cuts["batch"].astype(str)))
     if unknown:
-        rows = np.flatnonzero(np.isin(batch, unknown))
+        there = np.flatnonzero(np.isin(batch, unknown))
         reference = out / "cytof/lineages.npz"
         given = cohort.panel.dropna(subset=["threshold"]).set_index("marker")["threshold"]
         more = protein_thresholds(
-            values(rows), features, batch[rows], samples=sample[rows],
+            values(there), features, batch[there], samples=sample[there],
             cofactors=variables(list(files.values()), "cofactor"),
             reference=Reference.read(reference) if reference.is_file() else None, panel=given.to_dict(), seed=seed,
         )  # fmt: skip
@@ -202,18 +214,21 @@ def _heard(
         cohort.samples["arm"] == cfg["claims"]["arms"]["treated"]
     ).any()
     definitions = load_definitions(locate(cfg["populations"]["cytof"]["definitions"], base), infused=bool(infused))
-    heard = hear(
-        known, names, X, first=new["nearest"].to_numpy(dtype=object), values=values, features=features, batch=batch,
-        thresholds=cuts, definitions=definitions, resolution=float(resolution), settings=cfg["graph"], seed=seed,
+    picked = np.concatenate([rows, np.arange(len(sample) - len(X), len(sample))])
+    named = name_added(
+        known, X, found, values=values(picked), features=features, batch=batch[picked], thresholds=cuts,
+        definitions=definitions, seed=seed,
     )  # fmt: skip
-    return heard, None
-
-
-def _reach(graph: Path, n: int) -> NDArray[np.float32] | None:
-    """Distance of every known cell to its last neighbour, where the earlier graph has as many as vote here."""
-    with np.load(graph) as saved:
-        distances = saved["distances"]
-    return distances[:, -1] if distances.shape == (n, K) else None
+    resolution = json.loads((earlier / "cytof/clustering.json").read_text(encoding="utf-8"))["resolution"]
+    if resolution is None:
+        return named, Said(None, None, "the earlier run has too few cells to cluster")
+    matrix = np.load(earlier / "cytof/features.npy", mmap_mode="r")
+    heard = hear(
+        np.asarray(matrix[rows]), known.names, X, first=named.population, values=lambda r: values(picked[r]),
+        features=features, batch=batch[picked], thresholds=cuts, definitions=definitions, resolution=float(resolution),
+        settings=cfg["graph"], seed=seed,
+    )  # fmt: skip
+    return NamedCells(heard.population, named.confidence * heard.share), Said(heard.otherwise, heard.apart, None)
 
 
 def _shifts(lineages: Path, new: list[str], cohort: Cohort) -> dict[str, Shift]:

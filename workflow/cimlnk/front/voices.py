@@ -1,4 +1,4 @@
-"""Names of added cells: of their nearest earlier cells, and of a few clusterings made with them, each a voice."""
+"""Names of added cells: those on the earlier clusters, and those in a few clusterings made with them, each a voice."""
 
 from __future__ import annotations
 
@@ -18,7 +18,8 @@ from cimlnk.graph.sketching import Known, nearest_in, vote
 from cimlnk.graph.subclusters import subcluster
 from cimlnk.populations.definitions import Definitions
 from cimlnk.populations.distances import cluster_distances
-from cimlnk.populations.naming import name_clusters
+from cimlnk.populations.naming import name_rows
+from cimlnk.populations.smoothing import Cells, smoothed
 
 VOICES = 3  # clusterings made with the new cells; the earlier one is a fourth voice
 SUBSET = 40_000  # cells of each: fewer make coarser clusters, which bear other names (demo: 25,000 agree on .84)
@@ -71,7 +72,7 @@ def hear(
     known, names
         Features (n x d) of the earlier cells and their names.
     new, first
-        Features (m x d) of the new cells, and the names by their nearest earlier cells.
+        Features (m x d) of the new cells, and their names on the earlier clusters (:mod:`.name_added`).
     values
         Function of rows (earlier cells first, then the new ones, ascending): rows x `features`, analysis scale.
     batch
@@ -105,7 +106,9 @@ def hear(
         where = cluster_distances(
             read, features, parts, batch=batch[rows], thresholds=thresholds, definitions=definitions
         )
-        named = name_clusters(where, definitions)["population"].reindex(parts).to_numpy(dtype=object)
+        cells = Cells(read, features, batch[rows], thresholds=thresholds, definitions=definitions, clusters=where)
+        steadied = smoothed(cells.distances(slice(None)), lists.indices, parts)
+        named = np.asarray(name_rows(cells.tables(steadied, parts), definitions)[0], object)
         earlier.append(pd.Series(named[rows < n], index=rows[rows < n]))
         said.append(_of_all(new, X, named, rows=rows, n=n, seed=own, threads=threads))
     voices = np.stack([first, *said])
