@@ -16,7 +16,9 @@ def words(folder, sketch):
     (place / "clustering.json").write_text(json.dumps({"verdict": "stable structure", "sketch": sketch}))
     (place / "graph.json").write_text(json.dumps({"recall": 0.9512, "n_cells": 3_000_000}))
     columns = "cluster n_cells population share score runner_up margin support reason".split()
-    pd.DataFrame([[0, 9, "NK", 1.0, 1.0, None, 1.0, 1.0, None]], columns=columns).to_parquet(place / "annotation.parquet")
+    pd.DataFrame([[0, 9, "NK", 1.0, 1.0, None, 1.0, 1.0, None]], columns=columns).to_parquet(
+        place / "annotation.parquet"
+    )
     section = _clustering(Run(folder, sorted(place.iterdir()), {}), "cytof", Site(folder / "site", "t"))
     return section.blocks[0].body
 
