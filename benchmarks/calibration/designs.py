@@ -18,10 +18,12 @@ from numpy.typing import NDArray
 sys.path.insert(0, str(Path(__file__).parents[1]))  # run by its path, a package is not on the path
 
 from cimlnk.common.seeds import rng  # noqa: E402
-from cimlnk.dynamics.abundance.differential import abundance_tests  # noqa: E402
+from cimlnk.dynamics.abundance.differential import absolute_tests, abundance_tests  # noqa: E402
+from cimlnk.dynamics.designs import make_design  # noqa: E402
 from cimlnk.dynamics.expression.differential import expression_tests  # noqa: E402
 from cimlnk.dynamics.neighbourhoods.differential import neighbourhood_tests  # noqa: E402
 from cimlnk.dynamics.repertoire.differential import patient_tests, thinned, time_tests  # noqa: E402
+from cimlnk.dynamics.results import blank_confounded  # noqa: E402
 from cimlnk.dynamics.state.differential import state_tests  # noqa: E402
 from cimlnk.populations.depth import at_depth  # noqa: E402
 from cimlnk.stats.composition import aitchison, jensen_shannon  # noqa: E402
@@ -109,6 +111,20 @@ def _multinomial(logs: Floats, cells: NDArray[np.int64], random: np.random.Gener
     return np.array([random.multinomial(n, s) for n, s in zip(cells, share, strict=True)])
 
 
+def absolutes(samples: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
+    """Cells per microlitre of the populations, which share the count of NK cells; runs do not touch blood counts."""
+    cells = _depths(samples, (600, 6000), random)
+    counts = _multinomial(np.log(MEAN) + latent(samples, len(MEAN), random), cells, random).T.astype(float)
+    nk = latent(samples.assign(batch="one"), 1, random)[:, 0] * 1.5 + 3
+    values = np.log2(np.exp(nk) * (counts + 0.5) / (cells + 1.0))
+    observed = samples.set_index("sample", drop=False)
+    design = make_design(observed, "auto", "pre", reference_arm=_reference(samples), min_patients=3)
+    names = [f"population {k + 1}" for k in range(len(MEAN))]
+    tests = absolute_tests(values, names, observed, design=design, seed=0, cells=(counts, cells.astype(float)))
+    table = blank_confounded(pd.concat(tests, ignore_index=True), observed, [q.contrast for q in design.questions])
+    return table.assign(modality="cytof")
+
+
 def abundances(samples: pd.DataFrame, random: np.random.Generator) -> pd.DataFrame:
     cells = _depths(samples, (600, 6000), random)
     logs = np.log(MEAN) + latent(samples, len(MEAN), random)
@@ -127,7 +143,8 @@ def abundances(samples: pd.DataFrame, random: np.random.Generator) -> pd.DataFra
         )  # fmt: skip
     patients = samples[["patient", "arm"]].drop_duplicates()
     table = pd.concat(parts, ignore_index=True).drop(columns="batch")
-    return abundance_tests(table, samples, patients, baseline="pre", reference_arm=_reference(samples))
+    found = abundance_tests(table, samples, patients, baseline="pre", reference_arm=_reference(samples))
+    return found[~found["test"].str.startswith("absolute")]
 
 
 def _reference(samples: pd.DataFrame) -> str | None:
@@ -221,6 +238,7 @@ def _distances(samples: pd.DataFrame, random: np.random.Generator, *, owned: boo
 Make = Callable[[pd.DataFrame, np.random.Generator], pd.DataFrame]
 #: Family -> its tests of one cohort, and how many cohorts it needs for one of abundance (many genes make few do).
 FAMILIES: dict[str, tuple[Make, float]] = {
+    "cells per microlitre": (absolutes, 5.0),
     "abundance": (abundances, 1.0),
     "marker state": (states, 0.5),
     "gene state": (gene_states, 0.5),

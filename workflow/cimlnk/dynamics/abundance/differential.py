@@ -129,7 +129,7 @@ def _named(
         value = np.log2(per_ul * (counts + 0.5) / (total + 1.0))[:, known]
         measured = observed[known]
         held = (counts[:, known], total[known])
-        parts += _absolute(value, names, measured, design=make_design(measured, **settings), seed=seed, cells=held)
+        parts += absolute_tests(value, names, measured, design=make_design(measured, **settings), seed=seed, cells=held)
     return blank_confounded(
         pd.concat(parts, ignore_index=True), observed, [question.contrast for question in design.questions]
     )
@@ -147,13 +147,18 @@ def _all_nk(rows: pd.DataFrame, patients: pd.DataFrame, settings: Mapping[str, A
     observed = covariates(daily, patients).set_index("sample", drop=False)
     value = np.log2(observed["cells_per_ul"].to_numpy(float))[None, :]
     return pd.concat(
-        _absolute(value, [NK], observed, design=make_design(observed, **auto), seed=seed, cells=None), ignore_index=True
+        absolute_tests(value, [NK], observed, design=make_design(observed, **auto), seed=seed, cells=None),
+        ignore_index=True,
     )
 
 
-def _absolute(
+def absolute_tests(
     value: Floats, names: list[str], observed: pd.DataFrame, *, design: Design, seed: int, cells: Cells | None
 ) -> list[pd.DataFrame]:
+    """The tests ``absolute…`` of :func:`abundance_tests` on log2 cells per microlitre, populations × samples.
+
+    `cells` (counts, totals) tells where they rest on pseudo-counts; None: on none.
+    """
     model = _linear_model("absolute", "log2 fold", value, names=names, design=design, observed=observed, cells=cells)
     return [
         model,
