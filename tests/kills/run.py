@@ -32,7 +32,10 @@ from lab import make_lab  # noqa: E402
 WAYS = ("everything", "snakemake", "job")
 SLURM_WAYS = ("snakemake", "job")  # "everything" would be the machine itself
 FORCEALL = 4  # of ten forced kills; the others force one rule, with what follows from it: early, middle and late ones
-RULES = ("rna_cells", "populations_name", "graph_cluster", "dynamics_kinetics", "claims_evaluate", "report_site")
+RULES = {  # and after how many of its jobs at most
+    "rna_cells": 2, "populations_name": 2, "graph_cluster": 2, "dynamics_kinetics": 2,
+    "claims_evaluate": 1, "report_site": 0,
+}  # fmt: skip
 
 
 class Runs:
@@ -180,7 +183,7 @@ def unforced(runs: Runs, ways: tuple[str, ...], args: argparse.Namespace, *, ste
     """A run from nothing, killed again and again on its way."""
     for k in range(args.kills):
         way = ways[k % len(ways)]
-        hit = runs.killed(way, rng.randint(0, 2 * steps // args.kills), rng.random() * 2)
+        hit = runs.killed(way, rng.randint(0, 2 * steps // (args.kills + 2)), rng.random() * 2)
         say(f"unforced {k + 1}: {way} {hit}; {'lock taken away' if runs.unlock() else 'no lock'}")
     runs.plain()
 
@@ -200,8 +203,9 @@ def forced(
     for k in range(args.first, args.kills):
         way = ways[k % len(ways)]
         every = k < FORCEALL or not rules
-        force = ["--forceall"] if every else ["--forcerun", rules[(k - FORCEALL) % len(rules)]]
-        hit = runs.killed(way, rng.randint(0, steps // 2 if every else 2), rng.random() * 2, *force)
+        rule = None if every else rules[(k - FORCEALL) % len(rules)]
+        force = ["--forceall"] if rule is None else ["--forcerun", rule]
+        hit = runs.killed(way, rng.randint(0, steps // 2 if rule is None else RULES[rule]), rng.random() * 2, *force)
         say(f"forced {k + 1} ({' '.join(force)}): {way} {hit}; {'lock taken away' if runs.unlock() else 'no lock'}")
         if k >= FORCEALL - 1 or k == args.kills - 1:
             runs.plain()
