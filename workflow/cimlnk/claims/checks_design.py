@@ -71,7 +71,9 @@ def il2(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     )
     return judged(
         ok,
-        f"{len(fewer)} patient(s) received fewer than planned: {', '.join(fewer['patient'])}" if len(fewer) else "all",
+        f"{len(fewer)} patient(s) received fewer than planned: {', '.join(fewer['patient'])}"
+        if len(fewer)
+        else f"all {len(treated)} patient(s) received what was planned",
         value=least,
         low=least,
         high=float(treated["il2_received"].max()),

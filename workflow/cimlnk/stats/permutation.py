@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from cimlnk.common.seeds import rng
 
 Floats = NDArray[np.float64]
+NOTHING_TO_EXCHANGE = "no block has two samples with different labels"
 
 
 class Permuted(NamedTuple):
@@ -65,7 +66,7 @@ def permute(
     blocks_ = np.asarray(blocks, dtype=object).astype(str)
     patterns = label_patterns(labels_, blocks_)
     if patterns < 2:
-        return Permuted(np.nan, np.nan, np.nan, np.nan, 0, "no block has two samples with different labels")
+        return Permuted(np.nan, np.nan, np.nan, np.nan, 0, NOTHING_TO_EXCHANGE)
     observed, effect = statistic(labels_)
     orders = orders_within(blocks_, permutations, rng(seed, name))
     null = np.array([statistic(labels_[order])[0] for order in orders])
@@ -109,6 +110,8 @@ def permanova(
     >>> bool(found.effect > 0.9)
     True
     """
+    if label_patterns(np.asarray(labels, dtype=object), np.asarray(blocks, dtype=object).astype(str)) < 2:
+        return Permuted(np.nan, np.nan, np.nan, np.nan, 0, NOTHING_TO_EXCHANGE)
     n = len(distance)
     centred = -0.5 * distance**2
     centred = centred - centred.mean(axis=0) - centred.mean(axis=1)[:, None] + centred.mean()

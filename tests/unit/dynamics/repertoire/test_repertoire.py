@@ -151,6 +151,13 @@ def test_a_day_whose_samples_scatter_more_is_no_effect_of_time():
     assert 2 <= sum(hits) <= 17
 
 
+def test_one_time_point_is_said_to_be_why_time_cannot_be_tested():
+    d, samples = points(5, 1, donor=1, time=0, seed=1)
+    table = distance_tests(d, samples, modality="cytof", what="composition", permutations=19).set_index("test")
+    assert np.isnan(table.loc["permanova_time", "p"])
+    assert table.loc["permanova_time", "reason"] == "not estimable: no patient has two time points"
+
+
 def test_the_floor_of_few_samples_is_told():
     d, samples = points(2, 2, donor=5, time=0, seed=7)
     result = donor_identity(d, samples["patient"], samples["timepoint"])

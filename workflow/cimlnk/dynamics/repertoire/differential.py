@@ -12,7 +12,7 @@ from cimlnk.common.seeds import rng
 from cimlnk.common.vocabulary import NK
 from cimlnk.dynamics.results import blank_rows
 from cimlnk.stats.intervals import wilson
-from cimlnk.stats.permutation import Permuted, donor_identity, permanova
+from cimlnk.stats.permutation import NOTHING_TO_EXCHANGE, Permuted, donor_identity, permanova
 
 Floats = NDArray[np.float64]
 
@@ -86,6 +86,8 @@ def time_tests(
         mixed = (part.groupby(["patient", of_batch.rename("_batch")])["timepoint"].nunique() > 1).any()
         if not np.isfinite(test.p) and not mixed and (part.groupby("patient")["timepoint"].nunique() > 1).any():
             test = test._replace(reason="not estimable: a patient's time points lie in batches of their own")
+        elif test.reason == NOTHING_TO_EXCHANGE:
+            test = test._replace(reason="not estimable: no patient has two time points")
         n = int((part["patient"].value_counts() > 1).sum())
         rows.append(
             _row("permanova_time", modality, what, contrast=f"{arm}: time", n=n, result=test, unit="R2 within patients")

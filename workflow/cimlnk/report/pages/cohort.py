@@ -36,7 +36,11 @@ def headline(run: Run) -> list[tuple[str, str]]:
             )
     if len(claims) and treated_arm(run):
         found = claims[claims["kind"] == "finding"]
-        items.append(("findings supported", f"{int((found['verdict'] == 'supported').sum())} of {len(found)}"))
+        told = found["verdict"] != "not evaluable"
+        if told.any():
+            items.append(("findings supported", f"{int((found['verdict'] == 'supported').sum())} of {len(found)}"))
+        else:  # "0 of 20" would look like a result
+            items.append((f"of {len(found)} findings can be told from these data", "none"))
     return items
 
 
