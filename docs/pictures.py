@@ -1,4 +1,4 @@
-"""Make the README's pictures anew from a finished run: python docs/pictures.py [--config FILE]."""
+"""Make the README's pictures again from a finished run: python docs/pictures.py [--config FILE]."""
 
 from __future__ import annotations
 

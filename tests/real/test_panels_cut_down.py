@@ -1,4 +1,4 @@
-"""Names of real NK cells on 30 and on 12 markers of one file: lineages, clusters and thresholds found anew on each."""
+"""Names of real NK cells on 30 and on 12 markers of one file: lineages, clusters and thresholds found again on each."""
 
 from __future__ import annotations
 

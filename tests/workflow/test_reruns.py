@@ -70,7 +70,7 @@ def test_a_file_rewritten_inside_a_10x_folder_runs_its_sample_again_and_no_other
     before, times, stamp = file.read_bytes(), file.stat(), lab.folder.stat().st_mtime_ns
     file.write_bytes(before + b"x")
     try:
-        assert lab.folder.stat().st_mtime_ns == stamp, "the folder itself tells nothing"
+        assert lab.folder.stat().st_mtime_ns == stamp, "the folder itself is uninformative"
         assert planned(checkout, lab) == {"rna_cells": 1, f"rna_cells {lab.folder.name}": 1}
     finally:
         file.write_bytes(before)

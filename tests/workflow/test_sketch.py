@@ -21,7 +21,7 @@ WANTED = ("cytof/populations.parquet", "dynamics/neighbourhoods.parquet", "expor
 
 @pytest.fixture(scope="module")
 def sketched(tiny_run, tmp_path_factory):
-    """The tiny cohort's mass cytometry, clustered anew from a fifth of its cells."""
+    """The tiny cohort's mass cytometry, clustered again from a fifth of its cells."""
     checkout = tmp_path_factory.mktemp("sketch") / "clone"
     shutil.copytree(tiny_run, checkout, symlinks=True)
     copy_compiled(checkout, tiny_run)

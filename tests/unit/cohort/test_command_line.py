@@ -1,4 +1,4 @@
-"""A config file that is not there is told in one line, before Snakemake is started."""
+"""A config file that is not there is reported in one line, before Snakemake is started."""
 
 import os
 import shutil

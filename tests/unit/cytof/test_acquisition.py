@@ -95,7 +95,7 @@ def test_a_stall_is_still_seen_by_a_coarse_clock():
 def test_a_channel_that_is_zero_throughout_is_told_whatever_its_role():
     events = np.random.default_rng(1).poisson(5.0, (1000, 3)).astype(np.float32)
     events[:, 1] = 0
-    events[:, 2] = np.arange(1000) % 200 == 0  # viability of living cells: hardly any signal, and right so
+    events[:, 2] = np.arange(1000) % 200 == 0  # viability of living cells: almost no signal, and right so
     assert channel_flags(events, ["DNA1", "DNA2", "Viability"], ["Viability"]) == [
         "DNA2: zero in every event (channel not recorded?)"
     ]

@@ -282,7 +282,7 @@ ALIKE = np.array([[1, 0.5, 0], [1.99999, 1, 0], [0, 0, 1.0]])
             _spill(keyword(matrix=0.5 * MATRIX)),
             "diagonal: found 0.5 of FITC-A, 0.5 of PE-A, 0.5 of APC-A, expected 1 for every channel",
         ),
-        (_spill(keyword(matrix=ALIKE)), "FITC-A and PE-A spill alike: they cannot be told apart"),
+        (_spill(keyword(matrix=ALIKE)), "FITC-A and PE-A spill alike: they cannot be distinguished"),
         (_spill(keyword(("FITC-A", "FITC-A", "APC-A"))), "channel FITC-A: found 2 times, expected every channel once"),
     ],
 )

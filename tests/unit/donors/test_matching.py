@@ -70,7 +70,7 @@ def test_a_haploidentical_donor_is_not_taken_for_the_recipient(tmp_path, row, fa
     _, matches, comparisons = run(libraries, facts(("pre", "P1", -5), ("late", "P1", 28)), settings)
     found = who(matches)
     assert found["pre", "0"] == found["late", "1"] != found["pre", "1"] == found["late", "0"]
-    # what by inheritance alone cannot happen in unrelated people: hardly a site is opposite
+    # what by inheritance alone cannot happen in unrelated people: barely a site is opposite
     related = comparisons[~comparisons["same"]]
     assert related["opposite"].max() < 0.12 and related["concordance"].max() < settings["min_concordance"]
 
@@ -138,7 +138,7 @@ def test_without_evidence_days_are_not_joined(tmp_path, row, facts, settings):
         libraries.append((row(sample=sample, tool="souporcell", calls=f"{sample}.tsv"), place))
     calls, matches, _ = run(libraries, facts(("pre", "P1", -5), ("late", "P1", 28)), settings)
     assert matches["person"].isna().all() and calls["person"].isna().all()
-    assert matches["reason"].str.contains("drawn anew for every file").all()
+    assert matches["reason"].str.contains("drawn again for every file").all()
 
 
 def test_exchanged_samples_of_two_patients_show(tmp_path, row, facts, settings):

@@ -101,7 +101,7 @@ def test_one_time_point_is_said_to_tell_no_change():
     columns = ["sample", "patient", "day", "timepoint", "arm", "tissue_or_product", "modality", "batch"]
     findings = Findings()
     look_at_design(pd.DataFrame(rows, columns=columns), "pre", findings)
-    assert any("one time point (D28): no change can be told" in text for text in findings.of(WARN))
+    assert any("one time point (D28): no change can be determined" in text for text in findings.of(WARN))
     said = findings.tables["What the number of patients allows"].loc[0, "found with 80 % power"]
     assert said == "nothing: no patient has a baseline and a later day"
 

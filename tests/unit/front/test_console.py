@@ -1,4 +1,4 @@
-"""The console: few plain lines where nobody watches, one live line where somebody does."""
+"""The console: few plain lines where no terminal is attached, one live line where one is."""
 
 import io
 import logging

@@ -31,7 +31,7 @@ def tables(named: bool):
                            "share_low": share * 0.9, "share_high": share, "n_unsure": 1})  # fmt: skip
             matches.append({"sample": sample, "patient": "P1", "day": day, "label": label,
                             "person": person if named else None, "method": "genotype" if named else "none",
-                            "reason": None if named else "no genotypes: <numbers> are drawn anew"})  # fmt: skip
+                            "reason": None if named else "no genotypes: <numbers> are drawn again"})  # fmt: skip
     return filled(MATCHES, matches), filled(SHARES, shares)
 
 
@@ -57,7 +57,7 @@ def words(blocks):
 
 def test_the_design_says_what_cannot_be_told(tmp_path, site):
     made = page(run_of(tmp_path, "graft_donor"), site)
-    assert "cannot be told from those of the graft" in words(made.sections[0].blocks)
+    assert "cannot be distinguished from those of the graft" in words(made.sections[0].blocks)
     assert page(run_of(tmp_path, "not_stated"), site) is None
 
 

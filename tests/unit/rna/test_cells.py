@@ -1,4 +1,4 @@
-"""The path of one sample against its truth: NK cells found, the trap cells told apart, the gate table consistent."""
+"""The path of one sample against its truth: NK cells found, the trap cells distinguished, the gate table consistent."""
 
 from __future__ import annotations
 

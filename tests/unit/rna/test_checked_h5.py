@@ -1,4 +1,4 @@
-"""Damage that libhdf5 would follow without end is told before it reads."""
+"""Damage that libhdf5 would follow without end is reported before it reads."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""T cells with the genes of NK cells, and NK cells with CD3 chains: told apart by what only T cells make."""
+"""T cells with the genes of NK cells, and NK cells with CD3 chains: distinguished by what only T cells make."""
 
 from __future__ import annotations
 

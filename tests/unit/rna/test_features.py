@@ -179,7 +179,7 @@ def test_no_usable_sample_is_a_user_error(cohort):
 def test_batches_confounded_with_time_are_not_corrected(cohort):
     out = cohort({"a": nk_sample(1), "b": nk_sample(2, shift=0.4)}, batches=["b1", "b2"], days=[0, 28])
     record = json.loads(out.report.read_text())["integration"]
-    assert record["method"] == "none" and "cannot be told from batches" in record["reason"]
+    assert record["method"] == "none" and "cannot be distinguished from batches" in record["reason"]
     assert record["explained_before"]["batch"] > 0
 
 

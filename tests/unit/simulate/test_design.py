@@ -27,7 +27,7 @@ def test_samples_have_their_own_ids_and_paths(size):
 
 @pytest.mark.parametrize("size", SIZES)
 def test_no_batch_holds_a_single_arm_or_time_point(size):
-    # Otherwise batch and biology could not be told apart, and no pipeline could recover the truth.
+    # Otherwise batch and biology could not be distinguished, and no pipeline could recover the truth.
     table = pd.DataFrame(
         [(s.modality, s.batch, s.patient.arm, s.timepoint) for s in samples(size, 1) if s.modality == "cytof"],
         columns=["modality", "batch", "arm", "timepoint"],

@@ -81,7 +81,7 @@ def name_agreement(
     definitions
         By protein, whose parents say which names refine which.
     limits
-        Name by protein -> which markers would have told more.
+        Name by protein -> which markers would have said more.
 
     Notes
     -----

@@ -136,7 +136,7 @@ def find_background(
     held against each other at their depths: an uncertain background is drawn to those of the others, the more the less
     these differ (random effects; DerSimonian and Laird 1986, doi:10.1016/0197-2456(86)90046-2), and a lowest mode
     threefold above them is that of positive cells unless lineages say otherwise. Without other samples it is held
-    against the other antibodies: lowest modes of one panel differ, but hardly more than tenfold from their median. An
+    against the other antibodies: lowest modes of one panel differ, but barely more than tenfold from their median. An
     antibody on all cells (CD45, HLA-ABC; CD56 of sorted NK cells) is then given three times the panel's usual
     background, and says so. On a real set with 87 antibodies and empty droplets (Kotliarov et al., Nat Med 2020) the
     lowest mode of the cells is within a factor of 1.6 of the empty droplets for 81; CD18 and HLA-ABC, on all cells, are

@@ -1,6 +1,6 @@
 """Denoised and scaled by background (dsb) and centred log-ratios (CLR), the published scales of antibody counts.
 
-Both are written anew from their papers: dsb, Mulè, Martins and Tsang, Nat Commun 2022 (doi:10.1038/s41467-022-29356-8);
+Both are implemented from their papers: dsb, Mulè, Martins and Tsang, Nat Commun 2022 (doi:10.1038/s41467-022-29356-8);
 CLR for antibody counts, Stoeckius et al., Nat Methods 2017 (doi:10.1038/nmeth.4380).
 """
 

@@ -25,7 +25,7 @@ Floats = NDArray[np.floating]
 
 
 class Named(NamedTuple):
-    """Name and score of every cell, and name -> which markers would have told more."""
+    """Name and score of every cell, and name -> which markers would have said more."""
 
     population: NDArray[np.object_]
     score: NDArray[np.float32]

@@ -69,6 +69,6 @@ NAME_AGREEMENT = Schema(
         "high": ("float", "upper 95 % limit"),
         "chance": ("float", "the accuracy names handed out at random among these cells would have"),
         "instead": ("str?", "commonest name by protein that contradicts it"),
-        "reason": ("str?", "why there is no number, or which markers would have told more"),
+        "reason": ("str?", "why there is no number, or which markers would have said more"),
     },
 )

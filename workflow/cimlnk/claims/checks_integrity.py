@@ -23,7 +23,7 @@ SUFFIXES = ("_paired", "_signflip", "_signedrank", "_relabelling")
 def p_floors(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     """C24: no exact p is below what its patients can give, and the models agree with the exact test beside them.
 
-    The floor is computed anew from the number of patients, not read from the column that the tests wrote. A model
+    The floor is computed again from the number of patients, not read from the column that the tests wrote. A model
     contradicts its exact test where it says p < .01 and the exact p, although .05 was in its reach, is above .1.
     """
     table = evidence.get("tests")

@@ -147,7 +147,7 @@ def memory_not_adaptive(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdic
         if float(np.median(rest)) - background < bounds["least_others"]:
             return not_evaluable(
                 f"only {np.median(rest):.1%} of the other NK cells carry {feature} (background {background:.1%}): too "
-                "few to be told apart from",
+                "few to be distinguished from",
             )  # fmt: skip
         wide = (
             pd.DataFrame(

@@ -91,7 +91,9 @@ def find(
     if drawn is None:
         if np.isfinite(floor):  # exact: the level is the most that chance can reach, whatever the noise
             return judged(ok, f"{why}; chance is the level of the exact test", chance=level, **fields)
-        return not_evaluable(f"{why}; how much patients vary by chance cannot be told from so few values", **fields)
+        return not_evaluable(
+            f"{why}; how much patients vary by chance cannot be estimated from so few values", **fields
+        )
     chance = float(decide(drawn).ok.mean())
     exact = np.isfinite(floor)
     fields["chance"] = min(chance, level) if exact else chance  # an exact test cannot exceed its level; the count can
@@ -133,7 +135,7 @@ def each_modality(evidence: Evidence, ask: Callable[[str], Verdict], modalities:
 
 
 def logit(share: Floats | pd.Series) -> Floats:
-    """Log odds of a share, the smallest told apart being 0.2 %."""
+    """Log odds of a share, the smallest resolved being 0.2 %."""
     return np.asarray(special.logit(np.clip(np.asarray(share, float), SMALLEST_SHARE, 1 - SMALLEST_SHARE)))
 
 

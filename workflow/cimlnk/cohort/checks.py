@@ -19,7 +19,7 @@ def check_samples(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: Probl
     _unique_ids(samples, "sample", file, problems=problems)
     _check_spelling(samples, "patient", file, problems=problems)
     _check_arms(samples, file, cfg, problems=problems)
-    known = samples[samples["arm"].isin(cfg["cohort"]["arms"])]  # others have been told
+    known = samples[samples["arm"].isin(cfg["cohort"]["arms"])]  # others have been reported
     for patient, rows in known.dropna(subset=["patient"]).groupby("patient", sort=True):
         first = rows.iloc[0]
         for row in rows[rows["arm"] != first["arm"]].to_dict("records"):
@@ -124,7 +124,7 @@ def check_counts(
         problems.add(file, f"row {row[LINE]}, column nk_per_ul", row["nk_per_ul"], expected)
     nothing = counts[["nk_per_ul", "lymphocytes_per_ul", "il2_dose"]].isna().all(axis=1) & counts["event"].isna()
     for row in counts[nothing].to_dict("records"):
-        # A wrong cell has been told already; only rows that are truly empty are told here.
+        # A wrong cell has been reported already; only rows that are truly empty are reported here.
         if not any(e.where.startswith(f"row {row[LINE]},") and e.file == file for e in problems.errors):
             problems.add(file, f"row {row[LINE]}", Plain("no count, no dose and no event"), "at least one of them")
     warnings += odd_units(counts, file)

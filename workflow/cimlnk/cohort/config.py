@@ -1,4 +1,4 @@
-"""The config: one closed schema from the sections' schemas, every mistake told at once, defaults filled in.
+"""The config: one closed schema from the sections' schemas, every mistake reported at once, defaults filled in.
 
 Rules see only what :func:`resolve` returns, so that a default stands in one place and is the same in the main process,
 in a cluster job and in a script (``snakemake.utils.validate`` does not promise that).

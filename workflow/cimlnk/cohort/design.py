@@ -1,7 +1,7 @@
-"""What the design can tell apart: batch against time, arm and patient, before anything is corrected or fitted.
+"""What the design can distinguish: batch against time, arm and patient, before anything is corrected or fitted.
 
 A batch correction that may move cells freely between batches (Harmony and its like) also removes whatever differs
-*because* batches hold different time points. Batch and a factor can be told apart exactly as far as their levels are
+*because* batches hold different time points. Batch and a factor can be distinguished exactly as far as their levels are
 linked: draw a graph with the batches on one side, the factor's levels on the other and an edge for every sample. With
 `c` connected parts the joint design matrix has rank ``b + f - c``, so ``c - 1`` contrasts of the factor are contrasts
 of batches too ("aliased"): no method can say which of the two made the difference (connectedness of a two-way design,
@@ -24,7 +24,7 @@ QUESTIONS = ("timepoint", "day", "arm", "tissue_or_product")
 
 
 def confounding(samples: pd.DataFrame) -> dict[str, dict[str, Any]]:
-    """How far batches can be told from time, arm, tissue and patient, per modality.
+    """How far batches can be distinguished from time, arm, tissue and patient, per modality.
 
     Parameters
     ----------
@@ -40,7 +40,8 @@ def confounding(samples: pd.DataFrame) -> dict[str, dict[str, Any]]:
 
         - ``n_samples``, ``n_batches``, ``batches`` (batch -> its samples);
         - ``factors``: factor -> ``levels``, ``aliased`` (contrasts that are contrasts of batches too), ``free``
-          (contrasts that can be told from batches), ``cramers_v`` (bias-uncorrected association 0-1, NaN as None),
+          (contrasts that can be distinguished from batches), ``cramers_v`` (association, not
+          corrected for bias, 0-1; NaN as None),
           ``parts`` (the unconnected parts of the design, each with its batches and levels), ``words``;
         - ``anchors``: ``groups`` (material -> batches), ``verdict`` (``allowed``/``refused``), ``why``;
         - ``harmony_on_batch``: ``verdict`` (``allowed``/``refused``), ``why``;
@@ -140,7 +141,7 @@ def _factor_words(name: str, record: dict[str, Any], n_batches: int) -> str:
     rest = "none can" if record["free"] == 0 else f"{record['free']} can"
     return (
         f"{record['aliased']} of {count(record['aliased'] + record['free'], 'contrast')} between levels of {name} "
-        f"cannot be told from batches, {rest} ({parts})."
+        f"cannot be distinguished from batches, {rest} ({parts})."
     )
 
 
@@ -183,7 +184,7 @@ def _harmony(factors: dict[str, dict[str, Any]], n_batches: int) -> dict[str, st
                 "verdict": "refused",
                 "why": f"Correcting batches would remove what is asked for. {factors[name]['words']}",
             }
-    why = "Every contrast of time, arm and tissue can be told from batches."
+    why = "Every contrast of time, arm and tissue can be distinguished from batches."
     patient = factors["patient"]
     if patient["aliased"] > 0:
         why += f" But {count(patient['aliased'], 'contrast')} between patients would be removed with the batches."
@@ -195,11 +196,14 @@ def _verdict(factors: dict[str, dict[str, Any]], n_batches: int) -> tuple[str, s
         return "one batch", "All samples are of one batch, so that no batch can be mistaken for biology."
     bad = [f for f in QUESTIONS if factors[f]["aliased"] > 0]
     if not bad:
-        return "separable", "Batches are balanced enough to be told from time, arm and tissue."
+        return "separable", "Batches are balanced enough to be distinguished from time, arm and tissue."
     whole = [f for f in bad if factors[f]["free"] == 0]
     names = listed([f.replace("_or_", " or ").replace("timepoint", "time point") for f in whole or bad])
     if whole:
-        return "confounded", f"Batches cannot be told from {names}: a difference may be either, and is not corrected."
+        return (
+            "confounded",
+            f"Batches cannot be distinguished from {names}: a difference may be either, and is not corrected.",
+        )
     return "partly confounded", f"Some levels of {names} were measured only in batches of their own."
 
 

@@ -40,7 +40,7 @@ def download(
     """Fetch `url` to `target` and verify it; `target` only ever exists complete and verified.
 
     What has arrived is kept in a ``.part`` file beside it: an interrupted download (also of an earlier run) goes on
-    from there with an HTTP range request, or starts anew if the server does not do ranges.
+    from there with an HTTP range request, or starts again if the server does not do ranges.
 
     Parameters
     ----------

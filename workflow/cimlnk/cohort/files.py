@@ -67,7 +67,7 @@ def same_files(paths: Mapping[str, str | Path]) -> list[str]:
     """One sentence for every sample whose raw file is a copy of another sample's.
 
     Only files of equal size are read, so that looking costs next to nothing where all is well. A path that stands in
-    several rows is not told: it is a pool whose samples are told apart by barcodes, or was refused with the sheet.
+    several rows is not reported: it is a pool whose samples differ by barcode, or was refused with the sheet.
 
     Parameters
     ----------

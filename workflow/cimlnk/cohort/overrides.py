@@ -46,7 +46,7 @@ def read_overrides(cfg: Mapping[str, Any], base: str | Path, problems: Problems)
     found: list[Override] = []
     for row in [] if rows is None else rows.to_dict("records"):
         if row["what"] is None or row["key"] is None or row["action"] is None:
-            continue  # told already
+            continue  # reported already
         override = _override(row, file, Path(base), problems=problems)
         if override is not None:
             found.append(override)

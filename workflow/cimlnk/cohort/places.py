@@ -37,7 +37,7 @@ def place_files(
 
     Checks that local files exist (unless the simulation writes them below ``data/<cohort id>/``), that a URL has a
     sha256, that the kind of file fits the modality, and that no file stands in two rows (unless the samples of a mass
-    cytometry file are told apart by their barcodes, or those of an RNA file, `shared`, by hashtags).
+    cytometry file are distinguished by their barcodes, or those of an RNA file, `shared`, by hashtags).
     """
     file = cfg["cohort"]["samples"]
     own = PurePosixPath(OWN) / cfg["cohort"]["id"]

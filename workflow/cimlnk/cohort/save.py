@@ -63,7 +63,7 @@ def save_cohort(
         Folder to which the sheets' paths refer.
     samples, counts, patients, design, functional, panel
         Files to write. `path` in SAMPLES is as in the sheet, an absolute one without the folders
-        that tell nothing apart, so that the table does not depend on where the data lie.
+        that are uninformative apart, so that the table does not depend on where the data lie.
     check_fcs
         Looks up a panel in an FCS file, see :func:`cimlnk.cohort.files.check_files`.
     provenance

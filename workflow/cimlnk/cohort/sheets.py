@@ -1,4 +1,4 @@
-"""The cohort's sheets: read, checked against each other and the config, all problems told together."""
+"""The cohort's sheets: read, checked against each other and the config, all problems reported together."""
 
 from __future__ import annotations
 

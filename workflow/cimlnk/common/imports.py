@@ -133,12 +133,12 @@ def _shelf() -> tuple[dict[str, Any], dict[str, Any]]:
     """What is known of files by the hash of their bytes, and what of it is not kept yet."""
     try:
         return json.loads(_shelf_file().read_text(encoding="utf-8")), {}
-    except (OSError, ValueError):  # not there yet, or cut short: it is read anew
+    except (OSError, ValueError):  # not there yet, or cut short: it is read again
         return {}, {}
 
 
 def _keep() -> None:
-    """Add what was read anew to the file; where nothing can be written, the next process reads it again."""
+    """Add what was read again to the file; where nothing can be written, the next process reads it again."""
     known, new = _shelf()
     if not new:
         return

@@ -72,7 +72,7 @@ def _told(error: BaseException, snakemake: Any) -> tuple[UserError | None, bool]
         return error, True
     if isinstance(error, MemoryError):
         return UserError(_first_input(snakemake), "memory", Plain("no more to be had"), MORE_MEMORY), True
-    # what fails for the whole machine would fail for every sample: nobody is left out for it
+    # what fails for the whole machine would fail for every sample: no sample is left out for it
     return machine_fault(error, snakemake.rule), _chained(error).isdisjoint(OF_THE_MACHINE)
 
 
@@ -232,7 +232,7 @@ def job(
             logger.addHandler(handler := log)
         inputs = [p for p in snakemake.input if os.path.exists(p)]
         yield provenance(snakemake.rule, params, inputs) if record else {}
-    except Exception as error:  # noqa: BLE001 (raised again unless it can be told to the user)
+    except Exception as error:  # noqa: BLE001 (raised again unless it is a user's mistake that can be reported)
         _end(error, snakemake, leave_out, logger=logger)
     finally:
         logger.removeHandler(handler)

@@ -93,7 +93,7 @@ def read_cells(path: str | Path, file: str | None = None, known: Collection[str]
 
 
 def read_bytes(path: str | Path, file: str, largest: int) -> bytes:
-    """The bytes of a small file of the user's; what keeps it from being read is told in one line."""
+    """The bytes of a small file of the user's; what keeps it from being read is reported in one line."""
     try:
         path = Path(path)
         if path.is_dir():
@@ -117,7 +117,7 @@ def decode(data: bytes, file: str) -> str:
         try:
             text = data.decode("utf-8-sig")
         except UnicodeDecodeError:
-            # five bytes mean nothing in Windows-1252; Latin-1 takes them, and they are told as odd characters later
+            # five bytes mean nothing in Windows-1252; Latin-1 takes them, and they are reported as odd characters later
             text = data.decode("cp1252" if not set(data) & {0x81, 0x8D, 0x8F, 0x90, 0x9D} else "latin-1")
     if "\x00" in text:
         raise UserError(file, "content", Plain("binary data"), "a text file (TSV or CSV)")

@@ -136,9 +136,9 @@ def check_acquisition(
 
 
 def channel_flags(events: NDArray[np.floating], names: list[str], may_be_low: Sequence[str] = ()) -> list[str]:
-    """Channels with events piled up at their largest value (saturation), or with hardly any signal, in words.
+    """Channels with events piled up at their largest value (saturation), or with almost no signal, in words.
 
-    Of a channel in `may_be_low` (viability: living cells hold hardly any) only zeros throughout are told.
+    Of a channel in `may_be_low` (viability: living cells hold almost none) only zeros throughout are reported.
     """
     flags = []
     for j, name in enumerate(names):

@@ -136,7 +136,7 @@ def make_lineages(
         details[batch] = {"reason": None}
         there = [j for j in lineage_markers(markers) if len(own) and not np.isnan(values[own, j]).any()]
         if len(own) < SMALLEST or not there:
-            why = f"{len(own)} live single events" if len(own) < SMALLEST else "no marker that tells lineages apart"
+            why = f"{len(own)} live single events" if len(own) < SMALLEST else "no marker that distinguishes lineages"
             details[batch]["reason"] = f"{why}: no lineages in batch {batch}, its gates decide"
             log.warning("%s", details[batch]["reason"])
             continue

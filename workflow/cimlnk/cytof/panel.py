@@ -23,7 +23,7 @@ if TYPE_CHECKING:
 UNREAD = ("ignore", "autofluorescence")
 LIGHT = ("scatter", "pulse")  # of the light a cell scatters: not every instrument stores all of it
 TECHNICAL = ("bead", "dna", "viability", "time", "event_length", "gaussian", "barcode", *LIGHT, *UNREAD)
-DECIDING = ("lineage", "identity")  # markers that tell NK cells from others; every file needs them
+DECIDING = ("lineage", "identity")  # markers that distinguish NK cells from others; every file needs them
 LINEAR = ("time", "event_length", "gaussian", "pulse")  # no ion counts: gated on the scale of the instrument
 METAL = re.compile(r"(?:^|[(\s_])(?:(\d{2,3})([A-Z][a-z]?)|([A-Z][a-z]?)-?(\d{2,3}))(?:\)?D[id])?(?:$|[)\s_])")
 
@@ -87,7 +87,7 @@ def match_panel(header: FcsHeader, panel: pd.DataFrame) -> Matched:
     ------
     UserErrors
         For every row that is not in the file (with the nearest channel), that finds two channels, or whose channel
-        bears another marker of the panel in $PnS.
+        has another marker of the panel in $PnS.
     """
     problems = Problems()
     notes: list[str] = []

@@ -9,7 +9,7 @@ GATES = Schema(
     {
         "sample": ("str", "sample id"),
         "step": ("int", "position in the hierarchy, from 0"),
-        "gate": ("str", "name of the gate; the last one of a node bears the node's name (live, lymphocytes, nk)"),
+        "gate": ("str", "name of the gate; the last one of a node has the node's name (live, lymphocytes, nk)"),
         "parent": ("str?", "gate whose events enter; missing for all events of the file"),
         "n_in": ("int", "events entering"),
         "n_out": ("int", "events kept"),
@@ -34,7 +34,7 @@ SUMMARY = Schema(
         "sample": ("str", "sample id"),
         "n_events": ("int", "events in the file"),
         "n_live_singlets": ("int", "live single events"),
-        "n_lymphocytes": ("float", "live single T, B and NK cells; NaN if the panel cannot tell them"),
+        "n_lymphocytes": ("float", "live single T, B and NK cells; NaN if the panel cannot distinguish them"),
         "n_nk": ("int", "NK cells"),
         "n_nk_low": ("float", "NK cells, lower end of the gates' uncertainty"),
         "n_nk_high": ("float", "NK cells, upper end of the gates' uncertainty"),
@@ -54,7 +54,7 @@ LINEAGE_COUNTS = Schema(
         "confidence": ("float", "mean probability of their lineage; NaN without events"),
         "n_nk_lineage": ("float", "NK cells (or the target lineage) by lineage"),
         "n_nk_gates": ("float", "events of the last gate; NaN where the panel has no channel for it"),
-        "reason": ("str?", "what could not be told for want of a marker"),
+        "reason": ("str?", "what could not be determined for lack of a marker"),
     },
 )
 CELLS = Schema("cells", {"cell": ("str", "cell id, sample:event"), "sample": ("str", "sample id")})

@@ -44,7 +44,7 @@ class Linked:
     groups
         Every label that has a genotype in exactly one group; a person seen in one file is a group of one.
     undecided
-        Label -> why its genotype tells nothing.
+        Label -> why its genotype is uninformative.
     best, runner_up
         Label -> (sites, concordance) with its own group in the other files, and the highest concordance outside it.
     comparisons

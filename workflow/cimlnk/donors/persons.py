@@ -18,7 +18,7 @@ NUMBERED = re.compile(r"^(donor|cluster|genotype|clust|sample)?[ _-]?\d+$", re.I
 MAJORITY = 0.9  # of a product's cells, of blood before infusion: whose it is
 ORDER = ("named", "genotype", "second call", "sex genes", "antibody")
 NO_EVIDENCE = (
-    "no genotypes, no reference names and no independent call: the number of a cluster is drawn anew for every file, "
+    "no genotypes, no reference names and no independent call: the number of a cluster is drawn again for every file, "
     "so that days are not joined"
 )
 
@@ -171,7 +171,7 @@ def _name_groups(linked: Linked, evidence: dict[Node, dict[str, str | None]]) ->
         named.setdefault(name, []).extend(nodes)
         for node in nodes:
             evidence[node]["genotype"] = name
-    # two groups of different genotype cannot bear one name
+    # two groups of different genotype cannot have one name
     groups = [[n for n in g.nodes if n in evidence] for g in linked.groups]
     for name, nodes in named.items():
         if sum(bool(set(g) & set(nodes)) for g in groups) > 1:

@@ -1,4 +1,4 @@
-"""Text of a user's file, gzipped or not; what keeps it from being read is told in one line."""
+"""Text of a user's file, gzipped or not; what keeps it from being read is reported in one line."""
 
 from __future__ import annotations
 

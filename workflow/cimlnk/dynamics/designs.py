@@ -47,7 +47,7 @@ def make_design(
 
     Contrasts are those of :func:`.state_contrasts.contrasts`: each later time point against the baseline in each arm,
     and (with `reference_arm`) the difference of that between arms: the arm × time interaction. Columns that the
-    samples cannot tell apart are dropped in order; a contrast that depended on them is answered with a reason.
+    samples cannot distinguish are dropped in order; a contrast that depended on them is answered with a reason.
 
     Parameters
     ----------

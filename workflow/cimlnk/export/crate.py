@@ -73,11 +73,11 @@ def describe(
     title
         Of the cohort.
     published
-        ISO 8601 day that the crate bears.
+        ISO 8601 day stated in the crate.
     licence
         URL of the licence; by default the crate says that none was given.
     author, publisher
-        Who made the data, and the institution that hands them on; by default nobody is named.
+        Who made the data, and the institution that hands them on; by default no one is named.
     """
     root = Path(results)
     files = sorted(p for p in root.rglob("*") if p.is_file() and p.relative_to(root).parts[0] not in LEFT_OUT)
@@ -193,7 +193,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     parser.add_argument("config", help="the config file of the cohort")
     parser.add_argument("--date", default=date.today().isoformat(), help="day of publication, YYYY-MM-DD (today)")
     parser.add_argument("--licence", metavar="URL", help="licence of the results (none is given)")
-    parser.add_argument("--author", metavar="NAME", help="who made the data (nobody is named)")
+    parser.add_argument("--author", metavar="NAME", help="who made the data (no one is named)")
     parser.add_argument("--publisher", metavar="NAME", help="institution that hands them on (none is named)")
     given = parser.parse_args(arguments)
     if not re.fullmatch(r"\d{4}-\d\d-\d\d", given.date):

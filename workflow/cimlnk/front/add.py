@@ -43,7 +43,7 @@ def widened(config: Mapping[str, Any], sheet: Path, name: str, *, base: Path) ->
     Raises
     ------
     UserError
-        If a new sample bears the name of an earlier one or is no mass cytometry, or the sheet cannot be read.
+        If a new sample has the name of an earlier one or is no mass cytometry, or the sheet cannot be read.
     """
     old_sheet = config["cohort"]["samples"]
     old, new = _read(locate(old_sheet, base), old_sheet), _read(sheet, str(sheet))
@@ -91,7 +91,7 @@ def add(
     about = json.loads((earlier / "cytof/features.json").read_text(encoding="utf-8"))
     if about["integration"]["applied"]:
         expected = (
-            "cells as they were measured: an alignment moves the earlier cells, too, when a sample joins; run it anew"
+            "cells as they were measured: an alignment moves the earlier cells, too, when a sample joins; run it again"
         )
         raise UserError(config, "cytof.alignment", Plain("batches were aligned in the earlier run"), expected)
     name = name or f"{earlier_cfg['cohort']['id']}_{Path(sheet).stem}"
@@ -137,7 +137,7 @@ def say(folder: Path, placed: Placed, everything: int) -> list[str]:
         parts = ", ".join(f"{p} {f:.0%}" for p, f in zip(mine["population"], mine["fraction"], strict=True))
         told = f"signal {row['signal']:.2f}" if row["reason"] is None else f"signal not told ({row['reason']})"
         print(f"  {row['sample']}: {row['n_nk']:,} NK cells · {parts} · {row['strange']:.1%} strange · {told}")
-    anew = f"run config/{folder.name}.yaml anew (it replaces the tables placed there)"
+    anew = f"run config/{folder.name}.yaml again (it replaces the tables placed there)"
     if placed.otherwise is None or placed.apart is None:
         print(f"cimlnk: note: {placed.reason}")
     else:

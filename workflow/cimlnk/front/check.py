@@ -124,7 +124,7 @@ def check_config(
             findings=findings,
         )
     elif len(samples) and samples["patient"].nunique() == 1 and samples["patient"].iloc[0] in ("unknown", None):
-        findings.add(WARN, "nobody says whose samples these are (patient 'unknown')")
+        findings.add(WARN, "the sheet does not say whose samples these are (patient 'unknown')")
     return cfg["cohort"]["id"], findings
 
 

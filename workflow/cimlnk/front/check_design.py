@@ -45,10 +45,12 @@ def look_at_design(samples: pd.DataFrame, baseline: str, findings: Findings) -> 
         findings.add(WARN, "all samples are of one patient: nothing can be tested")
     if blood["timepoint"].nunique() == 1 and len(blood) > 1:
         only = blood["timepoint"].iloc[0]
-        findings.add(WARN, f"all blood is of one time point ({only}): no change can be told, only how patients differ")
+        findings.add(
+            WARN, f"all blood is of one time point ({only}): no change can be determined, only how patients differ"
+        )
     vague = samples[samples["patient"] == "unknown"]
     if len(vague):
-        findings.add(WARN, f"{len(vague)} samples are of patient 'unknown': nobody says whose they are")
+        findings.add(WARN, f"{len(vague)} samples are of patient 'unknown': the sheet does not say whose they are")
 
 
 def smallest_p(n: int) -> float:
@@ -93,4 +95,4 @@ def look_at_marks(sheets: Mapping[str, Any], base: Path, findings: Findings) -> 
             continue
         table = pd.read_csv(base / name, sep=None, engine="python", dtype=str, comment="#")
         if "?" in table and (n := int(table["?"].notna().sum())):
-            findings.add(NOTE, f"{name}: {n} rows hold guesses nobody has confirmed (column ?)")
+            findings.add(NOTE, f"{name}: {n} rows hold unconfirmed guesses (column ?)")

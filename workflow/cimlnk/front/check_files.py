@@ -84,7 +84,9 @@ def look_at_fcs(
     if rows and bad == len(rows):
         findings.add(STOP, f"none of the {bad} FCS files can be used")
     if input_scale == "scaled" and headers:
-        findings.add(WARN, "the values are scaled to about 0-1, not counts: what lies above the noise cannot be told")
+        findings.add(
+            WARN, "the values are scaled to about 0-1, not counts: what lies above the noise cannot be determined"
+        )
     for name, n in sorted(zero.items()):
         findings.add(WARN, f"{name} is zero in all events looked at, in {n} of {len(rows)} files")
     if unused:
@@ -130,7 +132,7 @@ def look_at_rna(
 ) -> dict[str, NDArray[np.object_]]:
     """Cells, molecules and marker genes of each sample of single-cell RNA; returns the barcodes of those looked at.
 
-    `called` are samples whose cells are told from others of their file by hashtags.
+    `called` are samples whose cells are distinguished from others of their file by hashtags.
     """
     table, bad = [], 0
     barcodes: dict[str, NDArray[np.object_]] = {}

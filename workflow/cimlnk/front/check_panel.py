@@ -62,9 +62,11 @@ def lineage_markers(panel: pd.DataFrame, identity: str, findings: Findings) -> N
     """Whether the panel can tell NK cells from other lineages at all."""
     markers = set(panel.loc[panel["role"] != "ignore", "marker"])
     if not markers & set(LINEAGES):
-        findings.add(STOP, "the panel has no lineage marker (CD3, CD19, CD14 …): NK cells cannot be told from others")
+        findings.add(
+            STOP, "the panel has no lineage marker (CD3, CD19, CD14 …): NK cells cannot be distinguished from others"
+        )
     elif "CD3" not in markers and not markers & {"TCRab", "CD4", "CD8a"}:
-        findings.add(WARN, "the panel has no CD3: T cells cannot be told from NK cells by it")
+        findings.add(WARN, "the panel has no CD3: T cells cannot be distinguished from NK cells by it")
     if "CD56" not in markers:
         findings.add(WARN, f"the panel has no CD56: NK cells are found by {identity}, and no CD56 name can be given")
 
@@ -101,7 +103,7 @@ def _batches(
             seed=seed,
         )  # fmt: skip
     except UserError as error:
-        findings.add(WARN, f"lineages could not be told: {str(error).splitlines()[0]}")
+        findings.add(WARN, f"lineages could not be determined: {str(error).splitlines()[0]}")
         return None, None
     return pool, lineages
 

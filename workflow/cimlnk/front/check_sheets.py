@@ -57,8 +57,8 @@ def look_at_donors(
         if cfg["donors"]["design"] == "not_stated":
             findings.add(NOTE, "donors.design is not stated: whether a genotype tells infused cells is not known")
         if cfg["donors"]["persons"] is None:
-            findings.add(NOTE, "no persons sheet (donors.persons): donor and recipient are told only by a product, or "
-                               "by blood before infusion")  # fmt: skip
+            findings.add(NOTE, "no persons sheet (donors.persons): donor and recipient are recognised only by a "
+                               "product, or by blood before infusion")  # fmt: skip
 
 
 def look_at_antibodies(

@@ -161,7 +161,7 @@ def of_lineages(lineages: pd.DataFrame, samples: pd.DataFrame, modality: str = "
                 )
         unsure = counts.get("unsure", 0.0) / total if total else 0.0
         if unsure > MOST_UNASSIGNED:
-            text = f"the lineage of {unsure:.0%} of the live single events could not be told"
+            text = f"the lineage of {unsure:.0%} of the live single events could not be determined"
             rows.append(
                 warning(modality, modality, "lineage unsure", severity="caution", text=text, sample=str(sample))
             )
@@ -181,13 +181,13 @@ def of_populations(modality: str, populations: pd.DataFrame, annotation: pd.Data
         weights = reasons.assign(reason=reasons["reason"].fillna("no reason given")).groupby("reason")["n_cells"].sum()
         why = f"; mostly: {weights.sort_values(kind='stable').index[-1]}"
     if whole > MOST_UNASSIGNED:
-        text = f"{whole:.0%} of all NK cells bear no name{why}"
+        text = f"{whole:.0%} of all NK cells have no name{why}"
         severity = "serious" if whole > 0.5 else "caution"
         rows.append(warning(modality, "populations", "unassigned cells", severity=severity, text=text))
         return rows
     for sample, part in share.items():
         if part > MOST_UNASSIGNED:
-            text = f"{part:.0%} of its NK cells bear no name{why}"
+            text = f"{part:.0%} of its NK cells have no name{why}"
             rows.append(
                 warning(modality, "populations", "unassigned cells", severity="caution", text=text, sample=str(sample))
             )
@@ -235,7 +235,7 @@ def of_thresholds(modality: str, thresholds: pd.DataFrame) -> list[dict[str, Any
         if len(without):
             reason = without["reason"].dropna()
             batches = "" if len(without) == len(part) else f" in {len(without)} of {len(part)} batches"
-            text = f"{feature}: positive and negative cells cannot be told{batches}"
+            text = f"{feature}: positive and negative cells cannot be distinguished{batches}"
             text += f" ({reason.iloc[0]})" if len(reason) else ""
             rows.append(
                 warning(

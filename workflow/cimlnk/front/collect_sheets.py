@@ -14,7 +14,7 @@ from .collect import warning
 
 
 def of_design(design: Mapping[str, Any]) -> list[dict[str, Any]]:
-    """Batches that cannot be told from time, arm or tissue."""
+    """Batches that cannot be distinguished from time, arm or tissue."""
     rows = []
     for modality, part in sorted(design.get("modalities", {}).items()):
         if part["verdict"] in ("confounded", "partly confounded"):

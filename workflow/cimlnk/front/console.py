@@ -67,7 +67,7 @@ class Console:
         self.shown = False
 
     def take(self, record: logging.LogRecord) -> None:
-        """React to one record; events are told apart by ``record.event``, messages have none."""
+        """React to one record; events are distinguished by ``record.event``, messages have none."""
         event = getattr(record, "event", None)
         handler = {
             "run_info": self._plan, "job_info": self._start, "job_finished": self._finish, "job_error": self._fail,

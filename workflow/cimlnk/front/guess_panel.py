@@ -144,7 +144,7 @@ def guess_panel(
 
 
 def _of_light(row: Row, label: str) -> Row:
-    """The row of a flow-cytometry channel: scatter, autofluorescence and several lineages in one dye told apart."""
+    """The row of a flow-cytometry channel: scatter, autofluorescence and several lineages in one dye distinguished."""
     if SCATTER.match(row.channel):
         return Row(row.channel, _safe(row.channel), "scatter")
     if not label and AUTOFLUORESCENCE.match(row.channel):

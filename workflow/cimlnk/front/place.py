@@ -48,7 +48,7 @@ ADDED = Schema(
         "signal": ("float", "signal of the sample's lineages, as a multiple of the earlier samples'"),
         "swapped": ("str?", "two markers that fit the earlier samples if read as each other"),
         "unlike": ("float", "distance of its lineages from the earlier samples', in that of the farthest of those"),
-        "reason": ("str?", "why signal and exchanged markers cannot be told"),
+        "reason": ("str?", "why signal and exchanged markers cannot be determined"),
     },
 )
 
@@ -246,7 +246,7 @@ def new_features(path: Path, sample: str, about: Mapping[str, Any]) -> tuple[lis
     lacking = [m for m in about["features"] if m not in var.index]
     if lacking:
         expected = (
-            f"all {len(about['features'])} markers the cells were clustered by: put it into the sheet and run it anew"
+            f"all {len(about['features'])} markers the cells were clustered by: put it into the sheet and run it again"
         )
         raise UserError(sample, "markers", Plain(f"no {', '.join(lacking)}"), expected)
     low, high, centre, spread = (np.asarray(about[k], np.float32) for k in ("low", "high", "centre", "spread"))

@@ -86,7 +86,7 @@ class Profiles(NamedTuple):
 def shifts(profiles: Profiles, new: Sequence[str], kinds: Mapping[str, Any]) -> dict[str, Shift]:
     """Signal and exchanged markers of the `new` samples, against the earlier ones of the same kind.
 
-    Matched by lineage: T cells, B cells and monocytes hardly change with treatment, so what changes in all of them is
+    Matched by lineage: T cells, B cells and monocytes barely change with treatment, so what changes in all of them is
     the measurement. Products are compared with products only, whose cells are activated.
 
     Parameters

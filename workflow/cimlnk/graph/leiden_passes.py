@@ -111,7 +111,7 @@ def settle(
     wide: bool,
     workers: Pool | None,
 ) -> int:
-    """Move nodes until none gains (hardly any, in rounds); changes `labels` in place, returns the moves.
+    """Move nodes until none gains (almost none, in rounds); changes `labels` in place, returns the moves.
 
     `wide`: the graph, or the one it was collapsed from, is large; then many nodes are moved in rounds, side by side.
     """
@@ -145,7 +145,7 @@ def descend(
 ) -> tuple[NDArray[np.int32], int]:
     """Move, refine, collapse, and again on the smaller graph until nothing changes; labels, moves on the whole graph.
 
-    Moving nodes one by one hardly ever cuts a large community in two, so whether two halves were once merged is left to
+    Moving nodes one by one rarely cuts a large community in two, so whether two halves were once merged is left to
     the luck of the visiting order. Therefore, as soon as the collapsed graph is small enough, every community is also
     tried in two; if that and the moves after it raise the quality, it stays. Cuts that would gain only with a better
     border than the collapsed nodes allow are tried again on the whole graph (:func:`tried_in_two`).

@@ -112,7 +112,7 @@ def too_few(n: int, spans: dict[str, Span], provenance: Mapping[str, Any]) -> Cl
 def read_rows(features: str | Path, rows: NDArray[np.int64]) -> NDArray[np.float32]:
     """Rows (ascending) of a ``.npy`` matrix, in memory.
 
-    The file is mapped anew for every piece: a mapping holds every page it has touched, for a sketch the whole file.
+    The file is mapped again for every piece: a mapping holds every page it has touched, for a sketch the whole file.
     """
     n, d = np.load(features, mmap_mode="r").shape
     out = np.empty((len(rows), d), np.float32)

@@ -18,7 +18,7 @@ SWEEPS = 100  # at most; graphs of cells need 5 to 20
 
 
 def move_in_rounds(graph: Graph, labels: NDArray[np.int32], price: float, *, workers: Pool | None) -> int:
-    """Move nodes to the communities where they gain most until hardly any wants to; changes `labels` in place.
+    """Move nodes to the communities where they gain most until almost none wants to; changes `labels` in place.
 
     Returns the number of moves.
     """

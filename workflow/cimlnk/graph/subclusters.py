@@ -36,10 +36,10 @@ def subcluster(
     One global resolution cannot keep rare populations apart and large ones whole (resolution limit, Fortunato &
     Barthelemy 2007). The parents carry the stable structure; the parts are fine enough for a population of a few
     tenths of a percent, and are meant to be merged again by what they look like. Parts smaller than `min_fraction` of
-    all cells, or than `min_cells`, join the sister they are tied to most closely: a part hardly larger than one cell's
+    all cells, or than `min_cells`, join the sister they are tied to most closely: a part barely larger than one cell's
     neighbourhood is no population, and its mean is mostly noise.
 
-    The number of parts that a resolution makes hardly depends on the number of cells, so of 2,000 cells it would leave
+    The number of parts that a resolution makes barely depends on the number of cells, so of 2,000 cells it would leave
     some 60 crumbs of a homogeneous cloud. Parts below twice the root of the number of cells (below 150 at most) are
     therefore kept only where they stand apart: where three fifths of their cells' weight in the graph is among
     themselves.

@@ -152,7 +152,7 @@ def score_distances(
 ) -> Distances:
     """Distances of the scores of gene signatures, log2, from molecules of the cluster's own cells.
 
-    Ratios within a cluster do not follow sequencing depth, and sums per 10,000 molecules hardly do. The uncertainty
+    Ratios within a cluster do not follow sequencing depth, and sums per 10,000 molecules barely do. The uncertainty
     adds the counting error (at least one molecule behind every non-zero value) to the score's own.
 
     Parameters

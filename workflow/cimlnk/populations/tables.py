@@ -16,7 +16,7 @@ ANNOTATION = Schema(
         "runner_up_score": ("float", "its score"),
         "margin": ("float", "likelihood minus the runner-up's over their sum, 0 to 1"),
         "support": ("float", "bootstrap Jaccard of the stable cluster this one is a part of, 0 to 1"),
-        "reason": ("str?", "why a cluster is unassigned, or which markers would have told more"),
+        "reason": ("str?", "why a cluster is unassigned, or which markers would have said more"),
     },
 )
 POPULATIONS = Schema(

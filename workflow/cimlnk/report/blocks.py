@@ -190,13 +190,13 @@ class Site:
         """Show `table` (chosen columns under readable headings) and write it whole as CSV."""
         file = self.table_file(name, table, MAX_CSV_ROWS)
         chosen = table if columns is None else table[list(columns)]
-        if len(chosen):  # a column without any value tells nothing on a page; the file keeps it
+        if len(chosen):  # a column without any value is uninformative on a page; the file keeps it
             chosen = chosen[_filled(chosen)]
         head = list(chosen.columns) if columns is None else [columns[c] for c in chosen]
         shown = chosen.head(MAX_ROWS)
         for column in [c for c in NAMED if c in shown]:
             shown = shown.assign(**{column: [label(v) if isinstance(v, str) else v for v in shown[column]]})
-        if "p_floor" in shown and (shown["p_floor"].fillna(0) == 0).all():  # models alone: the column tells nothing
+        if "p_floor" in shown and (shown["p_floor"].fillna(0) == 0).all():  # models alone: the column is uninformative
             head = [h for h, c in zip(head, shown, strict=True) if c != "p_floor"]
             shown = shown.drop(columns="p_floor")
         for column in [c for c in ("p", "fdr", "p_floor") if c in shown]:

@@ -1,4 +1,4 @@
-"""Doublets of one sample: which cells are called, by which method, or why nobody is."""
+"""Doublets of one sample: which cells are called, by which method, or why no cell is."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ SCRUBLET_COMPONENTS = 10  # NK-rich samples have few kinds of cells; scanpy's 30
 
 @dataclass(frozen=True)
 class Doublets:
-    """Score and call per cell; where `reason` says why, `threshold` is NaN and nobody is called."""
+    """Score and call per cell; where `reason` says why, `threshold` is NaN and no cell is called."""
 
     score: np.ndarray
     called: np.ndarray
@@ -35,7 +35,7 @@ class Doublets:
 def find_doublets(counts: sp.csr_matrix, settings: Mapping[str, Any], seed: int, *, sample: str) -> Doublets:
     """Score every cell and call doublets.
 
-    A small sample, or one of which an implausible share would be called, calls nobody and says so.
+    A small sample, or one of which an implausible share would be called, calls no cell and says so.
 
     Parameters
     ----------

@@ -1,4 +1,4 @@
-"""Batch correction of the components, only where the design lets batch and biology be told apart."""
+"""Batch correction of the components, only where the design lets batch and biology be distinguished."""
 
 from __future__ import annotations
 

@@ -66,7 +66,7 @@ def antibody_part(
 
 
 def expression(file: object, kinds: np.ndarray, notes: list[str]) -> np.ndarray:
-    """Mask of the gene-expression features; the others but antibodies are told in `notes`."""
+    """Mask of the gene-expression features; the others but antibodies are reported in `notes`."""
     keep = kinds == EXPRESSION
     if not keep.any():
         raise UserError(file, "feature type", ", ".join(sorted(set(map(str, kinds)))), f"{EXPRESSION!r} features")

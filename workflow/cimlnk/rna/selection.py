@@ -91,7 +91,7 @@ def nk_probability(
     """Add the gates lymphocytes and NK; returns each cell's probability of being an NK cell.
 
     What the suspension is stands in the sample sheet (`tissue`). A share of NK cells above one half makes no product of
-    blood: it is told with its number, and nothing is concluded from it.
+    blood: it is reported with its number, and nothing is concluded from it.
     """
     lymphoid, probability = fit.of(known.of_kind("nk", "lymphocyte")), fit.of(known.of_kind("nk"))
 

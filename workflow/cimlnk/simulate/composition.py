@@ -146,7 +146,7 @@ class Content:
 def _other_shares(seed: int, sample: Sample) -> tuple[np.ndarray, np.ndarray]:
     """Shares of the kinds among T and B cells (sum 1), and of the others relative to all lymphocytes.
 
-    Lymphodepleted patients have hardly a B cell for a month and many activated T cells; the product, depleted of CD3
+    Lymphodepleted patients have almost no B cell for a month and many activated T cells; the product, depleted of CD3
     and selected for CD56, keeps T cells with CD56 and next to no myeloid cells. Some blood holds granulocytes.
     """
     random = rng(seed, "kinds", sample.id)

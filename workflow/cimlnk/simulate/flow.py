@@ -84,7 +84,7 @@ def _like_the_live(random: np.random.Generator, cells: Content, n: int, **contex
 def _scatter(random: np.random.Generator, label: np.ndarray) -> dict[str, np.ndarray]:
     """Area, height and width of both scatters, by class."""
     factor = np.array([LIGHT.get(name, (1.0, 1.0)) for name in label])
-    pairs = np.where(label == "doublet", 1.9, 1.0)  # of two cells the area adds up, the height hardly
+    pairs = np.where(label == "doublet", 1.9, 1.0)  # of two cells the area adds up, the height barely
     result: dict[str, np.ndarray] = {}
     for column, (name, level, sd) in enumerate((("FSC", FORWARD, 0.13), ("SSC", SIDE, 0.22))):
         area = level * factor[:, column] * pairs * np.exp(sd * random.standard_normal(len(label)))

@@ -81,7 +81,7 @@ RECOVERY = Schema(
         "measure": ("str", "what is scored"),
         "modality": ("str", "cytof, flow, rna or counts"),
         "value": ("float", "score"),
-        "threshold": ("float", "least score asked for; NaN where the score is only told"),
+        "threshold": ("float", "least score asked for; NaN where the score is only reported"),
         "passed": ("bool", "value reaches the threshold, or there is none"),
         "n": ("int", "cells, samples or patient-days behind the score"),
         "worst": ("str?", "the case that is furthest off"),

@@ -82,7 +82,7 @@ def fit_counts(
     MixedCounts
         `cov` is the covariance of beta at the fitted (sigma, rho); tests use `standard_error` and a t distribution
         with the degrees of freedom of :mod:`cimlnk.dynamics.designs`. `converged` is False where the Newton steps did
-        not come to rest.
+        not converge.
     """
     y = np.atleast_2d(np.asarray(y, float))
     problem = _Problem(

@@ -53,7 +53,7 @@ def contrast_noise(difference: Floats, expected: Floats) -> ContrastNoise:
     """Compare the scatter of per-patient differences with what a model of all days expects of them.
 
     A mixed model has one noise for all days, so that it rejects too often on a day that is noisier than the others
-    and hardly ever elsewhere. How many times noisier a day is, is mostly the same for all populations or markers (few
+    and rarely elsewhere. How many times noisier a day is, is mostly the same for all populations or markers (few
     cells, a bad stain, blood drawn late), so it is learnt from all rows and shrunk towards what they share (empirical
     Bayes; Smyth 2004, SAGMB 3:3). Rows that move together count as fewer.
 

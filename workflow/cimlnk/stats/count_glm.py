@@ -125,7 +125,7 @@ def _fit_chunk(y: Floats, x: Floats, offset: Floats, *, dispersion: float | Floa
 
 
 def residual_df(mean: Floats, design: Floats, zero: float = 1e-4) -> Floats:
-    """Degrees of freedom left per unit: samples whose mean is fitted as 0 tell nothing and use up parameters."""
+    """Degrees of freedom left per unit: samples whose mean is fitted as 0 are uninformative and use up parameters."""
     alive = mean > zero
     patterns, which = np.unique(alive, axis=0, return_inverse=True)
     df = [a.sum() - np.linalg.matrix_rank(design[a]) if a.any() else 0 for a in patterns]

@@ -59,7 +59,7 @@ def permute(
     """p of ``statistic(labels)`` when labels are exchanged within blocks only (large values speak against chance).
 
     The observed order is counted too, so p is at least 1 / (permutations + 1); and p can never be below
-    1 / number of distinct label patterns, which is the floor told for few samples.
+    1 / number of distinct label patterns, which is the floor reported for few samples.
     """
     # Codes stay numbers: a permutation of objects compares them one by one.
     labels_ = labels if isinstance(labels, np.ndarray) else np.asarray(labels, dtype=object)

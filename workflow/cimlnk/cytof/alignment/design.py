@@ -26,7 +26,7 @@ def covariates(columns: Mapping[str, Sequence[object]], n: int) -> Floats:
 
 
 def estimable(batch: Sequence[object], kept: Mapping[str, Sequence[object]]) -> bool:
-    """Whether batch differences can be told from the covariates to be kept: rank [covariates | batch] is full."""
+    """Whether batches can be distinguished from the covariates to be kept: rank [covariates | batch] is full."""
     x = covariates(kept, len(batch))
     b, levels = dummies(batch)
     rank = np.linalg.matrix_rank

@@ -172,7 +172,7 @@ def scatter_columns(data: Linear, named: Sequence[str] = ()) -> tuple[dict[str, 
     if size is None and named:
         size = header.index(named[0])
     if size is None:
-        return {}, ["no forward scatter: debris and doublets cannot be told by it"]
+        return {}, ["no forward scatter: debris and doublets cannot be recognised by it"]
     shape, how = _shape(events, found, forward)
     areas = [parts["A"] for parts in found.values() if "A" in parts] or [size]
     off = np.zeros(len(events), bool)

@@ -39,7 +39,7 @@ def metal_channels(header: FcsHeader) -> list[int]:
 def is_mass_cytometry(header: FcsHeader) -> bool:
     """Whether a file comes from a mass cytometer: by $CYT, else by channels named after metals, and no light scatter.
 
-    Files without any of these signs (renamed channels, no $CYT) are not told; see :func:`foreign_to_mass`.
+    Files without any of these signs (renamed channels, no $CYT) are not reported; see :func:`foreign_to_mass`.
     """
     if light_channels(header):
         return False

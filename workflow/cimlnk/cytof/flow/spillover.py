@@ -19,7 +19,7 @@ from cimlnk.common.sheet import number, read_cells
 from cimlnk.cytof.fcs.header import FcsHeader
 
 KEYWORDS = ("$SPILLOVER", "SPILL", "SPILLOVER", "$COMP")
-WORST_CONDITION = 1e4  # two dyes with nearly the same row cannot be told apart
+WORST_CONDITION = 1e4  # two dyes with nearly the same row cannot be distinguished
 SENT = 0.02  # shares from which the data can show whether they were taken away
 BRIGHTEST = 0.02  # share of the events that are looked at as bright in a dye
 LEAST_BRIGHT = 40  # events bright in a dye that show what its neighbours receive
@@ -178,7 +178,7 @@ def _checked(
         rows = matrix / np.linalg.norm(matrix, axis=1, keepdims=True)
         alike = rows @ rows.T - 2 * np.eye(len(rows))
         i, j = divmod(int(np.argmax(alike)), len(alike))
-        found_text = Plain(f"{found[i]} and {found[j]} spill alike: they cannot be told apart")
+        found_text = Plain(f"{found[i]} and {found[j]} spill alike: they cannot be distinguished")
         raise UserError(file, where, found_text, "a matrix that can be inverted")
     return Spillover(found, matrix, where)
 

@@ -213,7 +213,7 @@ class LineageFit:
         if len(kept) < LEAST:
             if not np.isfinite(evidence):
                 return None
-            why = f"hardly any {_words(keep)} in this sample or its batch: cut where {marker} begins to be positive"
+            why = f"almost no {_words(keep)} in this sample or its batch: cut where {marker} begins to be positive"
             return Threshold(evidence, noise, max(evidence, brightest), "lineage", why)
         edge = _end(kept, cut.side)
         start = evidence if np.isfinite(evidence) else edge
@@ -262,7 +262,7 @@ class LineageFit:
         return max(n - float(np.sqrt(down)), 0.0), n + float(np.sqrt(up))
 
     def record(self, n_gates: float) -> dict[str, Any]:
-        """Events and mean confidence per lineage, both counts of the target, and what could not be told."""
+        """Events and mean confidence per lineage, both counts of the target, and what could not be determined."""
         live = self.lineage >= 0
         counts, sure = {}, {}
         for i, name in enumerate(LINEAGES):

@@ -47,7 +47,7 @@ def lineages_adata(
     obs["lineage"], obs["lineage_confidence"]
         The most probable lineage (T, B, monocyte, granulocyte, DC, NK …) and its probability.
     uns["lineages"]
-        By batch the markers used and what could not be told for want of a marker.
+        By batch the markers used and what could not be determined for lack of a marker.
 
     Raises
     ------

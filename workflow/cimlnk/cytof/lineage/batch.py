@@ -30,7 +30,7 @@ class Batch(NamedTuple):
     counts
         Clusterings x LINEAGES: events called by each clustering alone.
     limits
-        What could not be told for want of a marker.
+        What could not be determined for lack of a marker.
     """
 
     values: NDArray[np.float32]

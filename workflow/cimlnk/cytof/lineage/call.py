@@ -44,7 +44,7 @@ class Called(NamedTuple):
     counts
         Clusterings x LINEAGES: events called by each clustering alone; their spread is what resolution and seed decide.
     limits
-        What could not be told for want of a marker, in words.
+        What could not be determined for lack of a marker, in words.
     by_clusters, contradiction
         The probabilities before single events were looked at, and what is held against them: further events of the
         batch take the former from their neighbours and the latter as it is (:func:`.transfer.place_events`).
@@ -88,7 +88,7 @@ def call_lineages(
     values
         Events x markers on the analysis scale (arcsinh with `cofactors`), live single events of one batch.
     markers, cofactors
-        Canonical name and cofactor of every column; columns that tell no lineage are not looked at.
+        Canonical name and cofactor of every column; columns that do not distinguish lineages are not looked at.
     input_scale
         As `cytof.input_scale`: what the files held (``scaled`` values have no counts, see :func:`.levels_of`).
     resolutions, repeats
@@ -103,7 +103,7 @@ def call_lineages(
     Raises
     ------
     ValueError
-        Fewer than 20 events, or no marker that tells lineages apart.
+        Fewer than 20 events, or no marker that distinguishes lineages.
 
     Examples
     --------
@@ -132,7 +132,7 @@ def call_lineages(
     _explain(cuts, telling, stained)
     said = [
         f"{names[j]} stains all cells (median of cells that carry none {cuts.base[j]:.2f}, of the brightest cluster "
-        f"{cuts.brightest[j]:.2f}): it tells nothing"
+        f"{cuts.brightest[j]:.2f}): it is uninformative"
         for j in np.flatnonzero(stained)
     ] + limits(Evidence(evidence, names, telling))
     rule = contradictions(X, names, cuts, noise=levels.noise, probability=probability)
@@ -239,7 +239,7 @@ def _explain(cuts: Cuts, telling: NDArray[np.bool_], stained: NDArray[np.bool_])
         if stained[j]:
             cuts.method[j] = "absolute"
             cuts.value[j] = cuts.low[j] = cuts.high[j] = np.nan
-            cuts.reason[j] = "stains all cells: those that carry none cannot be told"
+            cuts.reason[j] = "stains all cells: those that carry none cannot be determined"
         elif not np.isfinite(cuts.value[j]) or cuts.method[j] == "half way":
             cuts.method[j] = "absolute"
             for end in (cuts.value, cuts.low, cuts.high):
@@ -264,7 +264,7 @@ def contradictions(
 
     Nothing is held against a value within the noise or, where NK cells are stained, within their own spread; a value
     two fifths of the way from there to what nine tenths of the other lineage's positive cells reach is full
-    contradiction. Markers whose lineage is absent, or hardly brighter than the NK cells, contradict nothing.
+    contradiction. Markers whose lineage is absent, or barely brighter than the NK cells, contradict nothing.
     """
     start, full = np.full(len(names), np.nan), np.full(len(names), np.nan)
     best = probability.argmax(axis=1)

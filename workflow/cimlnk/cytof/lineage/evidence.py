@@ -58,7 +58,7 @@ class Cuts:
     base: Floats = field(default_factory=lambda: np.empty(0))
 
     def stained(self, levels: Levels) -> NDArray[np.bool_]:
-        """Markers that cells without them show as brightly as others show true ones: they tell nothing."""
+        """Markers that cells without them show as brightly as others show true ones: they are uninformative."""
         return (self.base >= levels.strong) & (self.brightest - self.base < STAINED)
 
 

@@ -1,4 +1,4 @@
-"""What the lineages of blood carry: the markers that tell them apart, and the lineages that show what negative is.
+"""What the lineages of blood carry: the markers that distinguish them, and the lineages that show what negative is.
 
 Marker names are the canonical ones. The definitions follow the consensus panels of human immunophenotyping (Maecker
 2012, doi:10.1038/nri3158; Spits 2013, doi:10.1038/nri3365 for NK cells and other innate lymphocytes).
@@ -93,6 +93,6 @@ NK_POSITIVE = ("CD56", "CD16", "CD7", "NK receptor", "NK support")
 
 
 def lineage_markers(markers: Sequence[str]) -> list[int]:
-    """Positions of the markers that tell lineages apart, in the order given."""
+    """Positions of the markers that distinguish lineages, in the order given."""
     known = {m for names in READS.values() for m in names} | set(FURTHER)
     return [i for i, m in enumerate(markers) if m in known]

@@ -180,7 +180,7 @@ def lineage_probabilities(e: Evidence) -> Floats:
 
 
 def limits(e: Evidence) -> list[str]:
-    """What could not be told for want of a marker, in words; empty if nothing."""
+    """What could not be determined for lack of a marker, in words; empty if nothing."""
     said: list[str] = []
 
     def why(read: str) -> str:
@@ -189,13 +189,13 @@ def limits(e: Evidence) -> list[str]:
     if "CD3" not in e.measured:
         said.append("CD3 is not in the panel: T cells are known by CD4 alone, and CD8 T cells not at all")
     if not e.measured & {"B"}:
-        said.append("neither CD19 nor CD20 is in the panel: B cells are not told apart")
+        said.append("neither CD19 nor CD20 is in the panel: B cells are not distinguished")
     if not e.measured & {"CD14"}:
-        said.append("CD14 is not in the panel: classical monocytes are not told apart")
+        said.append("CD14 is not in the panel: classical monocytes are not distinguished")
     if not e.measured & {"granulocyte"}:
         said.append("neither CD15 nor CD66 is in the panel: granulocytes are known by CD16 without CD7 alone")
     if "HLA-DR" not in e.measured:
-        said.append("HLA-DR is not in the panel: dendritic cells are not told apart")
+        said.append("HLA-DR is not in the panel: dendritic cells are not distinguished")
     if "CD56" not in e:
         rest = "CD7 without CD3" if "CD56" not in e.measured else "CD16 with CD7 or another marker of NK cells"
         said.append(f"CD56 {why('CD56')}: NK cells are known by {rest}")

@@ -121,7 +121,7 @@ def make_shares(
 
 
 def _names(calls: pd.DataFrame) -> pd.Series:
-    """The person of every singlet; where nobody is named, the sample and its label, which no other day can have."""
+    """The person of every singlet; where no one is named, the sample and its label, which no other day can have."""
     label = calls["sample"].astype(str) + " label " + calls["label"].astype(str)
     return calls["person"].where(calls["person"].notna(), label).where(calls["status"] == SINGLET, None)
 

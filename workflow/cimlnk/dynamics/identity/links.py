@@ -98,7 +98,7 @@ def sibling_distance(clusters: Profile, min_cells: int, separation: float) -> tu
     """Distance from every cluster to its nearest sibling, and whether it is a cluster in its own right.
 
     A cluster whose mean lies within `separation` standard deviations (along the line between the means) of a
-    sibling's cannot be told from it, so nothing can be said about its identity over time.
+    sibling's cannot be distinguished from it, so nothing can be said about its identity over time.
     """
     usable = clusters.cells >= min_cells
     gap = clusters.mean[:, None] - clusters.mean[None]

@@ -20,7 +20,7 @@ from .placement import Side, in_the_cells
 Floats = NDArray[np.float64]
 KEPT = 0.8  # of every sample's cells are in a resample
 SAME = 0.5  # Jaccard index from which a resample's cluster is one of the data's
-ALONE = "one patient: an event cannot be told from a peculiarity of two samples"
+ALONE = "one patient: an event cannot be distinguished from a peculiarity of two samples"
 MOVED = "not estimable: a patient's time points lie in batches of their own"
 
 
@@ -81,7 +81,7 @@ def supported(
     shares; the neighbour graph has each of its cells once.
 
     *Controls*: `shuffles` times, labels are exchanged between the cells of a patient (for links: every cluster is then
-    the same mixture), and cells exchange the two time points within their patient and are clustered anew (for events:
+    the same mixture), and cells exchange the two time points within their patient and are clustered again (for events:
     all populations are there and nothing happens).
 
     Only patients with both time points are compared, and of these, where there are any, only those whose two samples

@@ -20,7 +20,7 @@ IDENTITY = Schema(
         "ancestor_share": ("float", "of the later cluster's ancestors, how many come from here"),
         "distance": ("float", "shift of the profile over the distance to the nearest sibling cluster"),
         "linked": ("bool", "taken as a link in the data"),
-        "support": ("float", "share of resamples (patients and cells, clustered anew) with the link"),
+        "support": ("float", "share of resamples (patients and cells, clustered again) with the link"),
         "support_shuffled": (
             "float",
             "share of shuffles of labels between cells with the link: the negative control",
@@ -40,7 +40,7 @@ EVENTS = Schema(
         "population": ("str", "most frequent named subset of its cells"),
         "partners": ("str?", "children of a split, parents of a merge"),
         "n_patients": ("int", "patients compared: with both time points, in one batch where any are"),
-        "support": ("float", "share of resamples (patients and cells, clustered anew) with the event"),
+        "support": ("float", "share of resamples (patients and cells, clustered again) with the event"),
         "shuffled_time": ("float", "share of shuffles with any event of the kind, cells having exchanged time points"),
         "verdict": ("str", "`shown` or `not shown`"),
         "reason": ("str?", "why an event is not shown"),

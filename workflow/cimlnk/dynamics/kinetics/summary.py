@@ -43,8 +43,9 @@ def make_kinetics(
     """Measured summaries and fitted curves of every patient and population.
 
     Measured numbers use all days. The fit (:mod:`.kinetics_model`) leaves out the days after a censoring event, such as
-    a stem-cell boost, whose donor cells cannot be told from the infused ones; it is pooled over the patients of an arm,
-    within modality and population, and needs `min_days` days. Its numbers are posterior medians with 95 % intervals.
+    a stem-cell boost, whose donor cells cannot be distinguished from the infused ones; it is pooled over the patients
+    of an arm, within modality and population, and needs `min_days` days. Its numbers are posterior medians with 95 %
+    intervals.
 
     Parameters
     ----------

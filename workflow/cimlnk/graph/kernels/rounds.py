@@ -74,7 +74,7 @@ def wishes(indptr, ix, w, mass, label, total, size, g, nodes, wish, stay, go, a,
                 continue
             h = c & (room - 1)
             k = key[h]
-            while k != c and k >= 0:  # taken by another: rare, the table is hardly filled
+            while k != c and k >= 0:  # taken by another: rare, the table is barely filled
                 h = (h + 1) & (room - 1)
                 k = key[h]
             key[h] = c

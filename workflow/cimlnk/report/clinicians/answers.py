@@ -268,7 +268,9 @@ def verdict(tests: pd.DataFrame, n: int) -> str:
             f"Likely, but not certain: by a model NK cells {what} (false discovery rate below {ALPHA:.0%}), and so few "
             "patients cannot bear the model out."
         )
-    return "Not certain: on no day can the change of NK cells over the count before infusion be told from chance."
+    return (
+        "Not certain: on no day can the change of NK cells over the count before infusion be distinguished from chance."
+    )
 
 
 def certain(run: Run, rows: pd.DataFrame, *, whose: str, bound: float) -> str:

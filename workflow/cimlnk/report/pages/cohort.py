@@ -131,7 +131,7 @@ def page(run: Run, site: Site) -> Page:
         reasons = sorted(set(nk["reason"].dropna())) if len(nk) else []
         course.blocks.append(
             Text(
-                "This cohort has no absolute counts, so NK cells per microlitre and folds cannot be told"
+                "This cohort has no absolute counts, so NK cells per microlitre and folds cannot be determined"
                 + (f": {esc('; '.join(reasons))}." if reasons else "."),
                 "note",
             )

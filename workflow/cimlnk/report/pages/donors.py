@@ -15,11 +15,11 @@ from .state import primary
 
 DESIGN = {
     "graft_donor": (
-        "<b>Infused NK cells cannot be told from those of the graft.</b> The person who gave the NK cells gave the "
-        "graft too (<code>donors.design: graft_donor</code>), so that infused NK cells and those that grow from the "
-        "graft have one genotype: no variant, sex gene or HLA antibody tells them apart, whatever is sequenced. A "
-        "donor's share says how much of the patient's own blood formation is left; that infused cells expand has to "
-        "be read from counts against patients without an infusion, and from phenotype.",
+        "<b>Infused NK cells cannot be distinguished from those of the graft.</b> The person who gave the NK cells "
+        "gave the graft, too (<code>donors.design: graft_donor</code>), so that infused NK cells and those that grow "
+        "from the graft have one genotype: no variant, sex gene or HLA antibody tells them apart, whatever is "
+        "sequenced. A donor's share says how much of the patient's own blood formation is left; that infused cells "
+        "expand has to be read from counts against patients without an infusion, and from phenotype.",
         "warning",
     ),
     "third_party": (
@@ -114,7 +114,7 @@ def page(run: Run, site: Site) -> Page | None:
         "Whether the NK cells are the donor's or the patient's own, by donor calls of the single-cell RNA data.",
         group="data",
     )
-    result.sections.append(Section("design", "What can be told", [Text(*DESIGN[design])]))
+    result.sections.append(Section("design", "What can be determined", [Text(*DESIGN[design])]))
     if not len(matches):
         result.sections[0].blocks.append(Text("No donor calls were given (<code>donors.sheet</code>).", "note"))
         return result

@@ -65,7 +65,7 @@ def _events(found: pd.DataFrame, name: str, site: Site) -> list[Text | Figure | 
         }  # fmt: skip
         caption = (
             "Events that clustering every time point on its own shows: <i>support</i> is the share of resamples of "
-            "patients and cells, each clustered anew, with the event; <i>in shuffles</i> the share with such an "
+            "patients and cells, each clustered again, with the event; <i>in shuffles</i> the share with such an "
             "event of the shuffles in which cells have exchanged time points, so that nothing happens."
         )
         blocks.append(site.table(name, shown, caption, columns=columns))

@@ -62,7 +62,7 @@ def fitted_figure(
     lead
         What is shown, the first sentence of the caption.
     again
-        Whether the page has told already how such a figure is read.
+        Whether the page has reported already how such a figure is read.
     """
     curves = _chosen(run.table("dynamics/curves.parquet"), rows)
     if not len(curves):

@@ -24,7 +24,7 @@ def _design(run: Run) -> list[Text]:
             before, after = done.get("explained_before", {}), done.get("explained_after", {})
             method = str(done.get("method") or ("alignment" if done.get("applied") else "none"))
             why = str(done.get("reason") or "").rstrip(".")
-            new = why and why not in f"{part['words']} {harmony['why']}"  # its verdict was told already
+            new = why and why not in f"{part['words']} {harmony['why']}"  # its verdict was reported already
             words.append(f"Done here: {method.capitalize()}" + (f" ({why})." if new else "."))
             if before and after:
                 kept = "; ".join(f"{k} {before[k]:.1%} before, {after[k]:.1%} after" for k in sorted(before))
@@ -140,7 +140,7 @@ def page(run: Run, site: Site) -> Page:
         result.sections.append(Section("availability", "Markers measured in some files only", [table]))
     design = _design(run)
     if design:
-        result.sections.append(Section("design", "Can batch and time be told apart?", list(design)))
+        result.sections.append(Section("design", "Can batch and time be distinguished?", list(design)))
     for modality in run.modalities:
         gates, summary = run.gates(modality), run.table(f"{modality}/summary.parquet")
         section = Section(f"gates-{modality}", f"From events to NK cells: {MODALITY[modality]}")

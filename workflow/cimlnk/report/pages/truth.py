@@ -20,7 +20,7 @@ def page(run: Run, site: Site) -> Page:
         "truth.",
         group="record",
     )
-    reached = np.where(table["threshold"].isna(), "told only", np.where(table["passed"], "reached", "missed"))
+    reached = np.where(table["threshold"].isna(), "reported only", np.where(table["passed"], "reached", "missed"))
     columns = {
         "measure": "measure", "modality": "data", "value": "score", "threshold": "asked", "mark": "mark", "n": "n",
         "worst": "worst case", "meaning": "meaning",
