@@ -54,7 +54,7 @@ def test_scaled_values_without_lineage_markers_or_donor_say_why_they_cannot_be_r
     _, findings = check_config(tmp_path / "config/scaled.yaml", tmp_path)
     stops, warns = "\n".join(findings.of(STOP)), "\n".join(findings.of(WARN))
     assert "no lineage marker" in stops and "scaled to about 0-1" in warns and "patient 'unknown'" in warns
-    assert any("nobody has confirmed" in text for text in findings.of(NOTE))
+    assert any("unconfirmed guesses" in text for text in findings.of(NOTE))
 
 
 def test_a_wrong_scale_in_the_config_is_told_before_a_run(lab, tmp_path):

@@ -12,6 +12,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cimlnk.common.errors import UserError
+from cimlnk.stats.paired import few_pairs
 
 from .contrasts import Contrast, contrasts
 
@@ -164,7 +165,7 @@ def _question(
             signs.append(sign * side)
     n = sum(paired)
     if min(paired) < min_patients:
-        return Question(contrast, None, n, f"both time points in {min(paired)} of the {min_patients} patients needed")
+        return Question(contrast, None, n, few_pairs(min(paired), min_patients))
     if df < 1:
         return Question(contrast, None, n, "no degrees of freedom within patients")
     new = pd.DataFrame(rows).astype({c: data[c].dtype for c in data.columns if c != "day"}, errors="ignore")

@@ -12,7 +12,7 @@ from cimlnk.stats.contrast_noise import ContrastNoise, contrast_noise, widened
 from cimlnk.stats.exact import relabel, sign_flip
 from cimlnk.stats.intervals import t_interval
 from cimlnk.stats.linear_mixed import MixedFit, random_intercept
-from cimlnk.stats.paired import Tested, moderated_paired, welch
+from cimlnk.stats.paired import Tested, few_pairs, moderated_paired, welch
 
 from .contrasts import Contrast, differences
 from .results import from_tested
@@ -133,7 +133,7 @@ def mixed_model(fits: ArmFits, contrast: Contrast, level: float = 0.95, *, least
     reason = np.full(n, None, dtype=object)
     for i in range(n):
         if counts[i] < least:
-            reason[i] = f"both time points in {counts[i]} of the {least} patients needed"
+            reason[i] = few_pairs(counts[i], least)
             continue
         fit, times = fits.fit(i)
         if not fit.converged:

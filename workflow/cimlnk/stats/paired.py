@@ -27,10 +27,21 @@ class Tested(NamedTuple):
     reason: NDArray[np.object_]
 
 
+def few_pairs(n: int, least: int) -> str:
+    """Why so few patients are not tested.
+
+    Examples
+    --------
+    >>> few_pairs(1, 3)
+    '1 patient has both time points, 3 are needed'
+    """
+    return f"{n} patient{'' if n == 1 else 's'} {'has' if n == 1 else 'have'} both time points, {least} are needed"
+
+
 def too_few(n: NDArray[np.int64], least: int) -> NDArray[np.object_]:
     reason = np.full(len(n), None, dtype=object)
     for i in np.flatnonzero(n < least):
-        reason[i] = f"both time points in {n[i]} of the {least} patients needed"
+        reason[i] = few_pairs(n[i], least)
     return reason
 
 

@@ -7,7 +7,7 @@ from functools import cache
 import numpy as np
 from numpy.typing import NDArray
 
-from .paired import Tested
+from .paired import Tested, few_pairs
 from .ranks import mid_ranks
 
 Floats = NDArray[np.float64]
@@ -42,7 +42,7 @@ def signed_rank(diff: Floats, level: float = 0.95, least: int = 3) -> Tested:
     for i, row in enumerate(diff):
         d = row[np.isfinite(row)]
         if len(d) < least:
-            reason[i] = f"both time points in {len(d)} of the {least} patients needed"
+            reason[i] = few_pairs(len(d), least)
             continue
         effect[i], low[i], high[i], p[i] = _one(d, level)
         floor[i] = min(1.0, 2.0 / 2 ** int((d != 0).sum()))

@@ -72,7 +72,7 @@ def test_one_model_gives_every_contrast_as_a_difference_of_coefficients():
 def test_too_few_pairs_are_told_in_a_row():
     counts, samples = cohort(n=2, arms=("CIML",))
     table = expression_tests(counts, samples, "dim", baselines=["pre"])
-    assert table["reason"].tolist() == ["both time points in 2 of the 3 patients needed"] * 2
+    assert table["reason"].tolist() == ["2 patients have both time points, 3 are needed"] * 2
     assert table["feature"].isna().all()
 
 

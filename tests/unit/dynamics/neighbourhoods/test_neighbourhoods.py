@@ -123,7 +123,7 @@ def test_two_patients_are_refused_in_every_row():
     counts = count_samples(found, code, len(samples))
     table = neighbourhood_tests(counts, np.bincount(code), found.radius, samples=samples, baselines=["pre"])
     assert len(table) == len(found.centre) and table["p"].isna().all()
-    assert (table["reason"] == "both time points in 2 of the 3 patients needed").all()
+    assert (table["reason"] == "2 patients have both time points, 3 are needed").all()
 
 
 def test_arms_are_compared_within_patients():

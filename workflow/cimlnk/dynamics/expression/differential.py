@@ -13,6 +13,7 @@ from cimlnk.dynamics.contrasts import Contrast, contrasts
 from cimlnk.dynamics.designs import contrast_design
 from cimlnk.dynamics.results import blank_confounded, blank_rows
 from cimlnk.stats.count_glm import ql_test, trended_dispersion
+from cimlnk.stats.paired import few_pairs
 
 Floats = NDArray[np.float64]
 MAX_PRIOR_DF = 60.0  # thousands of genes tell the prior better than some dozens of overlapping neighbourhoods
@@ -108,7 +109,7 @@ def expression_tests(
             population,
             c,
             design.patients[c],
-            reason=f"both time points in {design.patients[c]} of the {min_patients} patients needed",
+            reason=few_pairs(design.patients[c], min_patients),
         )
         for c in todo
         if c not in enough

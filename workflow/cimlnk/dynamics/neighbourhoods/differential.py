@@ -13,6 +13,7 @@ from cimlnk.dynamics.designs import contrast_design
 from cimlnk.dynamics.results import blank_confounded
 from cimlnk.stats.count_glm import common_dispersion, ql_test
 from cimlnk.stats.fdr import spatial_fdr
+from cimlnk.stats.paired import few_pairs
 
 Floats = NDArray[np.float64]
 COLUMNS = ["effect", "effect_low", "effect_high", "df", "p", "fdr", "separated", "converged", "reason"]
@@ -62,7 +63,7 @@ def neighbourhood_tests(
         columns, patients, design, tested = contrast_design(samples, contrast, totals)
         table = _blank(len(counts), contrast, patients)
         if patients < min_patients:
-            table["reason"] = f"both time points in {patients} of the {min_patients} patients needed"
+            table["reason"] = few_pairs(patients, min_patients)
         else:
             _fill(
                 table,
