@@ -114,9 +114,9 @@ def test_every_question_is_answered_with_the_planted_number(root):
     assert "Not so far: P3 6.0-fold." in text[2] and "Not known for P4: baseline not measured: no count." in text[2]
     assert "median 20-fold" in text[3] and "from 6.0-fold (P3) to 40-fold (P1)" in text[3]
     assert "20 (median; range 10–30) to 200 (median; range 180–800)" in text[3]
-    assert "day 14 (median; range 7–14)" in text[4] and "first measured on day 10.5 (median; range 7–14)" in text[4]
+    assert "on day 14 (median; range 7–14)" in text[4] and "10-fold was first measured between day 7 and 14" in text[4]
     assert "2 of 3 CIML patients were still above 2-fold" in text[5] and "P2 by day 60 (1.5-fold at the end)" in text[5]
-    assert "memory-like 60 % (25 % before), CD56bright 40 % (75 % before)" in text[6]
+    assert "Day 14 (P1, P2): memory-like 60 % (25 % before); CD56bright 40 % (75 % before). Day 7 (P3): mem" in text[6]
     # two of five patients can be chosen in ten ways, and the planted way is the most extreme
     assert "IL2: 0 of 2 rose 10-fold" in text[7] and "p = 0.2 " in text[7] and "allow is 0.2" in text[7]
     assert "so few patients cannot show a difference" in text[7]
@@ -125,6 +125,64 @@ def test_every_question_is_answered_with_the_planted_number(root):
     assert "4.0-fold to 16-fold; p = 0.004, linear mixed model" in text[8] and "below 0.25" in text[8]
     assert "1 of 24 files were left out: C2_D60 (empty file)" in text[9]
     assert "1 serious warning and 0 cautions; few cells: only 12 NK cells" in text[9]
+
+
+def changed(tmp_path, **edits):
+    """The cohort with some of its tables edited, or added."""
+    known = tables()
+    for name, edit in edits.items():
+        known[name.replace("__", "/")] = edit(known.get(name.replace("__", "/")))
+    for name, table in known.items():
+        write_table(table, tmp_path / f"{name}.parquet", LOOSE)
+    return run_of(tmp_path)
+
+
+@pytest.fixture
+def boosted(tmp_path):
+    """P1 has a stem-cell boost on day 10 and P3 on day 7: P1's peak of 40-fold on day 14 came after it."""
+    days = {"P1": 10.0, "P3": 7.0}
+    events = pd.DataFrame({"patient": ["P1", "P1", "P3"], "day": [10, 12, 7], "event": "stem_cell_boost"})
+    return changed(
+        tmp_path,
+        dynamics__kinetics=lambda t: t.assign(censored_day=t["patient"].map(days)),
+        cohort__counts=lambda _: events,
+    )
+
+
+def test_what_comes_after_a_boost_is_not_read_as_persistence(boosted):
+    text = [a.text for a in answers(boosted)]
+    assert "At the last count (day 60) 0 of 1 CIML patients were still above 2-fold" in text[5]
+    assert "P1, P3 had a stem-cell boost on day 10, 7: later counts are not the infusion's alone" in text[5]
+    assert "(day 7) 2 of these 2 were above 2-fold" in text[5] and "Nobody" not in text[5]
+    assert "P1 12-fold" not in text[2] and "from 6.0-fold (P3) to 20-fold (P2)" in text[3]
+    rows = patient_rows(boosted).set_index("patient")
+    assert rows.loc["P1", ["peak_day", "peak_fold", "last_day", "last_fold"]].tolist() == [7, 12, 7, 12]
+    assert rows.loc["P2", "last_fold"] == 1.5 and pd.isna(rows.loc["P2", "event"])
+
+
+def test_a_boost_before_any_count_leaves_no_fold_and_says_so(tmp_path):
+    run = changed(
+        tmp_path,
+        dynamics__kinetics=lambda t: t.assign(censored_day=t["patient"].map({"P2": 3.0})),
+        cohort__counts=lambda _: pd.DataFrame({"patient": ["P2"], "day": [3], "event": "stem_cell_boost"}),
+    )
+    row = patient_rows(run).set_index("patient").loc["P2"]
+    assert np.isnan(row["peak_fold"]) and row["reason"] == "no count after infusion up to the stem-cell boost on day 3"
+
+
+def test_every_kind_that_is_worth_listing_is_listed_and_memory_like_however_few(tmp_path):
+    def more(table):
+        bright, few = table["population"] == "CD56bright", table["population"] == "memory_like"
+        whole = table.assign(fraction=np.where(few, 0.02, table["fraction"]))
+        names = {"CD56dim": 0.40, "CD56dim_KIR": 0.30, "proliferating": 0.18, "adaptive": 0.06, "CD56dim_CD57": 0.04}
+        parts = [whole[bright].assign(population=n, fraction=f) for n, f in names.items()]
+        return pd.concat([whole[~bright], *parts], ignore_index=True)
+
+    text = answers(changed(tmp_path, dynamics__abundance=more))[6].text
+    for words in ("CD56dim, not typed further 40 %", "CD56dim KIR+ 30 %", "proliferating 18 %", "adaptive 6 %",
+                  "memory-like 2 %"):  # fmt: skip
+        assert words in text, words
+    assert "CD57" not in text
 
 
 def test_what_cannot_be_answered_is_said(root):

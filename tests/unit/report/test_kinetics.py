@@ -11,7 +11,7 @@ from cimlnk.dynamics.abundance.tables import ABUNDANCE
 from cimlnk.dynamics.kinetics.tables import CURVES, KINETICS
 from cimlnk.report.blocks import Figure, Site, Table, Text
 from cimlnk.report.figures.kinetics import fitted_courses
-from cimlnk.report.pages.kinetics import fitted_figure, section
+from cimlnk.report.pages.kinetics import fitted_figure, section, tables
 from cimlnk.report.run import Run
 from cimlnk.report.style import pyplot
 
@@ -101,6 +101,18 @@ def test_section_shows_nk_and_subsets_with_model_band_and_where_the_numbers_are(
     half_life = fitted.head.index("half-life (d)")
     assert fitted.rows[0][half_life : half_life + 2] == ["", "≥ 4"] and "2 × 3 days" in fitted.caption
     assert "half_life_low" in pd.read_csv(tmp_path / "site" / fitted.file), "the file has the limits as numbers"
+
+
+def test_numbers_that_hold_counts_after_an_event_are_remarked_on(run, tmp_path):
+    table = run.table("dynamics/kinetics.parquet").assign(
+        baseline_per_ul=5.0, peak_fold=4.0, peak_day=7.0, last_fold=4.0, last_day=60.0, censored_day=[14.0, np.nan] * 2
+    )
+    shown = tables(Site(tmp_path / "site", "t"), "kinetics", table, who={"patient": "patient"})[0]
+    remark = shown.head.index("remark")
+    told = {row[shown.head.index("patient")]: row[remark] for row in shown.rows}
+    assert told["P2"] == "" and told["P1"] == (
+        "event on day 14: days above 2× and last fold hold later counts, which are not the infusion's alone"
+    )
 
 
 def test_without_a_curve_the_reason_stands_in_place_of_the_figures(run, tmp_path):

@@ -10,16 +10,15 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.cohort.words import count
-from cimlnk.common.palette import label
-from cimlnk.common.vocabulary import MODALITY_WORDS, NK, UNASSIGNED
+from cimlnk.common.vocabulary import MODALITY_WORDS, NK
 from cimlnk.dynamics.tables import METHODS
-from cimlnk.report.blocks import plain
 from cimlnk.report.reading import left_out, rank_sum
 from cimlnk.report.run import Run
 
-from .course import KEPT, expansion_bound, patient_rows, subsets_at_peak
+from .course import KEPT, boosts, expansion_bound, patient_rows
+from .subsets import kinds
+from .words import fold, named, on_days, small, span
 
-MOST_NAMES = 8  # patients or files named one by one
 MOST_WARNINGS = 3
 ALPHA = 0.05  # false discovery rate below which a change is called certain beyond chance
 
@@ -57,30 +56,6 @@ def focus(run: Run, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, str
     if not own.any():
         return rows, rows[own], "patients"
     return rows[own], rows[~own], f"{treated} patients"
-
-
-def named(patients: pd.Series | list[str]) -> str:
-    """Patients as a list for a sentence."""
-    listed = [str(p) for p in patients]
-    more = f" and {len(listed) - MOST_NAMES} more" if len(listed) > MOST_NAMES else ""
-    return ", ".join(listed[:MOST_NAMES]) + more
-
-
-def fold(value: float) -> str:
-    """A fold with the digits it deserves."""
-    return f"{value:.0f}-fold" if value >= 9.95 else f"{value:.1f}-fold"
-
-
-def span(values: pd.Series) -> str:
-    """Median and range, or the one value that all have."""
-    kept = values.dropna().astype(float)
-    low, middle, high = (plain(float(v)) for v in (kept.min(), kept.median(), kept.max()))
-    return low if low == high else f"{middle} (median; range {low}–{high})"
-
-
-def small(p: float) -> str:
-    """A p value with two digits; models of few patients are not trusted below 0.0001."""
-    return f"p = {p:.2g}" if p >= 1e-4 else "p below 0.0001"
 
 
 def studied(run: Run, rows: pd.DataFrame) -> str:
@@ -162,10 +137,10 @@ def when(rows: pd.DataFrame, whose: str, bound: float) -> str:
     known = rows.dropna(subset=["peak_day"])
     if not len(known):
         return "No peak can be dated without counts before and after infusion."
-    text = f"The highest count of the {whose} was measured on day {span(known['peak_day'])}"
+    text = f"The highest count of the {whose} was measured {on_days(known['peak_day'])}"
     reached = rows["reached"].dropna()
     if len(reached):
-        text += f"; {bound:.0f}-fold was first measured on day {span(reached)}"
+        text += f"; {bound:.0f}-fold was first measured {on_days(reached)}"
     return text + ". Only days with a count can be seen; the true peak may lie between them."
 
 
@@ -173,43 +148,29 @@ def lasted(rows: pd.DataFrame, whose: str) -> str:
     known = rows.dropna(subset=["last_fold"])
     if not len(known):
         return "This cannot be said without counts before and after infusion."
-    kept = known[known["last_fold"] > KEPT]
-    text = f"At the last count (day {span(known['last_day'])}) {len(kept)} of {len(known)} {whose} were still above "
-    text += f"{KEPT:.0f}-fold; the last count was a median {fold(float(known['last_fold'].median()))} of that before."
+    cut = known["event"].notna()
+    whole, short = known[~cut], known[cut]
+    text = ""
+    if len(whole):
+        kept = whole[whole["last_fold"] > KEPT]
+        text = f"At the last count ({on_days(whole['last_day']).removeprefix('on ')}) {len(kept)} of {len(whole)} "
+        text += f"{whose} were still above {KEPT:.0f}-fold; the last count was a median "
+        text += f"{fold(float(whole['last_fold'].median()))} of that before."
+    if len(short):
+        kept = short[short["last_fold"] > KEPT]
+        text += f" {boosts(short)}: later counts are not the infusion's alone and are not read. At the last count up "
+        text += f"to then ({on_days(short['last_day']).removeprefix('on ')}) {len(kept)} of these {len(short)} were "
+        text += f"above {KEPT:.0f}-fold; how long they would have stayed so cannot be said."
     gone = known.dropna(subset=["lost_day"])
     if len(gone):
         days = [f"{r.patient} by day {r.lost_day:.0f} ({fold(r.last_fold)} at the end)" for r in gone.itertuples()]
         text += f" Lost the expansion, {KEPT:.0f}-fold or less and never more again: {named(days)}."
-    elif (known["peak_fold"] > KEPT).any():
-        text += " Nobody who had expanded fell back for good."
+    elif (whole["peak_fold"] > KEPT).any():
+        text += f" {'None of the others' if len(short) else 'Nobody'} who had expanded fell back for good."
     never = known[(known["last_fold"] <= KEPT) & known["lost_day"].isna()]
     if len(never):
         text += f" Never above {KEPT:.0f}-fold: {named(never['patient'])}."
-    return text
-
-
-def kinds(run: Run, rows: pd.DataFrame, whose: str) -> str:
-    table = subsets_at_peak(run, rows)
-    if not len(table):
-        return "This cannot be said: there is no blood file after infusion of a patient with a known peak."
-    n = table["patient"].nunique()
-    wide = table.pivot_table(index="patient", columns="population", values="share", fill_value=0.0)
-    median = wide.drop(columns=[UNASSIGNED], errors="ignore").median().sort_values(ascending=False, kind="stable")
-    has_before = table["before"].notna().any()
-    earlier = table.pivot_table(index="patient", columns="population", values="before", fill_value=0.0)
-    parts = []
-    for population, share in list(median.items())[:3]:
-        words = f"{label(str(population))} {100 * share:.0f} %"
-        if has_before and population in earlier:
-            words += f" ({100 * earlier[population].median():.0f} % before)"
-        parts.append(words)
-    by = MODALITY_WORDS[str(table["modality"].iloc[0])]
-    text = f"In the blood file nearest to the peak (median share among NK cells of {n} {whose}, {by}): "
-    text += (", ".join(parts) or "none could be named") + "."
-    if UNASSIGNED in wide and parts:
-        text += f" {100 * wide[UNASSIGNED].median():.0f} % had no name."
-    days = (table.drop_duplicates("patient")["day"].astype(float)).dropna()
-    return f"{text} These files are of day {span(days)}."
+    return text.strip()
 
 
 def apart(p: float, floor: float) -> str:

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import numpy as np
 import pandas as pd
 
@@ -26,8 +29,9 @@ def patient_rows(run: Run) -> pd.DataFrame:
     pandas.DataFrame
         patient, arm, counts (blood counts), first_day, last_counted; baseline (NK/µL), peak, peak_day, peak_fold with
         limits, reached (first day at :func:`expansion_bound` or more), last_fold, last_day, lost_day (first day of
-        :data:`KEPT`-fold or less that no later count exceeds; NaN if the last count exceeds it or none did), and
-        `reason` where there is no fold.
+        :data:`KEPT`-fold or less that no later count exceeds; NaN if the last count exceeds it or none did),
+        event and event_day (what makes later counts not the infusion's alone, such as a stem-cell boost; the folds are
+        then those up to that day), and `reason` where there is no fold.
     """
     kinetics = first_modality(run.table("dynamics/kinetics.parquet"))
     kinetics = kinetics[kinetics["population"] == NK].set_index("patient") if len(kinetics) else kinetics
@@ -50,11 +54,67 @@ def patient_rows(run: Run) -> pd.DataFrame:
         row |= {c: float(own[c]) if own is not None else np.nan for c in blank}
         course = folds[(folds["patient"] == patient) & folds["fold_change"].notna()] if len(folds) else folds
         course = course[course["day"] > 0].sort_values("day") if len(course) else course
+        row |= _event(run, str(patient), own)
+        if row["event"] is not None and len(course):
+            course = course[course["day"] <= row["event_day"]]
+            row |= _up_to_event(row, course)
         row |= {"reached": first_at(course, bound), "lost_day": lost(course)}
         if not np.isfinite(row["peak_fold"]):
-            row["reason"] = str(own["reason"]) if own is not None and own["reason"] else "no NK cells per microlitre"
+            told = str(own["reason"]) if own is not None and own["reason"] else "no NK cells per microlitre"
+            row["reason"] = row["reason"] or told
         rows.append(row)
     return pd.DataFrame(rows)
+
+
+def _event(run: Run, patient: str, kinetics: pd.Series | None) -> dict[str, Any]:
+    """What the kinetics are censored by, in words, and its day; None and NaN where nothing censors them."""
+    day = float(kinetics["censored_day"]) if kinetics is not None and "censored_day" in kinetics else np.nan
+    if not np.isfinite(day):
+        return {"event": None, "event_day": np.nan}
+    counts = run.table("cohort/counts.parquet")
+    told = (
+        counts.loc[(counts["patient"] == patient) & (counts["day"] == day) & counts["event"].notna(), "event"]
+        if len(counts)
+        else pd.Series(dtype=object)
+    )
+    return {"event": event_words(str(told.iloc[0])) if len(told) else "event", "event_day": day}
+
+
+def event_words(event: str) -> str:
+    """An event of the counts sheet as it is read.
+
+    Examples
+    --------
+    >>> event_words("stem_cell_boost")
+    'stem-cell boost'
+    """
+    return event.replace("stem_cell", "stem-cell").replace("_", " ")
+
+
+def _up_to_event(row: Mapping[str, Any], course: pd.DataFrame) -> dict[str, Any]:
+    """Peak and last fold of the counts up to the event; what the kinetics hold may be the event's doing."""
+    if not len(course):
+        folds = ("peak_day", "peak_fold", "peak_fold_low", "peak_fold_high", "last_fold", "last_day")
+        why = f"no count after infusion up to the {row['event']} on day {row['event_day']:.0f}"
+        return {**dict.fromkeys(folds, np.nan), "reason": why}
+    last = course.iloc[-1]
+    found = {"last_fold": float(last["fold_change"]), "last_day": float(last["day"])}
+    if row["peak_day"] > row["event_day"]:
+        top = course.loc[course["fold_change"].idxmax()]
+        found |= {"peak_day": float(top["day"]), "peak_fold": float(top["fold_change"])}
+        found |= {f"peak_{c}": float(top.get(c, np.nan)) for c in ("fold_low", "fold_high")}
+    return found
+
+
+def boosts(rows: pd.DataFrame) -> str:
+    """Who had which censoring event on which day, in words."""
+    parts = []
+    for event, part in rows.dropna(subset=["event"]).groupby("event", sort=True):
+        days = [f"{d:.0f}" for d in part["event_day"]]
+        days = days[:1] if len(set(days)) == 1 else days
+        who = ", ".join(map(str, part["patient"]))
+        parts.append(f"{who} had a{'n' if str(event)[0] in 'aeiou' else ''} {event} on day {', '.join(days)}")
+    return "; ".join(parts)
 
 
 def first_at(course: pd.DataFrame, bound: float) -> float:
@@ -79,40 +139,3 @@ def lost(course: pd.DataFrame, kept: float = KEPT) -> float:
     above = course.loc[course["fold_change"] > kept, "day"] if len(course) else []
     after = course.loc[course["day"] > max(above), "day"] if len(above) else []
     return float(min(after)) if len(after) else np.nan
-
-
-def subsets_at_peak(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
-    """Named subsets in the blood file nearest to each patient's peak day, and in the one before infusion.
-
-    Returns
-    -------
-    pandas.DataFrame
-        modality, patient, population, day, share, before (shares of the patient's NK cells; `before` NaN without a file
-        from before infusion). Only files after infusion stand for the peak.
-    """
-    table = run.table("dynamics/abundance.parquet")
-    parts = []
-    if not len(table):
-        return pd.DataFrame(columns=["modality", "patient", "population", "day", "share", "before"])
-    blood = table[(table["tissue_or_product"] == "blood") & table["fraction"].notna() & (table["population"] != NK)]
-    blood = first_modality(blood)
-    for row in rows.dropna(subset=["peak_day"]).itertuples():
-        mine = blood[blood["patient"] == row.patient]
-        after = mine.loc[mine["day"] > 0, "day"].unique()
-        if not len(after):
-            continue
-        day = min(after, key=lambda d: (abs(d - row.peak_day), d))
-        shares = mine[mine["day"] == day].groupby("population")["fraction"].mean()
-        early = mine[mine["day"] < 0]
-        before = early[early["day"] == early["day"].max()].groupby("population")["fraction"].mean()
-        parts.append(
-            pd.DataFrame(
-                {
-                    "modality": mine["modality"].iloc[0], "patient": row.patient, "population": shares.index,
-                    "day": day, "share": shares.to_numpy(),
-                    "before": before.reindex(shares.index, fill_value=0.0 if len(before) else np.nan).to_numpy(),
-                }
-            )
-        )  # fmt: skip
-    columns = ["modality", "patient", "population", "day", "share", "before"]
-    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)

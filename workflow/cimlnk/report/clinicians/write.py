@@ -15,9 +15,11 @@ from cimlnk.report.reading import blood_nk, first_modality, infused, left_out
 from cimlnk.report.run import Run
 from cimlnk.report.style import colours, label, order, plain_log, set_days
 
-from .answers import answers, focus, fold
-from .course import expansion_bound, patient_rows, subsets_at_peak
+from .answers import answers, focus
+from .course import boosts, event_words, expansion_bound, patient_rows
 from .sheet import SOFT, WARN, Sheet, document
+from .subsets import subsets_at_peak
+from .words import fold
 
 MOST_LABELS = 20  # names beside the lines; more would not fit
 FIRST_PAGE = 6  # answers beside the figure
@@ -152,13 +154,16 @@ def _table(sheet: Sheet, rows: pd.DataFrame) -> None:
         known = np.isfinite(r["peak_fold"])
         body.append(
             [
-                r["patient"], r["arm"], plain(r["baseline_per_ul"]), most if known else str(r["reason"]),
+                r["patient"] + ("*" if pd.notna(r["event"]) else ""), r["arm"], plain(r["baseline_per_ul"]),
+                most if known else str(r["reason"]),
                 _day(r["peak_day"]), plain(r["last_fold"]), _day(r["last_day"]), _day(r["lost_day"]),
             ]
         )  # fmt: skip
-    room = int((sheet.y - 0.06) / 0.0155) - 1
+    room = int((sheet.y - (0.08 if rows["event"].notna().any() else 0.06)) / 0.0155) - 1
     if room >= 2:
         sheet.table(head, body[:room], [1.1, 1.3, 1.1, 2.2, 0.7, 0.9, 0.7, 1.0])
+    if rows["event"].notna().any():
+        sheet.write(f"* {boosts(rows)}; counts after it are not read.", size=7.5, colour=SOFT)
     if len(body) > room:
         sheet.write(f"{len(body) - max(room, 0)} further patients are on their own pages.", size=7.5, colour=SOFT)
 
@@ -209,7 +214,11 @@ def _in_words(run: Run, row: Mapping[Any, Any]) -> str:
     text += f", on day {row['peak_day']:.0f}; "
     reached = np.isfinite(row["reached"])
     text += f"{bound:.0f}-fold first on day {row['reached']:.0f}." if reached else f"{bound:.0f}-fold was not reached."
-    text += f" Last count: {fold(row['last_fold'])}, on day {row['last_day']:.0f}."
+    cut = pd.notna(row["event"])
+    last = f"Last count up to the {row['event']} on day {row['event_day']:.0f}" if cut else "Last count"
+    text += f" {last}: {fold(row['last_fold'])}, on day {row['last_day']:.0f}."
+    if cut:
+        text += " Later counts are not the infusion's alone and are not read here."
     if np.isfinite(row["lost_day"]):
         text += f" The expansion was lost by day {row['lost_day']:.0f}."
     release = run.table("dynamics/release.parquet")
@@ -232,7 +241,7 @@ def _remarks(run: Run, patient: str) -> list[str]:
     counts = run.table("cohort/counts.parquet")
     events = counts[(counts["patient"] == patient) & counts["event"].notna()] if len(counts) else counts
     if len(events):
-        named = "; ".join(f"day {r.day} {str(r.event).replace('_', ' ')}" for r in events.itertuples())
+        named = "; ".join(f"day {r.day} {event_words(str(r.event))}" for r in events.itertuples())
         words.append(f"Events: {named}.")
     return words
 

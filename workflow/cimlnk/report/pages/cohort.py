@@ -11,6 +11,7 @@ from cimlnk.report.reading import blood_nk, expansion_band, first_modality, il2_
 from cimlnk.report.run import Run
 
 from . import baseline
+from .kinetics import remark
 from .names import MODALITY
 
 
@@ -143,14 +144,16 @@ def page(run: Run, site: Site) -> Page:
         kinetics = first_modality(run.table("dynamics/kinetics.parquet"))
         if len(kinetics):
             nk_rows = kinetics[kinetics["population"] == "NK"]
+            nk_rows = nk_rows.assign(remark=[remark(row) for row in nk_rows.to_dict("records")])
             patients = patients.merge(
-                nk_rows[["patient", "baseline_per_ul", "peak_day", "peak_fold", "last_day", "last_fold"]],
+                nk_rows[["patient", "baseline_per_ul", "peak_day", "peak_fold", "last_day", "last_fold", "remark"]],
                 on="patient", how="left",
             )  # fmt: skip
         columns = {
             "patient": "patient", "arm": "arm", "disease": "disease", "dose_per_kg": "NK dose / kg",
             "il2_received": "IL-2 doses", "cmv_viremia": "CMV viremia", "baseline_per_ul": "NK/µL before",
             "peak_fold": "peak fold", "peak_day": "peak day", "last_fold": "last fold", "last_day": "last day",
+            "remark": "remark",
         }  # fmt: skip
         columns = {k: v for k, v in columns.items() if k in patients}
         result.sections.append(

@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Hashable, Mapping
+from typing import Any
+
+import numpy as np
 import pandas as pd
 
 from cimlnk.dynamics.abundance.folds import daily
@@ -11,7 +15,7 @@ from cimlnk.report.reading import without_told
 from cimlnk.report.run import Run
 from cimlnk.report.style import ARMS, POPULATIONS, colours, order
 
-from .cohort import MODALITY
+from .names import MODALITY
 
 MEASURED = {
     "baseline_per_ul": "before/µL", "peak_fold": "peak fold", "peak_fold_range": "95 % interval",
@@ -157,6 +161,7 @@ def tables(site: Site, name: str, rows: pd.DataFrame, *, who: dict[str, str]) ->
         words = "; ".join(f"{esc(str(reason))} ({n} of {len(rows)} series)" for reason, n in why.items())
         return [Text(f"No series has a count before infusion or a fold: {words}.", "note")]
     gaps = shown["reason"].notna().any()
+    shown = shown.assign(reason=[remark(row) for row in shown.to_dict("records")])
     measured = site.table(
         name,
         shown,
@@ -179,10 +184,20 @@ def tables(site: Site, name: str, rows: pd.DataFrame, *, who: dict[str, str]) ->
     return [measured, site.table(f"{name}_fit", fitted, caption, columns={**key, **FITTED})]
 
 
+def remark(row: Mapping[Hashable, Any]) -> str | None:
+    """Why a measured number is missing, and what an event makes of those that are there."""
+    words = [str(row["reason"])] if isinstance(row["reason"], str) and row["reason"] else []
+    day = row.get("censored_day", np.nan)
+    if np.isfinite(day) and row["last_day"] > day:
+        of_event = "peak, days above 2× and last fold" if row["peak_day"] > day else "days above 2× and last fold"
+        words.append(f"event on day {day:.0f}: {of_event} hold later counts, which are not the infusion's alone")
+    return "; ".join(words) or None
+
+
 def _ranges(rows: pd.DataFrame) -> pd.DataFrame:
     """Adds to every pair of columns `x_low`, `x_high` the text `x_range`."""
     texts = {}
     for column in [c.removesuffix("_low") for c in rows if c.endswith("_low")]:
         pairs = zip(rows[f"{column}_low"].map(plain), rows[f"{column}_high"].map(plain), strict=True)
-        texts[f"{column}_range"] = [f"{a}–{b}" if a and b else f"≥ {a}" if a else "" for a, b in pairs]
+        texts[f"{column}_range"] = [a if a == b else f"{a}–{b}" if a and b else f"≥ {a}" if a else "" for a, b in pairs]
     return rows.assign(**texts)

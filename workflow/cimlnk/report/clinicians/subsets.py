@@ -1,0 +1,97 @@
+"""Which kinds of NK cells there were about the peak, day by day."""
+
+from __future__ import annotations
+
+import numpy as np
+import pandas as pd
+
+from cimlnk.cohort.words import count
+from cimlnk.common.palette import label
+from cimlnk.common.vocabulary import MODALITY_WORDS, NK, UNASSIGNED
+from cimlnk.report.reading import first_modality
+from cimlnk.report.run import Run
+
+from .words import named
+
+LEAST = 0.05  # median share from which a kind is listed
+MOST_DAYS = 3
+MEMORY = "memory_like"  # what the infusion is given for: listed however few
+
+
+def kinds(run: Run, rows: pd.DataFrame, whose: str) -> str:
+    """The seventh answer: patients whose files are of one day together, no day mixed with another."""
+    table = subsets_at_peak(run, rows)
+    if not len(table):
+        return "This cannot be said: there is no blood file after infusion of a patient with a known peak."
+    by = MODALITY_WORDS[str(table["modality"].iloc[0])]
+    text = f"In the blood file nearest to each patient's peak (median share among NK cells of the {whose}, {by}; all "
+    text += f"kinds from {LEAST:.0%})"
+    groups = sorted(table.groupby("day"), key=lambda g: (-g[1]["patient"].nunique(), g[0]))
+    for day, part in groups[:MOST_DAYS]:
+        who = list(dict.fromkeys(part["patient"]))
+        text += f". Day {day} ({named(who)}): {shares(part)}"
+    if len(groups) > MOST_DAYS:
+        text += f". {count(len(groups) - MOST_DAYS, 'further day')} on the patients' own pages"
+    return f"{text}."
+
+
+def shares(part: pd.DataFrame) -> str:
+    """Median share of every kind that is worth listing, before infusion beside it, and what is left.
+
+    Parameters
+    ----------
+    part
+        Rows of :func:`subsets_at_peak`, or of another table with patient, population, share and before.
+    """
+    wide = part.pivot_table(index="patient", columns="population", values="share", fill_value=0.0)
+    median = wide.median().sort_values(ascending=False, kind="stable")
+    earlier = part.dropna(subset=["before"])
+    early = earlier.pivot_table(index="patient", columns="population", values="before", fill_value=0.0).median()
+    listed = [p for p in median.index if p != UNASSIGNED and (median[p] >= LEAST or p == MEMORY)]
+    words = [
+        f"{label(str(p))} {100 * median[p]:.0f} %"
+        + (f" ({100 * early.get(p, 0.0):.0f} % before)" if len(early) else "")
+        for p in listed
+    ]
+    if median.get(UNASSIGNED, 0.0) >= 0.005:
+        words.append(f"without a name {100 * median[UNASSIGNED]:.0f} %")
+    return "; ".join(words) or "none could be named"
+
+
+def subsets_at_peak(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
+    """Named subsets in the blood file nearest to each patient's peak day, and in the one before infusion.
+
+    Returns
+    -------
+    pandas.DataFrame
+        modality, patient, population, day, share, before (shares of the patient's NK cells; `before` NaN without a file
+        from before infusion). Only files after infusion, and up to a censoring
+        event, stand for the peak.
+    """
+    table = run.table("dynamics/abundance.parquet")
+    parts = []
+    if not len(table):
+        return pd.DataFrame(columns=["modality", "patient", "population", "day", "share", "before"])
+    blood = table[(table["tissue_or_product"] == "blood") & table["fraction"].notna() & (table["population"] != NK)]
+    blood = first_modality(blood)
+    for row in rows.dropna(subset=["peak_day"]).itertuples():
+        mine = blood[blood["patient"] == row.patient]
+        limit = row.event_day if np.isfinite(row.event_day) else np.inf
+        after = mine.loc[(mine["day"] > 0) & (mine["day"] <= limit), "day"].unique()
+        if not len(after):
+            continue
+        day = min(after, key=lambda d: (abs(d - row.peak_day), d))
+        shares = mine[mine["day"] == day].groupby("population")["fraction"].mean()
+        early = mine[mine["day"] < 0]
+        before = early[early["day"] == early["day"].max()].groupby("population")["fraction"].mean()
+        parts.append(
+            pd.DataFrame(
+                {
+                    "modality": mine["modality"].iloc[0], "patient": row.patient, "population": shares.index,
+                    "day": day, "share": shares.to_numpy(),
+                    "before": before.reindex(shares.index, fill_value=0.0 if len(before) else np.nan).to_numpy(),
+                }
+            )
+        )  # fmt: skip
+    columns = ["modality", "patient", "population", "day", "share", "before"]
+    return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame(columns=columns)
