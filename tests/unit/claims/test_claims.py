@@ -1,5 +1,6 @@
 """Single claims: the cases that once came out wrong, and the reasons that are given."""
 
+import re
 from pathlib import Path
 
 import numpy as np
@@ -86,6 +87,21 @@ def test_what_comes_after_a_boost_is_not_read(story):
     assert found["verdict"] == "not evaluable" and "CIML1 after day 35" in found["why"]
     back = edited(boosted, "folds", lambda t: t.assign(fold_change=np.where(t["day"] == 60, 100.0, t["fold_change"])))
     assert row(back, "C01")["high"] == row(boosted, "C01")["high"]
+
+
+def test_the_expansion_says_that_the_interval_overlaps_and_how_many_may_lie_outside(story):
+    found = row(story, "C01")
+    assert found["bound"] == "95 % interval overlaps 10 to 50 fold in 5 of 6 or more" and "every" not in found["title"]
+    assert "6 of 6 patients overlap, 1 may lie outside" in found["why"]
+
+
+def test_names_are_written_as_the_pages_write_them(story):
+    assert not re.search(r"CIML_activated|CD56dim_", row(story, "C07")["why"])
+
+
+def test_no_test_over_time_is_not_no_test(story):
+    why = row(edited(story, "tests", lambda t: t.iloc[:0]), "C24")["why"]
+    assert "no change over time" in why and "overview" in why
 
 
 def test_a_day_not_reached_is_told(story):
@@ -266,7 +282,8 @@ def test_config_bounds_replace_defaults_and_unknown_ones_are_refused():
 
 def test_where_nobody_was_infused_only_the_analysis_itself_is_asked():
     put = asked(CLAIMS, infused=False)
-    assert list(put) == [name for name, claim in CLAIMS.items() if claim["tier"] == "D"] and put
+    own = [name for name, claim in CLAIMS.items() if claim["tier"] == "D"]
+    assert list(put) == [name for name in own if name != "C27"] and "C24" in put  # controls are arms of such a study
     words = " ".join(str(claim["title"]) for claim in put.values())
     assert "CIML" not in words and "emory" not in words
     assert asked(CLAIMS, infused=True) == CLAIMS

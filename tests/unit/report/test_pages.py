@@ -13,6 +13,7 @@ from cimlnk.report.blocks import Site
 from cimlnk.report.figures.change import volcano
 from cimlnk.report.figures.maps import heat_map, overview
 from cimlnk.report.pages.baseline import compare_arms, rank_sum
+from cimlnk.report.pages.cohort import asked_words
 from cimlnk.report.style import pyplot
 
 
@@ -102,3 +103,10 @@ def test_null_arms_rarely_differ():
     rng = np.random.default_rng(2)
     p = np.array([rank_sum(rng.random(4), rng.random(5))[0] for _ in range(400)])
     assert (p <= 0.05).mean() <= 0.083  # attainable level below .05; three standard errors above it
+
+
+def test_self_checks_are_not_counted_as_findings():
+    checks = pd.DataFrame({"kind": ["self-check"] * 3, "verdict": ["not evaluable", "supported", "not evaluable"]})
+    assert asked_words(checks) == "No finding was asked; 3 self-checks of the analysis"
+    found = pd.concat([checks, pd.DataFrame({"kind": ["finding"], "verdict": ["supported"]})])
+    assert asked_words(found).startswith("Findings supported: 1 of 1 (0 not supported, 0 not evaluable); 3")

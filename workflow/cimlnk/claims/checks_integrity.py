@@ -29,7 +29,10 @@ def p_floors(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     table = evidence.get("tests")
     table = table.dropna(subset=["p"]) if len(table) else table
     if not len(table):
-        return not_evaluable("no test was made")
+        return not_evaluable(
+            "no change over time and no course of an arm was tested; a comparison of arms on the report's overview is "
+            "exact by construction and not read here"
+        )
     table = table.assign(base=table["test"].map(_base))
     for column in KEYS:
         table[column] = table[column].fillna("").astype(str) if column in table else ""

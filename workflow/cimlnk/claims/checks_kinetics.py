@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cimlnk.common.palette import label
 from cimlnk.stats.centroids import two_groups
 from cimlnk.stats.composition import clr
 from cimlnk.stats.one_sided import rank_sum
@@ -104,11 +105,12 @@ def expansion(evidence: Evidence, bounds: Mapping[str, Any], arm: str | None = N
     named = ", ".join(f"{p} {f:.1f}" for p, f in outside)
     return find(
         evidence, "C01", {"folds": grid}, decide=decide,
-        why=f"{n - len(outside)} of {n} patients inside, {allowed} outside allowed"
+        why=f"{n - len(outside)} of {n} patients overlap, {allowed} may lie outside"
         + (f"; outside: {named}" if named else "")
         + "; value is the median, low and high the range of the patients" + _left_out(evidence, grid.patients),
         value=float(np.median(peak)), low=float(peak.min()), high=float(peak.max()),
-        bound=f"{bounds['low']:g} to {bounds['high']:g} fold, by the 95 % interval", n=n, arm=arm,
+        bound=f"95 % interval overlaps {bounds['low']:g} to {bounds['high']:g} fold in {n - allowed} of {n} or more",
+        n=n, arm=arm,
     )  # fmt: skip
 
 
@@ -236,7 +238,7 @@ def beyond_il2(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
             evidence, "C07", cohort, decide=decide,
             why=f"median peak fold ratio {ratio:.1f}, exact rank-sum p {ranks.p[0]:.3g}; change of composition, days 7 "
             f"to 28 against before, differs between the arms with exact relabelling p {tested.p[0]:.3g} (rising most: "
-            f"{most[0]} in {arm}, {most[1]} in {control})",
+            f"{label(most[0])} in {arm}, {label(most[1])} in {control})",
             value=ratio, bound=f"ratio >= {bounds['ratio']:g}, both p <= {bounds['p']:g}", level=bounds["p"],
             n=len(peaks[0]) + len(peaks[1]), arm=f"{arm}, {control}", modality=modality,
         )  # fmt: skip

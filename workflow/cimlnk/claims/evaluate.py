@@ -28,6 +28,7 @@ from .tables import CLAIMS
 
 Check = Callable[[Evidence, Mapping[str, Any]], Verdict]
 ANALYSIS = "D"  # tier of the claims about the analysis itself
+OF_ARMS = ("negative_controls",)  # checks of tier D that read arms of infused patients or their controls
 MODULES = (
     checks_design,
     checks_kinetics,
@@ -94,10 +95,13 @@ def with_bounds(
 def asked(claims: Mapping[str, Mapping[str, Any]], infused: bool) -> dict[str, Mapping[str, Any]]:
     """The claims that can be put to a cohort: where nobody was infused, those of tier D about the analysis itself.
 
+    Of these the negative controls are left out: they are arms of a study that infuses.
+
     What the study found in infused patients is neither right nor wrong of other people, and its words in their results
     would be read as a finding.
     """
-    return {name: claim for name, claim in claims.items() if infused or claim["tier"] == ANALYSIS}
+    own = {name for name, claim in claims.items() if claim["tier"] == ANALYSIS and claim["check"] not in OF_ARMS}
+    return {name: claim for name, claim in claims.items() if infused or name in own}
 
 
 def evaluate(claims: Mapping[str, Mapping[str, Any]], evidence: Evidence) -> pd.DataFrame:

@@ -1,4 +1,7 @@
-"""The ten questions of docs/clinicians.md, answered from the tables of a run in plain sentences with their numbers."""
+"""The ten questions of docs/clinicians.md, answered from the tables of a run in plain sentences with their numbers.
+
+Where nobody was infused, those of them that apply.
+"""
 
 from __future__ import annotations
 
@@ -12,11 +15,12 @@ import pandas as pd
 from cimlnk.cohort.words import count
 from cimlnk.common.vocabulary import MODALITY_WORDS, NK
 from cimlnk.dynamics.tables import METHODS
-from cimlnk.report.reading import left_out, rank_sum
+from cimlnk.report.reading import infused, left_out, rank_sum
 from cimlnk.report.run import Run
 
 from .course import KEPT, boosts, expansion_bound, patient_rows
 from .subsets import kinds
+from .without_infusion import arms_compared, certain_of_arms, kinds_by_arm
 from .words import fold, named, on_days, small, span
 
 MOST_WARNINGS = 3
@@ -32,8 +36,19 @@ class Answer:
 
 
 def answers(run: Run) -> list[Answer]:
-    """All ten, in the order of docs/clinicians.md. What a cohort cannot answer is said, with the reason."""
+    """All ten, in the order of docs/clinicians.md; where nobody was infused, the five that apply.
+
+    What a cohort cannot answer is said, with the reason.
+    """
     rows = patient_rows(run)
+    if not infused(run):
+        return [
+            Answer("Who was studied, and how often?", studied(run, rows)),
+            Answer("Which kinds of NK cells were there?", kinds_by_arm(run)),
+            Answer("Do the arms differ?", arms_compared(run)),
+            Answer("Is it certain?", certain_of_arms(run)),
+            Answer("What was left out, and what must be known first?", reservations(run, rows)),
+        ]
     mine, others, whose = focus(run, rows)
     return [
         Answer("Who was studied, and how often?", studied(run, rows)),
@@ -43,7 +58,7 @@ def answers(run: Run) -> list[Answer]:
         Answer("When?", when(mine, whose, expansion_bound(run))),
         Answer("How long did it last, and who lost the cells?", lasted(mine, whose)),
         Answer("Which kinds of NK cells were they?", kinds(run, mine, whose)),
-        Answer("Did other patients do the same?", compared(mine, others, whose=whose, bound=expansion_bound(run))),
+        Answer("Did other patients do the same?", others_did(run, mine, others, whose=whose)),
         Answer("Is it certain?", certain(run, mine, whose=whose, bound=expansion_bound(run))),
         Answer("What was left out, and what must be known first?", reservations(run, rows)),
     ]
@@ -69,7 +84,7 @@ def studied(run: Run, rows: pd.DataFrame) -> str:
     if len(counted):
         first, last = int(counted["first_day"].min()), int(counted["last_counted"].max())
         text += f" NK cells were counted in blood on {span(counted['counts'].astype(float))} days per patient, "
-        text += f"from day {first} to day {last} after infusion."
+        text += f"from day {first} to day {last}{' after infusion' if infused(run) else ''}."
     facts = run.table("cohort/patients.parquet")
     if "cmv_viremia" in facts and facts["cmv_viremia"].notna().any():
         positive = facts.loc[facts["cmv_viremia"] == "yes", "patient"]
@@ -180,6 +195,13 @@ def apart(p: float, floor: float) -> str:
     return "so few patients cannot show a difference" if floor >= ALPHA else "a difference is not certain"
 
 
+def others_did(run: Run, mine: pd.DataFrame, others: pd.DataFrame, *, whose: str) -> str:
+    """The eighth answer; without the treated arm the arms there are, as the overview compares them."""
+    if not len(others) and run.samples["arm"].nunique() > 1:
+        return f"No arm is the treated one (claims.arms.treated). {arms_compared(run)}"
+    return compared(mine, others, whose=whose, bound=expansion_bound(run))
+
+
 def compared(mine: pd.DataFrame, others: pd.DataFrame, *, whose: str, bound: float) -> str:
     if not len(others):
         return "There is no arm without the treatment to compare with, so what the treatment adds cannot be said."
@@ -261,7 +283,7 @@ def certain(run: Run, rows: pd.DataFrame, *, whose: str, bound: float) -> str:
         text += f"(95 % interval {ends[1]} to {ends[2]}; {small(float(best['p']))}, {METHODS[str(best['method'])]})."
     n = len(rows.dropna(subset=["peak_fold"]))
     if not text and not n:
-        return "Nothing could be tested: there are no counts before and after infusion."
+        return "Not certain: no change over time could be tested, as there are no counts before and after infusion."
     text = verdict(own, n) + text
     if n:
         text += f" With {n} patients no exact paired test can give a p below {2 / 2**n:.2g}."
@@ -276,7 +298,7 @@ def reservations(run: Run, rows: pd.DataFrame) -> str:
     else:
         text = f"None of the {len(samples)} files was left out."
     reasons = rows.loc[rows["peak_fold"].isna(), "patient"]
-    if len(reasons):
+    if len(reasons) and infused(run):
         text += f" {len(reasons)} of {len(rows)} patients have no fold ({named(reasons)})."
     table = run.table("quality/warnings.parquet")
     if len(table):

@@ -19,6 +19,7 @@ from .answers import answers, focus
 from .course import boosts, event_words, expansion_bound, patient_rows
 from .sheet import SOFT, WARN, Sheet, document
 from .subsets import subsets_at_peak
+from .without_infusion import WHY_SHORT
 from .words import fold
 
 MOST_LABELS = 20  # names beside the lines; more would not fit
@@ -44,7 +45,7 @@ def write_clinicians(
     root, files, config
         As of :func:`cimlnk.report.site.write_site`.
     summary, patients
-        The PDF of two pages, and that of one page per patient.
+        The PDF of two pages (one where nobody was infused), and that of one page per patient.
     """
     run = Run(root, files, config)
     rows = patient_rows(run)
@@ -58,13 +59,12 @@ def write_clinicians(
 
 def _summary(pdf: Any, run: Run, rows: pd.DataFrame, *, title: str) -> None:
     told = answers(run)
-    for page, part in enumerate((told[:FIRST_PAGE], told[FIRST_PAGE:])):
-        lead = "Summary for clinicians. Every number is from this run; the report shows the way to it."
-        if not infused(run):
-            lead = (
-                "Summary for clinicians. Nobody of this cohort was given NK cells: most questions have no answer here."
-            )
-        sheet = Sheet(pdf, title=title, lead=lead, foot=f"{title} · summary for clinicians · page {page + 1} of 2")
+    given = infused(run)
+    parts = (told[:FIRST_PAGE], told[FIRST_PAGE:]) if given else (told,)
+    for page, part in enumerate(parts):
+        lead = "Every number is from this run; the report shows the way to it." if given else WHY_SHORT
+        foot = f"{title} · summary for clinicians · page {page + 1} of {len(parts)}"
+        sheet = Sheet(pdf, title=title, lead=f"Summary for clinicians. {lead}", foot=foot)
         _draw_summary(sheet, run, rows, page=page)
         for number, answer in enumerate(part, 1 + page * FIRST_PAGE):
             sheet.write(f"{number}  {answer.question}", size=9.4, weight="bold", after=0.001)
@@ -176,7 +176,8 @@ def _patient(pdf: Any, run: Run, row: Mapping[Any, Any], *, title: str) -> None:
         lead=f"Arm {row['arm']} · {_facts(run, patient)}",
         foot=f"{title} · patient {patient}",
     )
-    sheet.write(_in_words(run, row), size=9.2, after=0.004)
+    if infused(run) or np.isfinite(row["peak_fold"]):
+        sheet.write(_in_words(run, row), size=9.2, after=0.004)
     for words in _remarks(run, patient):
         sheet.write(words, size=8.4, colour=WARN)
     nk = blood_nk(run)

@@ -11,6 +11,7 @@ from cimlnk.report.reading import blood_nk, expansion_band, first_modality, il2_
 from cimlnk.report.run import Run
 
 from . import baseline
+from .claims import tally
 from .kinetics import remark
 from .names import MODALITY
 
@@ -75,6 +76,15 @@ def warning_box(run: Run, site: Site) -> list[Text]:
         body += f"<details><summary>{len(items) - most} more</summary><ul>{''.join(items[most:])}</ul></details>"
     title = "<p><b>Before you read on</b></p>"
     return [Text(f'<div class="warning">{title}{body}<p>{tail}</p></div>', "html")]
+
+
+def asked_words(claims: pd.DataFrame) -> str:
+    """How many findings were asked and supported, as the page of the claims counts them, and the self-checks apart."""
+    found = claims[claims["kind"] == "finding"]
+    checks = count(int((claims["kind"] == "self-check").sum()), "self-check")
+    return (
+        f"{f'Findings supported: {tally(found)}' if len(found) else 'No finding was asked'}; {checks} of the analysis"
+    )
 
 
 def page(run: Run, site: Site) -> Page:
@@ -164,8 +174,7 @@ def page(run: Run, site: Site) -> Page:
     if len(claims) and not treated:
         words = (
             "<details><summary>The study's claims are about infused patients of an arm that this cohort does not have."
-            f"</summary><p>{(claims['verdict'] == 'not evaluable').sum()} of {len(claims)} that were asked are not "
-            "evaluable; the others are on the page <a href='claims.html'>Claims</a>.</p></details>"
+            f"</summary><p>{asked_words(claims)}: see the page <a href='claims.html'>Claims</a>.</p></details>"
         )
         result.sections.append(Section("claims", "The study's claims", [Text(words, "html")]))
     elif len(claims):

@@ -6,7 +6,7 @@ import pandas as pd
 
 from cimlnk.report.blocks import Page, Section, Site, Text, esc, plain, slug
 from cimlnk.report.figures.course import composition, nk_by_patient, subsets_absolute
-from cimlnk.report.reading import expansion_band, il2_given
+from cimlnk.report.reading import expansion_band, il2_given, infused
 from cimlnk.report.run import Run
 
 from . import donors, kinetics
@@ -123,7 +123,10 @@ def page(run: Run, site: Site, patient: str) -> Page:
         result.sections.append(Section("gates", f"Gates of the {' and '.join(kinds)} files", [gates]))
     table = run.table("dynamics/kinetics.parquet")
     rows = table[table["patient"] == patient] if len(table) else table
-    if len(rows):
+    measured = (
+        rows[["baseline_per_ul", "peak_fold", "model_peak_fold"]].notna().to_numpy().any() if len(rows) else False
+    )
+    if measured or (len(rows) and infused(run)):
         section = Section("kinetics", "Kinetics")
         section.blocks += kinetics.tables(site, f"patient_{patient}_kinetics", rows, who={})
         result.sections.append(section)
