@@ -96,7 +96,7 @@ def test_the_expansion_says_that_the_interval_overlaps_and_how_many_may_lie_outs
 
 
 def test_names_are_written_as_the_pages_write_them(story):
-    assert not re.search(r"CIML_activated|CD56dim_", row(story, "C07")["why"])
+    assert not re.search(r"CIML_activated|CD56dim_|memory_like", row(story, "C07")["why"])
 
 
 def test_no_test_over_time_is_not_no_test(story):

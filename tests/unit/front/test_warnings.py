@@ -44,6 +44,26 @@ def test_gates_that_remove_nearly_all_or_nothing_are_told_but_few_nk_cells_are_n
     assert kinds(collect.of_gates("cytof", skipped)) == [("gate skipped", "note", "s1")]
 
 
+def clusters(**counts):
+    """Cells of clusters 0 and 1 by patient."""
+    rows = [
+        (f"{p}_a", k, "CD56dim_KIR" if k else "CD56dim") for p, n in counts.items() for k in (0, 1) for _ in range(n[k])
+    ]
+    return pd.DataFrame(rows, columns=["sample", "cluster", "population"])
+
+
+def test_a_cluster_that_is_one_patients_is_told_and_chance_is_not():
+    patients = {f"{p}_a": p for p in ("A", "B", "C", "D")}
+    found = collect.of_patients(clusters(A=(20, 90), B=(90, 4), C=(90, 3), D=(80, 3)), patients)
+    assert kinds(found) == [("clusters follow patients", "caution", None)]
+    assert found[0]["text"] == (
+        "1 of 2 clusters (26 % of the cells) are nearly one patient's: 1 (CD56dim KIR+, 90 % A)".replace(" %", "%")
+    )
+    assert collect.of_patients(clusters(A=(20, 60), B=(60, 20), C=(60, 20), D=(60, 20)), patients) == []
+    assert collect.of_patients(clusters(A=(20, 90), B=(90, 4)), patients) == [], "of two patients"
+    assert collect.of_patients(clusters(A=(900, 900), B=(9, 5), C=(9, 5)), patients) == [], "most cells are A's anyway"
+
+
 def test_left_out_and_nearly_empty_samples_are_told():
     summary = pd.DataFrame(
         {"sample": ["a", "b", "c", "d"], "n_events": [9, 900, 900, 900], "n_nk": [0, 0, 49, 50],

@@ -12,7 +12,7 @@ import pytest
 from cimlnk.common.errors import UserErrors
 from cimlnk.populations.definitions import load_definitions
 from cimlnk.populations.distances import cluster_distances, score_distances
-from cimlnk.populations.naming import name_clusters
+from cimlnk.populations.naming import name_clusters, without_rivals
 from cimlnk.populations.positivity import Reference, protein_thresholds
 from nk_cells import KINDS, MARKERS, NAMES, tubes
 
@@ -343,3 +343,25 @@ def test_what_else_memory_like_cells_carry_has_to_agree_and_to_be_measured():
     without = name(markers=tuple(m for m in MARKERS if m != "TIGIT"))
     assert without.loc["memory", "population"] == "CD56dim_NKG2A"
     assert "memory_like would need TIGIT" in without.loc["memory", "reason"]
+
+
+def test_a_name_that_was_not_won_has_neither_score_nor_margin():
+    definitions = load_definitions(ROOT / "resources/phenotypes/nk.yaml", infused=True)
+    lead = "CD56dim_KIR and CD56dim_CD57 fit equally well: the name they share"
+    named = pd.DataFrame(
+        {
+            "population": ["CD56dim", "CD56dim", "CD56dim_KIR", "CD56dim_KIR", "unassigned"],
+            "score": [1.0, 1.0, 0.9, 0.9, np.nan], "runner_up": [None, "CD56dim_KIR", None, "CD56dim_CD57", "CD56dim"],
+            "margin": [1.0, 0.0, 1.0, 0.4, np.nan], "reason": [None, lead, None, None, "no CD56dim: …"],
+        }
+    )  # fmt: skip
+    reported = without_rivals(named, definitions)
+    assert reported["score"].fillna(-1).tolist() == [-1, -1, 0.9, 0.9, -1]
+    assert reported["margin"].fillna(-1).tolist() == [-1, -1, -1, 0.4, -1]
+
+
+def test_the_least_typed_name_of_real_cells_is_not_the_surest():
+    general = name(ALL, markers=tuple(m for m in MARKERS if m not in ("KIR", "NKG2A", "CD57", "NKG2C")))
+    definitions = load_definitions(ROOT / "resources/phenotypes/nk.yaml", infused=True)
+    dim = without_rivals(general, definitions)[lambda t: t["population"] == "CD56dim"]
+    assert len(dim) and dim[["score", "margin"]].isna().all(axis=None)

@@ -9,11 +9,12 @@ import pandas as pd
 import pytest
 
 from cimlnk.common.palette import colours, distinct
+from cimlnk.report.arms import compare_arms
 from cimlnk.report.blocks import Site
 from cimlnk.report.figures.change import volcano
 from cimlnk.report.figures.maps import heat_map, overview
-from cimlnk.report.pages.baseline import compare_arms, rank_sum
 from cimlnk.report.pages.cohort import asked_words
+from cimlnk.report.reading import rank_sum
 from cimlnk.report.style import pyplot
 
 

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cimlnk.common.palette import label
 from cimlnk.common.vocabulary import CYTOMETRY
 
 from .tables import KINDS, SEVERITIES, WARNINGS
@@ -20,6 +21,9 @@ LEAST_KEPT, MOST_KEPT = 0.05, 0.999
 FEW_NK = 50
 MOST_UNASSIGNED = 0.20
 COUNT_RATIO = 1.5  # NK by lineage over NK by gates, or the reverse
+ONE_PATIENT = 0.8  # share of a cluster's cells from which it is one patient's
+LEAST_PATIENTS = 3  # of two, one has most of half of the clusters by chance
+MOST_CLUSTERS = 5  # named in the text
 AGREED = 0.5  # upper limit of an agreement below which a call by RNA is not borne out
 COUNT_DIFFERENCE = 10  # … and at least so many events apart
 
@@ -192,6 +196,38 @@ def of_populations(modality: str, populations: pd.DataFrame, annotation: pd.Data
                 warning(modality, "populations", "unassigned cells", severity="caution", text=text, sample=str(sample))
             )
     return rows
+
+
+def of_patients(populations: pd.DataFrame, patients: Mapping[str, str], modality: str = "rna") -> list[dict[str, Any]]:
+    """Clusters that are nearly one patient's, so that their name may follow the donor's genes and not a state.
+
+    One row for the run. Asked of cohorts of three or more patients with cells; a patient with most of the cohort's
+    cells has most of many clusters without any such cause, and is not spoken of.
+
+    Parameters
+    ----------
+    populations
+        POPULATIONS.
+    patients
+        Sample -> patient.
+    """
+    patient = populations["sample"].astype(str).map({str(s): str(p) for s, p in patients.items()})
+    cells = patient.value_counts()
+    if len(cells) < LEAST_PATIENTS:
+        return []
+    table = pd.crosstab(populations["cluster"], patient)
+    top, most = table.idxmax(axis=1), table.max(axis=1) / table.sum(axis=1)
+    own = (most > ONE_PATIENT) & (cells.reindex(top).to_numpy() <= cells.sum() / 2)
+    if not own.any():
+        return []
+    named = populations.groupby("cluster")["population"].agg(lambda p: p.astype(str).mode().iloc[0])
+    parts = [f"{k} ({label(named[k])}, {most[k]:.0%} {top[k]})" for k in table.index[own]]
+    shown = ", ".join(parts[:MOST_CLUSTERS]) + (
+        f" and {len(parts) - MOST_CLUSTERS} more" if len(parts) > MOST_CLUSTERS else ""
+    )
+    share = table[own].to_numpy().sum() / len(populations)
+    text = f"{int(own.sum())} of {len(table)} clusters ({share:.0%} of the cells) are nearly one patient's: {shown}"
+    return [warning(modality, "populations", "clusters follow patients", severity="caution", text=text)]
 
 
 def of_overrides(modality: str, overridden: pd.DataFrame, thresholds: pd.DataFrame) -> list[dict[str, Any]]:

@@ -32,6 +32,8 @@ KINDS = {
     "unassigned cells": "See the reasons in the annotation table; name the clusters in the override sheet if you can.",
     "no positivity threshold": "Give a threshold in the override sheet (what = threshold) or do without its "
     "share of positive cells.",
+    "clusters follow patients": "Compare these names between patients with care: genes that differ between donors "
+    "(KIR, HLA, sex) or batches may make the cluster; where proteins were measured, compare by them.",
     "overridden": "Nothing: it was asked for. The table shows what it would have been.",
     "days not joined by donor": "Give the genotypes of the clusters, reference genotypes or an independent call in the "
     "donor sheet; until then read each day on its own.",

@@ -50,7 +50,10 @@ def collect_warnings(*, root: str | Path, files: Iterable[str | Path], baseline:
             rows += collect.of_summary(modality, table(f"{modality}/summary.parquet"))
         if f"{modality}/populations.parquet" in have:
             annotation = table(f"{modality}/annotation.parquet")
-            rows += collect.of_populations(modality, table(f"{modality}/populations.parquet"), annotation)
+            populations = table(f"{modality}/populations.parquet")
+            rows += collect.of_populations(modality, populations, annotation)
+            if modality == "rna":  # of proteins a cell is named by itself
+                rows += collect.of_patients(populations, dict(zip(samples["sample"], samples["patient"], strict=True)))
         if f"{modality}/thresholds.parquet" in have:
             rows += collect.of_thresholds(modality, table(f"{modality}/thresholds.parquet"))
             if f"{modality}/overridden.parquet" in have:

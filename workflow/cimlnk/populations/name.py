@@ -16,7 +16,7 @@ from cimlnk.common.vocabulary import CYTOMETRY
 from .definitions import Definitions, load_definitions
 from .distances import cluster_distances, score_distances
 from .load import common_features, gather, measured_features, variables
-from .naming import name_clusters
+from .naming import name_clusters, without_rivals
 from .neighbours import name_agreement, read_lists
 from .override import annotation_by_hand, rename_cells, set_thresholds
 from .positivity import Reference, cuts_of, fraction_positive, gene_thresholds, protein_thresholds
@@ -181,7 +181,7 @@ def write_populations(
         by_pipeline, cluster, ids, values=columns, overrides=by_hand, base=".", file=sheet_name
     )
     supported = read_table(support).set_index("cluster")["parent_support"]
-    table = named.assign(
+    table = without_rivals(named, defs).assign(
         cluster=named.index,
         n_cells=n_cells.reindex(named.index).to_numpy(),
         support=supported.reindex(named.index).to_numpy(),

@@ -8,10 +8,10 @@ from numpy.typing import NDArray
 
 from cimlnk.common.vocabulary import UNASSIGNED
 
-from .definitions import Definitions
+from .definitions import ROOT, Definitions
 from .evidence import Distances, Evidence
 from .judging import Judged, Named, choose, judge
-from .reasons import Reasons
+from .reasons import SHARED, Reasons
 
 ROWS = 200_000  # cells that are named at once
 
@@ -54,6 +54,26 @@ def name_clusters(distances: Distances, definitions: Definitions) -> pd.DataFram
         rows.append((best, named.score[i], second, named.second_score[i], named.margin[i], told))
     columns = ["population", "score", "runner_up", "runner_up_score", "margin", "reason"]
     return pd.DataFrame(rows, index=distances.threshold.index, columns=columns)
+
+
+def without_rivals(named: pd.DataFrame, definitions: Definitions) -> pd.DataFrame:
+    """The names as they are reported: no score and no margin where nothing was won.
+
+    A general name (one that others refine and that itself refines none) that is given because none of those fits, or
+    because two of them fit equally well, meets its few requirements nearly always: its score would be the highest of
+    all and say the least. A margin is a lead over a runner-up, so that a name without one has none.
+
+    Parameters
+    ----------
+    named
+        Of :func:`name_clusters`.
+    """
+    refined = {parent for d in definitions.populations for parent in d.parents}
+    general = {d.name for d in definitions.populations if d.parents == (ROOT,) and d.name in refined}
+    alone = named["runner_up"].isna()
+    tied = named["reason"].astype(object).map(lambda r: isinstance(r, str) and r.endswith(SHARED)).astype(bool)
+    empty = named["population"].isin(general) & (alone | tied)
+    return named.assign(score=named["score"].mask(empty), margin=named["margin"].mask(alone | empty))
 
 
 def name_rows(distances: Distances, definitions: Definitions) -> tuple[NDArray[np.object_], Floats, Floats]:

@@ -10,6 +10,8 @@ from .definitions import ROOT, Definition, Definitions
 from .evidence import LEAST_MET, Evidence
 from .judging import MEASURED, Judged
 
+SHARED = "fit equally well: the name they share"  # how the remark on such a name ends
+
 
 class Reasons:
     """What stands for and against the names of the rows of `evidence`."""
@@ -85,4 +87,4 @@ class Reasons:
         others = [n for n in self.judged if n != one and self.judged[n].met[row] and n != name]
         tied = [n for n in others if name in self.definitions.ancestors(n)]
         other = tied[0] if len(tied) == 1 else "another"
-        return f"{one} and {other} fit equally well: the name they share"
+        return f"{one} and {other} {SHARED}"

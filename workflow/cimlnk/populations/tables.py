@@ -11,10 +11,14 @@ ANNOTATION = Schema(
         "n_cells": ("int", "cells in it"),
         "population": ("str", "named subset by its median, or unassigned"),
         "share": ("float", "share of its cells that bear this name; of proteins a cluster can straddle a threshold"),
-        "score": ("float", "evidence that the requirements are met, and agreement of the further markers, 0 to 1"),
+        "score": (
+            "float",
+            "evidence that the requirements are met, and agreement of the further markers, 0 to 1; "
+            "NaN of a general name that is given because no more specific one fits",
+        ),
         "runner_up": ("str?", "second best definition that is met too; of an unassigned cluster the nearest one"),
         "runner_up_score": ("float", "its score"),
-        "margin": ("float", "likelihood minus the runner-up's over their sum, 0 to 1"),
+        "margin": ("float", "likelihood minus the runner-up's over their sum, 0 to 1; NaN without a runner-up"),
         "support": ("float", "bootstrap Jaccard of the stable cluster this one is a part of, 0 to 1"),
         "reason": ("str?", "why a cluster is unassigned, or which markers would have said more"),
     },

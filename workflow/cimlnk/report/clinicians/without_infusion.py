@@ -6,7 +6,7 @@ import pandas as pd
 
 from cimlnk.common.palette import label
 from cimlnk.common.vocabulary import MODALITY_WORDS, NK
-from cimlnk.report.pages.baseline import compare_arms
+from cimlnk.report.arms import compare_arms
 from cimlnk.report.reading import first_modality
 from cimlnk.report.run import Run
 

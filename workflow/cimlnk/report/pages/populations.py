@@ -78,8 +78,9 @@ def _clustering(run: Run, modality: str, site: Site) -> Section:
             annotation,
             "Clusters and the names their profiles earn. Share so named: of its cells; by proteins every cell is named "
             "by itself, and a cluster can straddle a threshold. Score: agreement with the definition (0–1). Margin: "
-            "lead in likelihood over the runner-up (0–1). Support: how well the stable cluster it is part of is found "
-            "again in random subsamples (Jaccard, 0–1).",
+            "lead in likelihood over the runner-up (0–1). Both are empty of a general name that is given as "
+            "no more specific one fits, the margin also without a runner-up: nothing was won. Support: how well the "
+            "stable cluster it is part of is found again in random subsamples (Jaccard, 0–1).",
             columns=columns,
         )  # fmt: skip
     )
