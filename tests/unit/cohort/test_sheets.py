@@ -102,3 +102,11 @@ def test_labels_may_spread_over_the_window_the_config_gives(folder):
     assert folder.load().samples["day"].tolist() == [-6, 9, -6, 7, 7]
     folder.replace("samples", "a_d7\ta\t9\tD7", "a_d7\ta\t11\tD7")
     assert "found 11, expected day 7 give or take 3" in folder.told()[0]
+
+
+def test_patients_without_baseline_are_one_line_a_modality(folder):
+    folder.replace("samples", "a_pre\ta\t-6\tpre\tCIML\tblood\tcytof\tfcs/a_pre.fcs\t1\n", "")
+    assert "patient a has no cytof blood sample at pre: folds only from the counts sheet" in folder.load().warnings
+    folder.replace("counts", "a\t-6\t20\t400\n", "")
+    text = "patient a has no cytof blood sample at pre: no count before infusion either, so no folds"
+    assert text in folder.load().warnings

@@ -53,7 +53,7 @@ def test_a_patient_in_another_unit_is_told_and_no_other():
     assert len(words) == 2 and all("patient P3 has values" in w and "10^9 per litre" in w for w in words)
     table = course()
     table.loc[table["patient"] == "P3", "nk_per_ul"] *= 1000
-    assert ["patient P3" in w and "above the others" in w for w in odd_units(table, "counts.tsv")] == [True]
+    assert ["patient P3" in w and "per millilitre" in w for w in odd_units(table, "counts.tsv")] == [True]
 
 
 def test_a_whole_sheet_in_another_unit_is_told_once_a_column():
@@ -75,3 +75,43 @@ def test_nothing_is_said_of_zeros_and_gaps():
     table["nk_per_ul"] = np.nan
     table.loc[table["day"] == 3, "lymphocytes_per_ul"] = 0
     assert odd_units(table, "counts.tsv") == []
+
+
+def test_a_whole_sheet_per_millilitre_or_litre_is_said_with_its_unit():
+    for factor, unit in ((1_000, "per millilitre"), (1_000_000, "per litre")):
+        table = course()
+        table["nk_per_ul"] *= factor
+        (words,) = odd_units(table, "counts.tsv")
+        assert "column nk_per_ul: the median is" in words and f"if they are {unit}" in words
+        assert f"divided by {factor:,}" in words
+
+
+@pytest.mark.parametrize("column", ["lymphocytes_per_ul", "nk_per_ul"])
+def test_of_three_patients_the_one_per_millilitre_is_named(column):
+    table = course(patients=3)
+    table.loc[table["patient"] == "P1", column] *= 1000
+    (words,) = odd_units(table, "counts.tsv")
+    assert "patient P1 has values up to" in words and "per millilitre" in words
+
+
+def test_neither_of_two_that_agree_is_named_for_a_third():
+    """Of days after conditioning alone the odd one's values are as low as blood may have."""
+    table = course(patients=3)
+    table = table[table["day"] == 3]
+    table.loc[table["patient"] == "P1", "nk_per_ul"] *= 500
+    assert ["patient P1 has values" in w for w in odd_units(table, "counts.tsv")] == [True]
+
+
+def test_two_of_five_patients_per_millilitre_are_one_line():
+    table = course(patients=5)
+    table.loc[table["patient"].isin(["P1", "P4"]), "nk_per_ul"] *= 1000
+    (words,) = odd_units(table, "counts.tsv")
+    assert "patients P1 and P4 have values up to" in words
+
+
+def test_one_row_per_millilitre_is_said_with_its_row():
+    table = course()
+    at = table.index[(table["patient"] == "P2") & (table["day"] == 100)][0]
+    table.loc[at, "nk_per_ul"] *= 1000
+    (words,) = odd_units(table, "counts.tsv")
+    assert f"patient P2, row {at + 2}: " in words and "on day 100" in words

@@ -1,5 +1,6 @@
 """The check: a cohort that would run passes, one that would not says why, and nothing is run."""
 
+import shutil
 from types import SimpleNamespace
 
 import numpy as np
@@ -8,15 +9,18 @@ import pytest
 import scipy.sparse as sp
 import yaml
 
+from cimlnk.common.errors import UserError
+from cimlnk.cytof.fcs.header import read_header
 from cimlnk.cytof.fcs.write import write_fcs
+from cimlnk.cytof.panel import match_panel
 from cimlnk.front.check import check_config, main
-from cimlnk.front.check_design import detectable, look_at_design, smallest_p
-from cimlnk.front.check_files import _antibodies
+from cimlnk.front.check_design import detectable, look_at_design, look_at_marks, smallest_p
+from cimlnk.front.check_files import Refused, _antibodies, look_at_events, look_at_rna
 from cimlnk.front.check_sheets import look_at_antibodies
 from cimlnk.front.draft import make_draft, write_draft
 from cimlnk.front.findings import NOTE, STOP, WARN, Findings
 from cimlnk.rna.counts import AntibodyCounts
-from lab import make_lab
+from lab import ROOT, Lab, make_lab
 
 
 @pytest.fixture(scope="module")
@@ -61,7 +65,7 @@ def test_a_wrong_scale_in_the_config_is_told_before_a_run(lab, tmp_path):
     other = lab.copy(tmp_path / "lab")
     other.configure(cytof={"input_scale": "arcsinh"})
     _, findings = check_config(other.base / "lab.yaml")
-    assert "none of the 4 FCS files can be used" in findings.of(STOP)
+    assert "none of 4 FCS files can be used" in findings.of(STOP)
 
 
 def test_hashtags_that_nobody_called_are_told_with_the_way_and_calls_are_counted(tmp_path):
@@ -90,7 +94,6 @@ def test_the_design_is_judged_for_baselines_and_power():
     )  # fmt: skip
     findings = Findings()
     look_at_design(pd.concat([samples, samples.tail(1).assign(sample="f", day=9, timepoint="D9")]), "pre", findings)
-    assert any("no blood sample at 'pre' of p3" in text for text in findings.of(WARN))
     table = findings.tables["What the number of patients allows"]
     assert table.loc[0, "with baseline and later"] == 2 and table.loc[0, "smallest p"] == 0.5
     assert smallest_p(6) == 0.03125 and np.isnan(smallest_p(0))
@@ -119,3 +122,115 @@ def test_a_config_that_is_not_there_or_no_yaml_is_one_message(tmp_path, capsys, 
     assert "did you mean 'mine.yaml'" in err and "a YAML file" in err and "Traceback" not in err
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"cohort": {"id": "x", "samples": "none.tsv"}}))
     assert main(["mine.yaml"]) == 1
+
+
+@pytest.fixture(scope="module")
+def bare(tmp_path_factory):
+    """Sheets that are sound, of files that a run would simulate."""
+    base = tmp_path_factory.mktemp("bare") / "lab"
+    base.mkdir()
+    config = yaml.safe_load((ROOT / "config/tiny.yaml").read_text(encoding="utf-8"))
+    for sheet in ("samples", "counts", "patients"):
+        shutil.copy(ROOT / config["cohort"][sheet], base / f"{sheet}.tsv")
+        config["cohort"][sheet] = str(base / f"{sheet}.tsv")
+    (base / "lab.yaml").write_text(yaml.safe_dump(config), encoding="utf-8")
+    return Lab(base)
+
+
+def workbook(text):
+    from openpyxl import Workbook
+
+    book = Workbook()
+    for row in text.splitlines():
+        book.active.append(row.split("\t"))
+    return book
+
+
+@pytest.mark.parametrize("mistake", ["header", "short row", "twice", "header only", "binary"])
+def test_a_sheet_that_is_none_is_one_message_and_no_traceback(bare, tmp_path, monkeypatch, capsys, mistake):
+    lab = bare.copy(tmp_path / "lab")
+    path = lab.base / "samples.tsv"
+    header, first, *rest = path.read_text(encoding="utf-8").splitlines()
+    new = {
+        "header": [header.replace("patient", "patiend"), first, *rest],
+        "short row": [header, "\t".join(first.split("\t")[:4]), *rest],
+        "twice": [header.replace("batch", "day"), first, *rest],
+        "header only": [header],
+        "binary": ["\x00\x01\x02"],
+    }[mistake]
+    path.write_text("\n".join(new) + "\n", encoding="utf-8")
+    monkeypatch.chdir(tmp_path)
+    assert main([str(lab.base / "lab.yaml")]) == 1
+    said = capsys.readouterr().out
+    words = {"header": "did you mean 'patient'", "short row": "4 fields", "twice": "every column name once",
+             "header only": "no rows below the header", "binary": "binary data"}  # fmt: skip
+    assert words[mistake] in said and "a run would not finish" in said
+
+
+@pytest.mark.parametrize("encoding", ["cp1252", "utf-16", "xlsx"])
+def test_guesses_are_counted_in_every_sheet_that_a_run_reads(tmp_path, encoding):
+    text = "sample\tpatient\t?\nmüller\tp1\tpatient: the name\nb\tp2\t\nc\tp3\n"
+    if encoding == "xlsx":
+        workbook(text).save(tmp_path / "samples.xlsx")
+        (tmp_path / "samples.xlsx").rename(tmp_path / "samples.tsv")
+    else:
+        (tmp_path / "samples.tsv").write_bytes(text.encode(encoding))
+    findings = Findings()
+    look_at_marks({"samples": "samples.tsv"}, tmp_path, findings)
+    assert findings.of(NOTE) == ["samples.tsv: unconfirmed guesses in 1 row (column ?)"]
+
+
+def test_what_a_run_warns_of_or_refuses_before_its_first_job_is_said(bare, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lab = bare.copy(tmp_path / "lab")
+    row = next(r for r in (lab.base / "counts.tsv").read_text().splitlines() if r.startswith("P1\t"))
+    lab.replace("counts.tsv", row + "\n", "")
+    lab.configure(
+        dynamics={"tests": {"formula": "arm * timepoint + cmw"}, "state": {"reference_arm": "IL2"}},
+        claims={"arms": {"treated": "CIMI"}},
+    )
+    _, findings = check_config(lab.base / "lab.yaml")
+    stops, warns = "\n".join(findings.of(STOP)), "\n".join(findings.of(WARN))
+    assert "dynamics.tests.formula: found 'cmw'" in stops and "lab.yaml: line" in stops
+    assert "has no count of patient" in warns
+    assert "claims.arms.treated: found 'CIMI'" in warns and "did you mean 'CIML'" in warns
+    assert "dynamics.state.reference_arm: found 'IL2'" in warns and "did you mean 'IL2_only'" in warns
+    assert "claims.arms.nonpersister" not in warns  # no key of the user's
+    lab.configure(dynamics={"tests": {"formula": "auto"}}, cytof={"gates": str(lab.base / "counts.tsv")})
+    _, findings = check_config(lab.base / "lab.yaml")
+    assert findings.stops
+
+
+def test_exchanged_rows_of_a_panel_are_one_line_for_all_files(tmp_path):
+    panel = pd.DataFrame(
+        {"channel": ["Nd142Di", "Bi209Di", "Yb176Di"], "marker": ["CD19", "CD56", "CD16"],
+         "role": ["lineage", "identity", "identity"], "cofactor": 5.0, "cluster": "no"}
+    )  # fmt: skip
+    path = tmp_path / "a.fcs"
+    write_fcs(path, np.ones((50, 3), np.float32), list(panel["channel"]), markers=["CD19", "CD16", "CD56"])
+    header = read_header(path)
+    refused = Refused(panel, {"Bi209Di": 3, "Yb176Di": 4})
+    with pytest.raises(UserError) as caught:
+        match_panel(header, panel)
+    for sample in "abc":
+        refused.add(sample, header, caught.value)
+    (text,) = refused.texts()
+    assert text.startswith("3 samples would be left out (a, b and c): $PnS of Bi209Di says CD16, the panel says CD56 ")
+    assert "(row 3)" in text and text.endswith("are two rows exchanged?")
+    refused.add("d", header, UserError(path, "panel channel X (CD3)", "x", "a channel of the file"))
+    assert len(refused.texts()) == 2
+
+
+def test_files_with_too_few_events_or_cells_are_said(tmp_path):
+    findings = Findings()
+    look_at_events({"a": 1, "b": 299, "c": 300}, 300, findings)
+    (text,) = findings.of(WARN)
+    assert "fewer than 300 events (cytof.minimum_events) in 2 files (a: 1 event and b: 299 events)" in text
+
+
+def test_a_sample_of_fewer_cells_than_nk_cells_are_needed_is_said(lab):
+    findings = Findings()
+    row = {"sample": "few", "path": lab.folder}
+    look_at_rna([row], [], findings, least=10**6)
+    assert "(rna.nk.min_cells)" in findings.of(WARN)[0] and "would be left out: its file holds" in findings.of(WARN)[0]
+    assert findings.stops

@@ -128,3 +128,12 @@ def test_a_folder_without_data_is_told(tmp_path):
         make_draft(tmp_path)
     with pytest.raises(UserError, match="a folder with data files"):
         make_draft(tmp_path / "nowhere")
+
+
+@pytest.mark.parametrize("name", ["my set", "-x", "a/b", "x" * 61, ""])
+def test_an_id_that_a_config_would_refuse_is_refused_first(tmp_path, monkeypatch, capsys, name):
+    monkeypatch.chdir(tmp_path)
+    assert main(["--id=" + name, str(tmp_path)]) == 1
+    said = capsys.readouterr().err
+    assert "command line: --id: found" in said and "letters, digits" in said
+    assert not (tmp_path / "config").exists()

@@ -65,5 +65,5 @@ def test_what_is_not_certain_says_so():
     assert "two antibodies" in guess_channel("In113Di", "CD235ab_CD61").doubt
     table, identity = guess_panel([("A", "CD56"), ("B", "CD56"), ("C", "CD16")], {"C": 2})
     assert list(table["role"]) == ["identity", "ignore", "identity"] and identity == "CD56"
-    assert table["?"].tolist() == ["", "CD56 is in channel A already", "2 files have no such channel"]
+    assert table["?"].tolist() == ["", "CD56 is in channel A already", "no such channel in 2 files"]
     assert guess_panel([("A", "GLUT1"), ("B", "HK2")])[1] is None

@@ -11,6 +11,7 @@ from cimlnk.common.errors import Plain, Problems
 
 from .read import LINE
 from .units import odd_units
+from .words import listed
 
 
 def check_samples(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: Problems) -> None:
@@ -28,8 +29,18 @@ def check_samples(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: Probl
     _check_timepoints(samples, cfg, problems)
 
 
-def check_baselines(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: Problems, *, warnings: list[str]) -> None:
-    """At most one baseline (blood at ``dynamics.baseline_timepoint``) per patient and modality, not after infusion."""
+def check_baselines(
+    samples: pd.DataFrame,
+    cfg: Mapping[str, Any],
+    problems: Problems,
+    *,
+    warnings: list[str],
+    counts: pd.DataFrame | None = None,
+) -> None:
+    """At most one baseline (blood at ``dynamics.baseline_timepoint``) per patient and modality, not after infusion.
+
+    Patients without one are warned of, in one line a modality; those with a count before infusion have folds of counts.
+    """
     file = cfg["cohort"]["samples"]
     label = cfg["dynamics"]["baseline_timepoint"]
     blood = samples[(samples["tissue_or_product"] == "blood") & samples["timepoint"].notna()]
@@ -49,12 +60,21 @@ def check_baselines(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: Pro
             problems.add(file, f"row {row[LINE]}, column timepoint", label, expected)
     for row in baseline[baseline["day"] > 0].to_dict("records"):
         problems.add(file, f"row {row[LINE]}, column day", int(row["day"]), f"at most 0, as {label!r} is the baseline")
-    for (patient, modality), rows in blood.groupby(["patient", "modality"], sort=True):
-        followed = len(labels) > 1  # a cohort of one time point has nothing to be compared with a baseline
-        if followed and not (rows["timepoint"] == label).any():
-            warnings.append(
-                f"patient {patient} has no {modality} blood sample at {label}: folds only from the counts sheet"
-            )
+    if len(labels) < 2:  # a cohort of one time point has nothing to be compared with a baseline
+        return
+    counted: set[str] = set()
+    if counts is not None:
+        before = counts[(counts["day"] <= 0) & counts[["nk_per_ul", "lymphocytes_per_ul"]].notna().any(axis=1)]
+        counted = set(before["patient"].dropna())
+    for modality, rows in blood.dropna(subset=["patient"]).groupby("modality", sort=True):
+        without = sorted(set(rows["patient"]) - set(rows.loc[rows["timepoint"] == label, "patient"]))
+        for names, end in (
+            ([p for p in without if p in counted], "folds only from the counts sheet"),
+            ([p for p in without if p not in counted], "no count before infusion either, so no folds"),
+        ):
+            if names:
+                have = f"{_patients(names)} {'has' if len(names) == 1 else 'have'}"
+                warnings.append(f"{have} no {modality} blood sample at {label}: {end}")
 
 
 def check_patients(
@@ -82,8 +102,9 @@ def check_patients(
         elif {row["arm"], arms[row["patient"]]} <= {*cfg["cohort"]["arms"]} and arms[row["patient"]] != row["arm"]:
             expected = f"{arms[row['patient']]!r} as {file} says of patient {row['patient']}"
             problems.add(sample_file, f"row {row[LINE]}, column arm", row["arm"], expected)
-    for patient in sorted(set(patients["patient"].dropna()) - set(samples["patient"])):
-        warnings.append(f"patient {patient} of {file} has no sample")
+    without = sorted(set(patients["patient"].dropna()) - set(samples["patient"]))
+    if without:
+        warnings.append(f"{_patients(without)} of {file} {'has' if len(without) == 1 else 'have'} no sample")
 
 
 def check_functional(
@@ -131,11 +152,18 @@ def check_counts(
     if samples is not None:
         counted = set(zip(counts["patient"], counts["day"], strict=True))
         blood = samples[samples["tissue_or_product"] == "blood"].drop_duplicates(["patient", "day"])
-        for row in blood.dropna(subset=["patient", "day"]).to_dict("records"):
-            if (row["patient"], row["day"]) not in counted:
-                warnings.append(
-                    f"{file} has no count of patient {row['patient']} on day {row['day']:g}: no absolute numbers"
-                )
+        told = blood.dropna(subset=["patient", "day"])
+        absent = [
+            f"patient {patient} on day {day:g}"
+            for patient, day in zip(told["patient"], told["day"], strict=True)
+            if (patient, day) not in counted
+        ]
+        if absent:
+            warnings.append(f"{file} has no count of {listed(absent)}: no absolute numbers")
+
+
+def _patients(names: list[str]) -> str:
+    return f"patient{'s' if len(names) > 1 else ''} {listed(names)}"
 
 
 def _unique_ids(table: pd.DataFrame, column: str, file: str, *, problems: Problems) -> None:

@@ -13,7 +13,13 @@ from cimlnk.common.errors import Problems
 from cimlnk.common.home import locate
 
 from .antibodies import check_antibodies, hashtagged, read_antibody_sheet
-from .checks import check_baselines, check_counts, check_functional, check_patients, check_samples
+from .checks import (
+    check_baselines,
+    check_counts,
+    check_functional,
+    check_patients,
+    check_samples,
+)
 from .overrides import Override, excluded_samples, read_overrides
 from .panel import check_panel, rename_markers
 from .places import Download, place_files
@@ -104,7 +110,7 @@ def load_cohort(cfg: Mapping[str, Any], base: str | Path) -> Cohort:
     downloads: dict[str, Download] = {}
     if samples is not None:
         check_samples(samples, cfg, problems)
-        check_baselines(samples, cfg, problems, warnings=warnings)
+        check_baselines(samples, cfg, problems, warnings=warnings, counts=counts)
         places, given, downloads = place_files(samples, cfg, base, problems=problems, shared=hashtagged(antibodies))
         if antibodies is not None:
             given_antibodies = check_antibodies(antibodies, samples, cfg, base=base, problems=problems)

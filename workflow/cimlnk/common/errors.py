@@ -13,8 +13,14 @@ from collections.abc import Iterable, Sequence
 
 
 def nearest(name: object, valid: Iterable[object]) -> str | None:
-    """Return the entry of `valid` closest in spelling to `name` (case-insensitive), or None if nothing is near."""
+    """Return the entry of `valid` closest in spelling to `name` (case-insensitive), or None if nothing is near.
+
+    Of several near ones the only one that begins with `name` is meant: IL2_only by IL2, not CIML.
+    """
     table = {str(v).lower(): str(v) for v in valid}
+    longer = [v for k, v in table.items() if len(str(name)) > 2 and k.startswith(str(name).lower())]
+    if len(longer) == 1:
+        return longer[0]
     hit = difflib.get_close_matches(str(name).lower(), table, n=1, cutoff=0.5)
     return table[hit[0]] if hit else None
 

@@ -10,6 +10,7 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
+import numpy as np
 import pandas as pd
 import yaml
 
@@ -21,15 +22,17 @@ from cimlnk.cohort.read import LINE
 from cimlnk.cohort.rows import read_rows
 from cimlnk.cohort.sheets import Cohort, load_cohort
 from cimlnk.cohort.tables import PANEL
+from cimlnk.cohort.words import count
 from cimlnk.common.errors import Problems, UserError, UserErrors
 from cimlnk.common.home import locate
 from cimlnk.cytof.fcs.header import FcsHeader
 from cimlnk.populations.definitions import load_definitions
 
-from .check_design import look_at_costs, look_at_design, look_at_marks
+from .check_design import look_at_arms, look_at_costs, look_at_design, look_at_marks
 from .check_files import look_at_fcs, look_at_rna
 from .check_flow import look_at_flow
 from .check_panel import lineage_markers, populations_of_panel, try_gates
+from .check_run import check_as_a_run_does
 from .check_sheets import look_at_antibodies, look_at_donors
 from .collect import TECHNICAL
 from .findings import NOTE, STOP, WARN, WORDS, Findings
@@ -71,46 +74,53 @@ def check_config(
         cohort = None
         for one in error.errors if isinstance(error, UserErrors) else [error]:
             findings.add(STOP, str(one))
+    for text in cohort.warnings if cohort is not None else ():
+        findings.add(WARN, text)
+    sound = check_as_a_run_does(cfg, base, cohort, config=path, findings=findings)
     sheets_of = cfg["cohort"] | {"antibodies": cfg["rna"]["antibodies"], "donors": cfg["donors"]["sheet"]}
     look_at_marks(sheets_of, base, findings)
     samples = cohort.samples if cohort is not None else _rows_that_are_there(cfg, base)
     panel = cohort.panel if cohort is not None else _panel(cfg, base)
-    there = samples[[Path(str(p)).exists() for p in samples["path"]]]
+    there = samples[np.array([Path(str(p)).exists() for p in samples["path"]], dtype=bool)]  # no row keeps its columns
     absent = len(samples) - len(there)
     if absent:
-        findings.add(NOTE, f"{absent} files are not there yet (simulated or downloaded by the run): not looked at")
+        findings.add(NOTE, f"{count(absent, 'file')} not there yet (simulated or downloaded by the run): not looked at")
     fcs = there[there["modality"] == "cytof"].to_dict("records")
     flow = there[there["modality"] == "flow"].to_dict("records")
     rna = there[there["modality"] == "rna"].to_dict("records")
     for text in same_files(dict(zip(there["sample"], there["path"], strict=True))):
         findings.add(WARN, text)
-    headers = look_at_fcs(fcs, panel, cfg["cytof"]["input_scale"], findings=findings)
+    headers = look_at_fcs(fcs, panel, cfg["cytof"], findings=findings, lines=_lines(cfg, base))
     definitions = {m: locate(cfg["populations"][m]["definitions"], base) for m in ("cytof", "rna")}
     if flow:
-        light = look_at_flow(flow, cfg, base, findings=findings, gate=cohort is not None)
+        light = look_at_flow(flow, cfg, base, findings=findings, gate=cohort is not None and sound)
+    cells: dict[str, Any] = {}
     if rna:
         called = {} if cohort is None else {s: f for s, f in cohort.antibodies.items() if "hashtag" in f}
-        cells = look_at_rna(rna, load_definitions(definitions["rna"]).features(), findings, called=called)
+        genes = load_definitions(definitions["rna"]).features() if sound else []
+        cells = look_at_rna(rna, genes, findings, called=called, least=cfg["rna"]["nk"]["min_cells"])
         if cohort is not None:
             look_at_antibodies(cohort.antibodies, cells, findings)
-            look_at_donors(cfg, cohort.samples, cells, base=base, findings=findings)
+    if cohort is not None:
+        look_at_donors(cfg, cohort.samples, cells, base=base, findings=findings)
     sheets = [("cytof", panel)] if fcs or not flow else []
     if flow:
         sheets.append(("flow", cohort.flow_panel if cohort is not None else panel))
     for modality, markers in sheets:
-        if markers is not None and len(markers):
+        if sound and markers is not None and len(markers):
             lineage_markers(markers, cfg[modality]["nk_identity"], findings)
             measured = set(markers.loc[~markers["role"].isin(UNREAD), "marker"])
             title = "Populations by protein" + (" (flow cytometry)" if len(sheets) > 1 and modality == "flow" else "")
             populations_of_panel(definitions["cytof"], measured, findings, title=title)
     if panel is not None and len(panel):
         chosen = [r for r in fcs if r["sample"] in headers]
-        if cohort is not None and chosen:
+        if cohort is not None and sound and chosen:
             some = pd.DataFrame(chosen).groupby("batch", sort=True).head(GATED_PER_BATCH).head(GATED)
             sheet = locate(cfg["cohort"]["panel"], base)
             gates = locate(cfg["cytof"]["gates"], base)
             try_gates(some.to_dict("records"), sheet, gates, settings=cfg["cytof"], seed=cfg["seed"], findings=findings)
     if cohort is not None:
+        look_at_arms(cohort.samples, cfg, findings)
         look_at_design(cohort.samples, cfg["dynamics"]["baseline_timepoint"], findings)
         if cfg["cohort"]["counts"] is None:
             findings.add(NOTE, "no counts sheet: fractions only, no NK cells per microlitre")
@@ -222,3 +232,10 @@ def _panel(cfg: Mapping[str, Any], base: Path) -> pd.DataFrame | None:
     if rows is None or rows[["channel", "marker", "role"]].isna().any(axis=None):
         return None
     return PANEL.check(rename_markers(rows).drop(columns=LINE, errors="ignore"))
+
+
+def _lines(cfg: Mapping[str, Any], base: Path) -> dict[str, int]:
+    """Rows of the panel sheet by channel, for messages."""
+    name = cfg["cohort"]["panel"]
+    rows = read_rows(locate(name, base), "panel", name, problems=Problems()) if name is not None else None
+    return {} if rows is None else dict(zip(rows["channel"], rows[LINE], strict=True))

@@ -8,7 +8,14 @@ from typing import Any
 
 import pandas as pd
 
+from cimlnk.cohort.config import fill_defaults
 from cimlnk.cohort.design import confounding
+from cimlnk.cohort.read import REMARKS
+from cimlnk.cohort.schemas import config_schema, load_schema
+from cimlnk.cohort.words import count, listed
+from cimlnk.common.errors import UserError
+from cimlnk.common.home import locate
+from cimlnk.common.sheet import is_missing, read_cells
 from cimlnk.dynamics.abundance.power import detectable as least_effect
 
 from .console import duration
@@ -28,17 +35,13 @@ def look_at_design(samples: pd.DataFrame, baseline: str, findings: Findings) -> 
     for (modality, arm), part in blood.groupby(["modality", "arm"], sort=True):
         several = part.groupby("patient")["timepoint"].nunique() > 1
         with_baseline = set(part.loc[part["timepoint"] == baseline, "patient"])
-        without = sorted(set(several[several].index) - with_baseline)
-        if without:
-            names = ", ".join(without[:6]) + (" …" if len(without) > 6 else "")
-            findings.add(WARN, f"{modality}, arm {arm}: no blood sample at {baseline!r} of {names}: no folds of them")
         paired = len(set(several[several].index) & with_baseline)
         found = detectable(paired) if paired else "nothing: no patient has a baseline and a later day"
         rows.append({"data": modality, "arm": arm, "patients": part["patient"].nunique(),
                      "with baseline and later": paired, "smallest p": smallest_p(paired),
                      "found with 80 % power": found})  # fmt: skip
         if 0 < paired < 6:
-            findings.add(NOTE, f"{modality}, arm {arm}: with {paired} patients a sign test cannot go below "
+            findings.add(NOTE, f"{modality}, arm {arm}: with {count(paired, 'patient')} a sign test cannot go below "
                                f"p = {smallest_p(paired):.3g}")  # fmt: skip
     findings.tables["What the number of patients allows"] = pd.DataFrame(rows)
     if blood["patient"].nunique() == 1 and len(blood) > 1:
@@ -50,7 +53,20 @@ def look_at_design(samples: pd.DataFrame, baseline: str, findings: Findings) -> 
         )
     vague = samples[samples["patient"] == "unknown"]
     if len(vague):
-        findings.add(WARN, f"{len(vague)} samples are of patient 'unknown': the sheet does not say whose they are")
+        findings.add(WARN, f"patient 'unknown' has {count(len(vague), 'sample')}: the sheet does not say whose")
+
+
+def look_at_arms(samples: pd.DataFrame, cfg: Mapping[str, Any], findings: Findings) -> None:
+    """Arms that the config names, other than by default, and the sample sheet does not have."""
+    defaults = fill_defaults({}, config_schema())
+    arms = sorted(samples["arm"].dropna().unique())
+    named = {f"claims.arms.{key}": (arm, defaults["claims"]["arms"][key]) for key, arm in cfg["claims"]["arms"].items()}
+    state = "dynamics.state.reference_arm"
+    named[state] = cfg["dynamics"]["state"]["reference_arm"], defaults["dynamics"]["state"]["reference_arm"]
+    for key, (arm, default) in named.items():
+        if arm is not None and arm != default and arm not in arms:
+            expected = f"an arm of {cfg['cohort']['samples']} ({listed(arms)}), so nothing is compared with it"
+            findings.add(WARN, str(UserError("config", key, arm, expected, arms)))
 
 
 def smallest_p(n: int) -> float:
@@ -91,8 +107,15 @@ def look_at_marks(sheets: Mapping[str, Any], base: Path, findings: Findings) -> 
     """Guesses of a draft that nobody has confirmed: rows with something in the column ``?``."""
     for kind in ("samples", "panel", "counts", "patients", "antibodies", "donors"):
         name = sheets.get(kind)
-        if name is None or not (base / name).is_file() or Path(name).suffix not in (".tsv", ".csv", ".txt"):
+        if name is None:
             continue
-        table = pd.read_csv(base / name, sep=None, engine="python", dtype=str, comment="#")
-        if "?" in table and (n := int(table["?"].notna().sum())):
-            findings.add(NOTE, f"{name}: {n} rows hold unconfirmed guesses (column ?)")
+        try:
+            (_, header), *rows = read_cells(locate(name, base), name, (load_schema(kind) or {})["properties"]).rows or [
+                (1, [])
+            ]
+        except UserError:  # reported with the sheets
+            continue
+        at = header.index(REMARKS) if REMARKS in header else len(header)
+        n = sum(not is_missing(cells[at]) for _, cells in rows if len(cells) > at) if at < len(header) else 0
+        if n:
+            findings.add(NOTE, f"{name}: unconfirmed guesses in {count(n, 'row')} (column {REMARKS})")

@@ -12,10 +12,12 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from cimlnk.common.errors import UserError
+from cimlnk.cohort.words import count, listed
+from cimlnk.common.errors import UserError, UserErrors
+from cimlnk.common.markers import read_name
 from cimlnk.cytof.fcs.header import FcsHeader, read_events, read_header
 from cimlnk.cytof.flow.instrument import foreign_to_mass
-from cimlnk.cytof.panel import match_panel
+from cimlnk.cytof.panel import TECHNICAL, match_panel
 from cimlnk.rna.antibodies import HASHTAG, PROTEIN, read_antibodies
 from cimlnk.rna.counts import Counts
 from cimlnk.rna.read import read_counts
@@ -29,8 +31,9 @@ PULSE = {"time", "event_length", "cell_length", "center", "offset", "width", "re
 
 
 def look_at_fcs(
-    rows: Sequence[Mapping[str, Any]], panel: pd.DataFrame | None, input_scale: str, *, findings: Findings
-) -> dict[str, FcsHeader]:
+    rows: Sequence[Mapping[str, Any]], panel: pd.DataFrame | None, settings: Mapping[str, Any], *,
+    findings: Findings, lines: Mapping[str, int] | None = None,
+) -> dict[str, FcsHeader]:  # fmt: skip
     """Header, scale and panel of each FCS file; the usable ones are returned by sample.
 
     Parameters
@@ -39,18 +42,27 @@ def look_at_fcs(
         ``sample`` and ``path`` of each.
     panel
         PANEL, or None where it could not be read.
-    input_scale
-        As the config says.
+    settings
+        `input_scale` and `minimum_events` of the config's section `cytof`.
+    lines
+        Channel -> row of the panel sheet, for messages.
     """
+    input_scale = settings["input_scale"]
+    refused = Refused(panel, lines or {})
     headers: dict[str, FcsHeader] = {}
     table, unused, zero, bad = [], Counter[str](), Counter[str](), 0
     for row in rows:
         sample, path = str(row["sample"]), Path(str(row["path"]))
         try:
             header = read_header(path)
-            matched = None if panel is None or not len(panel) else match_panel(header, panel)
         except UserError as error:
             findings.add(WARN, f"{sample} would be left out: {str(error).splitlines()[0]}")
+            bad += 1
+            continue
+        try:
+            matched = None if panel is None or not len(panel) else match_panel(header, panel)
+        except UserError as error:
+            refused.add(sample, header, error)
             bad += 1
             continue
         events = _some(header)
@@ -79,20 +91,80 @@ def look_at_fcs(
         table.append({"sample": sample, "events": header.n_events, "channels": len(header.channels),
                       "instrument": header.text.get("$CYT") or scale.instrument, "scale": scale.name,
                       "date": header.text.get("$DATE", ""), "notes": "; ".join(notes)})  # fmt: skip
+    for text in refused.texts():
+        findings.add(WARN, text)
+    look_at_events({s: h.n_events for s, h in headers.items()}, settings["minimum_events"], findings)
     if table:
         findings.tables["Mass cytometry files"] = pd.DataFrame(table)
     if rows and bad == len(rows):
-        findings.add(STOP, f"none of the {bad} FCS files can be used")
+        findings.add(STOP, f"none of {count(bad, 'FCS file')} can be used")
     if input_scale == "scaled" and headers:
         findings.add(
             WARN, "the values are scaled to about 0-1, not counts: what lies above the noise cannot be determined"
         )
     for name, n in sorted(zero.items()):
-        findings.add(WARN, f"{name} is zero in all events looked at, in {n} of {len(rows)} files")
+        findings.add(WARN, f"{name} is zero in all events looked at, in {n} of {count(len(rows), 'file')}")
     if unused:
-        findings.add(NOTE, f"{len(unused)} channels are not used: {', '.join(sorted(unused)[:12])}"
+        findings.add(NOTE, f"{count(len(unused), 'channel')} not used: {', '.join(sorted(unused)[:12])}"
                            + (" …" if len(unused) > 12 else ""))  # fmt: skip
     return headers
+
+
+class Refused:
+    """Files whose channels do not fit the panel: those of which the same is to be said make one line."""
+
+    def __init__(self, panel: pd.DataFrame | None, lines: Mapping[str, int]) -> None:
+        self.panel, self.lines = panel, lines
+        self.kinds: dict[tuple[object, ...], list[str]] = {}
+        self.first: dict[tuple[object, ...], str] = {}
+
+    def add(self, sample: str, header: FcsHeader, error: UserError) -> None:
+        """A sample that :func:`cimlnk.cytof.panel.match_panel` refused, and why."""
+        errors = error.errors if isinstance(error, UserErrors) else [error]
+        key = (*((e.where, str(e.found), e.expected) for e in errors),)
+        self.kinds.setdefault(key, []).append(sample)
+        said = str(errors[0]) if not self.kinds[key][1:] else str(errors[0]).removeprefix(f"{errors[0].file}: ")
+        more = f" (and {len(errors) - 1} more)" if len(errors) > 1 else ""
+        rows = exchanged(header, self.panel) if self.panel is not None else []
+        if rows:
+            pairs = [f"$PnS of {c} says {label}, the panel says {marker}" + self._row(c) for c, marker, label in rows]
+            said, more = "; ".join(pairs[:4]) + " …" * (len(rows) > 4), ": are two rows exchanged?"
+        self.first[key] = said + more
+
+    def _row(self, channel: str) -> str:
+        return f" (row {self.lines[channel]})" if channel in self.lines else ""
+
+    def texts(self) -> list[str]:
+        """One line for each kind of misfit."""
+        return [
+            f"{samples[0]} would be left out: {self.first[key]}"
+            if len(samples) == 1
+            else f"{len(samples)} samples would be left out ({listed(samples)}): {self.first[key]}"
+            for key, samples in self.kinds.items()
+        ]
+
+
+def exchanged(header: FcsHeader, panel: pd.DataFrame) -> list[tuple[str, str, str]]:
+    """Channel, the panel's marker and the file's label, where the label names another marker of the panel."""
+    labels = dict(zip(header.channels, header.markers, strict=True)) if not header.swapped else {}
+    markers = set(panel.loc[~panel["role"].isin(TECHNICAL), "marker"])
+    found = []
+    for row in panel[~panel["role"].isin(TECHNICAL)].to_dict("records"):
+        label = labels.get(row["channel"], "")
+        named = read_name(label).marker if label else None
+        if named in markers and named != row["marker"]:
+            found.append((str(row["channel"]), str(row["marker"]), label))
+    return found
+
+
+def look_at_events(events: Mapping[str, int], least: int, findings: Findings) -> None:
+    """Files with so few events that no threshold of their own can be placed."""
+    few = {sample: n for sample, n in events.items() if n < least}
+    if few:
+        shown = listed([f"{sample}: {count(n, 'event')}" for sample, n in few.items()])
+        files = f"{count(len(few), 'file')} ({shown})"
+        findings.add(WARN, f"fewer than {least:,} events (cytof.minimum_events) in {files}: thresholds come from all "
+                           "samples of the batch")  # fmt: skip
 
 
 def _some(header: FcsHeader) -> np.ndarray:
@@ -114,7 +186,9 @@ def _antibodies(counts: Counts, sample: str, findings: Findings, *, told: bool) 
     unknown = [a.name for a in proteins if not a.known]
     if unknown:
         shown = ", ".join(unknown[:6]) + (" …" if len(unknown) > 6 else "")
-        findings.add(NOTE, f"{sample}: {len(unknown)} antibodies are no markers of the table and name nothing: {shown}")
+        findings.add(
+            NOTE, f"{sample}: antibodies that are no markers of the table and name nothing ({len(unknown)}): {shown}"
+        )
     tags = [a.name for a in found if a.kind == HASHTAG]
     if len(tags) > 1 and not told:
         shown = ", ".join(tags[:4]) + ", …" * (len(tags) > 4)
@@ -128,11 +202,17 @@ def _antibodies(counts: Counts, sample: str, findings: Findings, *, told: bool) 
 
 
 def look_at_rna(
-    rows: Sequence[Mapping[str, Any]], genes: Sequence[str], findings: Findings, *, called: Collection[str] = ()
+    rows: Sequence[Mapping[str, Any]],
+    genes: Sequence[str],
+    findings: Findings,
+    *,
+    called: Collection[str] = (),
+    least: int = 0,
 ) -> dict[str, NDArray[np.object_]]:
     """Cells, molecules and marker genes of each sample of single-cell RNA; returns the barcodes of those looked at.
 
-    `called` are samples whose cells are distinguished from others of their file by hashtags.
+    `called` are samples whose cells are distinguished from others of their file by hashtags; `least` is the number of
+    NK cells below which a sample is left out (``rna.nk.min_cells``).
     """
     table, bad = [], 0
     barcodes: dict[str, NDArray[np.object_]] = {}
@@ -150,6 +230,10 @@ def look_at_rna(
             continue
         barcodes[sample] = counts.barcodes
         per_cell = np.asarray(counts.matrix.sum(axis=1)).ravel()
+        if len(per_cell) < least:
+            findings.add(WARN, f"{sample} would be left out: its file holds {count(len(per_cell), 'cell')}, and fewer "
+                               f"than {least} NK cells (rna.nk.min_cells) cannot be used")  # fmt: skip
+            bad += 1
         have = len(set(genes) & set(map(str, counts.genes)))
         if have < len(genes) / 2:
             findings.add(WARN, f"{sample} has {have} of the {len(genes)} genes the definitions look for")
@@ -161,5 +245,5 @@ def look_at_rna(
     if table:
         findings.tables["Single-cell RNA"] = pd.DataFrame(table)
     if rows and bad == len(rows):
-        findings.add(STOP, f"none of the {bad} RNA samples can be used")
+        findings.add(STOP, f"none of {count(bad, 'RNA sample')} can be used")
     return barcodes

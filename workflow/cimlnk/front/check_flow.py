@@ -10,6 +10,7 @@ from typing import Any
 import pandas as pd
 
 from cimlnk.cohort.panel import panel_file
+from cimlnk.cohort.words import count
 from cimlnk.common.errors import UserError
 from cimlnk.common.home import locate
 from cimlnk.cytof.fcs.header import FcsHeader
@@ -17,6 +18,7 @@ from cimlnk.cytof.flow.files import compensate_file, compensated_events, make_pa
 from cimlnk.cytof.flow.read import read_linear
 from cimlnk.cytof.panel import load_panel, match_panel
 
+from .check_files import look_at_events
 from .check_panel import try_gates
 from .findings import NOTE, STOP, WARN, Findings
 
@@ -63,10 +65,11 @@ def look_at_flow(
         table.append({"sample": sample, "events": data.header.n_events, "channels": len(data.header.channels),
                       "instrument": data.header.text.get("$CYT", ""), "date": data.header.text.get("$DATE", ""),
                       "spillover": said, "notes": "; ".join([*data.header.notes, *data.notes, *notes])})  # fmt: skip
+    look_at_events({s: h.n_events for s, h in headers.items()}, cfg["cytof"]["minimum_events"], findings)
     if table:
         findings.tables["Flow cytometry files"] = pd.DataFrame(table)
     if rows and not headers:
-        findings.add(STOP, f"none of the {len(rows)} flow cytometry files can be used")
+        findings.add(STOP, f"none of {count(len(rows), 'flow cytometry file')} can be used")
     if gate and headers and sheet is not None and panel is not None:
         chosen = pd.DataFrame([r for r in rows if r["sample"] in headers])
         some = chosen.groupby("batch", sort=True).head(PER_BATCH).head(GATED)

@@ -13,6 +13,8 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
+from cimlnk.cohort.describe import expectation
+from cimlnk.cohort.schemas import config_schema
 from cimlnk.common.errors import Plain, Problems, UserError
 from cimlnk.cytof.fcs.header import FcsHeader, read_events, read_header
 from cimlnk.cytof.flow.instrument import check_fluorescence, foreign_to_mass
@@ -50,8 +52,10 @@ def make_draft(folder: str | Path, name: str | None = None) -> Draft:
     Raises
     ------
     UserError
-        If there is no such folder or nothing in it that can be used.
+        If the name cannot be an id, there is no such folder, or nothing in it that can be used.
     """
+    if name is not None:
+        _check_id(name)
     found = look(folder)
     cohort = name or _name(found.folder)
     notes = list(found.notes)
@@ -168,10 +172,14 @@ def report(draft: Draft, written: Sequence[Path]) -> list[str]:
 
 
 def _name(folder: Path) -> str:
-    import re
-
     text = re.sub(r"[^\w.-]+", "_", folder.resolve().name).strip("_.-")
     return text[:60] or "cohort"
+
+
+def _check_id(name: str) -> None:
+    rule = config_schema()["properties"]["cohort"]["properties"]["id"]
+    if len(name) > rule["maxLength"] or not re.search(rule["pattern"], name):
+        raise UserError("command line", "--id", name, expectation(rule))
 
 
 def _headers(found: Found) -> tuple[dict[Path, FcsHeader], list[str]]:

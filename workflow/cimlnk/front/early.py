@@ -14,7 +14,7 @@ from cimlnk.populations.definitions import load_definitions
 from cimlnk.rna.genes import load_lineages
 
 
-def check_early(cfg: Mapping[str, Any], columns: Iterable[str], base: str | Path = ".") -> None:
+def check_early(cfg: Mapping[str, Any], columns: Iterable[str] | None, base: str | Path = ".") -> None:
     """Load the definitions, gates, lineages and gene sets a config names, and look up its formula's columns.
 
     Parameters
@@ -22,7 +22,7 @@ def check_early(cfg: Mapping[str, Any], columns: Iterable[str], base: str | Path
     cfg
         The resolved config.
     columns
-        Columns of the sample and patients sheets.
+        Columns of the sample and patients sheets; None, if they could not be read, leaves the formula aside.
     base
         Folder to which paths refer.
 
@@ -47,7 +47,8 @@ def check_early(cfg: Mapping[str, Any], columns: Iterable[str], base: str | Path
     for modality in ("cytof", "rna"):
         attempt(load_definitions, locate(cfg["populations"][modality]["definitions"], base))
     attempt(read_gene_sets, [locate(path, base) for path in cfg["dynamics"]["expression"]["signatures"]])
-    check_formula(cfg["dynamics"]["tests"]["formula"], columns, problems)
+    if columns is not None:
+        check_formula(cfg["dynamics"]["tests"]["formula"], columns, problems)
     problems.raise_if_any()
 
 

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 
 import pandas as pd
 
+from cimlnk.cohort.words import count
 from cimlnk.common.markers import canonical, plain, read_name, usual_role, without_channel
 from cimlnk.cytof.flow.instrument import AUTOFLUORESCENCE
 
@@ -129,7 +130,7 @@ def guess_panel(
         else:
             seen[key] = row.channel
         if (n := (absent or {}).get(row.channel, 0)) and role != "ignore":
-            doubt = "; ".join(filter(None, [doubt, f"{n} files have no such channel"]))
+            doubt = "; ".join(filter(None, [doubt, f"no such channel in {count(n, 'file')}"]))
         cluster = "yes" if role in CLUSTER or marker in ("T-bet", "Eomes", "Ki-67") and role != "ignore" else "no"
         table.append({"channel": row.channel, "marker": marker, "role": role, "cofactor": cofactor,
                       "cluster": cluster, "?": doubt})  # fmt: skip
