@@ -143,7 +143,9 @@ def test_an_h5ad_of_several_samples_becomes_a_file_each(pooled):
     base, obs, counts = pooled
     draft = make_draft(base / "raw", "mine")
     assert list(draft.samples.sort_values("sample")["sample"]) == ["A_D7", "A_pre", "B_pre"]
-    assert any("3 samples by the obs column donor and visit" in n and "1 cells of no sample" in n for n in draft.notes)
+    assert any(
+        "3 samples by the obs column donor and visit" in n and "of no sample, left out: 1" in n for n in draft.notes
+    )
     write_draft(draft, base)
     cfg = resolve(yaml.safe_load((base / "config/mine.yaml").read_text()), base)
     cohort = load_cohort(cfg, base)

@@ -137,3 +137,14 @@ def test_an_id_that_a_config_would_refuse_is_refused_first(tmp_path, monkeypatch
     said = capsys.readouterr().err
     assert "command line: --id: found" in said and "letters, digits" in said
     assert not (tmp_path / "config").exists()
+
+
+def test_one_of_a_thing_is_said_in_the_singular(tmp_path, monkeypatch, capsys):
+    (tmp_path / "raw").mkdir()
+    values = np.ones((400, 2), np.float32)
+    write_fcs(tmp_path / "raw/P1_pre.fcs", values, ["Nd142Di", "Yb176Di"], markers=["CD19", "CD56"])
+    monkeypatch.chdir(tmp_path)
+    assert main([str(tmp_path / "raw")]) == 0
+    said = capsys.readouterr().out
+    assert "1 file, 1 patient, time points" in said and "1 batch" in said and "(1 row)" in said
+    assert "1 files" not in said and "1 rows" not in said

@@ -17,6 +17,7 @@ import yaml
 
 from cimlnk.cohort.config import resolve
 from cimlnk.cohort.sheets import Cohort, load_cohort
+from cimlnk.cohort.words import count
 from cimlnk.common.errors import Plain, Problems, UserError
 from cimlnk.common.home import HOME, locate
 from cimlnk.common.sheet import decode
@@ -154,7 +155,7 @@ def say(folder: Path, placed: Placed, everything: int) -> list[str]:
     for sample, found in strange.items():
         print(f"cimlnk: warning: {sample} is strange: {'; '.join(found)}. Do not read it by the old clusters: "
               f"look at its file and panel, then {anew}")  # fmt: skip
-    print(f"cimlnk: placed {len(per_sample)} samples; tables are in {folder}")
+    print(f"cimlnk: placed {count(len(per_sample), 'sample')}; tables are in {folder}")
     return list(strange)
 
 

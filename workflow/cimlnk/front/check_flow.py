@@ -18,7 +18,7 @@ from cimlnk.cytof.flow.files import compensate_file, compensated_events, make_pa
 from cimlnk.cytof.flow.read import read_linear
 from cimlnk.cytof.panel import load_panel, match_panel
 
-from .check_files import look_at_events
+from .check_files import Refused, look_at_events
 from .check_panel import try_gates
 from .findings import NOTE, STOP, WARN, Findings
 
@@ -49,11 +49,20 @@ def look_at_flow(
         panel = None
     headers: dict[str, FcsHeader] = {}
     table = []
+    refused = Refused(panel, {})
     for row in rows:
         sample = str(row["sample"])
         try:
             data = read_linear(row["path"])
+        except UserError as error:
+            findings.add(WARN, f"{sample} would be left out: {str(error).splitlines()[0]}")
+            continue
+        try:
             notes = list(match_panel(data.header, panel).notes) if panel is not None else []
+        except UserError as error:
+            refused.add(sample, data.header, error)
+            continue
+        try:
             _, done = compensated_events(data, cfg["flow"]["compensation"], matrix)
         except UserError as error:
             findings.add(WARN, f"{sample} would be left out: {str(error).splitlines()[0]}")
@@ -65,6 +74,8 @@ def look_at_flow(
         table.append({"sample": sample, "events": data.header.n_events, "channels": len(data.header.channels),
                       "instrument": data.header.text.get("$CYT", ""), "date": data.header.text.get("$DATE", ""),
                       "spillover": said, "notes": "; ".join([*data.header.notes, *data.notes, *notes])})  # fmt: skip
+    for text in refused.texts():
+        findings.add(WARN, text)
     look_at_events({s: h.n_events for s, h in headers.items()}, cfg["cytof"]["minimum_events"], findings)
     if table:
         findings.tables["Flow cytometry files"] = pd.DataFrame(table)

@@ -15,6 +15,7 @@ import pandas as pd
 
 from cimlnk.cohort.describe import expectation
 from cimlnk.cohort.schemas import config_schema
+from cimlnk.cohort.words import count
 from cimlnk.common.errors import Plain, Problems, UserError
 from cimlnk.cytof.fcs.header import FcsHeader, read_events, read_header
 from cimlnk.cytof.flow.instrument import check_fluorescence, foreign_to_mass
@@ -155,12 +156,13 @@ def report(draft: Draft, written: Sequence[Path]) -> list[str]:
     """What was found and guessed, in a screen's worth of lines."""
     samples, panel = draft.samples, draft.panel
     lines = [f"wrote {path}" for path in written]
+    batches = count(samples["batch"].nunique(), "batch")
     lines.append(
-        f"{len(samples)} files, {samples['patient'].nunique()} patients, time points "
-        f"{', '.join(samples.sort_values('day')['timepoint'].unique()[:8])}, {samples['batch'].nunique()} batches"
+        f"{count(len(samples), 'file')}, {count(samples['patient'].nunique(), 'patient')}, time points "
+        f"{', '.join(samples.sort_values('day')['timepoint'].unique()[:8])}, {batches}"
     )
     for what in samples["?"].str.split("; ").explode().value_counts().items():
-        lines.append(f"  ? {what[0]} ({what[1]} rows)")
+        lines.append(f"  ? {what[0]} ({count(what[1], 'row')})")
     if panel is not None:
         used = panel[panel["role"] != "ignore"]
         lines.append(f"{len(used)} of {len(panel)} channels used, {(panel['cluster'] == 'yes').sum()} for clustering")

@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
+from cimlnk.cohort.words import count
 from cimlnk.common.errors import UserError
 
 from .beside import antibody_rows, barcodes_of, donor_rows
@@ -31,10 +32,9 @@ def parts_within(found: Found) -> tuple[dict[Path, Parts], list[str]]:
         if part is not None:
             parts[path] = part
             by = " and ".join(part.columns)
-            without = f"; {part.without:,} cells of no sample are left out" if part.without else ""
-            notes.append(
-                f"{path.name}: {len(part.rows)} samples by the obs column {by}, each a file of its own now{without}"
-            )
+            without = f"; cells of no sample, left out: {part.without:,}" if part.without else ""
+            n = count(len(part.rows), "sample")
+            notes.append(f"{path.name}: {n} by the obs column {by}, each a file of its own now{without}")
     twice = pd.Series([s for p in parts.values() for s in p.rows], dtype=object)
     for path, part in parts.items() if twice.duplicated().any() else ():
         part.rows = {f"{path.stem}_{s}": rows for s, rows in part.rows.items()}

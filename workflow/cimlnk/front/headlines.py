@@ -6,6 +6,8 @@ from pathlib import Path
 
 import pandas as pd
 
+from cimlnk.cohort.words import count
+
 MODALITY = {"cytof": "mass cytometry", "flow": "flow cytometry", "rna": "RNA"}
 
 
@@ -36,7 +38,7 @@ def _cohort(root: Path, stage: str) -> str:
     if table is None:
         return ""
     patients, days = table["patient"].nunique(), table["day"].nunique()
-    return f"{len(table)} files of {patients} patient{'s'[: patients != 1]}, {days} day{'s'[: days != 1]}"
+    return f"{count(len(table), 'file')} of {count(patients, 'patient')}, {count(days, 'day')}"
 
 
 def _cells(root: Path, stage: str) -> str:
@@ -49,7 +51,7 @@ def _cells(root: Path, stage: str) -> str:
         share = 100 * used["n_nk"] / used["n_events"].clip(lower=1)
         words.append(f"{used['n_nk'].sum():,} NK cells, {share.min():.2g}-{share.max():.2g} % of a file's events")
     if len(used) < len(table):
-        words.append(f"{len(table) - len(used)} of {len(table)} samples left out")
+        words.append(f"{len(table) - len(used)} of {count(len(table), 'sample')} left out")
     return " · ".join(words)
 
 
