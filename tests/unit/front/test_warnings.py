@@ -162,3 +162,9 @@ def test_markers_of_some_files_only_are_told_once_each():
     )
     (row,) = collect_sheets.of_availability(table)
     assert row["subject"] == "CD57" and "not measured in 1 of 2 files (b)" in row["text"]
+
+
+def test_the_console_calls_populations_as_the_pages_do():
+    text = "30% of all NK cells bear no name; mostly: no CD56dim_KIR: KIR is not positive"
+    row = collect.warning("rna", "populations", "unassigned cells", severity="caution", text=text)
+    assert "no CD56dim KIR+: KIR" in summary_lines(collect.table_of([row]))[0]

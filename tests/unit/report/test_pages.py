@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 from itertools import combinations
+from types import SimpleNamespace
 
 import numpy as np
 import pandas as pd
 import pytest
 
+from cimlnk.cohort.design import ONE_BATCH
 from cimlnk.common.palette import colours, distinct
 from cimlnk.report.arms import compare_arms
 from cimlnk.report.blocks import Site
 from cimlnk.report.figures.change import volcano
 from cimlnk.report.figures.maps import heat_map, overview
-from cimlnk.report.pages.cohort import asked_words
+from cimlnk.report.pages.cohort import arms_words, asked_words
+from cimlnk.report.pages.patients import place_words
+from cimlnk.report.pages.quality import correction
 from cimlnk.report.reading import rank_sum
 from cimlnk.report.style import pyplot
 
@@ -111,3 +115,14 @@ def test_self_checks_are_not_counted_as_findings():
     assert asked_words(checks) == "No finding was asked; 3 self-checks of the analysis"
     found = pd.concat([checks, pd.DataFrame({"kind": ["finding"], "verdict": ["supported"]})])
     assert asked_words(found).startswith("Findings supported: 1 of 1 (0 not supported, 0 not evaluable); 3")
+
+
+def test_words_of_a_cohort_with_one_arm_one_batch_and_one_time_point():
+    four = pd.DataFrame({"patient": list("abcd"), "arm": "all"})
+    assert arms_words(four) == "4 patients, all of one arm."
+    assert arms_words(four.assign(arm=list("xxxy"))) == "Arms and patients: x (3), y (1)."
+    one, two = (SimpleNamespace(samples=four.assign(arm=arms)) for arms in ("all", list("xxxy")))
+    assert place_words("all", ["sampled"], one) == "One time point."
+    assert place_words("x", ["pre", "D7"], two) == "Arm x; time points: pre, D7."
+    assert correction({"verdict": "refused", "why": ONE_BATCH}) == ONE_BATCH
+    assert correction({"verdict": "refused", "why": "b"}) == "Correction of batches: refused. b"

@@ -22,6 +22,8 @@ FACTORS = ("timepoint", "day", "arm", "tissue_or_product", "patient")
 # What a correction must never remove: the study's questions. (Patient is not among them: see `confounding`.)
 QUESTIONS = ("timepoint", "day", "arm", "tissue_or_product")
 
+ONE_BATCH = "There is one batch: nothing to correct."
+
 
 def confounding(samples: pd.DataFrame) -> dict[str, dict[str, Any]]:
     """How far batches can be distinguished from time, arm, tissue and patient, per modality.
@@ -157,7 +159,7 @@ def _anchors(rows: pd.DataFrame, n_batches: int) -> dict[str, Any]:
         }
     groups = {a: batches for a, batches in groups.items() if len(batches) > 1}
     if n_batches < 2:
-        return {"groups": {}, "verdict": "refused", "why": "There is one batch: nothing to correct."}
+        return {"groups": {}, "verdict": "refused", "why": ONE_BATCH}
     if not groups:
         return {"groups": {}, "verdict": "refused", "why": "No material was measured in more than one batch."}
     pairs = [(b, a) for a, batches in groups.items() for b in batches]
@@ -177,7 +179,7 @@ def _anchors(rows: pd.DataFrame, n_batches: int) -> dict[str, Any]:
 
 def _harmony(factors: dict[str, dict[str, Any]], n_batches: int) -> dict[str, str]:
     if n_batches < 2:
-        return {"verdict": "refused", "why": "There is one batch: nothing to correct."}
+        return {"verdict": "refused", "why": ONE_BATCH}
     for name in QUESTIONS:
         if factors[name]["aliased"] > 0:
             return {

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import colorsys
+import re
 from collections.abc import Iterable, Mapping
 
 from .vocabulary import NK, UNASSIGNED
@@ -51,6 +52,19 @@ def label(population: str) -> str:
     own = LABELS.get(population, population)
     other = _BESIDE.get(population)
     return f"{own} [{other}]" if other and other != own else own
+
+
+def in_text(text: str) -> str:
+    """`text` with every population by its name as it is read.
+
+    Examples
+    --------
+    >>> in_text("no CD56dim_KIR: KIR is not positive")
+    'no CD56dim KIR+: KIR is not positive'
+    """
+    for stored in (p for p in LABELS if "_" in p):  # "CD56dim" alone is a word of the field, too
+        text = re.sub(rf"(?<![\w./-]){stored}(?![\w/-])", LABELS[stored], text)
+    return text
 
 
 _BESIDE: dict[str, str] = {}  # names of others that are shown beside ours

@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.common.errors import Plain, UserError
+from cimlnk.common.palette import in_text
 from cimlnk.common.tables import read_table, write_table
 from cimlnk.common.vocabulary import CYTOMETRY, MODALITIES
 from cimlnk.populations.load import cell_names, feature_names
@@ -175,7 +176,7 @@ def summary_lines(table: pd.DataFrame, most: int = 12, width: int = 150) -> list
         many = f" and {row['n'] - 1} more like it" if row["n"] > 1 else ""
         who = f" {row['samples'].split(', ')[0]}:" if row["samples"] and row["n"] >= 1 else ""
         modality = "" if row["modality"] == "all" else f"{row['modality']}: "
-        line = f"  {row['severity']}: {modality}{row['kind']}:{who} {row['text']}{many}"
+        line = f"  {row['severity']}: {modality}{row['kind']}:{who} {in_text(row['text'])}{many}"
         lines.append(line if len(line) <= width else line[: width - 1] + "…")
     if len(groups) > most:
         lines.append(f"  … and {len(groups) - most} more kinds, see the report's overview")

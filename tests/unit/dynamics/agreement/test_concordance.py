@@ -93,6 +93,7 @@ def test_too_few_pairs_and_one_sided_populations_are_told():
     assert judged.loc[("fraction", "adaptive"), "reason"] == "3 matched pairs, 4 are needed"
     assert judged.loc[("fraction", "proliferating"), "reason"] == "not named in rna"
     assert judged.loc[("fraction", "proliferating"), "n_pairs"] == 0
+    assert judged.loc[("fraction", "proliferating"), "verdict"] == "not compared"
 
 
 def state(values: dict[tuple[str, str], float], feature: str, n_cells: int = 100) -> pd.DataFrame:

@@ -222,7 +222,7 @@ def _one_sided(populations: Mapping[str, list[str]] | None, seen: set[str]) -> l
 def _absent(measure: str, population: str, reason: str) -> dict[str, Any]:
     row: dict[str, Any] = dict.fromkeys(AGREEMENT.columns, np.nan)
     row.update(measure=measure, population=population, feature_one=None, feature_other=None, n_pairs=0, n_patients=0)
-    row.update(verdict="unreliable", reason=reason)
+    row.update(verdict="not compared", reason=reason)
     return row
 
 
@@ -240,6 +240,7 @@ def _judge(
     coefficient = spearman if measure == "protein_rna" else lin
     observed = coefficient(x, y)
     row.update(feature_one=protein, feature_other=gene, n_pairs=len(x), n_patients=group["patient"].nunique())
+    row["verdict"] = "unreliable"
     row["correlation"] = spearman(x, y)
     if measure != "protein_rna" and len(x) >= 2:
         gap = x - y

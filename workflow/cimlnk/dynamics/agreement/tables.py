@@ -28,8 +28,8 @@ AGREEMENT = Schema(
         "shuffled_high": ("float", "its 95 % quantile: what chance reaches"),
         "p": ("float", "share of shuffles at least as good"),
         "p_floor": ("float", "least p reachable with so few pairs"),
-        "verdict": ("str", "`reliable` or `unreliable`"),
-        "reason": ("str?", "why it is unreliable"),
+        "verdict": ("str", "`reliable`, `unreliable`, or `not compared` without a pair"),
+        "reason": ("str?", "why it is not reliable"),
     },
 )
 

@@ -238,7 +238,7 @@ def _remarks(run: Run, patient: str) -> list[str]:
     words = [f"Left out: {r.sample} ({r.reason})." for r in missing.itertuples() if r.sample in mine]
     if len(told):
         own = told[told["sample"].isin(mine) & (told["severity"] == "serious")].drop_duplicates("text").head(3)
-        words += [f"{r.sample}: {r.text}." for r in own.itertuples()]
+        words += [f"{r.sample}: {r.text.rstrip('.')}." for r in own.itertuples()]
     counts = run.table("cohort/counts.parquet")
     events = counts[(counts["patient"] == patient) & counts["event"].notna()] if len(counts) else counts
     if len(events):

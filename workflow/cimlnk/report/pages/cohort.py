@@ -33,9 +33,10 @@ def headline(run: Run) -> list[tuple[str, str]]:
     if len(kinetics):
         mine = kinetics[(kinetics["arm"] == treated) & (kinetics["population"] == "NK")]["peak_fold"].dropna()
         if len(mine):
-            items.append(
-                (f"median peak fold, {treated} (range {mine.min():.1f}–{mine.max():.1f})", f"{mine.median():.1f}×")
-            )
+            low, high = f"{mine.min():.1f}", f"{mine.max():.1f}"
+            what = "peak fold" if len(mine) == 1 else "median peak fold"
+            span = "" if low == high else f" (range {low}–{high})"
+            items.append((f"{what}, {treated}{span}", f"{mine.median():.1f}×"))
     if len(claims) and treated_arm(run):
         found = claims[claims["kind"] == "finding"]
         told = found["verdict"] != "not evaluable"
@@ -78,6 +79,14 @@ def warning_box(run: Run, site: Site) -> list[Text]:
     return [Text(f'<div class="warning">{title}{body}<p>{tail}</p></div>', "html")]
 
 
+def arms_words(samples: pd.DataFrame) -> str:
+    """How many patients each arm has, and without arms how many there are."""
+    sizes = samples.groupby("arm")["patient"].nunique()
+    if len(sizes) == 1:
+        return f"{count(int(sizes.iloc[0]), 'patient')}, all of one arm."
+    return f"Arms and patients: {', '.join(f'{a} ({n})' for a, n in sizes.items())}."
+
+
 def asked_words(claims: pd.DataFrame) -> str:
     """How many findings were asked and supported, as the page of the claims counts them, and the self-checks apart."""
     found = claims[claims["kind"] == "finding"]
@@ -91,8 +100,8 @@ def page(run: Run, site: Site) -> Page:
     """Build the page."""
     cohort = run.config["cohort"]
     samples = run.samples
-    arms = ", ".join(f"{a} ({g['patient'].nunique()})" for a, g in samples.groupby("arm"))
-    lead = f"{esc(cohort.get('description') or '')} Arms and patients: {esc(arms)}."
+    told = str(cohort.get("description") or "").strip()
+    lead = f"{esc(told)}{'' if not told or told[-1] in '.!?' else '.'} {esc(arms_words(samples))}".strip()
     result = Page("index.html", cohort.get("title") or cohort["id"], lead, menu="Overview")
 
     overview = Section("overview", "At a glance", [cards(headline(run))])

@@ -44,17 +44,25 @@ def _gates(run: Run, site: Site, samples: pd.DataFrame) -> Text | None:
     return site.folded("figures/gates", figures, "Gates") if figures else None
 
 
+def place_words(arm: str, timepoints: list[str], run: Run) -> str:
+    """A patient's arm, where there are several, and time points; a sole one only where its name says something."""
+    many = "Time points" if len(timepoints) > 1 else "Time point"
+    days = "One time point" if timepoints == ["sampled"] else f"{many}: {', '.join(timepoints)}"
+    if run.samples["arm"].nunique() < 2:
+        return f"{days}."
+    return f"Arm {arm}; {days[:1].lower()}{days[1:]}."
+
+
 def page(run: Run, site: Site, patient: str) -> Page:
     """Build the page of one patient."""
     abundance = run.table("dynamics/abundance.parquet")
     mine = abundance[abundance["patient"] == patient]
     samples = run.samples[run.samples["patient"] == patient]
     arm = str(samples["arm"].iloc[0])
-    days = ", ".join(dict.fromkeys(samples.sort_values("day")["timepoint"]))
     result = Page(
         f"patient-{slug(patient)}.html",
         f"Patient {patient}",
-        f"Arm {esc(arm)}; {'time points' if ', ' in days else 'time point'}: {esc(days)}.",
+        esc(place_words(arm, list(dict.fromkeys(samples.sort_values("day")["timepoint"].astype(str))), run)),
         group="patients",
     )
     result.sections.append(Section("facts", "Facts", [_facts(run, patient)]))

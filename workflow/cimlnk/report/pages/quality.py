@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
 import pandas as pd
 
+from cimlnk.cohort.design import ONE_BATCH
 from cimlnk.report.blocks import Page, Section, Site, Text, esc, plain
 from cimlnk.report.figures.quality import gate_yields, nk_of_lymphocytes
 from cimlnk.report.reading import left_out, nk_share_words
@@ -14,11 +17,18 @@ from .names import MODALITY
 UNIT = {"cytof": "events", "flow": "events", "rna": "barcodes"}
 
 
+def correction(harmony: Mapping[str, str]) -> str:
+    """Whether batches may be corrected; of one batch nothing is refused, as there is nothing to correct."""
+    if harmony["why"] == ONE_BATCH:
+        return harmony["why"]
+    return f"Correction of batches: {harmony['verdict']}. {harmony['why']}"
+
+
 def _design(run: Run) -> list[Text]:
     blocks = []
     for modality, part in sorted(run.json("cohort/design.json").get("modalities", {}).items()):
         harmony = part["harmony_on_batch"]
-        words = [part["words"], f"Correction of batches: {harmony['verdict']}. {harmony['why']}"]
+        words = [part["words"], correction(harmony)]
         done = run.json(f"{modality}/features.json").get("integration")
         if done:
             before, after = done.get("explained_before", {}), done.get("explained_after", {})
