@@ -119,7 +119,8 @@ def test_self_checks_are_not_counted_as_findings():
 
 def test_words_of_a_cohort_with_one_arm_one_batch_and_one_time_point():
     four = pd.DataFrame({"patient": list("abcd"), "arm": "all"})
-    assert arms_words(four) == "4 patients, all of one arm."
+    assert arms_words(four) == "4 patients."
+    assert arms_words(four.assign(arm="CIML")) == "4 patients, all of arm CIML."
     assert arms_words(four.assign(arm=list("xxxy"))) == "Arms and patients: x (3), y (1)."
     one, two = (SimpleNamespace(samples=four.assign(arm=arms)) for arms in ("all", list("xxxy")))
     assert place_words("all", ["sampled"], one) == "One time point."

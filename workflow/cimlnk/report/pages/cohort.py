@@ -83,7 +83,8 @@ def arms_words(samples: pd.DataFrame) -> str:
     """How many patients each arm has, and without arms how many there are."""
     sizes = samples.groupby("arm")["patient"].nunique()
     if len(sizes) == 1:
-        return f"{count(int(sizes.iloc[0]), 'patient')}, all of one arm."
+        arm = "" if sizes.index[0] == "all" else f", all of arm {sizes.index[0]}"
+        return f"{count(int(sizes.iloc[0]), 'patient')}{arm}."
     return f"Arms and patients: {', '.join(f'{a} ({n})' for a, n in sizes.items())}."
 
 

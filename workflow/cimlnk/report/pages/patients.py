@@ -45,10 +45,10 @@ def _gates(run: Run, site: Site, samples: pd.DataFrame) -> Text | None:
 
 
 def place_words(arm: str, timepoints: list[str], run: Run) -> str:
-    """A patient's arm, where there are several, and time points; a sole one only where its name says something."""
+    """A patient's arm, unless all are of one called all, and time points; a sole one where its name says something."""
     many = "Time points" if len(timepoints) > 1 else "Time point"
     days = "One time point" if timepoints == ["sampled"] else f"{many}: {', '.join(timepoints)}"
-    if run.samples["arm"].nunique() < 2:
+    if arm == "all" and run.samples["arm"].nunique() < 2:
         return f"{days}."
     return f"Arm {arm}; {days[:1].lower()}{days[1:]}."
 
