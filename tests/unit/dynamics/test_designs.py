@@ -50,7 +50,7 @@ def test_aliased_covariate_is_named_not_guessed():
 
 def test_too_few_patients_and_absent_terms_have_reasons():
     few = make_design(cohort(n=2), "auto", "pre", reference_arm=None, min_patients=3)
-    assert all("both time points in 2 of" in q.reason for q in few.questions)
+    assert all("2 patients have both time points" in q.reason for q in few.questions)
     absent = make_design(cohort(), "arm", "pre", reference_arm=None, min_patients=3)
     assert all(q.reason == "the formula has no term for this contrast" for q in absent.questions)
 

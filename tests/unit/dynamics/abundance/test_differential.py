@@ -94,7 +94,7 @@ def test_separated_population_has_no_number_but_a_reason_on_every_scale():
 
 def test_two_patients_are_told_to_be_too_few_in_every_test():
     tests = run(abundance({}, per_ul=1.0, patients=2))
-    assert tests["p"].isna().all() and tests["reason"].str.contains("2 of the 3 patients").all()
+    assert tests["p"].isna().all() and tests["reason"].str.contains("2 patients have both").all()
 
 
 def test_every_nan_effect_has_a_reason():
