@@ -11,10 +11,8 @@ from numpy.typing import NDArray
 from cimlnk.graph.nearest import knn
 from cimlnk.graph.sketching import RECALL, Extension
 from cimlnk.populations.definitions import Definitions
-from cimlnk.populations.distances import cluster_distances
-from cimlnk.populations.naming import name_rows
 from cimlnk.populations.neighbours import same_name
-from cimlnk.populations.smoothing import Cells, smoothed
+from cimlnk.populations.smoothing import name_in_graph
 
 
 class NamedCells(NamedTuple):
@@ -70,12 +68,9 @@ def name_added(
         near = np.take_along_axis(near, nearest, axis=1)
     indices = np.vstack([earlier.indices, near]).astype(np.int32)
     cluster = np.concatenate([earlier.cluster, found.labels])
-    of_clusters = cluster_distances(
-        values, features, cluster, batch=batch, thresholds=thresholds, definitions=definitions
+    population, score, margin = name_in_graph(
+        values, features, cluster, indices=indices, batch=batch, thresholds=thresholds, definitions=definitions, first=n
     )
-    cells = Cells(values, features, batch, thresholds=thresholds, definitions=definitions, clusters=of_clusters)
-    steadied = smoothed(cells.distances(slice(None)), indices, cluster)[n:]
-    population, score, margin = name_rows(cells.tables(steadied, found.labels), definitions)
     codes = pd.factorize(np.concatenate([earlier.names, population]))[0]
     agreement = same_name(near, codes, codes[n:])
     certainty = np.nan_to_num(score) * (0.5 + 0.5 * np.nan_to_num(margin))

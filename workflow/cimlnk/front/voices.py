@@ -17,9 +17,7 @@ from cimlnk.graph.nearest import knn
 from cimlnk.graph.sketching import Known, nearest_in, vote
 from cimlnk.graph.subclusters import subcluster
 from cimlnk.populations.definitions import Definitions
-from cimlnk.populations.distances import cluster_distances
-from cimlnk.populations.naming import name_rows
-from cimlnk.populations.smoothing import Cells, smoothed
+from cimlnk.populations.smoothing import name_in_graph
 
 VOICES = 3  # clusterings made with the new cells; the earlier one is a fourth voice
 SUBSET = 40_000  # cells of each: fewer make coarser clusters (25,000 of demo's agreed on .84 with all, 40,000 on .88)
@@ -103,12 +101,11 @@ def hear(
                 graph, parts, rare["resolution"], min_fraction=rare["min_fraction"], min_cells=rare["min_cells"],
                 objective=objective, seed=own, order=lists.order, threads=threads,
             )  # fmt: skip
-        where = cluster_distances(
-            read, features, parts, batch=batch[rows], thresholds=thresholds, definitions=definitions
-        )
-        cells = Cells(read, features, batch[rows], thresholds=thresholds, definitions=definitions, clusters=where)
-        steadied = smoothed(cells.distances(slice(None)), lists.indices, parts)
-        named = np.asarray(name_rows(cells.tables(steadied, parts), definitions)[0], object)
+        population, _, _ = name_in_graph(
+            read, features, parts, indices=lists.indices, batch=batch[rows], thresholds=thresholds,
+            definitions=definitions,
+        )  # fmt: skip
+        named = np.asarray(population, object)
         earlier.append(pd.Series(named[rows < n], index=rows[rows < n]))
         said.append(_of_all(new, X, named, rows=rows, n=n, seed=own, threads=threads))
     voices = np.stack([first, *said])

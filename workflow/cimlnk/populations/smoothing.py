@@ -9,6 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -16,7 +17,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from .definitions import Definitions
-from .distances import batch_borders
+from .distances import batch_borders, cluster_distances
 from .evidence import Distances
 from .naming import name_rows
 from .neighbours import Lists, outside
@@ -127,6 +128,38 @@ class Cells:
         index = pd.RangeIndex(len(distances))
         made = {table: pd.DataFrame(columns, index=index) for table, columns in parts.items()}
         return Distances(**made, sd=self.clusters.sd.iloc[:1], missing=self.clusters.missing)
+
+
+def name_in_graph(
+    values: Floats,
+    features: Sequence[str],
+    cluster: NDArray[np.integer],
+    *,
+    indices: NDArray[np.int32],
+    batch: NDArray[Any],
+    thresholds: pd.DataFrame,
+    definitions: Definitions,
+    first: int = 0,
+) -> tuple[NDArray[np.object_], Floats, Floats]:
+    """Name, score and margin of the cells of one graph, as a run names them: distances, smoothed, named.
+
+    Parameters
+    ----------
+    values
+        Cells × features, analysis scale; NaN where a file lacks one.
+    cluster, batch
+        Of every cell.
+    indices
+        Cells × k places of their neighbours.
+    thresholds, definitions
+        THRESHOLDS, and what is asked.
+    first
+        From which cell on names are wanted; those before it only speak for their neighbours.
+    """
+    clusters = cluster_distances(values, features, cluster, batch=batch, thresholds=thresholds, definitions=definitions)
+    cells = Cells(values, features, batch, thresholds=thresholds, definitions=definitions, clusters=clusters)
+    own = smoothed(cells.distances(slice(None)), indices, cluster)[first:]
+    return name_rows(cells.tables(own, cluster[first:]), definitions)
 
 
 def name_cells(
