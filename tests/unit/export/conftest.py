@@ -15,14 +15,16 @@ from cimlnk.common.tables import Schema, write_table
 
 LOOSE = Schema("LOOSE", {}, extra=True)
 ROOT = Path(__file__).resolve().parents[3]
-GENES = ["NKG7", "GNLY", "KLRC1", "KLRC2", "CD3E", "GZMB"]
+IDS = {
+    "NKG7": "ENSG00000105374", "GNLY": "ENSG00000115523", "KLRC1": "ENSG00000134545", "KLRC2": "ENSG00000205809",
+    "CD3E": "ENSG00000198851", "GZMB": "ENSG00000100453",
+}  # fmt: skip
+GENES = list(IDS)
 
 
 def _tenx(folder: Path, genes: list[str]) -> None:
     folder.mkdir(parents=True)
-    (folder / "features.tsv").write_text(
-        "".join(f"ENSG{i:011d}.2\t{g}\tGene Expression\n" for i, g in enumerate(genes, 1))
-    )
+    (folder / "features.tsv").write_text("".join(f"{IDS[g]}.2\t{g}\tGene Expression\n" for g in genes))
     (folder / "barcodes.tsv").write_text("A-1\n")
     (folder / "matrix.mtx").write_text("%%MatrixMarket matrix coordinate integer general\n1 1 1\n1 1 1\n")
 

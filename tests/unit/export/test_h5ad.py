@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import shutil
 import subprocess
 import warnings
@@ -44,7 +45,8 @@ def test_what_went_in_comes_out(modality, request, tmp_path):
     assert a.uns["neighbors"]["params"]["n_neighbors"] == small.k
     assert "only_S1" in a.uns["cimlnk"], "what only some samples have is named"
     if modality == "rna":
-        assert list(a.var["gene_ids"])[:2] == ["ENSG00000000001", "ENSG00000000002"]
+        assert list(a.var["gene_ids"])[:2] == ["ENSG00000105374", "ENSG00000115523"]
+        assert set(a.var["gene_id_source"]) == {"input"}
     else:
         assert a.var.loc["CD56", "cofactor"] == 5.0
 
@@ -175,16 +177,42 @@ def test_proteins_stand_beside_the_rna_of_their_cells(rna, tmp_path):
 def test_fields_of_cellxgene_stand_in_obs_and_patients_override_them(rna, tmp_path):
     export_h5ad(**rna.arguments(tmp_path / "o.h5ad", cellxgene=ONTOLOGY))
     a = ad.read_h5ad(tmp_path / "o.h5ad")
-    assert a.var_names[0] == "ENSG00000000001" and a.var["gene_symbol"].iloc[0] == "NKG7"
+    assert a.var_names[0] == "ENSG00000105374" and a.var["gene_symbol"].iloc[0] == "NKG7"
     assert dict(a.obs.groupby("donor_id", observed=True)["sex_ontology_term_id"].first()) == {
         "P1": "PATO:0000383", "P2": "unknown",
     }  # fmt: skip
     np.testing.assert_array_equal(a.raw.X.toarray(), np.concatenate(rna.raw))
 
 
-def test_symbols_alone_cannot_be_given_to_cellxgene(rna, tmp_path):
-    (rna.root / "tenx/features.tsv").write_text("".join(f"{g}\t{g}\tGene Expression\n" for g in rna.features))
-    with pytest.raises(UserError, match="without Ensembl id"):
+def symbols_only(small, names):
+    """The inputs and samples of a cohort whose genes have no second name."""
+    rows = "".join(f"{g}\t{g}\tGene Expression\n" for g in names)
+    (small.root / "tenx/features.tsv").write_text(rows)
+    for file in small.files:
+        a = ad.read_h5ad(file)
+        a.var_names = [dict(zip(small.features, names, strict=True)).get(g, g) for g in a.var_names]
+        a.write_h5ad(file)
+
+
+def test_genes_without_a_sure_id_are_told_and_left_out_for_cellxgene(rna, tmp_path):
+    names = ["NKG7", "Y_RNA", "KLRC1", "no such gene", "CD3E", "GZMB"]
+    symbols_only(rna, names)
+    export_h5ad(**rna.arguments(tmp_path / "o.h5ad"))
+    a = ad.read_h5ad(tmp_path / "o.h5ad")
+    assert list(a.var_names) == names and list(a.var["gene_ids"].isna()) == [g in names[1::2][:2] for g in names]
+    assert a.var.loc["CD3E", "gene_id_source"] == "symbol, Ensembl 114"
+    assert a.var.loc["Y_RNA", "gene_id_source"] == "none: several genes"
+    export_h5ad(**rna.arguments(tmp_path / "o.h5ad", cellxgene=ONTOLOGY))
+    a = ad.read_h5ad(tmp_path / "o.h5ad")
+    kept = [0, 2, 4, 5]
+    assert list(a.var["gene_symbol"]) == [names[i] for i in kept] and a.raw.n_vars == 4
+    np.testing.assert_array_equal(a.raw.X.toarray(), np.concatenate(rna.raw)[:, kept])
+    assert json.loads(a.uns["cimlnk"])["left_out_for_cellxgene"] == ["Y_RNA", "no such gene"]
+
+
+def test_without_any_known_gene_there_is_nothing_for_cellxgene(rna, tmp_path):
+    symbols_only(rna, [f"gene {i}" for i in range(6)])
+    with pytest.raises(UserError, match="none of 6 genes has an Ensembl id"):
         export_h5ad(**rna.arguments(tmp_path / "o.h5ad", cellxgene=ONTOLOGY))
 
 
@@ -193,10 +221,7 @@ def test_cellxgene_schema_accepts_the_file(rna, tmp_path):
     program = shutil.which("cellxgene-schema")
     if program is None:
         pytest.skip("cellxgene-schema is not on PATH: the file is not put to the validator")
-    real = {"NKG7": "ENSG00000105374", "GNLY": "ENSG00000115523", "KLRC1": "ENSG00000134545",
-            "KLRC2": "ENSG00000205809",
-            "CD3E": "ENSG00000198851", "GZMB": "ENSG00000100453"}  # fmt: skip
-    (rna.root / "tenx/features.tsv").write_text("".join(f"{i}\t{g}\tGene Expression\n" for g, i in real.items()))
+    symbols_only(rna, [*rna.features[:5], "no such gene"])
     export_h5ad(**rna.arguments(tmp_path / "o.h5ad", cellxgene=ONTOLOGY))
     run = subprocess.run([program, "validate", str(tmp_path / "o.h5ad")], capture_output=True, text=True)
     assert run.returncode == 0, run.stdout + run.stderr

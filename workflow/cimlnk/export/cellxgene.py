@@ -13,6 +13,8 @@ import pandas as pd
 from cimlnk.common.errors import Plain, UserError
 from cimlnk.common.tables import read_table
 
+from .symbols import GENCODE, current_ids
+
 log = logging.getLogger(__name__)
 # field of the config -> column of obs
 COLUMNS = {
@@ -53,18 +55,28 @@ class Fields:
 def annotate(obs: pd.DataFrame, var: pd.DataFrame, fields: Fields) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Add the schema's columns to `obs`, and name the genes by their Ensembl ids, the symbols standing beside.
 
+    Genes without an id, and ids that GENCODE 48 (the schema's annotation) has no more, are left out of `var`.
+
     Raises
     ------
     UserError
-        If a gene has no Ensembl id: the inputs hold symbols only.
+        If no gene is left.
     """
-    without = var.index[var["gene_ids"].isna()]
-    if len(without):
+    ids = var["gene_ids"].astype(object)
+    kept = ids.isin(current_ids()) & ~ids.duplicated(keep=False)
+    if not kept.any():
+        first = ", ".join(map(str, var.index[:3]))
         raise UserError(
             "config", "export.cellxgene",
-            Plain(f"{len(without)} of {len(var)} genes without Ensembl id ({without[0]}, …)"),
-            "inputs that name Ensembl ids (10x folders and h5 do), or no export.cellxgene",
+            Plain(f"none of {len(var)} genes has an Ensembl id of GENCODE {GENCODE} ({first}, …)"),
+            "human gene symbols or Ensembl ids (10x folders and h5 have both), or no export.cellxgene",
         )  # fmt: skip
+    if not kept.all():
+        log.warning(
+            "%d of %d genes left out, without an Ensembl id that GENCODE %d has: %s", (~kept).sum(), len(var), GENCODE,
+            ", ".join(map(str, var.index[~kept][:10])) + (", …" if (~kept).sum() > 10 else ""),
+        )  # fmt: skip
+    var = var[kept]
     obs = obs.rename(columns={"sex": "sex_of_sheet", "disease": "disease_of_sheet", "tissue": "tissue_of_sheet"})
     patient = obs["patient"]
     for field, column in COLUMNS.items():

@@ -1,4 +1,4 @@
-"""Ensembl ids of the genes, from the files the counts came from."""
+"""Ensembl ids of the genes: from the files the counts came from, and where these have symbols only, by table."""
 
 from __future__ import annotations
 
@@ -9,22 +9,53 @@ from collections.abc import Iterable, Sequence
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 
 from cimlnk.rna.counts import ENSEMBL
 from cimlnk.rna.folder import find_files
 from cimlnk.rna.read_h5 import ID_COLUMNS, SYMBOL_COLUMNS
 
+from .symbols import AMBIGUOUS, ids_of_symbols
 
-def ensembl_ids(sources: Iterable[str | Path], genes: Sequence[str]) -> list[str | None]:
-    """Ensembl id of every gene symbol, without its version; None where no input names one, or several.
+
+def gene_table_of(sources: Iterable[str | Path], genes: Sequence[str]) -> pd.DataFrame:
+    """Ensembl id of every gene and where it comes from.
 
     Parameters
     ----------
     sources
         Raw inputs of the samples (10x folders, 10x ``.h5``, ``.h5ad``), asked in turn until every gene has an id.
     genes
-        Gene symbols.
+        Gene symbols; what no input gives an id is asked of the table (:func:`~cimlnk.export.symbols.ids_of_symbols`).
+
+    Returns
+    -------
+    pandas.DataFrame
+        Index the symbols; ``gene_ids`` without version, missing where none is sure; ``gene_id_source`` (``input``,
+        ``symbol, Ensembl 75``, ``symbol, other release``) or why there is none (``none: several genes``, ``none:
+        retired gene``, ``none: unknown symbol``).
     """
+    given = ensembl_ids(sources, genes)
+    by_symbol = ids_of_symbols(genes) if len(given) < len(set(genes)) else None
+    taken = {gene for gene in given.values() if gene}
+    ids: list[str | None] = []
+    told: list[str] = []
+    for i, symbol in enumerate(genes):
+        if symbol in given:
+            gene, source = given[symbol], "input" if given[symbol] else AMBIGUOUS
+        else:
+            assert by_symbol is not None
+            gene, source = by_symbol.ids[i], by_symbol.sources[i]
+            if gene in taken:  # an input names this gene otherwise
+                gene, source = None, AMBIGUOUS
+        ids.append(gene)
+        told.append(source)
+    columns = {"gene_ids": pd.Categorical(ids), "gene_id_source": pd.Categorical(told)}
+    return pd.DataFrame(columns, index=pd.Index(list(genes), dtype=object))
+
+
+def ensembl_ids(sources: Iterable[str | Path], genes: Sequence[str]) -> dict[str, str | None]:
+    """Ensembl id, without version, of every symbol that an input names; None where the first to do so has several."""
     wanted = set(genes)
     found: dict[str, str | None] = {}
     for source in sources:
@@ -35,7 +66,7 @@ def ensembl_ids(sources: Iterable[str | Path], genes: Sequence[str]) -> list[str
             if symbol in wanted and symbol not in found and ENSEMBL.match(gene):
                 several.setdefault(symbol, set()).add(gene.split(".")[0])
         found |= {symbol: ids.pop() if len(ids) == 1 else None for symbol, ids in several.items()}
-    return [found.get(g) for g in genes]
+    return found
 
 
 def _pairs(source: Path) -> Iterable[tuple[str, str]]:

@@ -17,7 +17,7 @@ from cimlnk.populations.load import cell_names, feature_names
 
 from .cells import cell_table, colour_entries, lineage_table
 from .cellxgene import Fields, annotate
-from .genes import ensembl_ids
+from .genes import gene_table_of
 
 log = logging.getLogger(__name__)
 ROWS = 65_536  # rows of a piece where a matrix is copied
@@ -52,10 +52,11 @@ def export_h5ad(
     ``layers["raw"]`` (cytof) or ``layers["counts"]`` (rna), float32; ``obs`` from :func:`cell_table` with the names
     of others (:mod:`cimlnk.common.crosswalk`);
     ``obsm["X_umap"]`` and ``obsm["X_features"]`` (what the graph was built on); ``obsp["connectivities"]`` and
-    ``obsp["distances"]`` with ``uns["neighbors"]``; ``var["gene_ids"]`` (rna) or channel, role and cofactor (cytof);
-    ``uns["<column>_colors"]``; ``uns["cimlnk"]`` (JSON provenance). With `proteins`, ``obsm["protein"]`` (analysis
-    scale) and ``obsm["protein_counts"]``, tables with a column an antibody (arrays where the fields of CELLxGENE are
-    asked for), NaN in cells without antibody counts. The file is the same to the byte in every run.
+    ``obsp["distances"]`` with ``uns["neighbors"]``; ``var["gene_ids"]`` and ``gene_id_source`` (rna,
+    :func:`.genes.gene_table_of`) or channel, role and cofactor (cytof); ``uns["<column>_colors"]``; ``uns["cimlnk"]``
+    (JSON provenance). With `proteins`, ``obsm["protein"]`` (analysis scale) and ``obsm["protein_counts"]``, tables with
+    a column an antibody (arrays where the fields of CELLxGENE are asked for), NaN in cells without antibody counts. The
+    file is the same to the byte in every run.
 
     Parameters
     ----------
@@ -66,7 +67,8 @@ def export_h5ad(
     cells, populations, umap, features, feature_report, graph
         The modality's results; rows of `features` follow `cells`.
     raw
-        rna: the file (or 10x folder, or matrix in it) behind each of `samples`, asked for Ensembl ids; else none.
+        rna: the file (or 10x folder, or matrix in it) behind each of `samples`, asked for Ensembl ids before the
+        table of symbols is; else none.
     sheet, patients
         SAMPLES; PATIENTS (used for the fields of CELLxGENE) or None.
     cellxgene
@@ -88,8 +90,15 @@ def export_h5ad(
     shared, missing = shared_features(samples)
     var = _var(modality, samples, shared, raw=raw)
     fields = Fields.of(cellxgene, sheet, patients) if cellxgene and modality == "rna" else None
+    record: dict[str, Any] = {"provenance": provenance, "not_in_every_sample": missing}
+    if "gene_id_source" in var:
+        record["gene_id_source"] = {k: int(n) for k, n in sorted(var["gene_id_source"].value_counts().items())}
+        log.info("Ensembl ids: %s", ", ".join(f"{k} {n}" for k, n in record["gene_id_source"].items()))
     if fields is not None:
         obs, var = annotate(obs, var, fields)
+        kept = set(var["gene_symbol"])
+        record["left_out_for_cellxgene"] = [g for g in shared if g not in kept]
+        shared = [g for g in shared if g in kept]
     Path(output).parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(output, "w") as f:
         mark(f, "anndata", "0.1.0")
@@ -121,8 +130,7 @@ def export_h5ad(
                 "connectivities_key": "connectivities", "distances_key": "distances",
                 "params": {"n_neighbors": k, "method": "cimlnk", "use_rep": "X_features"},
             }  # fmt: skip
-        names = json.loads(Path(feature_report).read_text(encoding="utf-8"))
-        record = {"provenance": provenance, "features": names, "not_in_every_sample": missing}
+        record["features"] = json.loads(Path(feature_report).read_text(encoding="utf-8"))
         uns["cimlnk"] = json.dumps(record, sort_keys=True)
         uns["title"] = title
         if fields is not None:
@@ -180,8 +188,7 @@ def _var(modality: str, samples: Sequence[str | Path], shared: list[str], *, raw
     if modality == "rna":
         # a sample that is left out may have a file that cannot be read
         used = [file for file, p in zip(raw, samples, strict=True) if len(cell_names(p))]
-        ids = ensembl_ids(dict.fromkeys(used), shared)
-        return pd.DataFrame({"gene_ids": pd.Categorical(ids)}, index=index)
+        return gene_table_of(dict.fromkeys(used), shared)
     from cimlnk.cytof.h5ad import read_names
 
     for path in samples:
