@@ -238,27 +238,13 @@ def of_overrides(modality: str, overridden: pd.DataFrame, thresholds: pd.DataFra
         text = f"row {row['row']}: {row['n_cells']:,} cells are {row['population']}, not {row['would_be']}{why}"
         rows.append(
             warning(
-                modality,
-                "populations",
-                "overridden",
-                severity="note",
-                text=text,
-                sample=None,
-                subject=f"{row['what']} {row['key']}",
+                modality, "populations", "overridden", severity="note", text=text, subject=f"{row['what']} {row['key']}"
             )
         )
     for row in thresholds[thresholds["method"] == "override"].to_dict("records"):
         text = f"{row['feature']} is positive above {row['threshold']:.3g} by {row['reason']}"
         rows.append(
-            warning(
-                modality,
-                "populations",
-                "overridden",
-                severity="note",
-                text=text,
-                sample=None,
-                subject=str(row["feature"]),
-            )
+            warning(modality, "populations", "overridden", severity="note", text=text, subject=str(row["feature"]))
         )
     return rows
 
@@ -275,13 +261,7 @@ def of_thresholds(modality: str, thresholds: pd.DataFrame) -> list[dict[str, Any
             text += f" ({reason.iloc[0]})" if len(reason) else ""
             rows.append(
                 warning(
-                    modality,
-                    "populations",
-                    "no positivity threshold",
-                    severity="note",
-                    text=text,
-                    sample=None,
-                    subject=str(feature),
+                    modality, "populations", "no positivity threshold", severity="note", text=text, subject=str(feature)
                 )
             )
     return rows

@@ -20,15 +20,7 @@ def of_design(design: Mapping[str, Any]) -> list[dict[str, Any]]:
         if part["verdict"] in ("confounded", "partly confounded"):
             severity = "serious" if part["verdict"] == "confounded" else "caution"
             rows.append(
-                warning(
-                    modality,
-                    "cohort",
-                    "batch confounded",
-                    severity=severity,
-                    text=part["words"],
-                    sample=None,
-                    subject="batch",
-                )
+                warning(modality, "cohort", "batch confounded", severity=severity, text=part["words"], subject="batch")
             )
     return rows
 
@@ -48,13 +40,7 @@ def of_sheets(samples: pd.DataFrame, counts: pd.DataFrame, baseline: str) -> lis
             text = f"patient {patient} has no blood sample at {baseline!r}: no fold change and no paired test"
             rows.append(
                 warning(
-                    str(modality),
-                    "cohort",
-                    "baseline missing",
-                    severity="caution",
-                    text=text,
-                    sample=None,
-                    subject=str(patient),
+                    str(modality), "cohort", "baseline missing", severity="caution", text=text, subject=str(patient)
                 )
             )
     if len(counts):
@@ -63,15 +49,7 @@ def of_sheets(samples: pd.DataFrame, counts: pd.DataFrame, baseline: str) -> lis
             if (row["patient"], row["day"]) not in known:
                 text = f"no blood count of patient {row['patient']} on day {row['day']}: fractions only"
                 rows.append(
-                    warning(
-                        "all",
-                        "cohort",
-                        "count missing",
-                        severity="note",
-                        text=text,
-                        sample=None,
-                        subject=str(row["patient"]),
-                    )
+                    warning("all", "cohort", "count missing", severity="note", text=text, subject=str(row["patient"]))
                 )
     return rows
 
@@ -133,13 +111,7 @@ def of_availability(availability: pd.DataFrame, modality: str = "cytof") -> list
             text += "and names, and compared only where it was measured"
             rows.append(
                 warning(
-                    modality,
-                    modality,
-                    "marker not in every file",
-                    severity="caution",
-                    text=text,
-                    sample=None,
-                    subject=str(marker),
+                    modality, modality, "marker not in every file", severity="caution", text=text, subject=str(marker)
                 )
             )
     return rows
@@ -157,14 +129,6 @@ def of_values(
         for column in np.flatnonzero(~part.any(axis=0)):
             text = f"{markers[column]} is zero in all {len(part):,} events of batch {name}"
             rows.append(
-                warning(
-                    modality,
-                    modality,
-                    "marker all zero",
-                    severity="serious",
-                    text=text,
-                    sample=None,
-                    subject=markers[column],
-                )
+                warning(modality, modality, "marker all zero", severity="serious", text=text, subject=markers[column])
             )
     return rows
