@@ -17,18 +17,20 @@ from cimlnk.cohort.describe import expectation
 from cimlnk.cohort.schemas import config_schema
 from cimlnk.cohort.words import count
 from cimlnk.common.errors import Plain, Problems, UserError
+from cimlnk.common.markers import read_name
 from cimlnk.cytof.fcs.header import FcsHeader, read_events, read_header
 from cimlnk.cytof.flow.instrument import check_fluorescence, foreign_to_mass
 from cimlnk.cytof.metals import parse_metal
 
 from .found import Found, look
-from .gather import files_of, parts_within, sheets_beside, split_path
+from .gather import files_of, left_over, parts_within, sheets_beside, split_path
 from .guess_panel import guess_panel
 from .guess_samples import guess_samples, parse_date
 from .scale import Scale, guess_scale
 from .split_h5ad import Parts, write_parts
 
 ONLY_METAL = re.compile(r"\(?[A-Za-z]*\d{2,3}[A-Za-z]*\)?(D[id])?")
+LEAST_MARKERS = 3  # known ones among the channels' names, which are then the markers
 READ_EVENTS = 20_000  # events of the first files, to tell the scale
 
 
@@ -75,6 +77,7 @@ def make_draft(folder: str | Path, name: str | None = None) -> Draft:
     dates = {names[p]: parse_date(h.text.get("$DATE")) for p, h in headers.items()}
     samples = guess_samples(files, described, source, dates=dates)
     donors, antibodies = sheets_beside(found, samples, files, parts=parts, notes=notes)
+    notes += left_over(found, described, donors=donors, antibodies=antibodies)
     panel, identity, scale = None, None, None
     mass = [h for p, h in headers.items() if kinds[p] == "cytof"]
     light = [h for p, h in headers.items() if kinds[p] == "flow"]
@@ -201,12 +204,12 @@ def _union(headers: Sequence[FcsHeader]) -> tuple[list[tuple[str, str]], dict[st
     """Channels of all files with their commonest label, in the first file's order, and how many files lack each.
 
     One channel may be spelled in several ways (``CD19`` and ``cd19``, ``Nd142Di`` and ``(Nd142)Dd``): the panel sheet
-    finds it by any of them. Where a file has the metal in $PnS and the marker in $PnN, the latter is the label.
+    finds it by any of them. Where a file has the metal or dye in $PnS and the marker in $PnN, the latter is the label.
     """
     labels: dict[object, list[str]] = {}
     spelled: dict[object, str] = {}
     for header in headers:
-        own = header.channels if header.swapped else header.markers
+        own = header.channels if header.swapped or _named_by_channel(header) else header.markers
         for channel, label in zip(header.channels, own, strict=True):
             # a channel that names its marker too is itself: the next panel may have another marker on that metal
             key = (ONLY_METAL.fullmatch(channel) and parse_metal(channel)) or channel.casefold()
@@ -214,6 +217,14 @@ def _union(headers: Sequence[FcsHeader]) -> tuple[list[tuple[str, str]], dict[st
             labels.setdefault(key, []).append(label)
     channels = [(spelled[c], pd.Series(v).mode().iloc[0]) for c, v in labels.items()]
     return channels, {spelled[c]: len(headers) - len(v) for c, v in labels.items() if len(v) < len(headers)}
+
+
+def _named_by_channel(header: FcsHeader) -> bool:
+    """Whether the markers stand in $PnN, and what is in $PnS names none (dyes)."""
+    in_n, in_s = (
+        sum(read_name(w).marker is not None for w in names if w) for names in (header.channels, header.markers)
+    )
+    return in_n >= LEAST_MARKERS and in_n > 2 * in_s and any(header.markers)
 
 
 def _scale(headers: Sequence[FcsHeader]) -> Scale:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -13,12 +13,15 @@ from cimlnk.common.errors import UserError
 from cimlnk.common.sheet import is_missing, read_cells
 from cimlnk.rna.folder import find_files
 
+from .guess_samples import used_columns
+
 TABLES = (".csv", ".tsv", ".txt", ".xlsx")
 RAW_10X = ("raw_feature_bc_matrix", "raw_gene_bc_matrices")  # every droplet: never cells
 # Folders and files that every library has: its name stands above them.
 GENERIC = re.compile(
     r"(?i)(sample_)?filtered_(feature|gene)_bc_matri(x|ces)(_h5)?|outs|count|per_sample_outs|grch3[78]|hg(19|38)|h5"
 )
+PART_OF_10X = re.compile(r"(?i)(barcodes|features|genes)\.tsv$")
 LEAST_NAMED = 0.8  # of the files, by a table that is to describe them
 LARGEST_TABLE = 5_000_000  # bytes; sheets about files are small
 
@@ -50,6 +53,12 @@ class Found:
     raw: list[Path] = field(default_factory=list)
     places: dict[str, Path] = field(default_factory=dict)
     notes: list[str] = field(default_factory=list)
+
+    def unused(self, used: Iterable[Path]) -> list[Path]:
+        """Tables that nothing was read from; those of a 10x folder are part of it."""
+        own = {*self.tenx, *self.raw}
+        known = set(used)
+        return [p for p in self.tables if p not in known and p.parent not in own and not PART_OF_10X.search(p.name)]
 
     def names(self) -> dict[Path, str]:
         """A name for every data file that no other has: its own, with those of the folders above where it needs them.
@@ -161,7 +170,8 @@ def read_any(path: Path) -> pd.DataFrame | None:
 
 
 def describing(found: Found) -> tuple[Path, pd.DataFrame] | None:
-    """The table that describes the data files, indexed by :meth:`Found.names`; with most columns if several do."""
+    """The table that describes the data files, indexed by :meth:`Found.names`; if several do, the one with most
+    columns that a draft reads, then with most columns."""
     names_of = found.names()
     stems: dict[str, str] = {}
     for words in (lambda p: p.stem, lambda p: p.name, lambda p: Path(names_of[p]).stem, lambda p: names_of[p]):
@@ -176,7 +186,11 @@ def describing(found: Found) -> tuple[Path, pd.DataFrame] | None:
             names = table[column].astype(str).map(lambda v: stems.get(Path(v.replace("\\", "/")).name.strip().lower()))
             if names.nunique() >= LEAST_NAMED * len(found.data) and not names.dropna().duplicated().any():
                 indexed = table.drop(columns=column).assign(_file=names).dropna(subset="_file").set_index("_file")
-                if best is None or indexed.shape[1] > best[1].shape[1]:
+                if best is None or _worth(indexed) > _worth(best[1]):
                     best = path, indexed
                 break
     return best
+
+
+def _worth(table: pd.DataFrame) -> tuple[int, int]:
+    return len(used_columns(table)), table.shape[1]

@@ -12,6 +12,7 @@ from cimlnk.common.errors import UserError
 
 from .beside import antibody_rows, barcodes_of, donor_rows
 from .found import Found, describing
+from .guess_samples import used_columns
 from .split_h5ad import Parts, samples_within
 
 
@@ -61,6 +62,32 @@ def files_of(
     if not tables:
         return files, None, ""
     return files, pd.concat([t for t, _ in tables]), " and ".join(dict.fromkeys(n for _, n in tables))
+
+
+def left_over(
+    found: Found, described: pd.DataFrame | None, *, donors: pd.DataFrame, antibodies: pd.DataFrame
+) -> list[str]:
+    """What tables of the folder were not used for, in words: whole tables, and columns of the one that was."""
+    notes = []
+    source = describing(found)
+    used = [found.folder / str(p) for p in [*donors["calls"], *antibodies["counts"]]]
+    if source is not None and described is not None:
+        path, table = source
+        used.append(path)
+        read = used_columns(table)
+        more = [str(c) for c in table.columns if str(c) not in read and table[c].nunique() > 1]
+        if more:
+            notes.append(
+                f"{path.name}: not read of it: {_first(more)} (copy a column into the sample sheet to have it)"
+            )
+    rest = [str(p.relative_to(found.folder)) for p in found.unused(used)]
+    if rest:
+        notes.append(f"tables not used, since they name no files here or another says more: {_first(rest)}")
+    return notes
+
+
+def _first(names: Sequence[str], most: int = 6) -> str:
+    return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
 def sheets_beside(

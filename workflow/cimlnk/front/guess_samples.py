@@ -6,22 +6,35 @@ import re
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
+import numpy as np
 import pandas as pd
 
 # Column names of describing tables, best first, by what they mean here.
 COLUMNS = {
-    "patient": "patient patient_id donor donor_id subject subject_id individual participant volunteer",
-    "day": "day study_day days day_of_sampling",
-    "timepoint": "timepoint time_point visit time stimulation",
-    "arm": "arm group treatment_arm cohort disease diagnosis status",
+    "patient": "patient patient_id donor donor_id subject subject_id subject_accession individual participant "
+    "participant_id volunteer",
+    "day": "day study_day days day_of_sampling study_time_collected",
+    "timepoint": "timepoint time_point visit visit_name planned_visit_name time stimulation",
+    "arm": "arm group treatment_arm arm_name arm_or_cohort arm_or_cohort_name arm_accession cohort cohort_name disease "
+    "diagnosis status",
     "batch": "batch run plate acquisition pool chip experiment",
-    "tissue_or_product": "tissue tissue_or_product source material",
+    "tissue_or_product": "tissue tissue_or_product source material biosample_type sample_type specimen_type",
     "condition": "condition treatment stim",
+}
+# What a table may say once for all its files; of the others a column without differences is uninformative.
+CONSTANT = ("patient", "day", "tissue_or_product")
+UNIT = ("study_time_collected_unit", "day_unit", "time_unit")  # of the days
+DAYS_IN = {"minute": 1 / 1440, "hour": 1 / 24, "day": 1.0, "week": 7.0, "month": 30.0, "year": 365.0}
+TISSUES = {
+    "product": r"(?i)product|infusion|graft",
+    "donor": r"(?i)^donor",
+    "blood": r"(?i)blood|pbmc|mononuclear|leukocyte",
 }
 DAY = re.compile(r"(?i)^(?:d|day|tag)[_ ]?([+-]?\d{1,4})$")
 WEEK = re.compile(r"(?i)^(?:w|wk|week)[-_ ]?(\d{1,3})$")
 MONTH = re.compile(r"(?i)^(?:m|mo|month)[-_ ]?(\d{1,3})$|^(\d{1,2})mo$")
-BEFORE = re.compile(r"(?i)^(pre|prae|base|baseline|bl|screening|scr|before|pretreatment)$")
+HOUR = re.compile(r"(?i)^(\d{1,3})(?:h|hr|hrs|hours?)$")
+BEFORE = re.compile(r"(?i)^(pre|prae|base|baseline|bl|screen|screening|scr|before|pretreatment)$")
 BASAL = re.compile(r"(?i)^(ref|reference|unstim|unstimulated|control|ctrl|basal|resting|untreated)$")
 PRODUCT = re.compile(r"(?i)^(product|infusion|infused|ip|dp|graft)$")
 PERSON = re.compile(
@@ -44,11 +57,14 @@ def parse_date(text: str | None) -> date | None:
 
 
 def tokens(name: str) -> list[str]:
-    """The words of a file name; a word that names a kind and the number behind it are one (``Control_1``)."""
+    """The words of a file name; a word that names a kind and the number behind it are one (``Control_1``).
+
+    A word that has its number already (``ND050_15``) takes no second one.
+    """
     words = [w for w in re.split(r"[_\s.]+", name) if w]
     joined: list[str] = []
     for word in words:
-        if re.fullmatch(r"\d{1,3}", word) and joined and PERSON.match(joined[-1] + word):
+        if re.fullmatch(r"\d{1,3}", word) and joined and joined[-1][-1:].isalpha() and PERSON.match(joined[-1] + word):
             joined[-1] += word
         elif re.fullmatch(r"\d{1,3}", word) and joined and re.fullmatch(r"(?i)day|week|run|batch", joined[-1]):
             joined[-1] += word
@@ -77,7 +93,7 @@ def parts_of_names(names: Sequence[str]) -> dict[str, dict[str, str]]:
         for word in words:
             if word in common:
                 continue
-            if DAY.match(word) or WEEK.match(word) or MONTH.match(word) or BEFORE.match(word):
+            if any(form.match(word) for form in (DAY, WEEK, MONTH, HOUR, BEFORE)):
                 found[name].setdefault("timepoint", word)
             elif PRODUCT.match(word):
                 found[name].setdefault("tissue", "product")
@@ -112,6 +128,8 @@ def day_of(word: str) -> int | None:
         return 7 * int(hit[1])
     if hit := MONTH.match(word):
         return 30 * int(hit[1] or hit[2])
+    if hit := HOUR.match(word):
+        return int(hit[1]) // 24
     return -1 if BEFORE.match(word) else None
 
 
@@ -137,6 +155,7 @@ def guess_samples(
     stems = {n: re.sub(r"(?i)\.(fcs|h5ad|h5)$", "", n) for n in names}
     by_stem = parts_of_names(list(stems.values()))
     columns = _columns(described) if described is not None else {}
+    unit = next((c for c in ([] if described is None else described.columns) if _plain(c) in UNIT), "")
     dates = dates or {}
     several_dates = len({d for d in dates.values() if d}) > 1
     rows = []
@@ -159,6 +178,12 @@ def guess_samples(
         if "timepoint" in columns or label:
             label = take("timepoint", label)
         tissue = by_stem[stems[name]].get("tissue", "blood")
+        if "tissue_or_product" in columns:
+            said = take("tissue_or_product", tissue)
+            known = next((t for t, words in TISSUES.items() if re.search(words, said)), None)
+            if known is None:
+                doubts[-1] = f"tissue_or_product: {_label(said)} is neither blood, product nor donor"
+            tissue = known or tissue
         batch = take("batch", "")
         if not batch and several_dates and dates.get(name):
             batch, doubts[-1] = f"{dates[name]:%Y-%m-%d}", "batch: the acquisition date"
@@ -166,7 +191,13 @@ def guess_samples(
         if arm == "all" and "arm" not in columns:
             doubts.append("arm: nothing says so")
         path, modality = files[name]
-        day = described[columns["day"]].get(name) if "day" in columns and described is not None else day_of(label)
+        day: object = day_of(label)
+        if "day" in columns and described is not None:
+            said_unit = described.get(unit, pd.Series(dtype=object)).get(name)
+            given = days_in(described[columns["day"]].get(name), said_unit)
+            if given is not None:
+                day = given
+                doubts.append(f"day: column {columns['day']} of {table}")
         rows.append({"sample": _id(stems[name]), "patient": _id(patient), "day": day, "timepoint": label or condition,
                      "arm": arm, "tissue_or_product": tissue,
                      "modality": modality, "path": path, "batch": _label(batch) or "run1",
@@ -206,7 +237,7 @@ def _days(frame: pd.DataFrame) -> pd.DataFrame:
         frame.at[i, "timepoint"] = label or "sampled"
         why = "day: the time points in order, the first is 0" if number or label else "day: nothing says so"
         frame.at[i, "?"] = f"{frame.at[i, '?']}; {why}"
-    told = ~lacking
+    told = ~lacking & ~frame["?"].str.contains("day: column ", regex=False)
     frame.loc[told, "?"] = frame.loc[told, "?"] + "; day: by the time point's name"
     frame["day"] = frame["day"].astype(int)
     frame["timepoint"] = [_label(t) or f"D{d}" for t, d in zip(frame["timepoint"], frame["day"], strict=True)]
@@ -214,15 +245,42 @@ def _days(frame: pd.DataFrame) -> pd.DataFrame:
 
 
 def _columns(table: pd.DataFrame) -> dict[str, str]:
-    """What -> the column of a describing table that says it (never one that is the same everywhere, but for arms)."""
-    plain = {re.sub(r"[^a-z_]", "", str(c).lower().replace(" ", "_")): str(c) for c in table.columns}
+    """What -> the column of a describing table that says it; one that is the same everywhere says little else than
+    whose and of what the files are."""
+    plain = {_plain(c): str(c) for c in table.columns}
     found: dict[str, str] = {}
     for what, words in COLUMNS.items():
         for word in words.split():
-            if word in plain and plain[word] not in found.values() and table[plain[word]].nunique() > 1:
+            if word not in plain or plain[word] in found.values():
+                continue
+            levels = table[plain[word]].nunique()
+            if levels > 1 or levels == 1 and what in CONSTANT:
                 found[what] = plain[word]
                 break
     return found
+
+
+def used_columns(table: pd.DataFrame) -> set[str]:
+    """The columns of a describing table that a draft reads."""
+    return {*_columns(table).values(), *(str(c) for c in table.columns if _plain(c) in UNIT)}
+
+
+def _plain(column: object) -> str:
+    return re.sub(r"[^a-z_]", "", str(column).strip().lower().replace(" ", "_"))
+
+
+def days_in(value: object, unit: object = None) -> int | None:
+    """A time as a table has it, in days; None where it is no number, or of a unit that is none.
+
+    Examples
+    --------
+    >>> days_in("28"), days_in("2", "Weeks"), days_in("-1", "Days"), days_in("pre"), days_in("3", "visits")
+    (28, 14, -1, None, None)
+    """
+    number = pd.to_numeric(str(value).strip(), errors="coerce")
+    known = str(unit).strip().lower().removesuffix("s")
+    factor = 1.0 if known in ("none", "nan", "") else DAYS_IN.get(known)
+    return int(np.floor(number * factor)) if factor is not None and np.isfinite(number) else None
 
 
 def _id(text: str) -> str:
