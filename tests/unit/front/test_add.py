@@ -13,10 +13,11 @@ from cimlnk.common.errors import UserError
 from cimlnk.common.tables import read_table, write_table
 from cimlnk.cytof.h5ad import write_h5ad
 from cimlnk.cytof.tables import CELLS, SUMMARY
-from cimlnk.front.add import NEEDED, add, say, widened
+from cimlnk.front.add import NEEDED, add, say, warnings_of, widened
+from cimlnk.front.added_page import write_added_page
 from cimlnk.front.place import place
 from cimlnk.graph.nearest import knn
-from cimlnk.graph.tables import CLUSTERS
+from cimlnk.graph.tables import CLUSTERS, UMAP
 from cimlnk.populations.tables import OVERRIDDEN, POPULATIONS, THRESHOLDS
 
 CENTRES = np.array([[6.5, 0, 4], [3, 4, 4], [3, 4, 0]], np.float32)
@@ -114,8 +115,10 @@ def test_cells_of_another_kind_are_strange_and_it_is_said(earlier, tmp_path, cap
     _, x = blobs(np.random.default_rng(3), 40, np.array([[8, 8, -4]], np.float32))
     placed = put(earlier, tmp_path, x)
     assert placed.table["strange"].iloc[0] > 0.95
-    assert say(tmp_path / "new", placed, 420) == ["s1"]
+    assert say(tmp_path / "results/new", placed, 420) == ["s1"]
     out = capsys.readouterr().out
+    page = (tmp_path / "results/new/added/index.html").read_text()
+    assert "s1 is strange" in page and "No sample is strange" not in page and "Where its cells lie" not in page
     assert "s1 is strange" in out and "too few cells to cluster" in out and "no lineages" in out
 
 
@@ -133,6 +136,32 @@ def test_new_cells_get_the_name_of_their_own_kind_unless_a_person_named_the_earl
         OVERRIDDEN.check(pd.DataFrame([by_hand])), earlier / "cytof/overridden.parquet", OVERRIDDEN, provenance={}
     )
     assert put(earlier, tmp_path, x).reason.startswith("names of the earlier run were given by hand")
+
+
+def test_a_page_shows_where_the_new_cells_lie_and_the_course_with_them(earlier, tmp_path):
+    which, x = blobs(np.random.default_rng(2), 40)
+    middle = np.array([[0, 0], [10, 0], [0, 10]], np.float32)
+    known = np.repeat(middle, 100, axis=0)
+    ids = [f"s0:{i}" for i in range(300)]
+    umap = pd.DataFrame({"cell": ids, "umap1": known[:, 0], "umap2": known[:, 1]})
+    write_table(umap, earlier / "cytof/umap.parquet", UMAP, provenance={})
+    x = np.delete(x, slice(0, 30), axis=0)  # of 40 CD56bright cells 10 are left
+    placed = put(earlier, tmp_path, x)
+    out = tmp_path / "results/new"
+    both = read_table(out / "cytof/umap.parquet")
+    assert both.head(300).equals(umap)
+    far = np.abs(both[["umap1", "umap2"]].to_numpy()[300:] - middle[which[30:]]).max(axis=1)
+    assert (far < 0.01).mean() > 0.99, "a cell lies where its nearest known cells do"
+    warned, strange = warnings_of(out, placed, 390)
+    page = write_added_page(out, placed, warned).read_text()
+    assert not strange and "No sample is strange" in page and "Where its cells lie" in page and "D1 (new)" in page
+    table = pd.read_csv(out / "added/tables/subsets.csv").set_index("population")
+    assert table.loc["CD56bright", "fraction"] == pytest.approx(10 / 90, abs=0.01)
+    assert (
+        table.loc["CD56bright", "before"] == pytest.approx(1 / 3, abs=0.001)
+        and table.loc["CD56bright", "apart"] == "yes"
+    )
+    assert table.loc["CD56bright", "before_day"] == 0
 
 
 def test_a_sample_without_a_marker_of_the_clustering_is_refused(earlier, tmp_path):

@@ -23,6 +23,7 @@ from cimlnk.common.home import HOME, locate
 from cimlnk.common.sheet import decode
 from cimlnk.common.tables import read_table
 
+from .added_page import write_added_page
 from .place import STRANGE_SHARE, Placed, place
 
 # Earlier cells that clusterings with the new ones name otherwise, beyond what two of those clusterings differ by, from
@@ -131,32 +132,49 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def say(folder: Path, placed: Placed, everything: int) -> list[str]:
-    """Print what was placed and what to know of it; the strange samples are returned."""
+    """Print what was placed and what to know of it, and write the page; the strange samples are returned."""
     table, per_sample = placed.table, placed.table.drop_duplicates("sample")
     for row in per_sample.to_dict("records"):
         mine = table[table["sample"] == row["sample"]].sort_values("n_cells", ascending=False).head(4)
         parts = ", ".join(f"{p} {f:.0%}" for p, f in zip(mine["population"], mine["fraction"], strict=True))
         told = f"signal {row['signal']:.2f}" if row["reason"] is None else f"signal not told ({row['reason']})"
         print(f"  {row['sample']}: {row['n_nk']:,} NK cells · {parts} · {row['strange']:.1%} strange · {told}")
-    anew = f"run config/{folder.name}.yaml again (it replaces the tables placed there)"
     if placed.otherwise is None or placed.apart is None:
         print(f"cimlnk: note: {placed.reason}")
     else:
         moved = f"{placed.otherwise:.0%} of the earlier cells would have another name in clusterings with the new cells"
         print(f"  {moved} ({placed.apart:.0%} differ between two of those)")
-        if placed.otherwise - placed.apart > MOVED:
-            share = int(per_sample["n_nk"].sum()) / everything
-            print(f"cimlnk: warning: the new cells ({share:.0%} of all) move the clusters: a step from the earlier "
-                  f"samples to these may be one of names; {anew}")  # fmt: skip
+    warned, strange = warnings_of(folder, placed, everything)
+    for line in warned:
+        print(f"cimlnk: warning: {line}")
+    page = write_added_page(folder, placed, warned)
+    print(f"cimlnk: placed {count(len(per_sample), 'sample')}; tables are in {folder}; open {page}")
+    return strange
+
+
+def warnings_of(folder: Path, placed: Placed, everything: int) -> tuple[list[str], list[str]]:
+    """What must be known of the added samples before they are read, in words, and the samples that are strange.
+
+    Parameters
+    ----------
+    everything
+        NK cells of all samples together.
+    """
+    told = []
+    per_sample = placed.table.drop_duplicates("sample")
+    anew = f"run config/{folder.name}.yaml again (it replaces the tables placed there)"
+    if placed.otherwise is not None and placed.apart is not None and placed.otherwise - placed.apart > MOVED:
+        share = int(per_sample["n_nk"].sum()) / everything
+        told.append(f"the new cells ({share:.0%} of all) move the clusters: a step from the earlier "
+                    f"samples to these may be one of names; {anew}")  # fmt: skip
     strange = {row["sample"]: [f"{row['strange']:.0%} of its cells lie far from every known one"]
                for row in per_sample.to_dict("records") if row["strange"] > STRANGE_SHARE}  # fmt: skip
     for sample, found in placed.strange.items():
         strange[sample] = [*strange.get(sample, []), *found]
     for sample, found in strange.items():
-        print(f"cimlnk: warning: {sample} is strange: {'; '.join(found)}. Do not read it by the old clusters: "
-              f"look at its file and panel, then {anew}")  # fmt: skip
-    print(f"cimlnk: placed {count(len(per_sample), 'sample')}; tables are in {folder}")
-    return list(strange)
+        told.append(f"{sample} is strange: {'; '.join(found)}. Do not read it by the old clusters: "
+                    f"look at its file and panel, then {anew}")  # fmt: skip
+    return told, list(strange)
 
 
 def _read(path: Path, name: str) -> pd.DataFrame:

@@ -21,8 +21,8 @@ from cimlnk.cytof.features import summary_table
 from cimlnk.cytof.h5ad import iterate_x, read_names, read_record
 from cimlnk.cytof.tables import CELLS, SUMMARY
 from cimlnk.dynamics.abundance.run import write_abundance
-from cimlnk.graph.sketching import Extension, extend, vote
-from cimlnk.graph.tables import CLUSTERS
+from cimlnk.graph.sketching import NEAREST, Extension, extend, vote
+from cimlnk.graph.tables import CLUSTERS, UMAP
 from cimlnk.populations.definitions import load_definitions
 from cimlnk.populations.load import columns, feature_names, variables
 from cimlnk.populations.positivity import Reference, protein_thresholds
@@ -78,11 +78,11 @@ def place(
 ) -> Placed:  # fmt: skip
     """Place the cells of `files` on the clusters of `earlier`, name them, and write both together below `out`.
 
-    ``cytof/{cells,clusters,populations,summary}.parquet``, ``dynamics/{abundance,folds}.parquet`` and the sheets hold
-    the earlier rows as they were and the new ones behind them; ``cytof/added.parquet`` is ADDED. A new cell's cluster
-    is that of its nearest earlier cells; its population is what most of four voices say: the nearest earlier cells,
-    and three clusterings made with the new cells (:mod:`.voices`). Where a person renamed cells of the earlier run,
-    the nearest cells alone decide. A sample without NK cells is left out and stands in the summary with the reason.
+    ``cytof/{cells,clusters,populations,summary,umap}.parquet``, ``dynamics/{abundance,folds}.parquet`` and the sheets
+    hold the earlier rows as they were and the new ones behind them; ``cytof/added.parquet`` is ADDED. A new cell's
+    cluster is that of its nearest earlier cells; its population is what most of four voices say: the nearest earlier
+    cells, and three clusterings made with the new cells (:mod:`.voices`). Where a person renamed cells of the earlier
+    run, the nearest cells alone decide. A sample without NK cells is left out; the summary has the reason.
 
     Raises
     ------
@@ -141,6 +141,11 @@ def place(
     for name, schema, old, more in tables:
         both = pd.concat([old, more[list(schema.columns)]], ignore_index=True)
         write_table(both, out / f"cytof/{name}.parquet", schema, provenance=record)
+    if (earlier / "cytof/umap.parquet").is_file():
+        old = read_table(earlier / "cytof/umap.parquet", UMAP)
+        points = new[["cell"]].assign(**_points(found, old.iloc[rows]))
+        both = pd.concat([old, points], ignore_index=True)
+        write_table(both, out / "cytof/umap.parquet", UMAP, provenance=record)
     sheets = (("samples", SAMPLES), ("counts", COUNTS), ("patients", PATIENTS))
     for name, schema in sheets:
         write_table(getattr(cohort, name), out / f"cohort/{name}.parquet", schema, provenance=record)
@@ -163,6 +168,15 @@ def place(
     write_table(table, out / "cytof/added.parquet", ADDED, provenance=record)
     strange = {s: m.strange for s, m in measured.items() if m.strange}
     return Placed(table, strange, *heard)
+
+
+def _points(found: Extension, known: pd.DataFrame) -> dict[str, NDArray[np.float32]]:
+    """Places of new cells in the earlier picture: the weighted mean of their nearest cells'."""
+    near, far = found.indices[:, :NEAREST], found.distances[:, :NEAREST]
+    weight = 1.0 / (far + 1e-6)
+    weight /= weight.sum(axis=1, keepdims=True)
+    return {axis: np.einsum("nk,nk->n", weight, known[axis].to_numpy(np.float32)[near]).astype(np.float32)
+            for axis in ("umap1", "umap2")}  # fmt: skip
 
 
 def _named(
