@@ -197,7 +197,8 @@ def forced(
     rng: random.Random,
     wanted: dict[str, str],
 ) -> None:
-    """A finished run forced and killed: everything first, four times, then single rules with what follows from them."""
+    """A finished run forced, killed and followed by a plain one: everything four times, then single rules with what
+    follows from them."""
     done = {Path(f).stem.partition(".")[0] for f in os.listdir(runs.results / "benchmarks")}
     rules = [rule for rule in RULES if rule in done]
     for k in range(args.first, args.kills):
@@ -207,9 +208,8 @@ def forced(
         force = ["--forceall"] if rule is None else ["--forcerun", rule]
         hit = runs.killed(way, rng.randint(0, steps // 2 if rule is None else RULES[rule]), rng.random() * 2, *force)
         say(f"forced {k + 1} ({' '.join(force)}): {way} {hit}; {'lock taken away' if runs.unlock() else 'no lock'}")
-        if k >= FORCEALL - 1 or k == args.kills - 1:
-            runs.plain()
-            runs.compare(wanted, f"after forced kill {k + 1}")
+        runs.plain()
+        runs.compare(wanted, f"after forced kill {k + 1}")
 
 
 def try_all(folder: Path, args: argparse.Namespace) -> int:

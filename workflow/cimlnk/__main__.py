@@ -84,6 +84,7 @@ def usage() -> str:
 def main(arguments: Sequence[str] | None = None) -> int:
     """Hand the words after the verb to its function; 0 if it succeeded, 2 for a wrong word or input."""
     words = list(sys.argv[1:] if arguments is None else arguments)
+    os.environ["MPLBACKEND"] = "Agg"  # a notebook's is refused by matplotlib where it is not installed
     if not words or words[0] in ("-h", "--help", "help"):
         print(usage())
         return 0

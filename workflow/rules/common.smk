@@ -15,10 +15,16 @@ sys.path.insert(0, str(ROOT / "workflow"))
 os.environ.update(
     PYTHONPATH=os.pathsep.join(
         [str(ROOT / "workflow"), *filter(None, [os.environ.get("PYTHONPATH")])]
-    )
+    ),
+    MPLBACKEND="Agg",  # a notebook's is of no use to jobs, and matplotlib refuses one that is not installed
 )
 
-from cimlnk.cohort.command_line import check_config_files, check_results, placed
+from cimlnk.cohort.command_line import (
+    check_config_files,
+    check_place,
+    check_results,
+    placed,
+)
 from cimlnk.cohort.config import resolve
 from cimlnk.cohort.overrides import names_of, thresholds_of
 from cimlnk.cohort.sheets import load_cohort
@@ -34,6 +40,7 @@ from cimlnk.rna.folder import input_files
 
 CONFIG_FILES = [str(f) for f in workflow.overwrite_configfiles or []]
 try:
+    check_place(ROOT, Path.cwd())
     # read once more by a reader that refuses what Snakemake passes over: a section twice, of which it keeps the last
     check_config_files(["--configfile", *CONFIG_FILES])
     # that a key has another name now is said once, not by every job

@@ -138,10 +138,30 @@ def workbook_tables(wildcards):
 
 
 def everything(wildcards):
-    """What README names: the report alone would not miss a table that was lost under it."""
+    """Every result but prepared raw files: the report alone would not miss a table that was lost under it.
+
+    Nor would a later table miss an earlier one that was lost when a forced run was killed, since it is there itself.
+    """
     files = [*report_tables(wildcards), *exports(wildcards)]
     for m in MODALITIES:
+        names = (
+            "clusters.parquet thresholds.parquet state.parquet features.npy graph.npz"
+        )
+        files += [out(f"{m}/{name}") for name in names.split()]
         files += [out(f"{m}/samples/{s}.h5ad") for s in samples_of(m)]
+    for m in CYTOMETRY:
+        called = CYTOF_LINEAGES if m == "cytof" else FLOW_LINEAGES
+        files += [called] if called else []
+        files += [out(f"{m}/lineages.parquet"), out(f"{m}/pool.json")]
+        for end in ("xml", "npz"):
+            files += [out(f"{m}/gates/{s}.{end}") for s in samples_of(m)]
+    if PREPARATION.training:
+        files += [out(f"cytof/alignment/{n}") for n in ("model.npz", "distances.json")]
+    if "rna" in MODALITIES:
+        files += [out("rna/pseudobulk.h5ad"), out("adt/proteins.h5ad")]
+        files += [out(f"rna/proteins/{s}.h5ad") for s in samples_of("rna")]
+        files.append(out("adt/cells.parquet"))
+    files.append(out("dynamics/repertoire.parquet"))
     return list(dict.fromkeys(files))
 
 
@@ -155,11 +175,12 @@ def exports(wildcards):
     if wanted["workbook"]:
         files.append(out("export/cohort.xlsx"))
     if wanted["pharmacology"]:
-        files += [out("export/exposure.parquet"), out("export/nonmem.csv")]
+        tables = "exposure.parquet outcomes.parquet nonmem.csv nonmem_key.csv"
+        files += [out(f"export/{name}") for name in tables.split()]
     if CFG["cytof"]["export_fcs"] and CYTOMETRY:
-        files.append(out("export/workspace.wsp"))
+        files += [out("export/workspace.wsp"), out("export/fcs")]
         if len(CYTOMETRY) == 2:
-            files.append(out("export/flow/workspace.wsp"))
+            files += [out("export/flow/workspace.wsp"), out("export/flow/fcs")]
     return files
 
 

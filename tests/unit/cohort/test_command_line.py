@@ -79,8 +79,8 @@ def checkout(tmp_path):
     return tmp_path
 
 
-def run(checkout, *arguments):
-    environment = {k: v for k, v in os.environ.items() if k not in ("CIMLNK_VENV", "CORES", "PYTHONPATH")}
+def run(checkout, *arguments, **more):
+    environment = {k: v for k, v in os.environ.items() if k not in ("CIMLNK_VENV", "CORES", "PYTHONPATH")} | more
     return subprocess.run([checkout / "run", *arguments], capture_output=True, text=True, env=environment, timeout=60)
 
 
@@ -150,3 +150,21 @@ def test_results_that_cannot_be_written_are_told_before_anything_runs(tmp_path, 
     monkeypatch.setattr("cimlnk.cohort.command_line.os.access", lambda path, how: Path(path) != tmp_path / "results")
     with pytest.raises(UserError, match=f"{tmp_path}/results: folder of the results"):
         check_results(["results/new"], [], tmp_path)
+
+
+def test_a_brace_in_the_path_of_the_run_is_one_line(tmp_path):
+    (tmp_path / "a{x}").mkdir()
+    with pytest.raises(UserError, match=r"folder of the run: found a brace in its path, expected a path without"):
+        check_folder(["--cores", "1"], tmp_path / "a{x}")
+
+
+def test_run_takes_no_other_libraries_and_no_notebook_backend(checkout):
+    """What a notebook or a cluster's modules leave in the environment."""
+    (checkout / "other").mkdir()
+    (checkout / "other/yaml.py").write_text("raise ImportError('another library')")
+    (checkout / ".venv/bin/snakemake").write_text('#!/bin/sh\necho "$MPLBACKEND $PYTHONPATH ${PYTHONHOME-none}"\n')
+    left = {"PYTHONPATH": str(checkout / "other"), "PYTHONHOME": "/nowhere", "MPLBACKEND": "module://inline"}
+    done = run(checkout, "snakemake", "-n", "--configfile", "config/tiny.yaml", **left)
+    assert done.returncode == 0, done.stderr
+    assert done.stdout == f"Agg {checkout}/workflow none\n"
+    assert done.stderr == f"run: PYTHONPATH ({checkout}/other) is left out: only the locked libraries are used\n"

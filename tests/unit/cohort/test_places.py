@@ -1,6 +1,7 @@
 """Where files lie: beside the sheets, below a data root, written by the simulation, or downloaded."""
 
 import hashlib
+import os
 import unicodedata
 
 import pytest
@@ -108,3 +109,55 @@ def test_a_password_in_an_address_is_in_no_message(folder):
 def test_an_id_that_ends_in_a_line_break_is_refused(folder):
     folder.config["cohort"]["id"] = "tiny\n"
     assert "cohort.id" in folder.told()[0]
+
+
+def no_file(path, kind):
+    path.unlink()
+    if kind == "loop":
+        path.symlink_to(path.name)
+    elif kind == "nowhere":
+        path.symlink_to("/nowhere/a.fcs")
+    elif kind == "device":
+        path.symlink_to("/dev/zero")
+    else:
+        os.mkfifo(path)
+
+
+@pytest.mark.parametrize(
+    ("kind", "words"),
+    [
+        ("loop", "the path of a file (Symlink loop from"),
+        ("nowhere", "but it is a link to /nowhere/a.fcs, which is not there"),
+        ("device", "but it is a pipe or a device"),
+        ("pipe", "but it is a pipe or a device"),
+    ],
+)
+def test_what_only_seems_a_file_is_told_and_never_opened(folder, kind, words):
+    no_file(folder.base / "fcs/a_pre.fcs", kind)
+    told = folder.told()
+    assert len(told) == 1 and words in told[0] and "did you mean" not in told[0], told
+
+
+@pytest.mark.parametrize("kind", ["nowhere", "device", "pipe"])
+def test_a_sheet_that_only_seems_a_file_is_told_without_its_own_name_as_the_nearest(folder, kind):
+    no_file(folder.base / "counts.tsv", kind)
+    told = folder.told()
+    assert len(told) == 1 and "the path of a file, but there is a" in told[0] and "did you mean" not in told[0], told
+
+
+def test_names_that_cannot_be_typed_are_not_suggested(folder):
+    (folder.base / "fcs/a_pre.fcs").unlink()
+    for odd in (b"fcs/a_pr\xff.fcs", b"fcs/a_pr\n.fcs"):
+        (folder.base / os.fsdecode(odd)).write_bytes(b"")
+    told = folder.told()
+    assert len(told) == 1 and "a_pr\\" not in told[0], told
+
+
+def test_hundreds_of_missing_files_are_compared_with_the_names_there_only_so_often(folder, monkeypatch):
+    asked = []
+    monkeypatch.setattr("cimlnk.common.errors.nearest", lambda name, valid: asked.append(name))
+    header, *rows = folder.text("samples").splitlines()
+    rows += [f"s{i}\ta\t{8 + i}\tD{8 + i}\tCIML\tblood\tcytof\tfcs/s{i}.fcs\t1" for i in range(200)]
+    folder.write("samples", "\n".join([header, *rows]))
+    assert any("(200 in all), column path" in line for line in folder.told())
+    assert len(asked) < 40

@@ -59,3 +59,16 @@ def test_table_keeps_types_and_provenance_and_equal_runs_give_equal_bytes(tmp_pa
 def test_table_of_another_shape_is_refused(table):
     with pytest.raises(ValueError, match="table demo"):
         SCHEMA.check(table)
+
+
+def test_a_message_repeats_no_book():
+    told = str(UserError("a.yaml", "cohort.title", "x" * 2_000_000, "text"))
+    assert len(told) < 300 and "(2,000,002 characters)" in told
+
+
+def test_the_same_mistake_in_many_rows_keeps_its_suggestion():
+    problems = Problems()
+    for row in range(2, 102):
+        problems.add("a.tsv", f"row {row}, column arm", "CIMl", "an arm", ["CIML", "IL2_only"])
+    with pytest.raises(UserError, match=r"100 in all.*did you mean 'CIML'"):
+        problems.raise_if_any()

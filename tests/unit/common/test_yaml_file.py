@@ -55,3 +55,10 @@ def test_whatever_stands_there_is_content_or_one_message(tmp_path_factory, data)
     path.write_bytes(data)
     with contextlib.suppress(UserError):
         read_yaml(path)
+
+
+@pytest.mark.parametrize("text", [r'a: "x\ud800"', r'a: "x\0"', r'? "x\0"'])
+def test_an_escape_that_no_file_can_hold_is_refused(tmp_path, text):
+    (tmp_path / "a.yaml").write_text(text + "\n")
+    with pytest.raises(UserError, match=r"a.yaml: line 1: found '.*half characters"):
+        read_yaml(tmp_path / "a.yaml", "a.yaml")

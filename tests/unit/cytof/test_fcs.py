@@ -347,3 +347,24 @@ def test_damaged_files_never_end_in_another_exception(tmp_path, raw):
 @given(damaged_files())
 def test_ten_thousand_damaged_files(tmp_path, raw):
     _damaged(raw, tmp_path / "damaged.fcs")
+
+
+@pytest.mark.parametrize(("stated", "true"), [("4,3,2,1", "<f4"), ("2,1,4,3", "<f4"), ("1,2,3,4", ">f4")])
+def test_a_wrong_order_of_bytes_is_settled_by_the_values(tmp_path, stated, true):
+    events = np.random.default_rng(0).gamma(2, 50, (200, 3)).astype("f4")
+    path = put(tmp_path, build({**keywords(3, 200), "$BYTEORD": stated}, events.astype(true).tobytes()))
+    np.testing.assert_array_equal(read_events(path), events)
+    assert any(n.startswith(f"$BYTEORD is {stated}, but") for n in read_header(path).notes)
+
+
+def test_files_put_together_are_told(tmp_path):
+    events = np.random.default_rng(0).gamma(2, 50, (200, 3)).astype("f4")
+    one = build(keywords(3, 200), events.tobytes())
+    path = put(tmp_path, one + one)
+    np.testing.assert_array_equal(read_events(path), events)
+    assert any("behind the last event are not read: they are another file" in n for n in read_header(path).notes)
+
+
+def test_names_in_utf16_have_no_null(tmp_path):
+    kw = {**keywords(2, 3), "$P1S": "C\0D\x003\0"}
+    assert read_header(put(tmp_path, build(kw, EVENTS.tobytes()))).markers[0] == "CD3"

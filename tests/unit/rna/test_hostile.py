@@ -16,6 +16,7 @@ import pytest
 import scipy.sparse as sp
 
 from cimlnk.common.errors import UserError
+from cimlnk.rna.counts import make_counts
 from cimlnk.rna.read import read_counts
 
 GENES = ["NKG7", "GNLY", "CD3E", "LYZ"]
@@ -176,6 +177,7 @@ def test_a_folder_with_only_the_raw_matrix_says_so(tmp_path):
 READ_ALL = """
 import sys
 from cimlnk.common.errors import UserError
+from cimlnk.rna.counts import make_counts
 from cimlnk.rna.read import read_counts
 for path in sys.argv[1:]:
     print(path, flush=True)
@@ -204,3 +206,15 @@ def test_bytes_turned_at_random_crash_nothing(tmp_path):
         capture_output=True, text=True, timeout=120,
     )  # fmt: skip
     assert done.returncode == 0, (done.stdout.splitlines()[-1:], done.stderr[-2000:])
+
+
+@pytest.mark.parametrize(("cells", "genes"), [(["A", "B\0"], ["X", "Y"]), (["A", "B"], ["X", "Y\0Z"])])
+def test_a_name_that_hdf5_would_cut_is_refused(cells, genes):
+    with pytest.raises(UserError, match=r"names without \\0"):
+        make_counts("a", np.eye(2, dtype=int), cells, genes=genes, found="a")
+
+
+def test_a_gene_twice_in_one_cell_is_refused():
+    twice = sp.csr_matrix((np.array([1, 2, 3]), np.array([0, 0, 1]), np.array([0, 2, 3])), shape=(2, 2))
+    with pytest.raises(UserError, match="the same gene twice in one cell"):
+        make_counts("a", twice, ["A", "B"], genes=["X", "Y"], found="a")

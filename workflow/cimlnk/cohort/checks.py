@@ -202,6 +202,8 @@ def _check_timepoints(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: P
     file, window = cfg["cohort"]["samples"], cfg["cohort"]["timepoint_window"]
     known = samples.dropna(subset=["timepoint", "day", "tissue_or_product"])
     for (tissue, label), rows in known.groupby(["tissue_or_product", "timepoint"], sort=True):
+        if rows["day"].nunique() == 1:
+            continue
         common = rows["day"].mode().min()
         for row in rows[(rows["day"] - common).abs() > window].to_dict("records"):
             near = "" if window == 0 else f" give or take {window}"
@@ -212,6 +214,8 @@ def _check_timepoints(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: P
     for (arm, tissue, day), rows in known.dropna(subset=["arm"]).groupby(
         ["arm", "tissue_or_product", "day"], sort=True
     ):
+        if rows["timepoint"].nunique() == 1:
+            continue
         common = rows["timepoint"].mode().min()
         first = rows[rows["timepoint"] == common].iloc[0]
         for row in rows[rows["timepoint"] != common].to_dict("records"):

@@ -17,6 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 
 from cimlnk.common.errors import Plain, Problems, UserError
+from cimlnk.common.home import HOME, why_no_file
 from cimlnk.common.yaml_file import key_lines, read_yaml
 
 OPTIONS = ("--configfile", "--configfiles")
@@ -76,15 +77,28 @@ def check_config_files(arguments: Sequence[str], base: str | Path = ".") -> None
             continue
         beside = path.parent.iterdir() if path.parent.is_dir() else []
         near = [f"config/{p.name}" for p in (base / "config").glob("*")] + [
-            str(Path(name).parent / p.name) for p in beside
+            str(Path(name).parent / p.name) for p in beside if p.name != path.name
         ]
         valid = sorted({n for n in near if Path(n).suffix in (".yaml", ".yml", ".json")})
-        found = "is a folder" if path.is_dir() else "is no such file"
-        expected = f"the path of a config file, but there {found}"
+        expected = f"the path of a config file, but there {why_no_file(path)}"
         if path.suffix not in (".yaml", ".yml", ".json"):
             expected += " (every word up to the next option is read as one: put -- before targets)"
         problems.add("command line", "--configfile", name, expected, valid)
     problems.raise_if_any()
+
+
+def check_place(*folders: str | Path) -> None:
+    """Check that no folder of the run holds ``{`` or ``}``: in paths they stand for wildcards and variables.
+
+    Raises
+    ------
+    UserError
+        For the first one.
+    """
+    for folder in map(str, folders):
+        if "{" in folder or "}" in folder:
+            expected = "a path without { and }, which stand for wildcards: rename or move it"
+            raise UserError(folder, "folder of the run", Plain("a brace in its path"), expected)
 
 
 NEEDED = 5_000_000  # bytes: Snakemake's records of a run; without them it ends in a traceback of its own
@@ -103,7 +117,7 @@ def check_folder(arguments: Sequence[str], base: str | Path = ".") -> None:
     Raises
     ------
     UserError
-        If the folder, or ``.snakemake`` in it, cannot be written to or its disk is full.
+        If the folder, or ``.snakemake`` in it, cannot be written to, its disk is full, or its path holds a brace.
     """
     words = [w for word in arguments for w in (word.split("=", 1) if word.startswith("--directory=") else [word])]
     named = [after for word, after in pairwise(words) if word in ("--directory", "-d")]
@@ -112,6 +126,7 @@ def check_folder(arguments: Sequence[str], base: str | Path = ".") -> None:
         return  # Snakemake makes it, or says why not
     records = folder / ".snakemake"
     shown = str(folder.resolve())
+    check_place(shown, HOME)
     for place in (folder, records):
         if place.is_dir() and not os.access(place, os.W_OK | os.X_OK):
             expected = "a folder of your own (run it there, or name it by --directory)"

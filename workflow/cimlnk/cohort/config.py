@@ -15,7 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from cimlnk.common.errors import Plain, Problems, UserError
-from cimlnk.common.home import locate
+from cimlnk.common.home import locate, why_no_file
 
 from .describe import expectation, hint, types
 from .schemas import config_schema
@@ -200,6 +200,5 @@ def _check_files(config: Mapping[str, Any], base: Path, file: str, *, problems: 
         path = base / value
         if not locate(value, base).is_file():
             there = sorted(p.name for p in path.parent.iterdir()) if path.parent.is_dir() else []
-            near = [str(Path(value).parent / name) for name in there]
-            found = "is a folder" if path.is_dir() else "is no such file"
-            problems.add(file, key, value, f"the path of a file, but there {found}", near)
+            near = [str(Path(value).parent / name) for name in there if name != path.name]
+            problems.add(file, key, value, f"the path of a file, but there {why_no_file(path)}", near)

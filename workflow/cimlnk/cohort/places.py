@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import re
 import unicodedata
-from collections.abc import Collection, Mapping
+from collections.abc import Callable, Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -46,6 +46,7 @@ def place_files(
     downloads: dict[str, Download] = {}
     given: set[str] = set()
     seen: dict[str, int] = {}
+    known: dict[Path, list[str]] = {}
     for row in samples.to_dict("records"):
         path, sample, where = row["path"], row["sample"], f"row {row[LINE]}, column path"
         if path is None:
@@ -90,12 +91,17 @@ def place_files(
             local = _as_on_disk(root / path)
             try:
                 identity, there = str(local.resolve()), local.exists()
-            except (OSError, ValueError) as error:  # a name too long, a loop of links
+            except (OSError, ValueError, RuntimeError) as error:  # a name too long, a loop of links
                 words = getattr(error, "strerror", None) or str(error)
                 problems.add(file, where, path, f"the path of a file ({words})")
                 continue
-            if not there:
-                near = _own(_beside(local, path), row, samples)
+            if local.is_symlink() and not there:
+                expected = f"the path of a file, but it is a link to {os.readlink(local)}, which is not there"
+                problems.add(file, where, path, expected)
+            elif there and not (local.is_file() or local.is_dir()):
+                problems.add(file, where, path, "the path of a file, but it is a pipe or a device")
+            elif not there:
+                near = _nearby(local, path, row, samples=samples, known=known)
                 problems.add(file, where, path, _expected(local, root, cfg, path=path), near)
             else:
                 _check_suffix(
@@ -127,8 +133,22 @@ def _as_on_disk(path: Path) -> Path:
             return path
         name = unicodedata.normalize("NFC", path.name)
         return next((p for p in sorted(path.parent.iterdir()) if unicodedata.normalize("NFC", p.name) == name), path)
-    except (OSError, ValueError):
+    except (OSError, ValueError, RuntimeError):
         return path
+
+
+def _nearby(
+    local: Path, path: str, row: Mapping[Any, Any], *, samples: pd.DataFrame, known: dict[Path, list[str]]
+) -> Callable[[], list[str]]:
+    """Names in the file's folder that may be meant, listed when they are asked for and once a folder (`known`)."""
+
+    def names() -> list[str]:
+        if local.parent not in known:
+            known[local.parent] = _beside(local)
+        head = path[: len(path) - len(local.name)]
+        return _own([head + name for name in known[local.parent]], row, samples)
+
+    return names
 
 
 def _own(names: list[str], row: Mapping[Any, Any], samples: pd.DataFrame) -> list[str]:
@@ -185,11 +205,9 @@ def _expected(local: Path, root: Path, cfg: Mapping[str, Any], *, path: str) -> 
     return text
 
 
-def _beside(local: Path, path: str) -> list[str]:
-    """Names in the same folder, written like `path`, for the suggestion."""
+def _beside(local: Path) -> list[str]:
+    """Names in the same folder, for the suggestion; not those that cannot be typed (bytes that are no letters)."""
     try:
-        names = sorted(p.name for p in local.parent.iterdir())
-    except (OSError, ValueError):
+        return sorted(p.name for p in local.parent.iterdir() if p.name.isprintable())
+    except (OSError, ValueError, RuntimeError):
         return []
-    head = path[: len(path) - len(local.name)]
-    return [head + name for name in names]

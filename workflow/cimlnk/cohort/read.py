@@ -16,6 +16,9 @@ REMARKS = "?"
 LINE = "\nline"
 
 
+MOST_COLUMNS = 1000
+
+
 @dataclass
 class Sheet:
     """A sheet as text: column names, and per row its line number in a spreadsheet (the header is row 1) and cells."""
@@ -53,6 +56,9 @@ def read_sheet(path: str | Path, required: Sequence[str], optional: Sequence[str
     (line, header), *rows = cells_of.rows
     if _row_numbers(header, rows):
         header, rows = header[1:], [(n, cells[1:]) for n, cells in rows]
+    if len(header) > MOST_COLUMNS:
+        expected = f"at most {MOST_COLUMNS}: is this the sheet, or a matrix?"
+        raise UserError(file, f"row {line}", Plain(f"{len(header):,} columns"), expected)
     _check_header(header, line, required, optional=optional, file=file, closed=closed, problems=problems)
     problems.raise_if_any()
     sheet = Sheet(file, header, decimal_comma=cells_of.decimal_comma)

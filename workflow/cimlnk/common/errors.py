@@ -9,7 +9,7 @@ from __future__ import annotations
 import difflib
 import re
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 
 
 def nearest(name: object, valid: Iterable[object]) -> str | None:
@@ -39,7 +39,7 @@ class UserError(Exception):
     expected
         What should stand there.
     valid
-        The valid names, if there is a list of them; the nearest one to `found` is suggested.
+        The valid names, if there is a list of them, or what makes the list; the nearest one to `found` is suggested.
 
     Examples
     --------
@@ -53,15 +53,32 @@ class UserError(Exception):
         where: str,
         found: object,
         expected: str,
-        valid: Iterable[object] | None = None,
+        valid: Iterable[object] | Callable[[], Iterable[object]] | None = None,
     ) -> None:
+        valid = valid() if callable(valid) else valid
         self.file, self.where, self.found, self.expected = str(file), where, found, expected
         self.suggestion = nearest(found, valid) if valid is not None else None
-        found_text = found if isinstance(found, Plain) else repr(found)
+        found_text = found if isinstance(found, Plain) else shortened(repr(found))
         text = f"{self.file}: {where}: found {found_text}, expected {expected}"
         if self.suggestion is not None:
             text += f" (did you mean {self.suggestion!r}?)"
         super().__init__(on_one_line(without_secrets(text)))
+
+
+LONGEST = 160  # characters of what was found that a message repeats
+
+
+def shortened(text: str) -> str:
+    """`text` without its middle where it is long: what was found may be a whole book.
+
+    Examples
+    --------
+    >>> shortened("a" * 2_000_000)[76:]
+    'aaaa… (2,000,000 characters) …aaaaaaaaaaaaaaaaaaaa'
+    """
+    if len(text) <= LONGEST:
+        return text
+    return f"{text[: LONGEST // 2]}… ({len(text):,} characters) …{text[-20:]}"
 
 
 def on_one_line(text: str) -> str:
@@ -110,10 +127,21 @@ class Problems:
 
     def __init__(self) -> None:
         self.errors: list[UserError] = []
+        self._guessed: dict[tuple[str, str], int] = {}
 
     def add(  # noqa: PLR0917 - as UserError
-        self, file: object, where: str, found: object, expected: str, valid: Iterable[object] | None = None
+        self,
+        file: object,
+        where: str,
+        found: object,
+        expected: str,
+        valid: Iterable[object] | Callable[[], Iterable[object]] | None = None,
     ) -> None:
+        if valid is not None:
+            # thousands of rows may be wrong in one way, and each comparison with thousands of names takes its time
+            kind = (str(file), expected)
+            self._guessed[kind] = self._guessed.get(kind, 0) + 1
+            valid = valid if self._guessed[kind] <= MOST_GUESSED else None
         self.errors.append(UserError(file, where, found, expected, valid))
 
     def extend(self, error: UserError) -> None:
@@ -125,6 +153,7 @@ class Problems:
 
 
 ROW = re.compile(r"row ([^,\n]+)(, column [^\n]+)")
+MOST_GUESSED = 30  # mistakes of one kind that are compared with the valid names
 SHOWN = 4  # rows and values named in one line
 
 
@@ -153,13 +182,13 @@ def _merged(errors: Sequence[UserError]) -> UserError:
             rows.append(place[1])
             column = place[2]
     rows = list(dict.fromkeys(rows))
-    founds = list(dict.fromkeys(e.found if isinstance(e.found, Plain) else repr(e.found) for e in errors))
+    founds = list(dict.fromkeys(e.found if isinstance(e.found, Plain) else shortened(repr(e.found)) for e in errors))
     words = ", ".join(founds[:SHOWN]) + (f", … ({len(founds)} in all)" if len(founds) > SHOWN else "")
     where = f"{'rows' if len(rows) > 1 else 'row'} {', '.join(rows[:SHOWN])}"
     where += (f", … ({len(rows)} in all)" if len(rows) > SHOWN else "") + column
     where = where if rows else first.where
     merged = UserError(first.file, where, Plain(words), first.expected)
-    hints = {e.suggestion for e in errors}
+    hints = {e.suggestion for e in errors[:MOST_GUESSED]}
     merged.suggestion = first.suggestion if len(hints) == 1 else None
     if merged.suggestion is not None:
         merged.args = (f"{merged} (did you mean {merged.suggestion!r}?)",)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 
 HOME = Path(__file__).resolve().parents[3]
@@ -32,3 +33,19 @@ def locate(path: str | Path, base: str | Path = ".") -> Path:
     own = Path(base) / path
     shipped = HOME / path
     return shipped if not own.exists() and shipped.is_file() else own
+
+
+def why_no_file(path: str | Path) -> str:
+    """What stands in the place of a file, in words that follow "there": ``is no such file``, ``is a folder``, ….
+
+    Examples
+    --------
+    >>> why_no_file("/dev/null")
+    'is a pipe or a device'
+    """
+    path = Path(path)
+    if path.is_dir():
+        return "is a folder"
+    if path.exists():
+        return "is a pipe or a device"
+    return f"is a link to {os.readlink(path)}, which is not there" if path.is_symlink() else "is no such file"

@@ -26,7 +26,9 @@ def keep_going() -> bool:
 MORE_MEMORY = "a file that needs less, or more memory for the rule (--set-resources RULE:mem_mb=…)"
 # What keeps one file from being read, and what keeps a machine from working.
 OF_THE_FILE = {errno.EACCES, errno.EPERM, errno.EIO, errno.EISDIR, errno.ENOTDIR, errno.ENAMETOOLONG}
-OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ESTALE}
+OF_THE_FILE |= {errno.ELOOP, errno.ENXIO}
+OF_THE_MACHINE = {errno.ENOSPC, errno.EDQUOT, errno.EROFS, errno.EMFILE, errno.ENFILE, errno.ESTALE, errno.EFBIG}
+OF_THE_MACHINE |= {errno.ETIMEDOUT, errno.ENODEV}
 
 
 def _number(error: BaseException) -> int | None:

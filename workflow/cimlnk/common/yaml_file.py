@@ -144,6 +144,11 @@ def _bounded(root: yaml.Node, file: str) -> None:
         if depth > DEEPEST:
             expected = f"at most {DEEPEST} levels"
             raise UserError(file, f"line {node.start_mark.line + 1}", Plain("deeper nesting, or a loop"), expected)
+        if isinstance(node, yaml.ScalarNode) and re.search("[\x00\ud800-\udfff]", node.value):
+            # from escapes as "\0" and "\ud800": no file and no page can hold them
+            raise UserError(
+                file, f"line {node.start_mark.line + 1}", node.value, "text without half characters and \\0"
+            )
         if id(node) not in sizes:
             children = node.value if not isinstance(node, yaml.ScalarNode) else []
             flat = [x for pair in children for x in pair] if isinstance(node, yaml.MappingNode) else children

@@ -133,12 +133,14 @@ def make_counts(
     reason = not_counts(matrix)
     if reason:
         raise UserError(file, found, Plain(f"a matrix that {reason}"), "raw integer UMI counts")
+    _check_names(file, cells, "barcodes")
+    _check_names(file, names, "gene names")
     unique, times = np.unique(cells.astype(str), return_counts=True)
     if (times > 1).any():
         raise UserError(
             file,
             "barcodes",
-            Plain(f"{int((times > 1).sum())} barcodes more than once, for example {unique[times > 1][0]!r}"),
+            Plain(f"{int((times > 1).sum())} barcodes more than once, for example {str(unique[times > 1][0])!r}"),
             "every barcode once (two libraries in one matrix? give each its own sample)",
         )
     counts = sp.csr_matrix(matrix)
@@ -148,10 +150,19 @@ def make_counts(
     counts, names = _merge_duplicates(file, counts, names, ids=ids, said=said)
     counts.eliminate_zeros()
     counts.sort_indices()
+    if not counts.has_canonical_format:
+        raise UserError(file, found, Plain("the same gene twice in one cell"), "every entry once: is the file whole?")
     if counts.nnz == 0:
         raise UserError(file, found, Plain("only zeros"), "counts above zero")
     proteins = None if antibodies is None else antibody_counts(file, *antibodies)
     return Counts(counts, cells.astype(str).astype(object), names, found, tuple(said), proteins)
+
+
+def _check_names(file: object, names: np.ndarray, where: str) -> None:
+    """Refuse names with the character that ends a text in HDF5: two of them could become one name there."""
+    odd = next((str(n) for n in names if "\0" in str(n)), None)
+    if odd is not None:
+        raise UserError(file, where, odd, "names without \\0")
 
 
 def antibody_counts(file: object, matrix: Any, names: Sequence[str] | np.ndarray) -> AntibodyCounts:
@@ -165,6 +176,7 @@ def antibody_counts(file: object, matrix: Any, names: Sequence[str] | np.ndarray
     reason = not_counts(matrix)
     if reason:
         raise UserError(file, "antibodies", Plain(f"a matrix that {reason}"), "raw integer antibody counts")
+    _check_names(file, np.asarray(names, dtype=object), "antibodies")
     counts = sp.csr_matrix(matrix)
     whole = sp.csr_matrix((np.rint(counts.data).astype(np.int32), counts.indices, counts.indptr), shape=counts.shape)
     whole.sort_indices()

@@ -190,11 +190,17 @@ def settle_shift(f: BinaryIO, segments: Segments, layout: Layout) -> Layout:
     """
     if layout.n_events == 0:
         return layout
-    near = {shift: seen for shift in (0, 1, -1) if (seen := _look(f, segments, layout, shift=shift)) is not None}
-    scores = {shift: seen[0] for shift, seen in near.items()}
+    scores = _near(f, segments, layout)
+    if max(scores.values(), default=1.0) < 0.6:
+        layout = _settle_order(f, segments, layout)
+        scores = _near(f, segments, layout)
     stated = scores.get(0, 0.0)
     over = segments.size - (layout.begin + layout.n_events * layout.row)
     last = not any(segments.integer(k, 0) > 0 for k in ("$BEGINANALYSIS", "$NEXTDATA", "$BEGINSTEXT"))
+    if last and over > FARTHEST:
+        f.seek(-over, 2)
+        what = f"{over:,} bytes behind the last event are not read"
+        segments.notes.append(f"{what}: they are another file" if f.read(64).find(b"FCS") >= 0 else what)
     if last and over not in USUAL and layout.columns[0].kind == "f" and abs(over) <= FARTHEST:
         reach = min(NEAR, layout.row - 1)
         places = {
@@ -222,6 +228,26 @@ def settle_shift(f: BinaryIO, segments: Segments, layout: Layout) -> Layout:
         return layout
     segments.notes.append(f"DATA begins {'after' if best > 0 else 'before'} the stated byte by one, by its values")
     return _at(layout, best)
+
+
+def _near(f: BinaryIO, segments: Segments, layout: Layout) -> dict[int, float]:
+    """Plausibility of the values where DATA begins as stated, a byte later and a byte earlier."""
+    looks = {shift: _look(f, segments, layout, shift=shift) for shift in (0, 1, -1)}
+    return {shift: seen[0] for shift, seen in looks.items() if seen is not None}
+
+
+def _settle_order(f: BinaryIO, segments: Segments, layout: Layout) -> Layout:
+    """`layout`, or the same with the other order of bytes where only that one makes numbers of the floats."""
+    if layout.columns[0].kind != "f":
+        return layout
+    for order in ("<", ">"):
+        other = Layout(layout.begin, layout.n_events, layout.row, layout.columns, order)
+        seen = _look(f, segments, other, shift=0)
+        if order != layout.order and seen is not None and seen[0] >= 0.95 and seen[1] >= 0.9:
+            names = {"<": "1,2,3,4", ">": "4,3,2,1"}
+            segments.notes.append(f"$BYTEORD is {segments.text['$BYTEORD']}, but the values are of {names[order]}")
+            return other
+    return layout
 
 
 def _at(layout: Layout, shift: int) -> Layout:

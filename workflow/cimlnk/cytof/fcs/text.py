@@ -152,12 +152,12 @@ def parse_text(path: Path, body: bytes, notes: list[str]) -> dict[str, str]:
 
 
 def decode(raw: bytes) -> str:
-    """UTF-8 if it is (FCS 3.1), else Latin-1 (older instruments), without surrounding blanks and NUL."""
+    """UTF-8 if it is (FCS 3.1), else Latin-1 (older instruments), without surrounding blanks, and without NUL."""
     try:
         text = raw.decode("utf-8")
     except UnicodeDecodeError:
         text = raw.decode("latin-1")
-    return text.strip(" \t\r\n\0")
+    return text.replace("\0", "").strip(" \t\r\n")  # HDF5, which names go to, ends a text there
 
 
 def _join_doubled(tokens: list[bytes], delimiter: bytes) -> list[bytes]:
