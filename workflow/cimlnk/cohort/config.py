@@ -200,5 +200,7 @@ def _check_files(config: Mapping[str, Any], base: Path, file: str, *, problems: 
         path = base / value
         if not locate(value, base).is_file():
             there = sorted(p.name for p in path.parent.iterdir()) if path.parent.is_dir() else []
-            near = [str(Path(value).parent / name) for name in there if name != path.name]
+            near = [str(Path(value).parent / name) for name in there]
+            # where something stands that is no file, the name was no slip of the pen
+            near = [] if path.name in there else near
             problems.add(file, key, value, f"the path of a file, but there {why_no_file(path)}", near)
