@@ -14,7 +14,7 @@ from cimlnk.common.yaml_file import read_yaml
 
 KEYS = ("label", "description", "source", "parents", "requires", "positive", "clear", "negative", "agree", "elsewhere")
 TOP = ("groups", "bright", "scores", "refine_from", "populations")
-SCORE_KEYS = ("over", "under", "above", "sd", "source")
+SCORE_KEYS = ("over", "under", "above", "sd", "source", "clustered")
 STATES = ("positive", "clear", "negative", "absent", "low", "bright", "raised", "dim")
 BY_BRIGHTNESS = ("bright", "raised", "dim")
 ROOT = "NK"
@@ -245,10 +245,12 @@ def _scores(path: Path, raw: Any, problems: Problems) -> dict[str, Score]:
     for name, entry in raw.items():
         where = f"scores.{name}"
         if not isinstance(entry, Mapping) or not {"over", "above", "sd"} <= set(entry) <= set(SCORE_KEYS):
-            problems.add(path, where, entry, "the keys over, above, sd, and where wanted under and source")
+            problems.add(path, where, entry, "the keys over, above, sd, and where wanted under, source and clustered")
             continue
         lists = [entry["over"], entry.get("under", [])]
-        if not all(isinstance(x, list) and all(isinstance(g, str) for g in x) for x in lists) or not lists[0]:
+        if not isinstance(entry.get("clustered", True), bool):
+            problems.add(path, f"{where}.clustered", entry["clustered"], "true or false")
+        elif not all(isinstance(x, list) and all(isinstance(g, str) for g in x) for x in lists) or not lists[0]:
             problems.add(path, where, entry, "lists of genes over and under")
         elif (
             not _number(entry["sd"]) or isinstance(entry["above"], bool) or not isinstance(entry["above"], int | float)

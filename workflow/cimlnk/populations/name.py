@@ -14,14 +14,16 @@ from cimlnk.common.tables import read_table, write_table
 from cimlnk.common.vocabulary import CYTOMETRY
 
 from .definitions import Definitions, load_definitions
+from .depth import cell_depths
 from .distances import cluster_distances, score_distances
-from .load import common_features, gather, measured_features, variables
+from .load import cell_names, common_features, gather, measured_features, variables
 from .naming import name_clusters, without_rivals
 from .neighbours import name_agreement, read_lists
 from .override import annotation_by_hand, rename_cells, set_thresholds
 from .positivity import Reference, cuts_of, fraction_positive, gene_thresholds, protein_thresholds
 from .smoothing import Cells, name_cells
 from .tables import ANNOTATION, OVERRIDDEN, POPULATIONS, PROFILES, THRESHOLDS
+from .transcripts import Molecules, name_by_transcripts
 
 
 def profile(
@@ -108,9 +110,9 @@ def write_populations(
 ) -> None:
     """Name the clusters of one modality, and its cells.
 
-    Clusters are named by their medians. Of proteins, cells are named one by one, by their own distances from the
-    thresholds smoothed over their neighbours of the same cluster: a cluster that straddles a threshold has cells of two
-    names. Of genes a cell has its cluster's name.
+    Clusters are named by their medians, or by the molecules of all their cells. Cells are named one by one, since a
+    cluster that straddles a threshold has cells of two names: of proteins by their own distances from the thresholds
+    smoothed over their neighbours of the same cluster, of genes by their own molecules held against those neighbours'.
 
     Reads the per-sample h5ad files, the cell table, the clusters with their support, and the neighbour graph; writes
     ANNOTATION, POPULATIONS, PROFILES and THRESHOLDS. Cluster profiles are medians for proteins and means for genes
@@ -165,14 +167,18 @@ def write_populations(
     n_cells = pd.Series(cluster).value_counts().sort_index()
     named = name_clusters(distances, defs)
     in_order = cell_table["sample"].to_numpy()
+    lists = read_lists(graph, len(cluster))
     if modality in CYTOMETRY:
         cells_ = Cells(values, features, batch, thresholds=cuts, definitions=defs, clusters=distances)
-        lists = read_lists(graph, len(cluster))
         by_pipeline, score, margin = name_cells(
             cells_, cluster, defs, lists=lists, features=matrix, samples=in_order, seed=seed, threads=threads
         )
     else:
-        by_pipeline, score, margin = (named[c].reindex(cluster).to_numpy() for c in ("population", "score", "margin"))
+        depths = pd.concat([pd.Series(cell_depths(p), index=cell_names(p)) for p in samples if len(cell_names(p))])
+        molecules = Molecules(values, features, depths.reindex(cell_table["cell"]).to_numpy(), scores=dict(defs.scores))
+        by_pipeline, score, margin = name_by_transcripts(
+            molecules, cluster, defs, lists=lists, features=matrix, samples=in_order, seed=seed, threads=threads
+        )
     by_hand = [o for o in overrides if o["what"] != "threshold"]
     # a cell without the marker is on neither side of a split
     columns = {f: v for f, v in zip(features, values.T, strict=True) if np.isfinite(v).all()}

@@ -173,14 +173,17 @@ def _dense(
 
 
 def defining_genes(path: str) -> list[str]:
-    """Genes named anywhere in a population definition file."""
+    """Genes named anywhere in a population definition file, but for those of scores that say ``clustered: false``."""
     try:
         content = yaml.safe_load(Path(path).read_text(encoding="utf-8"))
     except (OSError, yaml.YAMLError) as e:
         raise UserError(path, "population signatures", Plain(str(e).splitlines()[0]), "a YAML file") from e
     scores = content.get("scores") or {}
     members = {**(content.get("groups") or {})}
-    members |= {name: [*score["over"], *score.get("under", ())] for name, score in scores.items()}
+    members |= {
+        name: [*score["over"], *score.get("under", ())] if score.get("clustered", True) else []
+        for name, score in scores.items()
+    }
     named = [
         gene
         for entry in (content.get("populations") or {}).values()
