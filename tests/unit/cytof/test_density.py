@@ -96,6 +96,15 @@ def test_interval_holds_the_valleys_of_fresh_samples():
     assert inside / 40 > 0.7
 
 
+def test_one_mode_of_a_viability_dye_is_of_living_cells_wherever_it_lies():
+    values = counts_scale(np.random.default_rng(5), 3.0, 0.4, 2000)
+    dye, marker = lone_edge(values, "below", kept=True), lone_edge(values, "below")
+    assert (values < dye.value).mean() > 0.99 and "taken for what is kept" in dye.reason
+    assert (values < marker.value).mean() < 0.02, "a marker whose one peak is positive is on all cells"
+    dim = counts_scale(np.random.default_rng(5), 0.1, 0.2, 2000)
+    assert lone_edge(dim, "below", kept=True) == lone_edge(dim, "below")
+
+
 def test_lone_edges_say_what_is_missing():
     rng = np.random.default_rng(5)
     negative = lone_edge(counts_scale(rng, 0.1, 0.2, 2000), "below")

@@ -67,7 +67,9 @@ def lineage_markers(panel: pd.DataFrame, identity: str, findings: Findings) -> N
         )
     elif "CD3" not in markers and not markers & {"TCRab", "CD4", "CD8a"}:
         findings.add(WARN, "the panel has no CD3: T cells cannot be distinguished from NK cells by it")
-    if "CD56" not in markers:
+    if identity not in markers:  # the config's mistake, which stops the run, says what is expected
+        findings.add(WARN, f"the panel has no {identity} and no other marker that tells NK cells")
+    elif "CD56" not in markers:
         findings.add(WARN, f"the panel has no CD56: NK cells are found by {identity}, and no CD56 name can be given")
 
 

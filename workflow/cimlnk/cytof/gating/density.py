@@ -183,18 +183,26 @@ def _spare(values: Floats, split: Split, places: tuple[int, int, int], *, step: 
     return float(GRID[i])
 
 
-def lone_edge(values: Floats, side: Side, sds: float = 4.0) -> Threshold:
+def lone_edge(values: Floats, side: Side, sds: float = 4.0, *, kept: bool = False) -> Threshold:
     """A cut at the edge of the one mode there is; what lies beyond it is called the missing population.
 
     For a negative mode (below 1.8) the cut is above it, for a positive one below it. Above a negative mode whose tail
     hides what is positive the cut is kept between 15 and 80 counts (at cofactor 5), and the interval spans that range:
     the place is not known, and the range of the cell counts says what that costs. Otherwise the interval is one
     standard deviation of the mode to either side.
+
+    `kept` says that a single mode is what the gate keeps, wherever it lies, and the cut is beyond it: living cells take
+    up some of many a viability dye, and no file is of dead cells alone.
     """
     counts = histogram(values)
     f = smooth(counts, bandwidth_for(counts.sum()))
     mode = float(GRID[int(np.argmax(f))])
-    sd = _side_sd(values, mode, upper=mode < POSITIVE)
+    beyond = kept and side == "below" and mode >= POSITIVE
+    sd = _side_sd(values, mode, upper=mode < POSITIVE or beyond)
+    if beyond:
+        reason = f"no second peak: the only one is taken for what is kept, cut at {sds:g} standard deviations above it"
+        value = mode + sds * sd
+        return Threshold(value, value - sd, value + sd, "edge", reason)
     if mode < POSITIVE:
         edge = mode + sds * sd
         value = float(np.clip(edge, *DOUBTFUL))

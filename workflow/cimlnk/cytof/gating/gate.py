@@ -316,7 +316,7 @@ def _one(
     if pooled is not None and pooled.method == "edge":
         return with_reason(pooled, "pool", f"{why} nor in its batch, whose cut is taken; {pooled.reason}")
     if n >= TOO_FEW:
-        edge = lone_edge(values, cut.side)  # type: ignore[arg-type]
+        edge = lone_edge(values, cut.side, kept=spec.role == "viability")  # type: ignore[arg-type]
         return edge if n >= least else with_reason(edge, "edge", f"{why}; {edge.reason}")
     return Threshold(NAN, NAN, NAN, "skipped", f"{why}, and no threshold of the batch")
 
