@@ -149,9 +149,7 @@ def _by_contrast(data: Sets, fit: MixedCounts, design: Floats, *, se: Floats) ->
     for start in range(0, len(data.y), POPULATIONS):
         rows = slice(start, start + POPULATIONS)
         for k in range(se.shape[1]):
-            noise = contrast_noise(
-                left[rows, :, k + 1] - left[rows, :, 0], expected[rows, :, k + 1] + expected[rows, :, 0]
-            )
+            noise = contrast_noise(left[rows], expected[rows], after=k + 1, before=0)
             wide[rows, k], df[rows, k] = widened(se[rows, k], df[rows, k], noise)
     return wide, df
 

@@ -172,13 +172,16 @@ def noise_of(
     """
     found = []
     for own in contrast.arms:
-        mine = [(arm == own) & (timepoint == t) for t in (contrast.timepoint, contrast.baseline)]
-        both = sorted(set(patient[mine[0]]) & set(patient[mine[1]]))
-        difference, expected = np.zeros((len(residual), len(both))), np.zeros((len(residual), len(both)))
-        for at, sign in zip(mine, (1.0, -1.0), strict=True):
-            for j, name in enumerate(both):
-                of = at & (patient == name)  # several samples of a day are one value, their mean
-                difference[:, j] += sign * residual[:, of].mean(axis=1)
-                expected[:, j] += variance[:, of].sum(axis=1) / of.sum() ** 2
-        found.append(contrast_noise(difference, expected))
+        mine = arm == own
+        patients, days = sorted(set(patient[mine])), sorted(set(timepoint[mine]))
+        shape = (len(residual), len(patients), len(days))
+        left, expected = np.full(shape, np.nan), np.full(shape, np.nan)
+        for j, name in enumerate(patients):
+            for k, day in enumerate(days):
+                of = mine & (patient == name) & (timepoint == day)
+                if of.any():  # several samples of a day are one value, their mean
+                    left[:, j, k] = residual[:, of].mean(axis=1)
+                    expected[:, j, k] = variance[:, of].sum(axis=1) / of.sum() ** 2
+        after, before = (days.index(t) for t in (contrast.timepoint, contrast.baseline))
+        found.append(contrast_noise(left, expected, after=after, before=before))
     return found

@@ -16,7 +16,7 @@ Floats = NDArray[np.float64]
 
 class ContrastNoise(NamedTuple):
     """Per row: variance of the contrast over the model's; degrees of freedom of the row's own differences, and with
-    what other rows say; to how many independent rows these amount; patients."""
+    what the row's other days say; to how many independent rows all of them amount; patients."""
 
     factor: Floats
     own: Floats
@@ -49,20 +49,24 @@ def widened(se: Floats, df: float | Floats, *noises: ContrastNoise) -> tuple[Flo
     return se * np.sqrt(factor), np.where(known, np.minimum(freedom, df), df)
 
 
-def contrast_noise(difference: Floats, expected: Floats) -> ContrastNoise:
+def contrast_noise(residual: Floats, variance: Floats, *, after: int, before: int) -> ContrastNoise:
     """Compare the scatter of per-patient differences with what a model of all days expects of them.
 
     A mixed model has one noise for all days, so that it rejects too often on a day that is noisier than the others
     and rarely elsewhere. How many times noisier a day is, is mostly the same for all populations or markers (few
-    cells, a bad stain, blood drawn late), so it is learnt from all rows and shrunk towards what they share (empirical
-    Bayes; Smyth 2004, SAGMB 3:3). Rows that move together count as fewer.
+    cells, a bad stain, blood drawn late), so it is learnt from all rows (:func:`day_factors`). Of each row two parts
+    are independent then: its differences between the two days, and what is left of its other days. The second is the
+    row's own prior for the first, as strong as the spread of their ratio over the rows allows (empirical Bayes; Smyth
+    2004, SAGMB 3:3) and no stronger than its degrees of freedom. Rows that move together count as fewer.
 
     Parameters
     ----------
-    difference : (rows, patients)
-        Later less earlier, fixed effects taken out; NaN where a patient lacks one of them.
-    expected : (rows, patients)
-        Their variance by the model.
+    residual : (rows, patients, days)
+        What fixed effects leave, patients' own levels in it; NaN where there is no sample.
+    variance : (rows, patients, days)
+        Its variance by the model.
+    after, before
+        Days of the contrast.
 
     Returns
     -------
@@ -71,33 +75,116 @@ def contrast_noise(difference: Floats, expected: Floats) -> ContrastNoise:
 
     Examples
     --------
-    Differences with a variance of four where the model expects one:
+    One day three times as noisy as the others, where the model knows the mean of their variances, which is three:
 
     >>> import numpy as np
-    >>> drawn = np.random.default_rng(1).normal(0, 2, (40, 6))
-    >>> found = contrast_noise(drawn, np.ones_like(drawn))
-    >>> bool(abs(np.median(found.factor) - 4) < 1), bool(found.freedom(15.0).min() > 12)
+    >>> drawn = np.random.default_rng(1).normal(size=(40, 6, 4)) * [1, 3, 1, 1]
+    >>> found = contrast_noise(drawn, np.full(drawn.shape, 3.0), after=1, before=0)
+    >>> bool(abs(np.median(found.factor) - (9 + 1) / (3 + 3)) < 0.3), bool(found.freedom(15.0).min() > 12)
     (True, True)
     """
-    known = np.isfinite(difference) & np.isfinite(expected) & (expected > 0)
-    weight = np.where(known, 1.0 / np.where(known, expected, 1.0), 0.0)
-    value = np.where(known, difference, 0.0)
-    own = known.sum(axis=1) - 1.0
+    n = residual.shape[1]
+    level = day_factors(residual, variance)
+    known = np.isfinite(residual) & np.isfinite(variance) & (variance > 0)
+    scaled, weight, _ = _centred(residual, variance * level)
+    both = known[:, :, after] & known[:, :, before]
+    own = both.sum(axis=1) - 1.0
     with np.errstate(invalid="ignore", divide="ignore"):
-        mean = (weight * value).sum(axis=1) / weight.sum(axis=1)
-        scaled = np.where(known, (value - mean[:, None]) * np.sqrt(weight), np.nan)
-        ratio = np.nansum(scaled**2, axis=1) / own
-    usable = (own >= 1) & np.isfinite(ratio) & (ratio > 0)
+        difference = np.where(both, residual[:, :, after] - residual[:, :, before], np.nan)
+        by_model = variance[:, :, after] + variance[:, :, before]
+        by_day = variance[:, :, after] * level[after] + variance[:, :, before] * level[before]
+        alone = np.where(both, 1 / by_day, 0.0)
+        mean = np.nansum(alone * difference, axis=1) / alone.sum(axis=1)
+        apart = (difference - mean[:, None]) / np.sqrt(by_day)
+        square = np.nansum(apart**2, axis=1) / own
+        spare = known.sum(axis=(1, 2)) - known.any(axis=2).sum(axis=1) - known.any(axis=1).sum(axis=1) + 1.0 - own
+        left = (scaled**2).sum(axis=(1, 2)) - np.nansum(difference**2 * alone, axis=1)
+        rest = np.where(spare >= 1, left / spare, 0.0)
+        # how much the days' noise makes of what the model expects, for a typical patient of the row
+        change = np.nansum(np.where(both, by_day, np.nan), axis=1) / np.nansum(np.where(both, by_model, np.nan), axis=1)
+    usable = (own >= 1) & np.isfinite(square) & (square > 0)
     factor, moderated, rows = np.full(len(own), np.nan), np.full(len(own), np.nan), 1.0
     if usable.any():
-        f = own[usable]
-        posterior, _, prior = squeeze_variances(ratio[usable], f)
-        if np.isinf(
-            prior
-        ):  # rows differ by chance alone: their mean, as good for rows that move together as for others
-            posterior = np.full(len(f), float((ratio[usable] * f).sum() / f.sum()))
-        factor[usable], moderated[usable], rows = posterior, f + prior, effective_rows(scaled[usable])
-    return ContrastNoise(factor, np.where(usable, own, np.nan), moderated, rows, difference.shape[1])
+        f, s = own[usable], np.where(rest[usable] > 0, spare[usable], 0.0)
+        prior, strength = _prior(square[usable], f, rest=rest[usable], spare=s)
+        factor[usable] = change[usable] * (strength * prior + f * square[usable]) / (strength + f)
+        moderated[usable], rows = f + strength, effective_rows(apart[usable])
+    return ContrastNoise(factor, np.where(usable, own, np.nan), moderated, rows, n)
+
+
+def _prior(square: Floats, own: Floats, *, rest: Floats, spare: Floats) -> tuple[Floats, Floats]:
+    """Expected square of each row's differences from its other days, and the degrees of freedom that is worth."""
+    told = spare >= 1
+    if told.sum() < 3:  # as few as cannot say how far the two parts of a row differ
+        return square, np.zeros(len(square))
+    ratio = square[told] / rest[told]
+    _, common, strength = squeeze_variances(ratio, own[told])
+    most = np.minimum(strength, spare)
+    if np.isinf(strength):  # the spread is chance: ratios of the two parts are those of F
+        x = np.log(ratio) - special.digamma(own[told] / 2) + np.log(own[told] / 2)
+        common = float(np.exp(np.mean(x + special.digamma(spare[told] / 2) - np.log(spare[told] / 2))))
+    return np.where(told, common * rest, square), np.where(told, most, 0.0)
+
+
+def day_factors(residual: Floats, variance: Floats, *, rounds: int = 60) -> Floats:
+    """How noisy each day is in all rows, over the days' geometric mean; ones where fewer than three are known.
+
+    Restricted likelihood of variances by day, with each row's own scale profiled out, found by repeated division of
+    squares by what their leverage leaves of them. One further row that is equally noisy on all days stands in for the
+    prior: it keeps a day from taking all the weight where rows are few.
+
+    Parameters
+    ----------
+    residual, variance : (rows, patients, days)
+        As in :func:`contrast_noise`.
+
+    Returns
+    -------
+    Floats : (days,)
+
+    Examples
+    --------
+    >>> import numpy as np
+    >>> drawn = np.random.default_rng(1).normal(size=(60, 6, 4)) * [1, 3, 1, 1]
+    >>> day_factors(drawn, np.ones(drawn.shape)).round(1).tolist()
+    [0.5, 5.0, 0.7, 0.6]
+    """
+    known = np.isfinite(residual) & np.isfinite(variance) & (variance > 0)
+    patients, days = known.shape[1:]
+    level = np.ones(days)
+    seen = known.any(axis=(0, 1))
+    if seen.sum() < 3:
+        return level
+    count = known.sum(axis=1)  # rows × days
+    inside = known.sum(axis=(1, 2)) - known.any(axis=2).sum(axis=1) - (count > 0).sum(axis=1) + 1.0
+    prior = (patients - 1) * (1 - 1 / seen.sum())
+    for _ in range(rounds):
+        scaled, weight, whole = _centred(residual, variance * level)
+        squares = (scaled**2).sum(axis=(1, 2))
+        used = (inside >= 1) & (squares > 0)
+        if not used.any():
+            return level
+        free = np.where(whole[..., None] > 0, known - weight / np.where(whole > 0, whole, 1.0)[..., None], 0.0)
+        free = free * (1 - 1 / np.maximum(count, 1))[:, None]
+        scale = np.where(used, squares / np.maximum(inside, 1), 1.0)
+        found = (scaled**2 / scale[:, None, None])[used].sum(axis=(0, 1)) * level + prior
+        new = np.where(seen, found / (free[used].sum(axis=(0, 1)) + prior), 1.0)
+        new = new / np.exp(np.log(new[seen]).mean())
+        moved = np.abs(np.log(new[seen] / level[seen])).max()
+        level = np.where(seen, new, 1.0)
+        if moved < 1e-3:
+            break
+    return level
+
+
+def _centred(residual: Floats, variance: Floats) -> tuple[Floats, Floats, Floats]:
+    """Standardised residuals about patients' weighted means (0 where there is no sample), weights, and their sums."""
+    known = np.isfinite(residual) & np.isfinite(variance) & (variance > 0)
+    weight = np.where(known, 1.0 / np.where(known, variance, 1.0), 0.0)
+    value = np.where(known, residual, 0.0)
+    whole = weight.sum(axis=2)
+    mean = (weight * value).sum(axis=2) / np.where(whole > 0, whole, 1.0)
+    return np.where(known, (value - mean[..., None]) * np.sqrt(weight), 0.0), weight, whole
 
 
 def log_odds_scatter(
