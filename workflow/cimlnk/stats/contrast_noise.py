@@ -86,7 +86,7 @@ def contrast_noise(residual: Floats, variance: Floats, *, after: int, before: in
     n = residual.shape[1]
     level = day_factors(residual, variance)
     known = np.isfinite(residual) & np.isfinite(variance) & (variance > 0)
-    value, weight, _ = _centred(residual, variance * level)
+    value, weight = _centred(residual, variance * level)
     both = known[:, :, after] & known[:, :, before]
     own = both.sum(axis=1) - 1.0
     with np.errstate(invalid="ignore", divide="ignore"):
@@ -155,21 +155,20 @@ def day_factors(residual: Floats, variance: Floats, *, rounds: int = 60) -> Floa
     seen = known.any(axis=(0, 1))
     if seen.sum() < 3:
         return level
-    count = known.sum(axis=1)  # rows × days
-    inside = known.sum(axis=(1, 2)) - known.any(axis=2).sum(axis=1) - (count > 0).sum(axis=1) + 1.0
+    inside = known.sum(axis=(1, 2)) - known.any(axis=2).sum(axis=1) - known.any(axis=1).sum(axis=1) + 1.0
     prior = (patients - 1) * (1 - 1 / seen.sum())
+    alike = _patterns(known, variance)
     for _ in range(rounds):
-        value, weight, whole = _centred(residual, variance * level)
+        value, weight = _centred(residual, variance * level)
         scaled = weight * value**2
         squares = scaled.sum(axis=(1, 2))
         used = (inside >= 1) & (squares > 0)
         if not used.any():
             return level
-        free = np.where(whole[..., None] > 0, known - weight / np.where(whole > 0, whole, 1.0)[..., None], 0.0)
-        free = free * (1 - 1 / np.maximum(count, 1))[:, None]
         scale = np.where(used, squares / np.maximum(inside, 1), 1.0)
+        free = sum((used[of].sum() * _free(v * level) for of, v in alike), np.zeros(days))
         found = (scaled / scale[:, None, None])[used].sum(axis=(0, 1)) * level + prior
-        new = np.where(seen, found / (free[used].sum(axis=(0, 1)) + prior), 1.0)
+        new = np.where(seen, found / (free + prior), 1.0)
         new = new / np.exp(np.log(new[seen]).mean())
         moved = np.abs(np.log(new[seen] / level[seen])).max()
         level = np.where(seen, new, 1.0)
@@ -178,8 +177,29 @@ def day_factors(residual: Floats, variance: Floats, *, rounds: int = 60) -> Floa
     return level
 
 
-def _centred(residual: Floats, variance: Floats, *, turns: int = 4) -> tuple[Floats, Floats, Floats]:
-    """Residuals about patients' weighted means (0 where there is no sample), weights, and their sums by patient.
+def _patterns(known: NDArray[np.bool_], variance: Floats) -> list[tuple[NDArray[np.bool_], Floats]]:
+    """Rows with the same samples, and the variances of those as they are in a typical row of them (NaN: no sample)."""
+    patterns, which = np.unique(known.reshape(len(known), -1), axis=0, return_inverse=True)
+    found = []
+    for k, there in enumerate(patterns):
+        of = which.ravel() == k
+        logs = np.log(np.where(there, variance[of].reshape(of.sum(), -1), 1.0))
+        typical = np.exp(logs.mean(axis=0)) if there.any() else np.ones(len(there))
+        found.append((of, np.where(there, typical, np.nan).reshape(known.shape[1:])))
+    return found
+
+
+def _free(variance: Floats) -> Floats:
+    """Degrees of freedom that each day keeps in a row once patients and days are taken out (one less the leverage)."""
+    patient, day = np.nonzero(np.isfinite(variance))
+    root = 1.0 / np.sqrt(variance[patient, day])
+    design = np.hstack([np.eye(variance.shape[0])[patient], np.eye(variance.shape[1])[day]]) * root[:, None]
+    hat = np.einsum("ij,jk,ik->i", design, np.linalg.pinv(design.T @ design), design)
+    return np.asarray(np.bincount(day, weights=1.0 - hat, minlength=variance.shape[1]), dtype=np.float64)
+
+
+def _centred(residual: Floats, variance: Floats, *, turns: int = 4) -> tuple[Floats, Floats]:
+    """Residuals about patients' weighted means (0 where there is no sample), and weights.
 
     Days' means are taken out again with the weights, by turns with those of patients: what a model of equal noise took
     out is not their mean where visits are missing.
@@ -192,7 +212,7 @@ def _centred(residual: Floats, variance: Floats, *, turns: int = 4) -> tuple[Flo
         value = np.where(known, value - (weight * value).sum(axis=2, keepdims=True) / whole, 0.0)
         if turn < turns - 1:
             value = np.where(known, value - (weight * value).sum(axis=1, keepdims=True) / daily, 0.0)
-    return value, weight, weight.sum(axis=2)
+    return value, weight
 
 
 def log_odds_scatter(
