@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from .edges import arrays_of, permuted
-from .kernels.leiden import relabel
+from .kernels.aggregate import relabel
 from .leiden_passes import thorough
 from .network import connected, quality, strengths, weighed
 from .tasks import pool

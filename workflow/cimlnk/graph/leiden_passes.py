@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from cimlnk.common import seeds
 
+from .kernels import aggregate
 from .kernels import leiden as kernel
 from .kernels.bisect import bisect
 from .network import Graph, chunks, collapsed, links, quality, run
@@ -88,7 +89,7 @@ def rough(
     order = visiting(graph, stream)
     tasks = [(*graph[:4], labels, total, price, order[a:b], 2 * (b - a), a, b) for a, b in blocks(graph)]
     run(kernel.move, tasks, workers)
-    labels, count = kernel.relabel(labels)
+    labels, count = aggregate.relabel(labels)
     small = collapsed(graph, labels, count, workers=workers)
     return descend(
         small, np.arange(count, dtype=np.int32), price, stream=(*stream, 0), workers=workers, wide=wide, cutting=False
@@ -130,7 +131,7 @@ def refined(
     parts = np.empty(graph.n, np.int32)
     tasks = [(*graph[:4], labels, total, price, order[a:b], parts, a, b) for a, b in blocks(graph)]
     run(kernel.refine, tasks, workers)
-    return kernel.relabel(parts)
+    return aggregate.relabel(parts)
 
 
 def descend(
@@ -160,7 +161,7 @@ def descend(
         order = visiting(graph, (*stream, len(maps)))
         labels = labels.copy()
         moved.append(settle(graph, labels, price, order=order, wide=wide, workers=workers))
-        labels, count = kernel.relabel(labels)
+        labels, count = aggregate.relabel(labels)
         if count == n:
             break
         parts, n_parts = refined(graph, labels, price, order=order, workers=workers)
@@ -172,7 +173,7 @@ def descend(
         above[parts] = labels
         labels = above
         if cutting and n_parts <= enough:
-            labels = kernel.relabel(_cut(graph, labels, price, stream=stream, workers=workers, wide=wide))[0]
+            labels = aggregate.relabel(_cut(graph, labels, price, stream=stream, workers=workers, wide=wide))[0]
             halves = halved(graph, labels, price, workers=workers, slack=SLACK)
             break
     for parts in reversed(maps):
@@ -211,8 +212,8 @@ def halved(
     graph: Graph, labels: NDArray[np.int32], price: float, *, workers: Pool | None, slack: float = 1.0
 ) -> NDArray[np.int32] | None:
     """Labels with every community cut in two that gains by it (or nearly, with `slack` above 1); None if none does."""
-    labels, count = kernel.relabel(labels)
-    start, nodes = kernel.members(labels, count)
+    labels, count = aggregate.relabel(labels)
+    start, nodes = aggregate.members(labels, count)
     place = np.empty(graph.n, np.int32)
     place[nodes] = np.arange(graph.n, dtype=np.int32)
     bounds = chunks(start, 16)

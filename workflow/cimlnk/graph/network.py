@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .edges import Arrays
+from .kernels import aggregate, components, subgraphs
 from .kernels import leiden as kernel
 from .tasks import Pool, pieces
 
@@ -60,7 +61,7 @@ def strengths(arrays: Arrays, *, workers: Pool | None = None) -> NDArray[np.floa
 def quality(graph: Graph, labels: NDArray[np.int32], price: float, *, workers: Pool | None = None) -> float:
     """Weight inside communities minus `price` times their squared masses."""
     masses = np.bincount(labels, graph.mass)
-    inside = sum(spread(kernel.inner_weight, (*graph[:3], labels), graph.n, workers=workers))
+    inside = sum(spread(subgraphs.inner_weight, (*graph[:3], labels), graph.n, workers=workers))
     return float(inside - price * np.square(masses).sum())
 
 
@@ -69,7 +70,7 @@ def links(
 ) -> NDArray[np.float64]:
     """Weight between every community and its partner (-1: none)."""
     out = np.zeros(len(partner), np.float64)
-    for part in spread(kernel.links, (*graph[:3], labels, partner), graph.n, workers=workers):
+    for part in spread(subgraphs.links, (*graph[:3], labels, partner), graph.n, workers=workers):
         out += part
     return out
 
@@ -77,10 +78,10 @@ def links(
 def connected(graph: Graph, labels: NDArray[np.int32], *, workers: Pool | None = None) -> NDArray[np.int32]:
     """Connected pieces of the communities, numbered in the order of their first nodes."""
     root = np.empty(graph.n, np.int32)
-    spread(kernel.pieces_inside, (*graph[:2], labels, root), graph.n, workers=workers)
-    for pairs in spread(kernel.bridges, (*graph[:2], labels, root), graph.n, workers=workers):
-        kernel.join(root, pairs)
-    return kernel.numbered(root)[0]
+    spread(components.pieces_inside, (*graph[:2], labels, root), graph.n, workers=workers)
+    for pairs in spread(components.bridges, (*graph[:2], labels, root), graph.n, workers=workers):
+        components.join(root, pairs)
+    return components.numbered(root)[0]
 
 
 def chunks(start: NDArray[np.int64], count: int) -> list[tuple[int, int]]:
@@ -97,16 +98,16 @@ def collapsed(graph: Graph, parts: NDArray[np.int32], count: int, *, workers: Po
     All pieces of work write into the same two arrays, each from a place that leaves room for the ones before it, and
     are then moved together: memory that is touched for the first time costs more than the work itself.
     """
-    start, nodes = kernel.members(parts, count)
+    start, nodes = aggregate.members(parts, count)
     bounds = chunks(start, CHUNKS) if count > 2000 else [(0, count)]
-    room = np.cumsum([0, *[kernel.degrees(graph.indptr, start, nodes, a, b) for a, b in bounds]])
+    room = np.cumsum([0, *[aggregate.degrees(graph.indptr, start, nodes, a, b) for a, b in bounds]])
     columns, values = np.empty(room[-1], np.int32), np.empty(room[-1], np.float32)
     entries = np.empty(count, np.int64)
     shared = (*graph[:3], parts, start, nodes, count, columns, values)
     tasks = [(*shared, r, entries, a, b) for r, (a, b) in zip(room[:-1], bounds, strict=True)]
     filled = 0
-    for r, size in zip(room[:-1], run(kernel.collapse, tasks, workers), strict=True):
-        kernel.close_up(columns, values, r, filled, size)
+    for r, size in zip(room[:-1], run(aggregate.collapse, tasks, workers), strict=True):
+        aggregate.close_up(columns, values, r, filled, size)
         filled += size
     indptr = np.concatenate([[0], np.cumsum(entries)])
     mass = np.bincount(parts, graph.mass, count).astype(np.float64)

@@ -13,7 +13,7 @@ from cimlnk.common import seeds
 from .agreement import adjusted_rand, contingency, jaccard
 from .communities import by_size
 from .edges import permuted, weights
-from .kernels import leiden as kernel
+from .kernels import subgraphs
 from .leiden_passes import optimise, thorough
 from .nearest import knn
 from .network import Graph, connected, weighed
@@ -66,7 +66,7 @@ def subsample_labels(
         keeps.append(keep)
 
     def cut(s: int) -> Graph:
-        return weighed(kernel.induced(graph.indptr, graph.ix, graph.w, keeps[s]), objective, graph.local)
+        return weighed(subgraphs.induced(graph.indptr, graph.ix, graph.w, keeps[s]), objective, graph.local)
 
     def one(s: int, r: int) -> None:
         part = parts[s]

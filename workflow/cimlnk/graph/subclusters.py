@@ -9,7 +9,7 @@ import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from .communities import by_size
-from .kernels import leiden as kernel
+from .kernels import subgraphs
 from .leiden_passes import optimise
 from .network import Graph, connected
 from .stability import graph_of, price_of
@@ -53,7 +53,7 @@ def subcluster(
         place = np.arange(n, dtype=np.int32) if order is None else order
         whole = graph_of(W, objective, place, workers=workers)
         above = np.ascontiguousarray(parents[place], dtype=np.int32)
-        indptr, ix, w = kernel.within(whole.indptr, whole.ix, whole.w, above)
+        indptr, ix, w = subgraphs.within(whole.indptr, whole.ix, whole.w, above)
         inside = Graph(indptr, ix, w, whole.mass, whole.local)
         found = optimise(inside, price_of(whole, resolution, objective), seed, passes=2, start=None, workers=workers)
         found = connected(inside, found, workers=workers)

@@ -13,8 +13,8 @@ from cimlnk.cytof.lineage.batch import Batch
 from cimlnk.cytof.lineage.markers import CARRIED, LINEAGES, LYMPHOCYTES
 from cimlnk.cytof.lineage.transfer import Placed
 
+from .cuts import Cut, signal
 from .density import GRID, STEP, Threshold, histogram
-from .gate import Cut, signal
 from .spec import Node
 
 LEAST = 20  # events on either side for a sample's own fit

@@ -13,33 +13,19 @@ from numpy.typing import NDArray
 
 from cimlnk.common import seeds
 from cimlnk.common.errors import UserError
-from cimlnk.cytof.panel import LINEAR, Channel, Matched
+from cimlnk.cytof.panel import Channel, Matched
 from cimlnk.cytof.tables import GATES
 
-from .density import Threshold, lone_edge, mode_interval, valley_threshold, with_reason
-from .dna import dna_interval
+from .cuts import Bools, Cut, lay_out, passes, signal
+from .density import Threshold
 from .spec import IDENTITY, Node
+from .thresholds import find
 
 log = logging.getLogger("cimlnk.cytof")
 
-AGREE = 1.0  # a sample's own valley further than this from its batch's (arcsinh units) is another valley
 LIVE = "live"  # node behind which only live single events are left
-TOO_FEW = 20  # events below which not even an edge is estimated
+
 NAN = float("nan")
-
-Bools = NDArray[np.bool_]
-
-
-@dataclass(frozen=True)
-class Cut:
-    """One threshold on one channel (or on the weakest of several, `not_all_above`)."""
-
-    gate: str
-    node: str
-    channels: tuple[Channel, ...]
-    side: str
-    spec: Node
-    part: str = ""  # low or high of a two-sided gate
 
 
 class Fit(Protocol):
@@ -90,44 +76,6 @@ class Gated:
         """The denominator of NK fractions, counted in the same way as the NK cells."""
         cells: Bools = self.fit.lymphocytes if self.by_lineage else self.nodes["lymphocytes"]
         return cells
-
-
-def lay_out(nodes: Sequence[Node], matched: Matched, identity: str) -> tuple[list[Cut], dict[str, str]]:
-    """The single cuts of a hierarchy for one panel, and the nodes skipped with the reason."""
-    cuts: list[Cut] = []
-    skipped: dict[str, str] = {}
-    for node in nodes:
-        channels = node.channels(matched, identity)
-        if not channels:
-            what = f"role {node.role}" if node.role else " or ".join(node.markers).replace(IDENTITY, identity)
-            skipped[node.node] = f"the panel has no channel of {what}"
-            continue
-        if node.keep == "not_all_above":
-            parts = [(tuple(channels), "not_all_above", "")]
-        elif node.keep in ("singlets", "within"):
-            parts = [((c,), side, part) for c in channels for side, part in (("above", "low"), ("below", "high"))]
-        else:
-            parts = [((c,), node.keep, "") for c in channels]
-        for i, (used, side, part) in enumerate(parts):
-            last = i == len(parts) - 1
-            label = f"{'+'.join(c.marker for c in used)}{' ' + part if part else ''}"
-            cuts.append(Cut(node.node if last else f"{node.node} ({label})", node.node, used, side, node, part))
-    return cuts, skipped
-
-
-def signal(scaled: NDArray[np.floating], cut: Cut, rows: Bools | slice = slice(None)) -> NDArray[np.floating]:
-    """The values a cut looks at: one column, or the least of several."""
-    values = scaled[rows, cut.channels[0].column]
-    for channel in cut.channels[1:]:
-        values = np.minimum(values, scaled[rows, channel.column])
-    return values
-
-
-def passes(values: NDArray[np.floating], cut: Cut, threshold: float) -> Bools:
-    """Which values a cut keeps; a missing threshold keeps all."""
-    if not np.isfinite(threshold):
-        return np.ones(len(values), bool)
-    return values >= threshold if cut.side == "above" else values < threshold
 
 
 def gate_events(
@@ -208,7 +156,7 @@ def gate_events(
                 if fitted is not None:
                     memory[key] = fitted, fitted
             if key not in memory:
-                memory[key] = _find(
+                memory[key] = find(
                     signal(scaled, cut, looked),
                     cut,
                     settings,
@@ -240,85 +188,6 @@ def gate_events(
     gated = Gated(GATES.check(table), reached, done, skipped, final, low, high, thresholds, matched.channels)
     gated.fit = fit if fit is not None and fit.calls else None
     return gated
-
-
-def _find(
-    values: NDArray[np.floating],
-    cut: Cut,
-    settings: Mapping[str, Any],
-    *,
-    rng: np.random.Generator,
-    pool: Mapping[str, Threshold] | None,
-) -> tuple[Threshold, Threshold]:
-    """Thresholds of a cut: (low, high) of a two-sided gate, twice the same otherwise."""
-    n, least, bootstraps = len(values), int(settings["minimum_events"]), int(settings["bootstraps"])
-    if cut.part:
-        names = _pair_names(cut)
-        pooled = [pool[g] for g in names if g in pool] if pool else []
-        if n >= least or (len(pooled) < 2 and n >= TOO_FEW):
-            if cut.spec.keep == "singlets":
-                return dna_interval(values, rng, bootstraps)
-            return mode_interval(values, cut.spec.sds, rng)
-        why = f"{n} events, fewer than {least}"
-        if len(pooled) == 2:
-            low, high = (with_reason(t, "pool", f"{why}: threshold of the batch") for t in pooled)
-            return low, high
-        none = Threshold(NAN, NAN, NAN, "skipped", f"{why}, and no threshold of the batch")
-        return none, none
-    threshold = _one(
-        values, cut, n, least=least, bootstraps=bootstraps, rng=rng, pooled=pool.get(cut.gate) if pool else None
-    )
-    return threshold, threshold
-
-
-def _pair_names(cut: Cut) -> tuple[str, str]:
-    marker = cut.channels[0].marker
-    low = f"{cut.node} ({marker} low)"
-    high = cut.gate if cut.part == "high" else f"{cut.node} ({marker} high)"
-    return low, high
-
-
-def _one(
-    values: NDArray[np.floating],
-    cut: Cut,
-    n: int,
-    *,
-    least: int,
-    bootstraps: int,
-    rng: np.random.Generator,
-    pooled: Threshold | None,
-) -> Threshold:
-    spec = cut.spec
-    own = None
-    if n >= least:
-        spare = spec.keep if spec.spare else None
-        own = valley_threshold(
-            values,
-            spec.valley,  # type: ignore[arg-type]
-            rng,
-            bootstraps=bootstraps,
-            spare=spare,  # type: ignore[arg-type]
-            apart=spec.apart,
-            least=spec.least,
-        )
-    trusted = pooled is not None and pooled.method == "valley"
-    if own is not None:
-        if trusted and pooled is not None and abs(own.value - pooled.value) > AGREE:
-            reason = f"valley at {own.value:.2f} in this sample, where the batch has none: threshold of the batch"
-            return with_reason(pooled, "pool", reason)
-        return own
-    why = f"{n} events, fewer than {least}" if n < least else "no second peak in this sample"
-    if trusted and pooled is not None:
-        return with_reason(pooled, "pool", f"{why}: threshold of the batch")
-    if cut.side == "not_all_above":
-        return Threshold(NAN, NAN, NAN, "skipped", f"{why} nor in its batch: nothing is taken for a bead")
-    # without a peak the samples of a batch share one cut, so that they stay comparable
-    if pooled is not None and pooled.method == "edge":
-        return with_reason(pooled, "pool", f"{why} nor in its batch, whose cut is taken; {pooled.reason}")
-    if n >= TOO_FEW:
-        edge = lone_edge(values, cut.side, kept=spec.role == "viability")  # type: ignore[arg-type]
-        return edge if n >= least else with_reason(edge, "edge", f"{why}; {edge.reason}")
-    return Threshold(NAN, NAN, NAN, "skipped", f"{why}, and no threshold of the batch")
 
 
 def _range(
@@ -369,18 +238,3 @@ def _row(
         "method": threshold.method if threshold else method,
         "reason": threshold.reason if threshold else reason,
     }
-
-
-def gating_scale(events: NDArray[np.floating], matched: Matched, input_scale: str) -> NDArray[np.float32]:
-    """Events on the gating scale: arcsinh with the panel's cofactors, unless they are transformed already."""
-    from cimlnk.cytof.transform import arcsinh
-
-    linear = [c.column for c in matched.channels if c.role in LINEAR]
-    if input_scale in ("arcsinh", "scaled"):
-        return events.astype(np.float32)
-    cofactors = np.ones(events.shape[1])
-    for c in matched.channels:
-        cofactors[c.column] = c.cofactor
-    out = arcsinh(events, list(cofactors))
-    out[:, linear] = events[:, linear]
-    return out

@@ -17,7 +17,8 @@ from cimlnk.cytof.acquisition import Acquisition
 from cimlnk.cytof.fcs.header import FcsHeader
 from cimlnk.cytof.panel import LINEAR, Channel
 
-from .gate import Gated, passes
+from .cuts import passes
+from .gate import Gated
 
 SPACE = "http://www.isac-net.org/std/Gating-ML/v2.0/"
 GATING, DATA = f"{{{SPACE}gating}}", f"{{{SPACE}datatypes}}"

@@ -15,8 +15,9 @@ from cimlnk.common.errors import UserError
 from cimlnk.cytof.acquisition import Acquisition
 from cimlnk.cytof.panel import LINEAR, Channel
 
+from .cuts import Cut, passes, signal
 from .density import GRID, STEP, Threshold, bandwidth_for, histogram, smooth
-from .gate import Cut, Gated, passes, signal
+from .gate import Gated
 from .read import Sample
 
 MOST_DOTS = 6000  # of live events in a two-dimensional plot

@@ -18,8 +18,9 @@ from cimlnk.cytof.panel import Matched, compact, load_panel
 from cimlnk.cytof.transform import check_scale
 
 from .density import Threshold
-from .gate import gate_events, gating_scale
+from .gate import gate_events
 from .read import read_channels
+from .scale import gating_scale
 from .spec import load_gates, up_to
 
 log = logging.getLogger("cimlnk.cytof")

@@ -17,7 +17,7 @@ from cimlnk.cytof.fcs.header import FcsHeader, read_events, read_header
 from cimlnk.cytof.panel import LIGHT, LINEAR, Matched, compact, load_panel, match_panel
 from cimlnk.cytof.transform import check_scale
 
-from .gate import gating_scale
+from .scale import gating_scale
 
 log = logging.getLogger("cimlnk.cytof")
 

@@ -15,8 +15,9 @@ from cimlnk.cytof.acquisition import Acquisition
 from cimlnk.cytof.lineage.batch import load_batch
 from cimlnk.cytof.tables import GATES
 
+from .cuts import lay_out
 from .fit import ByHand, LineageFit
-from .gate import LIVE, Gated, gate_events, lay_out
+from .gate import LIVE, Gated, gate_events
 from .gatingml import write_gatingml
 from .manual import gate_manually
 from .pool import thresholds_of
