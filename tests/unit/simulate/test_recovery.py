@@ -4,9 +4,9 @@ import pandas as pd
 import pytest
 
 from cimlnk.common.errors import UserError
-from cimlnk.common.tables import write_table
+from cimlnk.common.tables import write_pieces, write_table
 from cimlnk.simulate.recovery import as_text, cohort_id, main
-from cimlnk.simulate.tables import RECOVERY
+from cimlnk.simulate.tables import CELLS_CYTOF, RECOVERY, read_cells
 
 ROOT = Path(__file__).resolve().parents[3]
 
@@ -66,3 +66,19 @@ def test_wrong_configs_are_told(tmp_path):
     real.write_text("cohort: {id: x, samples: config/samples/tiny.tsv}\n")
     with pytest.raises(UserError, match="real data have no planted truth"):
         cohort_id(real)
+
+
+def test_of_the_truth_only_nk_cells_and_kept_cells_are_read(tmp_path, monkeypatch):
+    kinds = ["T", "NK", "B", "NK", "doublet", "T"]
+    table = pd.DataFrame({"cell": [f"s:{k}" for k in range(6)], "sample": "s", "class": kinds, "population": "",
+                          "also": "", "kind": kinds, "event": range(6)})  # fmt: skip
+    parts = [table.iloc[:4], table.iloc[4:]]
+    write_pieces(parts, tmp_path / "cells.parquet", CELLS_CYTOF)
+    for piece in (2, 1_000_000):
+        monkeypatch.setattr("cimlnk.simulate.tables.PIECE", piece)
+        assert list(read_cells(tmp_path / "cells.parquet")["cell"]) == ["s:1", "s:3"]
+        found = read_cells(tmp_path / "cells.parquet", kept=["s:4", "s:0", "s:1", "elsewhere:1"])
+        assert list(found["cell"]) == ["s:0", "s:1", "s:3", "s:4"]
+        assert list(found["class"]) == ["T", "NK", "NK", "doublet"]
+    write_table(CELLS_CYTOF.empty(), tmp_path / "none.parquet", CELLS_CYTOF)
+    assert len(read_cells(tmp_path / "none.parquet", kept=["s:1"])) == 0

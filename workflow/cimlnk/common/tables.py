@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -109,9 +109,9 @@ def read_pieces(path: str | Path, columns: list[str]) -> Iterator[pd.DataFrame]:
             yield file.read_row_group(number, columns=columns).to_pandas()
 
 
-def read_table(path: str | Path, schema: Schema | None = None) -> pd.DataFrame:
-    """Read a table written by :func:`write_table`; with `schema`, check it again."""
-    table = pq.read_table(path).to_pandas()
+def read_table(path: str | Path, schema: Schema | None = None, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
+    """Read a table written by :func:`write_table`, or some of its `columns`; with `schema`, check it again."""
+    table = pq.read_table(path, columns=None if columns is None else list(columns)).to_pandas()
     return schema.check(table) if schema is not None else table
 
 

@@ -20,7 +20,7 @@ from cimlnk.common.seeds import rng
 from cimlnk.common.tables import read_table, write_table
 
 from .scores import score_names
-from .tables import DIFFICULTY, TRUTH_CELLS
+from .tables import DIFFICULTY, read_cells
 
 MOST_CELLS = 20_000  # evenly over samples
 SCANPY_CELLS = 4_000
@@ -205,10 +205,11 @@ def make_difficulty(
     tables = []
     for modality, ids in names.items():
         own_files = {sample: next(files) for sample in ids}
-        truth = read_table(truth_cells[modality], TRUTH_CELLS[modality])
+        named = read_table(populations[modality], columns=["cell", "population"])
         values, own, ours = kept_cells(
-            own_files, truth, read_table(populations[modality]), modality=modality, seed=seed
+            own_files, read_cells(truth_cells[modality]), named, modality=modality, seed=seed
         )
+        del named
         if modality == "rna":
             values = values[values.var().nlargest(VARIABLE_GENES).index]
         elif (given := flow_panel if modality == "flow" else panel) is not None:

@@ -17,7 +17,7 @@ from cimlnk.common.home import HOME
 from cimlnk.common.tables import read_table, write_table
 
 from .scores import score
-from .tables import ABUNDANCE, RECOVERY, RECOVERY_CASES, TRUTH_CELLS
+from .tables import ABUNDANCE, RECOVERY, RECOVERY_CASES, read_cells
 
 
 def make_recovery(
@@ -32,11 +32,15 @@ def make_recovery(
     cases: str | Path,
     provenance: dict[str, Any] | None = None,
 ) -> None:
-    """Read the tables :func:`score` needs and write RECOVERY and RECOVERY_CASES."""
+    """Read the tables :func:`score` needs and write RECOVERY and RECOVERY_CASES.
+
+    Of the truth's cells only the NK cells and those the pipeline kept are held: all others count by not being there.
+    """
+    named = {m: read_table(path, columns=["cell", "population"]) for m, path in populations.items()}
     marks, details = score(
-        {m: read_table(path, TRUTH_CELLS[m]) for m, path in truth_cells.items()},
+        {m: read_cells(path, kept=named[m]["cell"]) for m, path in truth_cells.items()},
         read_table(truth_abundance, ABUNDANCE),
-        {m: read_table(path) for m, path in populations.items()},
+        named,
         summaries={m: read_table(path) for m, path in summaries.items()},
         abundance=read_table(abundance),
         folds=read_table(folds),

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cimlnk.common.tables import read_table, write_table
+from cimlnk.common.tables import read_table, write_pieces, write_table
 
 from . import design
 from .composition import POPULATIONS, content, latent_nk_fraction, latent_shares
@@ -157,9 +157,7 @@ def write_truth(
     ):  # fmt: skip
         if name not in output:
             continue
-        parts = [read_table(path, schema) for path in paths]
-        table = pd.concat(parts, ignore_index=True) if parts else schema.empty()
-        write_table(table, output[name], schema, provenance=provenance)
+        write_pieces((read_table(path, schema) for path in paths), output[name], schema, provenance=provenance)
     write_table(abundance(size, seed), output["abundance"], ABUNDANCE, provenance=provenance)
     write_table(effects(), output["effects"], EFFECTS, provenance=provenance)
     write_table(kinetics_table(size, seed), output["kinetics"], KINETICS, provenance=provenance)
