@@ -18,6 +18,7 @@ from cimlnk.common.palette import LABELS
 from .style import GATES, label, plain, save
 
 MAX_CSV_ROWS = 5_000  # the site stays small enough to send; the results folder holds every table whole
+MOST_FILE_ROWS = 10_000  # of a table behind a figure
 NAMED = ("population", "runner_up", "founder", "from_population", "to_population")  # shown as figures call them
 MODALITY = {"cytof": "mass cytometry", "flow": "flow cytometry", "rna": "single-cell RNA", "adt": "antibodies"}
 SIDES = {"above": "above", "below": "below", "not_all_above": "not above all"}
@@ -125,18 +126,20 @@ class Site:
         self.folder = Path(folder)
         self.title = title
         self.pages: list[Page] = []
+        self.cut: dict[str, tuple[int, int]] = {}  # files that hold the first rows only: rows held, rows there are
         self._written: set[str] = set()
 
     def table_file(self, name: str, table: pd.DataFrame, most: int | None = None) -> str:
-        """Write `table` (at most `most` rows) as CSV once and return its place in the site."""
+        """Write `table` (at most `most` rows) as CSV once and return its place in the site; `cut` keeps what is cut."""
+        most = MOST_FILE_ROWS if most is None else most
         file = f"tables/{slug(name)}.csv"
         if file not in self._written:
             path = self.folder / file
             path.parent.mkdir(parents=True, exist_ok=True)
-            neutral(table if most is None else table.head(most)).to_csv(
-                path, index=False, lineterminator="\n", float_format="%.4g"
-            )
+            neutral(table.head(most)).to_csv(path, index=False, lineterminator="\n", float_format="%.4g")
             self._written.add(file)
+            if len(table) > most:
+                self.cut[file] = most, len(table)
         return file
 
     def copy(self, source: Path, place: str) -> None:
@@ -184,7 +187,11 @@ class Site:
         alt = re.sub(r"<[^>]+>", "", caption).split(". ")[0]
         # "<" in a text could end the script element that holds the values
         told = json.dumps(values, ensure_ascii=False, separators=(",", ":")).replace("<", "\\u003c") if values else ""
-        return Figure(slug(name), file, caption, self.table_file(table_name or name, table), alt, told)
+        behind = self.table_file(table_name or name, table)
+        if behind in self.cut:
+            held, known = self.cut[behind]
+            caption += f" The file holds the first {held:,} of {known:,} rows, the results all."
+        return Figure(slug(name), file, caption, behind, alt, told)
 
     def table(self, name: str, table: pd.DataFrame, caption: str, *, columns: dict[str, str] | None = None) -> Table:
         """Show `table` (chosen columns under readable headings) and write it whole as CSV."""

@@ -7,7 +7,10 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import pyarrow.parquet as pq
+from numpy.typing import NDArray
 
 from cimlnk.common.tables import read_provenance, read_table
 from cimlnk.common.vocabulary import MODALITIES, SAMPLE_KEYS
@@ -69,16 +72,49 @@ class Run:
     def samples(self) -> pd.DataFrame:
         return self.table("cohort/samples.parquet")
 
-    def cells(self, modality: str) -> pd.DataFrame:
-        """One row per cell: map position, population, confidence, and the sample's patient, day and arm."""
-        table = self.table(f"{modality}/populations.parquet").merge(self.table(f"{modality}/umap.parquet"), on="cell")
+    def rows(self, name: str) -> int:
+        """How many rows a table has; 0 if this run does not make it."""
+        return pq.ParquetFile(self.files[name]).metadata.num_rows if name in self.files else 0
+
+    def cells(self, modality: str, most: int | None = None) -> pd.DataFrame:
+        """One row per cell: map position, population, confidence, and the sample's patient, day and arm.
+
+        Parameters
+        ----------
+        modality
+            Kind of data.
+        most
+            Cells, evenly spaced over the table, so that every sample keeps its share; all by default. Memory goes with
+            these, not with the cells there are.
+        """
+        named, umap = (pq.read_table(self.files[f"{modality}/{n}.parquet"]) for n in ("populations", "umap"))
+        if not named["cell"].equals(umap["cell"]):
+            table = named.to_pandas().merge(umap.to_pandas(), on="cell")
+            table = table.iloc[_evenly(len(table), most)]
+        else:
+            for column in ("umap1", "umap2"):
+                named = named.append_column(column, umap[column])
+            table = named.take(_evenly(len(named), most)).to_pandas()
         return table.merge(self.samples[KEYS], on="sample")
+
+    def populations_of(self, modality: str) -> list[str]:
+        """Names of the populations of a kind of data, in the order of their first cells."""
+        column = pq.read_table(self.files[f"{modality}/populations.parquet"], columns=["population"])["population"]
+        return [str(p) for p in column.unique().to_pylist()]
 
     def gates(self, modality: str) -> pd.DataFrame:
         """Gate tables of all samples."""
-        parts = [read_table(self.files[n]) for n in self.named(f"{modality}/gates/", ".parquet")]
-        parts = [p for p in parts if len(p)]
-        return pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+        name = f"{modality}/gates"  # a folder, which no table is named like
+        if name not in self._tables:
+            parts = [read_table(self.files[n]) for n in self.named(f"{name}/", ".parquet")]
+            parts = [p for p in parts if len(p)]
+            self._tables[name] = pd.concat(parts, ignore_index=True) if parts else pd.DataFrame()
+        return self._tables[name].copy(deep=False)
+
+
+def _evenly(n: int, most: int | None) -> NDArray[np.int64]:
+    """At most `most` of `n` rows, evenly spaced."""
+    return np.arange(n) if most is None or n <= most else np.linspace(0, n - 1, most).astype(np.int64)
 
 
 def _below(file: str | Path, root: Path) -> bool:

@@ -14,11 +14,13 @@ from cimlnk.common.crosswalk import others
 from cimlnk.common.palette import show_beside
 
 from .blocks import Figure, Page, Site, esc
+from .many import patients_shown
 from .pages import (
     claims,
     cohort,
     donors,
     dynamics,
+    everybody,
     identity,
     miflowcyt,
     patients,
@@ -56,7 +58,8 @@ def build_pages(run: Run, site: Site) -> list[Page]:
         lambda: donors.page(run, site),
         lambda: release.page(run, site),
     ]
-    for patient in sorted(run.samples["patient"].unique()):
+    makers.append(lambda: everybody.page(run, site))
+    for patient in patients_shown(run):
         makers.append(lambda patient=patient: patients.page(run, site, patient))  # type: ignore[misc]
     if run.has("truth/recovery.parquet"):
         makers.append(lambda: truth.page(run, site))

@@ -9,6 +9,7 @@ import pandas as pd
 
 from cimlnk.report.style import colours, label, order, plain, pyplot, tell
 
+MOST_IN_LEGEND = 60  # names beside a map; a longer legend is wider than the map
 MAX_POINTS = 30_000  # more points only make the picture slower, not clearer
 
 
@@ -100,6 +101,9 @@ def _day(day: int) -> str:
 def _legend(axis: Any, shades: dict[Any, Any]) -> None:
     from matplotlib.lines import Line2D
 
+    if len(shades) > MOST_IN_LEGEND:
+        axis.set_title(f"{axis.get_title(loc='left')} ({len(shades):,}, not named)")
+        return
     handles = [Line2D([], [], marker="o", linestyle="", color=c, markersize=5, label=str(n)) for n, c in shades.items()]
     axis.legend(handles=handles, loc="center left", bbox_to_anchor=(1.0, 0.5), ncols=1 + len(handles) // 15)
 

@@ -7,6 +7,7 @@ from cimlnk.report.arms import compare_arms
 from cimlnk.report.blocks import Section, Site, Text
 from cimlnk.report.figures.course import composition
 from cimlnk.report.figures.quality import nk_of_lymphocytes
+from cimlnk.report.many import of_patients, samples_shown
 from cimlnk.report.reading import nk_share_words
 from cimlnk.report.run import Run
 
@@ -25,9 +26,11 @@ def sections(run: Run, site: Site) -> list[Section]:
             meaningless = nk_share_words(run, modality)
             if meaningless:
                 section.blocks.append(Text(meaningless, "warning"))
-            drawn = nk_of_lymphocytes(summary, run.samples)
+            names, choice = samples_shown(run, list(summary["sample"]))
+            drawn = nk_of_lymphocytes(summary[summary["sample"].isin(names)], run.samples)
+            name = f"self_nk_{modality}"
             section.blocks.append(
-                site.figure(f"self_nk_{modality}", drawn, caption, table=summary, table_name=f"summary_{modality}")
+                site.figure(name, drawn, caption + choice, table=summary, table_name=f"summary_{modality}")
             )
         named = abundance[
             (abundance["modality"] == modality) & abundance["fraction"].notna() & (abundance["population"] != NK)
@@ -37,8 +40,10 @@ def sections(run: Run, site: Site) -> list[Section]:
                 ", by day." if named["day"].nunique() > 1 else "."
             )
             name = f"self_composition_{modality}"
+            chosen, choice = of_patients(run, named)
+            drawn = composition(chosen)
             section.blocks.append(
-                site.figure(name, composition(named), caption, table=named, table_name=f"composition_{modality}")
+                site.figure(name, drawn, caption + choice, table=named, table_name=f"composition_{modality}")
             )
         if section.blocks:
             result.append(section)

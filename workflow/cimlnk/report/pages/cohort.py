@@ -7,6 +7,7 @@ import pandas as pd
 from cimlnk.cohort.words import count
 from cimlnk.report.blocks import Page, Section, Site, Text, esc
 from cimlnk.report.figures.course import folds_by_arm, nk_by_patient
+from cimlnk.report.many import of_patients
 from cimlnk.report.reading import blood_nk, expansion_band, first_modality, il2_given, left_out, treated_arm
 from cimlnk.report.run import Run
 
@@ -14,6 +15,8 @@ from . import baseline
 from .claims import tally
 from .kinetics import remark
 from .names import MODALITY
+
+MOST_NAMED = 20  # samples left out that the overview names; the page on quality has all
 
 
 def cards(items: list[tuple[str, str]]) -> Text:
@@ -28,7 +31,7 @@ def headline(run: Run) -> list[tuple[str, str]]:
     kinetics = first_modality(run.table("dynamics/kinetics.parquet"))
     items = [("patients", str(samples["patient"].nunique()))]
     for modality in run.modalities:
-        n = len(run.table(f"{modality}/cells.parquet"))
+        n = run.rows(f"{modality}/cells.parquet")
         items.append((f"NK cells, {MODALITY[modality]}", f"{n:,}"))
     if len(kinetics):
         mine = kinetics[(kinetics["arm"] == treated) & (kinetics["population"] == "NK")]["peak_fold"].dropna()
@@ -108,7 +111,9 @@ def page(run: Run, site: Site) -> Page:
     overview = Section("overview", "At a glance", [cards(headline(run))])
     missing = left_out(run)
     if len(missing):
-        words = "; ".join(f"{esc(r.sample)}: {esc(r.reason)}" for r in missing.itertuples())
+        words = "; ".join(f"{esc(r.sample)}: {esc(r.reason)}" for r in missing.head(MOST_NAMED).itertuples())
+        if len(missing) > MOST_NAMED:
+            words += f"; and {len(missing) - MOST_NAMED} more, see the page “Quality”"
         overview.blocks.append(Text(f"<b>{len(missing)} sample(s) left out.</b> {words}", "warning"))
     overview.blocks += warning_box(run, site)
     if run.config.get("simulate"):
@@ -138,8 +143,9 @@ def page(run: Run, site: Site) -> Page:
             f"{band[1]:g} times that value{', the yellow band the IL-2 period (days 0–12)' if il2 else ''}."
             + (" Red dashed lines mark events." if len(events) else "")
         )
-        drawn = nk_by_patient(counted, events, band, baseline=run.baseline, il2=il2)
-        course.blocks.append(site.figure("nk_per_ul_by_patient", drawn, caption, table=nk))
+        chosen, choice = of_patients(run, counted)
+        drawn = nk_by_patient(chosen, events, band, baseline=run.baseline, il2=il2)
+        course.blocks.append(site.figure("nk_per_ul_by_patient", drawn, caption + choice, table=nk))
         folds = run.table("dynamics/folds.parquet")
         folds = first_modality(folds[(folds["population"] == "NK") & folds["fold_change"].notna()])
         if len(folds):

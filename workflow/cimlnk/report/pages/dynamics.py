@@ -9,6 +9,7 @@ from cimlnk.dynamics.tables import METHODS
 from cimlnk.report.blocks import Page, Section, Site, esc
 from cimlnk.report.figures.course import composition, subsets_absolute
 from cimlnk.report.figures.effects import agreement, diversity, forest
+from cimlnk.report.many import of_patients
 from cimlnk.report.reading import without_told
 from cimlnk.report.run import Run
 from cimlnk.report.style import by_number
@@ -54,11 +55,12 @@ def page(run: Run, site: Site) -> Page:
         if len(named):
             caption = "Composition of the NK cells in each sample" + (", in the order of the days" if days else "")
             caption += "; donor and product stand before the blood samples they belong to by day." if given else "."
+            chosen, choice = of_patients(run, named)
             section.blocks.append(
                 site.figure(
                     f"composition_{modality}",
-                    composition(named),
-                    caption,
+                    composition(chosen),
+                    caption + choice,
                     table=named,
                     table_name=f"composition_{modality}",
                 )

@@ -6,7 +6,7 @@ import pandas as pd
 
 from cimlnk.report.blocks import Figure, Page, Section, Site, Table, Text, esc
 from cimlnk.report.figures.change import alluvial, distance_map, neighbourhood_map
-from cimlnk.report.figures.maps import thin
+from cimlnk.report.many import samples_shown
 from cimlnk.report.run import Run
 
 from .cohort import MODALITY
@@ -115,7 +115,7 @@ def _neighbourhoods(run: Run, site: Site) -> list[Section]:
                 "Neighbourhoods of the graph, coloured by the log2 change of their share among NK cells. Strong "
                 "colour: spatial false discovery rate below 0.1; faint: not shown."
             )
-            drawn = neighbourhood_map(thin(run.cells(modality), 8000), rows, contrasts)
+            drawn = neighbourhood_map(run.cells(modality, 8000), rows, contrasts)
             behind = rows.loc[
                 rows["contrast"].isin(contrasts),
                 ["contrast", "neighbourhood", "population", "umap1", "umap2", "effect", "fdr"],
@@ -139,10 +139,12 @@ def _repertoire(run: Run, site: Site) -> list[Section]:
     for what in ("donor_receptors", "receptors"):
         rows = distances[distances["what"] == what]
         if len(rows):
+            names, choice = samples_shown(run, [*rows["sample"].unique(), *rows["other"].unique()])
+            rows = rows[rows["sample"].isin(names) & rows["other"].isin(names)]
             words = "inherited receptors (KIR, NKG2C, CD57)" if what == "donor_receptors" else "all receptors"
             caption = (
                 f"Jensen–Shannon distance between the Boolean phenotypes of every two samples by {words}; white lines "
-                "separate patients. Dark blocks on the diagonal are donors that stay themselves over time."
+                f"separate patients. Dark blocks on the diagonal are donors that stay themselves over time.{choice}"
             )
             section.blocks.append(
                 site.figure(f"distances_{what}", distance_map(rows, run.samples), caption, table=rows)

@@ -11,6 +11,7 @@ import pandas as pd
 from cimlnk.dynamics.abundance.folds import daily
 from cimlnk.report.blocks import MAX_CSV_ROWS, Figure, Section, Site, Table, Text, esc, plain
 from cimlnk.report.figures.kinetics import fitted_courses
+from cimlnk.report.many import of_patients
 from cimlnk.report.reading import without_told
 from cimlnk.report.run import Run
 from cimlnk.report.style import ARMS, POPULATIONS, colours, order
@@ -68,12 +69,12 @@ def fitted_figure(
     again
         Whether the page has reported already how such a figure is read.
     """
-    curves = _chosen(run.table("dynamics/curves.parquet"), rows)
+    curves, _ = of_patients(run, _chosen(run.table("dynamics/curves.parquet"), rows))
     if not len(curves):
         return None
     fits = _chosen(run.table("dynamics/kinetics.parquet"), rows)
     measured = daily(_chosen(run.table("dynamics/abundance.parquet"), rows))
-    measured = measured[measured["cells_per_ul"].notna()]
+    measured, choice = of_patients(run, measured[measured["cells_per_ul"].notna()])
     ranks = {p: i for i, p in enumerate(["NK", *order(measured["population"])])}
     arms = {a: i for i, a in enumerate([*ARMS, *sorted(set(measured["arm"]) - set(ARMS))])}
     measured = measured.assign(rank=measured["population"].map(ranks), place=measured["arm"].map(arms))
@@ -81,7 +82,7 @@ def fitted_figure(
     values = list(dict.fromkeys(measured[colour_by]))
     known = {"population": POPULATIONS, "arm": ARMS}.get(colour_by, colours(sorted(values), {}))
     drawn = fitted_courses(measured, curves, fits, panel=panel, colour_by=colour_by, colour=colours(values, known))
-    return site.figure(name, drawn, f"{lead} {AGAIN if again else WHOLE}", table=_both(measured, curves))
+    return site.figure(name, drawn, f"{lead} {AGAIN if again else WHOLE}{choice}", table=_both(measured, curves))
 
 
 def _chosen(table: pd.DataFrame, rows: dict[str, str]) -> pd.DataFrame:

@@ -6,6 +6,7 @@ import pandas as pd
 
 from cimlnk.report.blocks import Page, Section, Site, Text, esc, plain, slug
 from cimlnk.report.figures.course import composition, nk_by_patient, subsets_absolute
+from cimlnk.report.many import pictured
 from cimlnk.report.reading import expansion_band, il2_given, infused
 from cimlnk.report.run import Run
 
@@ -35,13 +36,21 @@ GATED = {"cytof": "mass cytometry", "flow": "flow cytometry"}
 
 
 def _gates(run: Run, site: Site, samples: pd.DataFrame) -> Text | None:
-    """The gate figures of the patient's samples, folded away; None if there are none."""
-    figures = [
-        (str(row.sample), f"{row.sample} ({row.timepoint})", run.files[name])
+    """The gate figures of the patient's samples, folded away; None if there are none.
+
+    Of very many samples the site holds some (:mod:`cimlnk.report.many`); the others are linked in the results folder.
+    """
+    own = [
+        (str(row.sample), f"{row.sample} ({row.timepoint})", name)
         for row in samples.sort_values("day").itertuples()
         if run.has(name := f"{row.modality}/gates/{row.sample}.png")
     ]
-    return site.folded("figures/gates", figures, "Gates") if figures else None
+    held = pictured(run)
+    block = site.folded("figures/gates", [(s, t, run.files[n]) for s, t, n in own if s in held], "Gates")
+    links = [f'<a href="../{esc(n)}">{esc(t)}</a>' for s, t, n in own if s not in held]
+    if not links:
+        return block if own else None
+    return Text(f"{block.body}<p>In the results folder: {', '.join(links)}.</p>", "html")
 
 
 def place_words(arm: str, timepoints: list[str], run: Run) -> str:

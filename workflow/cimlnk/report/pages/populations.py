@@ -12,7 +12,7 @@ from cimlnk.common.crosswalk import SCHEMES, table_of
 from cimlnk.common.palette import order
 from cimlnk.common.vocabulary import CYTOMETRY, NK, UNASSIGNED
 from cimlnk.report.blocks import Figure, Page, Section, Site, Text, esc
-from cimlnk.report.figures.maps import heat_map, overview, thin
+from cimlnk.report.figures.maps import MAX_POINTS, heat_map, overview
 from cimlnk.report.run import Run
 
 from . import proteins
@@ -126,18 +126,18 @@ def page(run: Run, site: Site) -> Page:
         group="data",
     )
     for modality in run.modalities:
-        cells = run.cells(modality)
+        cells, n_cells = run.cells(modality, MAX_POINTS), run.rows(f"{modality}/populations.parquet")
         section = Section(f"map-{modality}", f"Map of the NK cells: {MODALITY[modality]}")
         if not len(cells):
             section.blocks.append(Text("No NK cells.", "note"))
             result.sections.append(section)
             continue
         caption = (
-            f"UMAP of {len(cells):,} NK cells from the same neighbour graph that was clustered, coloured by named "
+            f"UMAP of {n_cells:,} NK cells from the same neighbour graph that was clustered, coloured by named "
             f"population{differing(cells)} and by how many of a cell's neighbours carry its name. Distances between "
             "islands mean little; neighbourhood does."
         )
-        shown = thin(cells, MAX_ROWS)[
+        shown = run.cells(modality, MAX_ROWS)[
             ["cell", "umap1", "umap2", "population", "day", "patient", "arm", "batch", "confidence"]
         ]
         section.blocks.append(
@@ -153,7 +153,7 @@ def page(run: Run, site: Site) -> Page:
         if modality == "rna":
             section.blocks.append(Text(esc(proteins.accuracy_words(run)), "note"))
         result.sections += [section, _clustering(run, modality, site)]
-    named = [p for m in run.modalities for p in run.cells(m)["population"].astype(str).unique()]
+    named = [p for m in run.modalities for p in run.populations_of(m)]
     result.sections += _names_of_others(site, named)
     measured = proteins.section(run, site)
     if measured is not None:

@@ -36,6 +36,10 @@ def page(run: Run, site: Site) -> Page:
     caption = "What each table was made from; the file has all 64 digits of the sha256."
     columns = {"result": "result", "rule": "rule", "input": "input", "sha256": "sha256, first 16 digits"}
     result.sections.append(Section("inputs", "Inputs", [site.table("inputs", shown, caption, columns=columns)]))
+    if site.cut:
+        table = pd.DataFrame([(file, *rows) for file, rows in sorted(site.cut.items())], columns=["file", "rows", "of"])
+        caption = "Files of this site that hold the first rows only. The results folder holds every table whole."
+        result.sections.append(Section("cut", "Files that were cut", [site.table("cut_files", table, caption)]))
     body = (
         "<p>Every key of the config with the value this run had, defaults included.</p><details><summary>Show</summary>"
         f"<pre style='overflow-x:auto'>{esc(config)}</pre></details>"

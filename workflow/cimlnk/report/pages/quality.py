@@ -7,8 +7,9 @@ from collections.abc import Mapping
 import pandas as pd
 
 from cimlnk.cohort.design import ONE_BATCH
-from cimlnk.report.blocks import Page, Section, Site, Text, esc, plain
+from cimlnk.report.blocks import MAX_ROWS, Page, Section, Site, Text, esc, plain
 from cimlnk.report.figures.quality import gate_yields, nk_of_lymphocytes
+from cimlnk.report.many import MOST_SAMPLES, first_the_odd, samples_shown
 from cimlnk.report.reading import left_out, nk_share_words
 from cimlnk.report.run import Run
 
@@ -110,6 +111,24 @@ def gate_remarks(gates: pd.DataFrame) -> pd.DataFrame:
     return table
 
 
+def measured_by(measured: pd.DataFrame) -> pd.DataFrame:
+    """AVAILABILITY of very many files: one row a marker that some lack, with how many have it and who does not.
+
+    Examples
+    --------
+    >>> rows = {"sample": ["a", "b", "a", "b"], "marker": ["CD2", "CD2", "CD3", "CD3"], "measured": [True, False] * 2}
+    >>> measured_by(pd.DataFrame(rows)).iloc[0].tolist()
+    ['CD2', 1, 1, 'b']
+    """
+    found = []
+    for marker, rows in measured.groupby("marker", sort=True):
+        lacking = list(rows.loc[~rows["measured"], "sample"])
+        if lacking:
+            more = f" and {len(lacking) - MOST_NAMED:,} more" if len(lacking) > MOST_NAMED else ""
+            found.append((marker, len(rows) - len(lacking), len(lacking), ", ".join(lacking[:MOST_NAMED]) + more))
+    return pd.DataFrame(found, columns=["marker", "files that measured it", "files that did not", "which did not"])
+
+
 def page(run: Run, site: Site) -> Page:
     """Build the page."""
     result = Page(
@@ -140,8 +159,12 @@ def page(run: Run, site: Site) -> Page:
         result.sections.insert(0, Section("warnings", "Warnings", [shown]))
     measured = run.table("quality/availability.parquet")
     if len(measured) and not measured["measured"].all():
-        wide = measured.pivot(index="marker", columns="sample", values="measured")
-        wide = wide[~wide.all(axis=1)].replace({True: "yes", False: ""}).reset_index()
+        if measured["sample"].nunique() > MOST_SAMPLES:
+            site.table_file("availability", measured[~measured["measured"]])
+            wide = measured_by(measured)
+        else:
+            wide = measured.pivot(index="marker", columns="sample", values="measured")
+            wide = wide[~wide.all(axis=1)].replace({True: "yes", False: ""}).reset_index()
         caption = (
             "Markers that not every file measured. They are used neither for clusters nor for names, and compared only "
             "between files that have them."
@@ -159,9 +182,10 @@ def page(run: Run, site: Site) -> Page:
                 f"Share of each sample's {UNIT[modality]} that remains after every step. A column that is dark from a "
                 "step on where its neighbours are not is a sample to look at."
             )
-            drawn = gate_yields(gates, run.samples, UNIT[modality])
+            names, choice = samples_shown(run, list(gates["sample"]))
+            drawn = gate_yields(gates[gates["sample"].isin(names)], run.samples, UNIT[modality])
             section.blocks.append(
-                site.figure(f"yields_{modality}", drawn, caption, table=gates, table_name=f"gates_{modality}")
+                site.figure(f"yields_{modality}", drawn, caption + choice, table=gates, table_name=f"gates_{modality}")
             )
         with_nodes = summary[summary["n_lymphocytes"] > 0]
         if len(with_nodes):
@@ -173,9 +197,11 @@ def page(run: Run, site: Site) -> Page:
             if meaningless:
                 section.blocks.append(Text(meaningless, "warning"))
                 caption = "NK cells as a share of the lymphocytes of the same file."
-            drawn = nk_of_lymphocytes(summary, run.samples)
+            names, choice = samples_shown(run, list(with_nodes["sample"]))
+            drawn = nk_of_lymphocytes(summary[summary["sample"].isin(names)], run.samples)
+            name = f"nk_share_{modality}"
             section.blocks.append(
-                site.figure(f"nk_share_{modality}", drawn, caption, table=summary, table_name=f"summary_{modality}")
+                site.figure(name, drawn, caption + choice, table=summary, table_name=f"summary_{modality}")
             )
         columns = {
             "sample": "sample", "n_events": UNIT[modality], "n_live_singlets": "live single",
@@ -185,10 +211,11 @@ def page(run: Run, site: Site) -> Page:
         score = {"rna": "share of the barcodes that are live single cells"}.get(
             modality, "share of the events in good stretches of the acquisition"
         )
+        listed = first_the_odd(run, summary) if len(summary) > MAX_ROWS else summary
         section.blocks.append(
             site.table(
                 f"summary_{modality}",
-                summary.assign(n_nk_low=summary["n_nk_low"].round(), n_nk_high=summary["n_nk_high"].round()),
+                listed.assign(n_nk_low=listed["n_nk_low"].round(), n_nk_high=listed["n_nk_high"].round()),
                 f"One row per sample of the sheet. QC score: {score}. Least and most: with every threshold at an end "
                 "of its uncertainty.",
                 columns=columns,
