@@ -11,7 +11,16 @@ import pytest
 from cimlnk.common.tables import Schema, write_table
 from cimlnk.dynamics.abundance.tables import ABUNDANCE
 from cimlnk.report.blocks import Site
-from cimlnk.report.many import MOST_PATIENTS, MOST_SAMPLES, choose, oddities, of_patients, patients_shown, samples_shown
+from cimlnk.report.many import (
+    CHOSEN_PATIENTS,
+    MOST_PATIENTS,
+    MOST_SAMPLES,
+    choose,
+    oddities,
+    of_patients,
+    patients_shown,
+    samples_shown,
+)
 from cimlnk.report.run import Run
 from cimlnk.report.site import write_site
 
@@ -68,7 +77,7 @@ def test_choice_keeps_the_odd_the_order_and_the_number():
 
 def test_the_unusual_have_pages_and_columns(run):
     shown = patients_shown(run)
-    assert len(shown) == MOST_PATIENTS and {"P000", "P001", "P002"} <= set(shown)
+    assert len(shown) == CHOSEN_PATIENTS and {"P000", "P001", "P002"} <= set(shown)
     why = oddities(run)["why"]
     assert why["P000_s"] == "left out" and why["P001_s"] == "k" and why["P002_s"] == "unusual share of NK cells"
     assert why["P003_s"] == "", "a note is nothing unusual"
@@ -77,7 +86,7 @@ def test_the_unusual_have_pages_and_columns(run):
         len(names) == MOST_SAMPLES and "P002_s" in names and f"{MOST_SAMPLES} of {MOST_SAMPLES + 80} samples" in words
     )
     rows, words = of_patients(run, run.samples)
-    assert len(rows) == MOST_PATIENTS and f"{MOST_PATIENTS} of {MOST_SAMPLES + 80} patients" in words
+    assert len(rows) == CHOSEN_PATIENTS and f"{CHOSEN_PATIENTS} of {MOST_SAMPLES + 80} patients" in words
     rows, words = of_patients(run, run.samples.head(MOST_PATIENTS))
     assert len(rows) == MOST_PATIENTS and words == ""
 
@@ -92,7 +101,7 @@ def test_every_patient_is_found_from_the_site(tmp_path, n):
     files = [f for f in root.rglob("*") if f.is_file()]
     write_site(root=root, files=files, config=CONFIG, output=root / "report")
     pages = {p.stem.removeprefix("patient-") for p in (root / "report").glob("patient-*.html")}
-    assert len(pages) == MOST_PATIENTS
+    assert len(pages) == (MOST_PATIENTS if n == MOST_PATIENTS else CHOSEN_PATIENTS)
     everybody = root / "report/patients.html"
     assert everybody.exists() == (n > MOST_PATIENTS)
     if everybody.exists():

@@ -2,8 +2,8 @@
 
 Up to :data:`MOST_PATIENTS` patients and :data:`MOST_SAMPLES` samples a kind of data everything is shown. Above, pages
 and panels of single patients, columns of single samples and pictures of gates would make the site grow without end,
-and nobody reads a picture of a thousand columns: then they show a choice, say so, and the page of all patients leads
-to every other one. Tables, means over patients and the results folder hold all.
+and nobody reads a picture of a thousand columns: then they show a choice (:data:`CHOSEN_PATIENTS` patients), say so,
+and the page of all patients leads to every other one. Tables, means over patients and the results folder hold all.
 """
 
 from __future__ import annotations
@@ -19,7 +19,8 @@ from cimlnk.common.vocabulary import CYTOMETRY, NK
 from .reading import first_modality, left_out
 from .run import Run
 
-MOST_PATIENTS = 30  # with a page, and panels, of their own
+MOST_PATIENTS = 40  # up to these every patient has a page, and panels, of their own
+CHOSEN_PATIENTS = 20  # of more
 MOST_SAMPLES = 120  # as columns of one picture of a kind of data; pictures of gates in the site
 FAR = 3.5  # a modified z beyond which a value is called an outlier (Iglewicz & Hoaglin 1993)
 CHOICE = "those that stand out and an even choice of the others"
@@ -112,7 +113,8 @@ def people(run: Run) -> pd.DataFrame:
 @lru_cache(maxsize=2)
 def patients_shown(run: Run) -> list[str]:
     """Patients with a page and panels of their own, sorted by name."""
-    return sorted(choose(people(run), MOST_PATIENTS))
+    table = people(run)
+    return sorted(table.index if len(table) <= MOST_PATIENTS else choose(table, CHOSEN_PATIENTS))
 
 
 @lru_cache(maxsize=2)
