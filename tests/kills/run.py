@@ -14,6 +14,7 @@ The cohort is a lab's (two patients, four FCS files, an HDF5 and a folder of 10x
 from __future__ import annotations
 
 import argparse
+import ctypes
 import os
 import random
 import signal
@@ -165,6 +166,13 @@ def words(process: int) -> str:
     return Path(name).stem.partition(".")[2] or Path(name).stem
 
 
+def adopt_orphans() -> None:
+    """Daemons and jobs whose parents end become children of this process, not of init: all of it is one run, for
+    whoever looks at the machine, and can be ended as one."""
+    ctypes.CDLL(None).prctl(36, 1, 0, 0, 0)  # PR_SET_CHILD_SUBREAPER
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the cluster is stopped
+
+
 def say(text: str) -> None:
     print(text, flush=True)
 
@@ -233,6 +241,7 @@ def try_all(folder: Path, args: argparse.Namespace) -> int:
     if args.slurm:
         from slurm import Slurm
 
+        adopt_orphans()
         # without accounting only squeue knows that a job has ended, as on any Slurm without a database
         ways, cluster = SLURM_WAYS, Slurm(Path(tempfile.mkdtemp()))
     try:

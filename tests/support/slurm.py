@@ -80,6 +80,7 @@ class Slurm:
         raise RuntimeError("the Slurm node did not become idle: " + (folder / "slurmctld.log").read_text()[-2000:])
 
     def stop(self) -> None:
+        subprocess.run(["scancel", "--user", "root"], check=False)
         for name in ("slurmd.pid", "slurmctld.pid", "munge/pid"):
             file = self.folder / name
             if file.is_file():

@@ -156,3 +156,33 @@ def test_what_is_kept_of_a_left_out_sample_tells_no_folder(rule, tmp_path, monke
         raise UserError(raw, f"beside {raw.parent}/panel.tsv", Plain("nothing"), "something")
     assert str(told[0]) == "raw.fcs: beside panel.tsv: found nothing, expected something"
     assert str(tmp_path) in capsys.readouterr().err, "the console says where"
+
+
+def test_a_file_that_was_removed_meanwhile_leaves_out_its_sample(rule, monkeypatch):
+    monkeypatch.setenv(KEEP_GOING, "1")
+    told: list[str] = []
+    with job(rule, leave_out=lambda error: told.append(str(error))):
+        os.unlink(rule.input[0])
+        open(rule.input[0])  # noqa: SIM115
+    assert len(told) == 1 and told[0].startswith("raw.fcs: the run: found it is not there any more")
+
+
+@pytest.mark.parametrize("error", [FileNotFoundError(2, "No such file", "a/b.parquet"), OSError("errno = 2, no file")])
+def test_results_that_were_removed_meanwhile_are_one_line(rule, tmp_path, capsys, error):
+    rule.output = [str(tmp_path / "results/lab/b.parquet")]
+    with pytest.raises(SystemExit), job(rule):
+        raise error
+    lines = capsys.readouterr().err.splitlines()
+    assert len(lines) == 1 and lines[0].startswith(f"cimlnk: error: {tmp_path}/results/lab: the run: found it is not")
+
+
+def test_a_file_of_the_program_that_is_missing_stays_a_fault_of_the_program(rule):
+    with pytest.raises(FileNotFoundError), job(rule):
+        open("/nowhere/a")  # noqa: SIM115
+
+
+@pytest.mark.parametrize("number", [errno.EFBIG, errno.ELOOP, errno.ETIMEDOUT])
+def test_other_refusals_of_the_system(rule, capsys, number):
+    with pytest.raises(SystemExit), job(rule):
+        raise OSError(number, os.strerror(number), "raw.fcs")
+    assert len(capsys.readouterr().err.splitlines()) == 1

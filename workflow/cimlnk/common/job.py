@@ -74,6 +74,11 @@ def _told(error: BaseException, snakemake: Any) -> tuple[UserError | None, bool]
         return error, True
     if isinstance(error, MemoryError):
         return UserError(_first_input(snakemake), "memory", Plain("no more to be had"), MORE_MEMORY), True
+    if errno.ENOENT in _chained(error) and (gone := _taken_away(snakemake)):
+        what, of_the_file = gone
+        return UserError(
+            what, "the run", Plain("it is not there any more"), "all files left until the run ends"
+        ), of_the_file
     # what fails for the whole machine would fail for every sample: no sample is left out for it
     return machine_fault(error, snakemake.rule), _chained(error).isdisjoint(OF_THE_MACHINE)
 
@@ -199,6 +204,17 @@ def _for_results(told: UserError, snakemake: Any) -> UserError:
     if not isinstance(told, UserErrors):
         reason.file = place(told.file)
     return reason
+
+
+def _taken_away(snakemake: Any) -> tuple[str, bool] | None:
+    """The input, or the folder of an output, that was removed while the job was at work; whether it is an input."""
+    for path in map(str, snakemake.input):
+        if not os.path.exists(path):
+            return path, True
+    for path in map(str, [*getattr(snakemake, "output", []), *snakemake.log]):
+        if not os.path.isdir(os.path.dirname(path) or "."):
+            return os.path.dirname(path), False
+    return None
 
 
 def _first_input(snakemake: Any) -> str:
