@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import socket
 import subprocess
 import time
@@ -42,10 +43,17 @@ PartitionName=main Nodes=ALL Default=YES MaxTime=INFINITE State=UP
 """
 
 
+def taken() -> bool:
+    """Whether a Slurm answers on this machine: one more would take its settings away."""
+    return shutil.which("sinfo") is not None and subprocess.run(["sinfo"], capture_output=True).returncode == 0
+
+
 class Slurm:
     """Started on construction, stopped by :meth:`stop`."""
 
     def __init__(self, folder: Path) -> None:
+        if taken():
+            raise RuntimeError("a Slurm is at work on this machine: it is left alone")
         self.folder = folder
         for name in ("munge", "controller", "node"):
             (folder / name).mkdir(parents=True)

@@ -9,7 +9,7 @@ import shutil
 import pytest
 
 from checkout import copy_checkout, snakemake
-from slurm import LINK, Slurm
+from slurm import LINK, Slurm, taken
 
 pytestmark = [pytest.mark.slow, pytest.mark.slurm]
 
@@ -20,7 +20,7 @@ def cluster(tmp_path_factory):
         pytest.skip("no Slurm on this machine: the profile is not tried")
     if os.getuid() != 0:
         pytest.skip("not root: a Slurm cannot be started for the test")
-    if LINK.exists() and not LINK.is_symlink():
+    if taken() or (LINK.exists() and not LINK.is_symlink()):
         pytest.skip("this machine has a Slurm of its own: it is left alone")
     cluster = Slurm(tmp_path_factory.mktemp("slurm"))
     yield cluster

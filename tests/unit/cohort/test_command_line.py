@@ -168,3 +168,14 @@ def test_run_takes_no_other_libraries_and_no_notebook_backend(checkout):
     assert done.returncode == 0, done.stderr
     assert done.stdout == f"Agg {checkout}/workflow none\n"
     assert done.stderr == f"run: PYTHONPATH ({checkout}/other) is left out: only the locked libraries are used\n"
+
+
+@pytest.mark.parametrize(("kind", "words"), [("file", "there is a file"), ("link", "there is a link to /nowhere")])
+@pytest.mark.parametrize("name", ["results", ".snakemake"])
+def test_what_stands_in_the_place_of_a_folder_is_one_line(tmp_path, kind, words, name):
+    if kind == "file":
+        (tmp_path / name).write_text("x")
+    else:
+        (tmp_path / name).symlink_to("/nowhere")
+    with pytest.raises(UserError, match=f"{name}: folder of the .*: found {words}.*, expected a folder"):
+        check_folder(["--cores", "1"], tmp_path) if name != "results" else check_results(["results/a"], [], tmp_path)

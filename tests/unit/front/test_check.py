@@ -234,3 +234,16 @@ def test_a_sample_of_fewer_cells_than_nk_cells_are_needed_is_said(lab):
     look_at_rna([row], [], findings, least=10**6)
     assert "(rna.nk.min_cells)" in findings.of(WARN)[0] and "would be left out: its file holds" in findings.of(WARN)[0]
     assert findings.stops
+
+
+@pytest.mark.parametrize("verb", ["check", "crate", "add", "truth"])
+def test_every_verb_reads_a_config_as_a_run_does(verb, tmp_path, monkeypatch, capsys):
+    """A section twice, of which YAML keeps the last, is refused by all."""
+    from cimlnk.__main__ import main as verbs
+
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "a.yaml").write_text("cohort: {id: a}\nseed: 1\ncohort: {id: b}\n")
+    (tmp_path / "s.tsv").write_text("sample\n")
+    words = {"add": ["s.tsv", "--config", "a.yaml"], "truth": ["--config", "a.yaml"]}.get(verb, ["a.yaml"])
+    assert verbs([verb, *words]) in (1, 2)
+    assert "a.yaml: line 3: found 'cohort' a second time" in capsys.readouterr().err

@@ -128,6 +128,8 @@ def check_folder(arguments: Sequence[str], base: str | Path = ".") -> None:
     shown = str(folder.resolve())
     check_place(shown, HOME)
     for place in (folder, records):
+        if os.path.lexists(place) and not place.is_dir():
+            raise UserError(str(place), "folder of the run", Plain(f"there {why_no_file(place)}"), "a folder")
         if place.is_dir() and not os.access(place, os.W_OK | os.X_OK):
             expected = "a folder of your own (run it there, or name it by --directory)"
             raise UserError(shown if place is folder else f"{shown}/.snakemake", "folder of the run",
@@ -158,8 +160,10 @@ def check_results(folders: Sequence[str], arguments: Sequence[str], base: str | 
         return
     for name in folders:
         top = Path(base, name)
-        while not top.exists() and top != top.parent:
+        while not os.path.lexists(top) and top != top.parent:
             top = top.parent
+        if not top.is_dir():
+            raise UserError(str(top), "folder of the results", Plain(f"there {why_no_file(top)}"), "a folder")
         inside = [folder for folder, _, _ in os.walk(top)] if top == Path(base, name) else [top]
         for place in inside:
             if not os.access(place, os.W_OK | os.X_OK):

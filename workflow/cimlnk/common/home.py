@@ -47,5 +47,5 @@ def why_no_file(path: str | Path) -> str:
     if path.is_dir():
         return "is a folder"
     if path.exists():
-        return "is a pipe or a device"
+        return "is a file" if path.is_file() else "is a pipe or a device"
     return f"is a link to {os.readlink(path)}, which is not there" if path.is_symlink() else "is no such file"

@@ -15,13 +15,12 @@ from pathlib import Path, PurePosixPath
 from typing import Any
 from urllib.parse import quote
 
-import yaml
-
 import cimlnk
 from cimlnk.cohort.config import resolve
 from cimlnk.common.errors import Plain, UserError
 from cimlnk.common.provenance import sha256
 from cimlnk.common.tables import read_provenance
+from cimlnk.common.yaml_file import read_yaml
 
 METADATA = "ro-crate-metadata.json"
 CONTEXT: list[Any] = [
@@ -203,7 +202,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     place = Path(given.config)
     if not place.is_file():
         raise UserError("command line", "CONFIG", given.config, "the path of a config file")
-    config = resolve(yaml.safe_load(place.read_text(encoding="utf-8")), Path("."), given.config)
+    config = resolve(read_yaml(place), Path("."), given.config)
     cohort = config["cohort"]
     made = write_crate(
         Path("results") / cohort["id"], title=cohort["title"] or cohort["id"], published=given.date,

@@ -22,6 +22,7 @@ from cimlnk.common.errors import Plain, Problems, UserError
 from cimlnk.common.home import HOME, locate
 from cimlnk.common.sheet import decode
 from cimlnk.common.tables import read_table
+from cimlnk.common.yaml_file import read_yaml
 
 from .added_page import write_added_page
 from .place import STRANGE_SHARE, Placed, place
@@ -84,7 +85,7 @@ def add(
     UserError
         If the earlier run is not there or not finished, for mistakes in the sheet, or if the gating fails.
     """
-    base, given = Path(base), yaml.safe_load(Path(config).read_text(encoding="utf-8"))
+    base, given = Path(base), read_yaml(config)
     earlier_cfg = resolve(given, base, str(config))
     earlier = base / "results" / earlier_cfg["cohort"]["id"]
     lacking = [n for n in NEEDED if not (earlier / n).is_file()]

@@ -12,8 +12,8 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import yaml
 
+from cimlnk.cohort.command_line import check_place
 from cimlnk.cohort.config import resolve
 from cimlnk.cohort.files import same_files
 from cimlnk.cohort.panel import UNREAD, rename_markers
@@ -24,7 +24,8 @@ from cimlnk.cohort.sheets import Cohort, load_cohort
 from cimlnk.cohort.tables import PANEL
 from cimlnk.cohort.words import count
 from cimlnk.common.errors import Problems, UserError, UserErrors
-from cimlnk.common.home import locate
+from cimlnk.common.home import HOME, locate
+from cimlnk.common.yaml_file import read_yaml
 from cimlnk.cytof.fcs.header import FcsHeader
 from cimlnk.populations.definitions import load_definitions
 
@@ -194,6 +195,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     with TemporaryDirectory() as pictures:
         try:
+            check_place(Path.cwd(), HOME)
             name, findings = check_config(given.config, pictures=pictures)
         except UserError as error:
             print(f"cimlnk: error in the input:\n{error}", file=sys.stderr)
@@ -208,10 +210,8 @@ def _read(path: Path) -> Mapping[str, Any]:
         beside = path.parent.iterdir() if path.parent.is_dir() else []
         near = [str(p) for p in beside if p.suffix in (".yaml", ".yml")]
         raise UserError("command line", "CONFIG", str(path), "the path of a config file", near)
-    try:
-        return yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, UnicodeDecodeError) as error:
-        raise UserError(path, "file", " ".join(str(error).split())[:200], "a YAML file in UTF-8") from None
+    content: Mapping[str, Any] = read_yaml(path)
+    return content
 
 
 def _rows_that_are_there(cfg: Mapping[str, Any], base: Path) -> pd.DataFrame:

@@ -68,17 +68,12 @@ def cohort_id(config: Path) -> str:
     UserError
         If there is no such file, it is no YAML mapping or not valid, or the cohort is not synthetic.
     """
-    import yaml
-
     from cimlnk.cohort.config import resolve
+    from cimlnk.common.yaml_file import read_yaml
 
     if not config.is_file():
         raise UserError(config, "file", Plain("nothing"), "a cohort's YAML file", [str(p) for p in _configs()])
-    try:
-        content = yaml.safe_load(config.read_text(encoding="utf-8"))
-    except yaml.YAMLError as error:
-        raise UserError(config, "file", Plain(str(error)), "valid YAML") from error
-    cfg = resolve(content, ".", str(config))
+    cfg = resolve(read_yaml(config), ".", str(config))
     if cfg["simulate"] is None:
         raise UserError(config, "simulate", Plain("nothing"), "a synthetic cohort: real data have no planted truth")
     return str(cfg["cohort"]["id"])
