@@ -119,7 +119,7 @@ def test_a_config_that_is_not_there_or_no_yaml_is_one_message(tmp_path, capsys, 
     (tmp_path / "mine.yaml").write_text("a: [b")
     assert main(["mine.yml"]) == 1 and main(["mine.yaml"]) == 1
     err = capsys.readouterr().err
-    assert "did you mean 'mine.yaml'" in err and "a YAML file" in err and "Traceback" not in err
+    assert "did you mean 'mine.yaml'" in err and "expected valid YAML" in err and "Traceback" not in err
     (tmp_path / "mine.yaml").write_text(yaml.safe_dump({"cohort": {"id": "x", "samples": "none.tsv"}}))
     assert main(["mine.yaml"]) == 1
 
