@@ -1,6 +1,8 @@
 """Drafts: what names, tables and files say is taken, what nobody says is marked, and nothing is overwritten."""
 
+import gzip
 from datetime import date
+from pathlib import Path
 
 import numpy as np
 import pandas as pd
@@ -9,11 +11,12 @@ import yaml
 
 from cimlnk.cohort.config import resolve
 from cimlnk.cohort.sheets import load_cohort
-from cimlnk.common.errors import UserError
+from cimlnk.common.errors import UserError, UserErrors
 from cimlnk.cytof.fcs import write_fcs
 from cimlnk.front.draft import main, make_draft, write_draft
 from cimlnk.front.guess_samples import day_of, guess_samples, parse_date, tokens
 from cimlnk.front.scale import guess_scale
+from cimlnk.rna.folder import find_files
 from lab import make_lab
 
 
@@ -93,6 +96,35 @@ def test_tables_and_columns_that_were_not_used_are_listed(tmp_path):
     assert list(draft.samples["day"]) == [0, 4], "the table with columns that are read goes before the wide one"
     said = "\n".join(draft.notes)
     assert "files.tsv: not read of it: weight" in said and "doses.csv, wide.tsv" in said
+
+
+def test_samples_whose_three_files_lie_in_one_folder_get_folders_of_links(tmp_path):
+    folder = tmp_path / "GSE1"
+    folder.mkdir()
+    for start in ("GSM1_P1_pre", "GSM2_P1_D28"):
+        (folder / f"{start}_barcodes.tsv.gz").write_bytes(gzip.compress(b"AAAC-1\nAAAG-1\n"))
+        (folder / f"{start}_features.tsv.gz").write_bytes(gzip.compress(b"ENSG1\tCD3E\tGene Expression\n"))
+        (folder / f"{start}_matrix.mtx.gz").write_bytes(gzip.compress(b"%%MatrixMarket\n1 2 1\n1 1 1\n"))
+    (folder / "more.tar").write_bytes(b"")
+    draft = make_draft(folder, "mine")
+    assert list(draft.samples["patient"]) == ["P1", "P1"] and list(draft.samples["timepoint"]) == ["pre", "D28"]
+    assert any("more.tar" in note for note in draft.notes)
+    write_draft(draft, tmp_path)
+    sheet = pd.read_csv(tmp_path / "config/samples/mine.tsv", sep="\t").set_index("sample")
+    files, _ = find_files(Path(sheet.loc["GSM2_P1_D28", "path"]))
+    assert files.matrix.resolve() == (folder / "GSM2_P1_D28_matrix.mtx.gz").resolve()
+    with pytest.raises(UserErrors, match="it is there already"):
+        write_draft(draft, tmp_path)
+
+
+def test_what_is_packed_is_named_and_like_faults_are_told_once(tmp_path):
+    (tmp_path / "GSE1_RAW.tar").write_bytes(b"")
+    with pytest.raises(UserError, match="GSE1_RAW.tar must be unpacked first"):
+        make_draft(tmp_path, "mine")
+    for i in range(5):
+        (tmp_path / f"{i}.fcs").write_bytes(b"nothing of the kind" * 20)
+    with pytest.raises(UserError, match="0.fcs, 1.fcs, 2.fcs and 2 more"):
+        make_draft(tmp_path, "mine")
 
 
 def test_markers_in_place_of_dyes_are_the_markers(tmp_path):

@@ -28,15 +28,15 @@ ANTIBODY_COLUMNS, DONOR_COLUMNS = ("sample", "counts", "empty", "?"), ("sample",
 
 
 def barcodes_of(path: Path) -> list[str]:
-    """Cell barcodes of a 10x folder, a 10x h5 or an h5ad; the counts are not read.
+    """Cell barcodes of a 10x folder, its ``barcodes.tsv``, a 10x h5 or an h5ad; the counts are not read.
 
     Raises
     ------
     UserError
         If it is none of them.
     """
-    if path.is_dir():
-        raw = find_files(path)[0].barcodes.read_bytes()
+    if path.is_dir() or path.name.removesuffix(".gz").endswith("barcodes.tsv"):
+        raw = (find_files(path)[0].barcodes if path.is_dir() else path).read_bytes()
         try:
             text = gzip.decompress(raw) if raw[:2] == b"\x1f\x8b" else raw
         except (OSError, EOFError, zlib.error) as error:

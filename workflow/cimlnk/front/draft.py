@@ -21,9 +21,10 @@ from cimlnk.common.markers import read_name
 from cimlnk.cytof.fcs.header import FcsHeader, read_events, read_header
 from cimlnk.cytof.flow.instrument import check_fluorescence, foreign_to_mass
 from cimlnk.cytof.metals import parse_metal
+from cimlnk.rna.folder import TenxFiles
 
 from .found import Found, look
-from .gather import files_of, left_over, parts_within, sheets_beside, split_path
+from .gather import files_of, first_of, left_over, link, linked_path, parts_within, sheets_beside, split_path
 from .guess_panel import guess_panel
 from .guess_samples import guess_samples, parse_date
 from .scale import Scale, guess_scale
@@ -31,6 +32,7 @@ from .split_h5ad import Parts, write_parts
 
 ONLY_METAL = re.compile(r"\(?[A-Za-z]*\d{2,3}[A-Za-z]*\)?(D[id])?")
 LEAST_MARKERS = 3  # known ones among the channels' names, which are then the markers
+MOST_NOTES = 10  # on the console
 READ_EVENTS = 20_000  # events of the first files, to tell the scale
 
 
@@ -47,6 +49,7 @@ class Draft:
     donors: pd.DataFrame | None = None
     antibodies: pd.DataFrame | None = None
     parts: list[Parts] = field(default_factory=list)  # samples that share an h5ad, to be written as files of their own
+    flat: dict[str, TenxFiles] = field(default_factory=dict)  # … and whose files share a folder, to be linked into one
 
 
 def make_draft(folder: str | Path, name: str | None = None) -> Draft:
@@ -66,7 +69,7 @@ def make_draft(folder: str | Path, name: str | None = None) -> Draft:
     notes += bad
     names = found.names()
     usable = [p for p in found.data if p.suffix.lower() != ".fcs" or p in headers]
-    if not usable:
+    if not usable and not found.flat:
         raise UserError(
             found.folder, "files", Plain("none that can be read"), "at least one; the first says: " + bad[0]
         )
@@ -102,7 +105,7 @@ def make_draft(folder: str | Path, name: str | None = None) -> Draft:
     text += _sheets_config(cohort, donors, antibodies)
     if panel is None:
         panel, flow_panel = flow_panel, None
-    return Draft(cohort, samples, panel, text, notes, flow_panel, donors, antibodies, list(parts.values()))
+    return Draft(cohort, samples, panel, text, notes, flow_panel, donors, antibodies, list(parts.values()), found.flat)
 
 
 def write_draft(draft: Draft, base: str | Path = ".") -> list[Path]:
@@ -116,6 +119,8 @@ def write_draft(draft: Draft, base: str | Path = ".") -> list[Path]:
     base = Path(base)
     targets = {p.path: {s: base / split_path(draft.id, s) for s in p.rows} for p in draft.parts}
     places = {str(split_path(draft.id, s)): str(t.resolve()) for v in targets.values() for s, t in v.items()}
+    links = {start: base / linked_path(draft.id, start) for start in draft.flat}
+    places |= {str(linked_path(draft.id, start)): str(folder.resolve()) for start, folder in links.items()}
     samples = draft.samples.assign(path=draft.samples["path"].replace(places))
     texts = {base / f"config/{draft.id}.yaml": draft.config}
     texts[base / f"config/samples/{draft.id}.tsv"] = _tsv(samples)
@@ -127,12 +132,14 @@ def write_draft(draft: Draft, base: str | Path = ".") -> list[Path]:
         if sheet is not None and len(sheet):
             texts[base / f"config/{kind}/{draft.id}.tsv"] = _tsv(sheet)
     problems = Problems()
-    for path in [*texts, *(t for v in targets.values() for t in v.values())]:
+    for path in [*texts, *links.values(), *(t for v in targets.values() for t in v.values())]:
         if path.exists():
             problems.add(path, "file", Plain("it is there already"), "no such file: give another --id, or remove it")
     problems.raise_if_any()
     for part in draft.parts:
         write_parts(part, targets[part.path])
+    for start, files in draft.flat.items():
+        link(files, links[start])
     for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
@@ -171,7 +178,9 @@ def report(draft: Draft, written: Sequence[Path]) -> list[str]:
         lines.append(f"{len(used)} of {len(panel)} channels used, {(panel['cluster'] == 'yes').sum()} for clustering")
         for row in panel[panel["?"] != ""].head(10).to_dict("records"):
             lines.append(f"  ? {row['channel']} = {row['marker']} ({row['role']}): {row['?']}")
-    lines += [f"  ! {note}" for note in draft.notes[:10]]
+    lines += [f"  ! {note}" for note in draft.notes[:MOST_NOTES]]
+    if len(draft.notes) > MOST_NOTES:
+        lines.append(f"  ! and {len(draft.notes) - MOST_NOTES} more notes like these")
     lines.append(f"next: look at the cells marked ? and empty that column, then: ./run check config/{draft.id}.yaml")
     return lines
 
@@ -188,7 +197,8 @@ def _check_id(name: str) -> None:
 
 
 def _headers(found: Found) -> tuple[dict[Path, FcsHeader], list[str]]:
-    good, bad = {}, []
+    good: dict[Path, FcsHeader] = {}
+    bad: dict[str, list[str]] = {}  # what is wrong, without the file's name -> the files
     for path in found.fcs:
         try:
             header = read_header(path)
@@ -196,8 +206,9 @@ def _headers(found: Found) -> tuple[dict[Path, FcsHeader], list[str]]:
                 check_fluorescence(header)
             good[path] = header
         except UserError as error:
-            bad.append(f"left out: {error}")
-    return good, bad
+            bad.setdefault(str(error).removeprefix(f"{path}: "), []).append(str(path.relative_to(found.folder)))
+    words = [f"left out: {first_of(files, 3)}: {why}" for why, files in bad.items()]
+    return good, words
 
 
 def _union(headers: Sequence[FcsHeader]) -> tuple[list[tuple[str, str]], dict[str, int]]:

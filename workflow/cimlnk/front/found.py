@@ -11,7 +11,7 @@ import pandas as pd
 
 from cimlnk.common.errors import UserError
 from cimlnk.common.sheet import is_missing, read_cells
-from cimlnk.rna.folder import find_files
+from cimlnk.rna.folder import TenxFiles, find_files
 
 from .guess_samples import used_columns
 
@@ -21,7 +21,8 @@ RAW_10X = ("raw_feature_bc_matrix", "raw_gene_bc_matrices")  # every droplet: ne
 GENERIC = re.compile(
     r"(?i)(sample_)?filtered_(feature|gene)_bc_matri(x|ces)(_h5)?|outs|count|per_sample_outs|grch3[78]|hg(19|38)|h5"
 )
-PART_OF_10X = re.compile(r"(?i)(barcodes|features|genes)\.tsv$")
+PART_OF_10X = re.compile(r"(?i)(barcodes|features|genes|matrix)\.(?:tsv|mtx)(?:\.gz)?$")
+ARCHIVES, PACKED = (".tar", ".tgz", ".zip", ".rar", ".7z"), (".tar.gz", ".fcs.gz", ".h5ad.gz", ".h5.gz")
 LEAST_NAMED = 0.8  # of the files, by a table that is to describe them
 LARGEST_TABLE = 5_000_000  # bytes; sheets about files are small
 
@@ -40,6 +41,10 @@ class Found:
         Unfiltered 10x matrices, which hold every droplet.
     places
         Sample -> its file or folder, once the samples have been named.
+    flat
+        Start of the names -> matrix, barcodes and features of a sample whose files lie among those of others.
+    archives
+        Packed files, which are not looked into.
     """
 
     folder: Path
@@ -52,6 +57,8 @@ class Found:
     calls: list[Path] = field(default_factory=list)
     raw: list[Path] = field(default_factory=list)
     places: dict[str, Path] = field(default_factory=dict)
+    flat: dict[str, TenxFiles] = field(default_factory=dict)
+    archives: list[Path] = field(default_factory=list)
     notes: list[str] = field(default_factory=list)
 
     def unused(self, used: Iterable[Path]) -> list[Path]:
@@ -103,6 +110,8 @@ def look(folder: str | Path) -> Found:
                 _take_10x(path, found)
         elif suffix == ".fcs":
             found.fcs.append(path)
+        elif suffix in ARCHIVES or path.name.lower().endswith(PACKED):
+            found.archives.append(path)
         elif suffix == ".wsp":
             found.workspaces.append(path)
         elif suffix == ".h5ad":
@@ -120,9 +129,15 @@ def look(folder: str | Path) -> Found:
             found.tables.append(path)
     # Cell Ranger writes one matrix twice, as a folder and as a file
     found.h5 = [p for p in found.h5 if p.with_suffix("") not in found.tenx]
-    if not found.data:
+    packed = ", ".join(str(p.relative_to(folder)) for p in found.archives[:3])
+    packed += f" and {len(found.archives) - 3} more" if len(found.archives) > 3 else ""
+    if not found.data and not found.flat:
         expected = "FCS files, 10x folders, .h5 or .h5ad files in it or below it"
+        expected += f"; {packed} must be unpacked first" if packed else ""
+        expected += f" ({found.notes[0]})" if found.notes else ""
         raise UserError("command line", "FOLDER", str(folder), expected)
+    if packed:
+        found.notes.append(f"packed, and not looked into: {packed}")
     return found
 
 
@@ -153,9 +168,24 @@ def _take_10x(path: Path, found: Found) -> None:
     try:
         find_files(path)
     except UserError as error:
+        samples = _side_by_side(path)
+        found.flat |= samples
+        if samples:
+            return
         found.notes.append(f"{path}: looks like a 10x folder but is none: {error}")
         return
     found.tenx.append(path)
+
+
+def _side_by_side(folder: Path) -> dict[str, TenxFiles]:
+    """Samples whose three files lie in one folder, told by how their names begin (``GSM1_P1_matrix.mtx.gz``)."""
+    files: dict[str, dict[str, Path]] = {}
+    for path in sorted(folder.iterdir()):
+        hit = PART_OF_10X.search(path.name)
+        if hit and hit.start() and not path.name.startswith("."):
+            kind = hit[1].lower().replace("genes", "features")
+            files.setdefault(path.name[: hit.start()].rstrip("_.-"), {})[kind] = path
+    return {start: TenxFiles(f["matrix"], f["barcodes"], f["features"]) for start, f in files.items() if len(f) == 3}
 
 
 def read_any(path: Path) -> pd.DataFrame | None:

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from pathlib import Path
+from typing import Any
 
 import pandas as pd
 
 from cimlnk.cohort.words import count
 from cimlnk.common.errors import UserError
+from cimlnk.rna.folder import TenxFiles
 
 from .beside import antibody_rows, barcodes_of, donor_rows
-from .found import Found, describing
+from .found import PART_OF_10X, Found, describing
 from .guess_samples import used_columns
 from .split_h5ad import Parts, samples_within
 
@@ -19,6 +21,19 @@ from .split_h5ad import Parts, samples_within
 def split_path(cohort: str, sample: str) -> Path:
     """Where the counts of one sample of several in a file are written, from the base folder."""
     return Path("data") / cohort / "split" / f"{sample}.h5ad"
+
+
+def linked_path(cohort: str, sample: str) -> Path:
+    """Folder of links to the three files of a sample that lie among those of others, from the base folder."""
+    return Path("data") / cohort / "linked" / sample
+
+
+def link(files: TenxFiles, folder: Path) -> None:
+    """Make `folder` with links to the three files, by the names that a 10x folder has."""
+    folder.mkdir(parents=True)
+    for path in files:
+        name = PART_OF_10X.search(path.name)
+        (folder / (name[0] if name else path.name)).symlink_to(path.resolve())
 
 
 def parts_within(found: Found) -> tuple[dict[Path, Parts], list[str]]:
@@ -54,6 +69,7 @@ def files_of(
             files |= {f"{s}.h5ad": (str(split_path(cohort, s)), "rna") for s in parts[path].rows}
         else:
             files[names[path]] = str(path.relative_to(found.folder)), kinds.get(path, "rna")
+    files |= {start: (str(linked_path(cohort, start)), "rna") for start in found.flat}
     table = describing(found)
     tables = [(table[1], table[0].name)] if table else []
     for path, part in parts.items():
@@ -78,15 +94,16 @@ def left_over(
         more = [str(c) for c in table.columns if str(c) not in read and table[c].nunique() > 1]
         if more:
             notes.append(
-                f"{path.name}: not read of it: {_first(more)} (copy a column into the sample sheet to have it)"
+                f"{path.name}: not read of it: {first_of(more)} (copy a column into the sample sheet to have it)"
             )
     rest = [str(p.relative_to(found.folder)) for p in found.unused(used)]
     if rest:
-        notes.append(f"tables not used, since they name no files here or another says more: {_first(rest)}")
+        notes.append(f"tables not used, since they name no files here or another says more: {first_of(rest)}")
     return notes
 
 
-def _first(names: Sequence[str], most: int = 6) -> str:
+def first_of(names: Sequence[str], most: int = 6) -> str:
+    """The first names of a list in words, and how many more there are."""
     return ", ".join(names[:most]) + (f" and {len(names) - most} more" if len(names) > most else "")
 
 
@@ -97,7 +114,8 @@ def sheets_beside(
     """Donor and antibody sheets of the RNA samples; `notes` grows by the files that are nobody's."""
     own = {name: path for path, name in found.names().items()}
     cells: dict[str, Sequence[str]] = {}
-    split = {f"{s}.h5ad": p.barcodes[rows] for p in parts.values() for s, rows in p.rows.items()}
+    split: dict[str, Any] = {f"{s}.h5ad": p.barcodes[rows] for p in parts.values() for s, rows in p.rows.items()}
+    split |= {start: list(barcodes_of(f.barcodes)) for start, f in found.flat.items()}
     for name, row in zip(files, samples.to_dict("records"), strict=True):
         if row["modality"] == "rna" and (found.calls or found.raw):
             try:

@@ -42,6 +42,7 @@ PERSON = re.compile(
 )
 RUN = re.compile(r"(?i)^(?:run|batch|plate|pool|data|b|chip|exp)[-_ ]?\d+\w*$")
 CONDITION = re.compile(r"(?i)^(ref|reference|unstim|basal|ctrl|control|stim|il-?\d+|lps|pma|bcr-?xl)$")
+ACCESSION = re.compile(r"(GSM|GSE|SRR|SRX|SAMN|SAMEA|ERR|ERX|ERS)\d+$")  # a file's number in a repository
 LEAST_NAMED = 0.8  # of the files by one kind of word
 DATE_FORMATS = ("%d-%b-%Y", "%Y-%b-%d", "%d-%B-%Y", "%Y-%m-%d", "%m/%d/%Y", "%d.%m.%Y")
 
@@ -62,6 +63,7 @@ def tokens(name: str) -> list[str]:
     A word that has its number already (``ND050_15``) takes no second one.
     """
     words = [w for w in re.split(r"[_\s.]+", name) if w]
+    words = [w for w in words if not ACCESSION.match(w)] or words
     joined: list[str] = []
     for word in words:
         if re.fullmatch(r"\d{1,3}", word) and joined and joined[-1][-1:].isalpha() and PERSON.match(joined[-1] + word):
@@ -86,6 +88,9 @@ def parts_of_names(names: Sequence[str]) -> dict[str, dict[str, str]]:
     persons = {n: next((w for w in words if PERSON.match(w) and w not in common), None) for n, words in split.items()}
     if sum(p is not None for p in persons.values()) < LEAST_NAMED * len(names):
         persons = dict.fromkeys(names)  # a few chance hits: another word tells the patients
+        one = [w for w in split[names[0]] if w in common and PERSON.match(w)]
+        if len(one) == 1:  # all files are of one patient
+            persons, common = dict.fromkeys(names, one[0]), common - set(one)
     found: dict[str, dict[str, str]] = {n: {} for n in names}
     free: dict[str, list[str]] = {}
     for name, words in split.items():
