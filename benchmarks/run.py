@@ -30,17 +30,19 @@ OWN = ("cimlnk", "cimlnk sketch", "scanpy igraph", "scanpy leidenalg")
 SHOWN = ("numpy", "scipy", "numba", "scanpy", "pynndescent", "umap-learn", "igraph", "leidenalg")
 
 PARTS = ("ann-search + NetworKit", "pipnn + NetworKit")  # the fastest parts found elsewhere, put together
+THREADS = "threads"  # in place of a method: the engine on one matrix with several numbers of threads
 REAL = [("bcrxl", 172_791), ("plex", 100_000), ("dcmononk", 77_737), ("imubac", 74_253)]
 QUICK = [
     ("cytof", 100_000, ["cimlnk", "scanpy igraph", PARTS[0]]),
     ("rna", 100_000, ["cimlnk", "scanpy igraph", PARTS[0]]),
     *[(data, cells, ["cimlnk", "scanpy igraph", PARTS[0]]) for data, cells in REAL],
     ("cytof", 1_000_000, ["cimlnk"]),
+    ("cytof", 300_000, [THREADS]),
 ]
 FULL = [
     ("cytof", 100_000, ["cimlnk", "scanpy igraph", *PARTS, "scanpy leidenalg", "PhenoGraph", "PARC", "FlowSOM"]),
     ("cytof", 300_000, ["cimlnk", "scanpy igraph", *PARTS, "scanpy leidenalg", "FlowSOM"]),
-    ("cytof", 1_000_000, ["cimlnk", "cimlnk sketch", "scanpy igraph", PARTS[0]]),
+    ("cytof", 1_000_000, ["cimlnk", "cimlnk sketch", "scanpy igraph", PARTS[0], THREADS]),
     ("cytof", 3_000_000, ["cimlnk", "cimlnk sketch"]),
     ("cytof", 10_000_000, ["cimlnk", "cimlnk sketch"]),
     ("rna", 100_000, ["cimlnk", "scanpy igraph", *PARTS]),
@@ -96,6 +98,7 @@ def measure(method: str, stem: Path, threads: int, *, repeats: int, limit: int) 
     """One process of one method; a failure or a time-out is a result too, with its last line as reason."""
     labels = Path(f"{stem}_{method.replace(' ', '_')}.npy")
     python = sys.executable if method in OWN else peers_python()
+    load = round(os.getloadavg()[0], 1)
     command = [python, str(HERE / "one.py"), method, f"{stem}_X.npy", str(threads), str(repeats), str(labels)]
     environment = os.environ | {"PYTHONPATH": str(ROOT / "workflow"), "PYTHONWARNINGS": "ignore"}
     try:
@@ -104,7 +107,7 @@ def measure(method: str, stem: Path, threads: int, *, repeats: int, limit: int) 
         return {"failed": f"stopped after {limit} s"}
     if done.returncode != 0:
         return {"failed": done.stderr.strip().splitlines()[-1][:200] if done.stderr.strip() else "no message"}
-    record = json.loads(done.stdout.strip().splitlines()[-1])
+    record = json.loads(done.stdout.strip().splitlines()[-1]) | {"load": load}
     found = np.load(labels)
     record |= scores(np.load(f"{stem}_y.npy"), found)
     full = Path(f"{stem}_cimlnk.npy")
@@ -146,13 +149,13 @@ def table(results: list[dict]) -> str:
     """The Markdown table."""
     head = (
         "| data | cells | method | warm s | warm CPU s | cold s | neighbours s | Leiden s | peak GB | recall@15 "
-        "| modularity | clusters | ARI | mean F1 | rare F1 |\n" + "| --- " * 15 + "|\n"
+        "| modularity | clusters | ARI | mean F1 | rare F1 | load |\n" + "| --- " * 16 + "|\n"
     )
     lines = []
     for r in results:
         start = f"| {r['data']} | {r['cells']:,} | {r['method']} |"
         if "failed" in r:
-            lines.append(f"{start} {r['failed']} |" + " |" * 11)
+            lines.append(f"{start} {r['failed']} |" + " |" * 12)
             continue
         last = r["runs"][-1]
         warm = f"{seconds(r, -1, 0):.1f} | {seconds(r, -1, 1):.1f}" if len(r["runs"]) > 1 else "– | –"
@@ -160,7 +163,8 @@ def table(results: list[dict]) -> str:
         recall, modularity = r.get("recall", "–"), r.get("modularity", "–")
         lines.append(
             f"{start} {warm} | {seconds(r, 0, 0):.1f} | {parts[0]} | {parts[1]} | {r['peak_gb']} "
-            f"| {recall} | {modularity} | {r['clusters']} | {r['ari']} | {r['f1']} | {r['f1_rare']} |"
+            f"| {recall} | {modularity} | {r['clusters']} | {r['ari']} | {r['f1']} | {r['f1_rare']} "
+            f"| {r.get('load', '–')} |"
         )
     return head + "\n".join(lines) + "\n"
 
@@ -234,13 +238,26 @@ def plot(results: list[dict], path: Path) -> None:
     plt.close(figure)
 
 
+def one_matrix(text: str, parser: argparse.ArgumentParser) -> tuple[str, int, list[str]]:
+    """Data, cells and methods of one ``--only``."""
+    parts = text.split(":")
+    if len(parts) != 3 or not parts[1].isdigit():
+        parser.error(f"--only: found {text!r}, expected DATA:CELLS:METHOD,... as in cytof:100000:cimlnk")
+    return parts[0], int(parts[1]), parts[2].split(",")
+
+
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--quick", action="store_true", help="eight minutes: 100,000 cells and real data, two peers")
     parser.add_argument("--docs", action="store_true", help="write docs/benchmarks.md and its plot")
     parser.add_argument("--threads", type=int, default=2)
     parser.add_argument("--limit", type=int, default=1200, help="seconds after which a method is stopped")
-    parser.add_argument("--only", metavar="DATA:CELLS:METHOD,...", help="one matrix; added to the stored results")
+    parser.add_argument(
+        "--only",
+        metavar="DATA:CELLS:METHOD,...",
+        action="append",
+        help="one matrix (again for more); added to the stored results. 'threads' is the scaling",
+    )
     options = parser.parse_args()
     OUT.mkdir(exist_ok=True)
     about = machine(options.threads)
@@ -248,31 +265,27 @@ def main() -> None:
     results: list[dict] = []
     plan = QUICK if options.quick else FULL
     stored = OUT / "results.json"
+    threads: list[dict] = []
     if options.only:
-        parts = options.only.split(":")
-        if len(parts) != 3 or not parts[1].isdigit():
-            parser.error(f"--only: found {options.only!r}, expected DATA:CELLS:METHOD,... as in cytof:100000:cimlnk")
-        data, cells, names = parts
-        plan = [(data, int(cells), names.split(","))]
+        plan = [one_matrix(text, parser) for text in options.only]
         if stored.exists():
-            results = json.loads(stored.read_text())["results"]
+            before = json.loads(stored.read_text())
+            results, threads = before["results"], before.get("threads", [])
     for data, cells, methods in plan:
         stem = make(OUT / "data", data, cells)
         for method in methods:
+            if method == THREADS:
+                threads = scaling(stem, options.limit)
+                continue
             slow = method == "scanpy leidenalg" or method not in (*OWN, PARTS[0])
             start = time.perf_counter()
             record = measure(method, stem, options.threads, repeats=1 if slow else 2, limit=options.limit)
             key = {"data": data, "cells": cells, "method": method}
             results = [r for r in results if not key.items() <= r.items()] + [key | record]
-            stored.write_text(json.dumps({"about": about, "results": results}, indent=1))
+            stored.write_text(json.dumps({"about": about, "results": results, "threads": threads}, indent=1))
             note = record.get("failed") or f"{seconds(record, -1, 0):.1f} s, {seconds(record, -1, 1):.1f} CPU s"
             print(f"{data} {cells:,} {method}: {note} ({time.perf_counter() - start:.0f} s in all)", flush=True)
-    threads = []
-    if not options.only:
-        threads = scaling(make(OUT / "data", "cytof", 300_000 if options.quick else 1_000_000), options.limit)
-        stored.write_text(json.dumps({"about": about, "results": results, "threads": threads}, indent=1))
-    elif stored.exists():
-        threads = json.loads(stored.read_text()).get("threads", [])
+    stored.write_text(json.dumps({"about": about, "results": results, "threads": threads}, indent=1))
     print(table(results))
     print("\n".join(exponents(results) + ratios(results)))
     print(scaling_table(threads))
