@@ -18,6 +18,7 @@ import pytest
 from chromium import Browser
 from cimlnk.common.tables import Schema, write_table
 from cimlnk.report.explorer.build import LEVELS, pick_rows, shares, write_explorer
+from firefox import Firefox
 
 LOOSE = Schema("LOOSE", {}, extra=True)
 EVIL = "</script><script>document.title='broken'</script>"
@@ -189,3 +190,40 @@ def test_a_browser_drives_it(opened):
         assert event.get("method") != "Runtime.exceptionThrown", event
         if event.get("method") == "Network.requestWillBeSent":
             assert event["params"]["request"]["url"].startswith(("file:", "data:", "about:", "blob:")), event
+
+
+@pytest.mark.chromium
+def test_firefox_drives_it(page, tmp_path):
+    binary = shutil.which("firefox-esr") or shutil.which("firefox")
+    if binary is None:
+        pytest.skip("no Firefox on PATH: the explorer is not driven in it")
+    (tmp_path / "downloads").mkdir()
+    browser = Firefox(binary, tmp_path / "profile", tmp_path / "downloads")
+    try:
+        browser.open(page[0])
+        status = "document.getElementById('status').textContent"
+        until = time.monotonic() + 60
+        while not browser.ask("document.body.dataset.ready") and time.monotonic() < until:
+            time.sleep(0.05)
+        assert "200 of 200" in browser.ask(status)
+        left, top, width, height = browser.ask(
+            "(({left, top, width, height}) => [left, top, width, height])(over.getBoundingClientRect())"
+        )
+        x = left + (0.5 + 0.46 * browser.ask("explorer.view().unit / explorer.view().w")) * width
+        high, low = top + 2, top + height - 2
+        browser.drag([(x - 60, high), (x + 60, high), (x + 60, low), (x - 60, low), (x - 60, high)])
+        bright = page[1][page[1]["population"] == "CD56bright"]
+        assert f"{len(bright)} of 200 cells selected" in browser.ask(status)
+        browser.ask("document.getElementById('export').click()")
+        until = time.monotonic() + 20
+        saved = tmp_path / "downloads/overrides_cytof.tsv"  # first an empty file, then the whole one in its place
+        while not (saved.is_file() and saved.stat().st_size) and time.monotonic() < until:
+            time.sleep(0.05)
+        assert {r.split("\t")[1] for r in saved.read_text().strip().split("\n")[1:]} == set(bright["cell"])
+        for element, value, event in (("time", 1, "input"), ("colour", "f:CD56", "change")):
+            place = f"document.getElementById('{element}')"
+            browser.ask(f"({place}.value = '{value}', {place}.dispatchEvent(new Event('{event}')))")
+        assert "80 of 200 cells selected" in browser.ask(status)
+        assert browser.ask("document.querySelector('#legend .bar') !== null")
+    finally:
+        browser.close()

@@ -267,7 +267,7 @@ def _told_once(
     constant = [
         k
         for k, key in enumerate(keys)
-        if k and key not in KEPT and rows[0][k] != "" and len({row[k] for row in rows}) == 1
+        if (k or key == "modality") and key not in KEPT and rows[0][k] != "" and len({row[k] for row in rows}) == 1
     ]
     words = [f"{head[k]}{': ' if ' ' in head[k] else ' '}{rows[0][k].rstrip('.')}" for k in constant]
     keep = [k for k in range(len(head)) if k not in constant]

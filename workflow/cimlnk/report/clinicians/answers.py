@@ -264,9 +264,9 @@ def certain(run: Run, rows: pd.DataFrame, *, whose: str, bound: float) -> str:
         far = int((known["peak_fold_low"] >= bound).sum())
         text = " The 95 % interval of the highest fold (counting, gating and the blood count) lies wholly above 1 in "
         text += (
-            f"{sure} and above {bound:.0f} in {far} of {len(known)} {whose}; it knows nothing of how a count wavers "
+            f"{sure} and above {bound:.0f} in {far} of {len(known)} {whose}. It does not hold how counts vary from day "
         )
-        text += "from day to day, and the highest of several days lies above their mean by chance alone."
+        text += "to day, and the highest of several counts lies above their mean by chance alone."
     tests = run.table("dynamics/tests.parquet")
     treated = str(run.config["claims"]["arms"]["treated"])
     own = pd.DataFrame()
@@ -305,6 +305,9 @@ def reservations(run: Run, rows: pd.DataFrame) -> str:
         sizes = table["severity"].value_counts()
         serious, caution = int(sizes.get("serious", 0)), int(sizes.get("caution", 0))
         text += f" The analysis raised {count(serious, 'serious warning')} and {count(caution, 'caution')}"
+        lesser = table.loc[table["severity"] == "caution", "kind"].value_counts()
+        if caution:  # what they are about; the overview has each
+            text += f" ({'; '.join(f'{kind} {n}' for kind, n in lesser.items())})"
         worst = table[table["severity"] == "serious"].drop_duplicates("kind").head(MOST_WARNINGS)
         text += "".join(f"; {r.kind}: {r.text.rstrip('.')}" for r in worst.itertuples()) + "."
     return text

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
+import numpy as np
 import pandas as pd
 
 from cimlnk.report.blocks import plain
@@ -21,6 +22,21 @@ def named(patients: Iterable[object]) -> str:
 def fold(value: float) -> str:
     """A fold with the digits it deserves."""
     return f"{value:.0f}-fold" if value >= 9.95 else f"{value:.1f}-fold"
+
+
+def digits(value: float) -> str:
+    """A fold in a table: two digits that count.
+
+    Examples
+    --------
+    >>> [digits(v) for v in (0.957, 1.0, 2.33, 14.2, 186.0, float("nan"))]
+    ['0.96', '1.0', '2.3', '14', '186', '']
+    """
+    if not np.isfinite(value):
+        return ""
+    if value >= 9.95:
+        return f"{value:,.0f}"
+    return f"{value:.1f}" if value >= 0.995 else f"{value:.2g}"
 
 
 def span(values: pd.Series) -> str:

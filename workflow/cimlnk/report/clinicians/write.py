@@ -20,7 +20,7 @@ from .course import boosts, event_words, expansion_bound, patient_rows
 from .sheet import SOFT, WARN, Sheet, document
 from .subsets import subsets_at_peak
 from .without_infusion import WHY_SHORT
-from .words import fold
+from .words import digits, fold
 
 MOST_LABELS = 20  # names beside the lines; more would not fit
 FIRST_PAGE = 6  # answers beside the figure
@@ -105,7 +105,7 @@ def _folds(axis: Any, folds: pd.DataFrame, bound: float) -> None:
     if len(ends) <= MOST_LABELS:
         _end_labels(axis, ends)
     handles = [axis.plot([], [], color=c, label=a)[0] for a, c in colour.items()]
-    axis.legend(handles=handles, loc="upper left", borderaxespad=0.2)
+    axis.legend(handles=handles, loc="lower left", bbox_to_anchor=(0, 1), ncols=max(len(handles), 1), borderaxespad=0.2)
     right = axis.get_xlim()[1]
     axis.annotate(f"{bound:.0f}-fold ", (right, bound), fontsize=6.5, color=SOFT, va="bottom", ha="right")
     plain_log(axis)
@@ -150,13 +150,13 @@ def _table(sheet: Sheet, rows: pd.DataFrame) -> None:
     head = ["patient", "arm", "NK/µL before", "highest fold (95 %)", "on day", "last fold", "on day", "lost by day"]
     body = []
     for r in rows.to_dict("records"):
-        most = f"{plain(r['peak_fold'])} ({plain(r['peak_fold_low'])}–{plain(r['peak_fold_high'])})"
+        most = f"{digits(r['peak_fold'])} ({digits(r['peak_fold_low'])}–{digits(r['peak_fold_high'])})"
         known = np.isfinite(r["peak_fold"])
         body.append(
             [
                 r["patient"] + ("*" if pd.notna(r["event"]) else ""), r["arm"], plain(r["baseline_per_ul"]),
                 most if known else str(r["reason"]),
-                _day(r["peak_day"]), plain(r["last_fold"]), _day(r["last_day"]), _day(r["lost_day"]),
+                _day(r["peak_day"]), digits(r["last_fold"]), _day(r["last_day"]), _day(r["lost_day"]),
             ]
         )  # fmt: skip
     room = int((sheet.y - (0.08 if rows["event"].notna().any() else 0.06)) / 0.0155) - 1

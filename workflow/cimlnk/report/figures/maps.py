@@ -75,13 +75,14 @@ def overview(cells: pd.DataFrame) -> Any:
 
 
 def _names(axis: Any, cells: pd.DataFrame, names: list[str]) -> None:
-    """Names at the middle of their cells, moved down where two would lie over each other."""
+    """Names where most of their cells lie, moved down where two would lie over each other."""
     low, high = axis.get_ylim()
     left, right = axis.get_xlim()
     line, letter = (high - low) / 20, (right - left) / 50  # about a line's height and a letter's width of the panel
     placed: list[tuple[float, float, float]] = []
     for name in names:
-        x, y = cells.loc[cells["population"] == name, ["umap1", "umap2"]].median()
+        own = cells.loc[cells["population"] == name, ["umap1", "umap2"]].to_numpy()
+        x, y = _thickest(own, (left, low, right, high))
         half = letter * len(label(name)) / 2
         for _ in range(25):
             if not any(abs(x - a) < half + w and abs(y - b) < line for a, b, w in placed):
@@ -92,6 +93,18 @@ def _names(axis: Any, cells: pd.DataFrame, names: list[str]) -> None:
             label(name), (x, y), fontsize=7.5, ha="center", va="center", weight="bold",
             bbox={"boxstyle": "round,pad=0.15", "fc": "white", "ec": "none", "alpha": 0.75},
         )  # fmt: skip
+
+
+def _thickest(points: np.ndarray, box: tuple[float, float, float, float]) -> tuple[float, float]:
+    """Middle of the points where most lie (nine fields of an 18 x 18 grid): around the middle of all may be none."""
+    low, high = np.array(box[:2]), np.array(box[2:])
+    at = np.clip(((points - low) / (high - low) * 18).astype(int), 0, 17)
+    counts = np.zeros((20, 20))
+    np.add.at(counts, (at[:, 0] + 1, at[:, 1] + 1), 1)
+    near = np.array([[counts[i : i + 3, j : j + 3].sum() for j in range(18)] for i in range(18)])
+    field = np.array(np.unravel_index(int(near.argmax()), near.shape))
+    middle = np.median(points[(abs(at - field) <= 1).all(axis=1)], axis=0)
+    return float(middle[0]), float(middle[1])
 
 
 def _day(day: int) -> str:

@@ -6,14 +6,14 @@ import pandas as pd
 
 from cimlnk.cohort.words import count
 from cimlnk.report.blocks import Page, Section, Site, Text, esc
+from cimlnk.report.clinicians.course import patient_rows
 from cimlnk.report.figures.course import folds_by_arm, nk_by_patient
 from cimlnk.report.many import of_patients
-from cimlnk.report.reading import blood_nk, expansion_band, first_modality, il2_given, left_out, treated_arm
+from cimlnk.report.reading import blood_nk, expansion_band, first_modality, il2_given, infused, left_out, treated_arm
 from cimlnk.report.run import Run
 
 from . import baseline
 from .claims import tally
-from .kinetics import remark
 from .names import MODALITY
 
 MOST_NAMED = 20  # samples left out that the overview names; the page on quality has all
@@ -28,13 +28,13 @@ def cards(items: list[tuple[str, str]]) -> Text:
 def headline(run: Run) -> list[tuple[str, str]]:
     samples, claims = run.samples, run.table("claims/claims.parquet")
     treated = run.config["claims"]["arms"]["treated"]
-    kinetics = first_modality(run.table("dynamics/kinetics.parquet"))
     items = [("patients", str(samples["patient"].nunique()))]
     for modality in run.modalities:
         n = run.rows(f"{modality}/cells.parquet")
         items.append((f"NK cells, {MODALITY[modality]}", f"{n:,}"))
-    if len(kinetics):
-        mine = kinetics[(kinetics["arm"] == treated) & (kinetics["population"] == "NK")]["peak_fold"].dropna()
+    if run.has("dynamics/kinetics.parquet"):
+        rows = patient_rows(run)  # counts after a stem-cell boost are not the infusion's: not read, as in the summary
+        mine = rows.loc[rows["arm"] == treated, "peak_fold"].dropna()
         if len(mine):
             low, high = f"{mine.min():.1f}", f"{mine.max():.1f}"
             what = "peak fold" if len(mine) == 1 else "median peak fold"
@@ -167,14 +167,14 @@ def page(run: Run, site: Site) -> Page:
 
     patients = run.table("cohort/patients.parquet")
     if len(patients):
-        kinetics = first_modality(run.table("dynamics/kinetics.parquet"))
-        if len(kinetics):
-            nk_rows = kinetics[kinetics["population"] == "NK"]
-            nk_rows = nk_rows.assign(remark=[remark(row) for row in nk_rows.to_dict("records")])
-            patients = patients.merge(
-                nk_rows[["patient", "baseline_per_ul", "peak_day", "peak_fold", "last_day", "last_fold", "remark"]],
-                on="patient", how="left",
-            )  # fmt: skip
+        if run.has("dynamics/kinetics.parquet") and infused(run):
+            rows = patient_rows(run)
+            rows["remark"] = [
+                r.reason or (f"counts up to the {r.event} on day {r.event_day:.0f}" if r.event else None)
+                for r in rows.itertuples()
+            ]
+            shown = ["patient", "baseline_per_ul", "peak_day", "peak_fold", "last_day", "last_fold", "remark"]
+            patients = patients.merge(rows[shown], on="patient", how="left")
         columns = {
             "patient": "patient", "arm": "arm", "disease": "disease", "dose_per_kg": "NK dose / kg",
             "il2_received": "IL-2 doses", "cmv_viremia": "CMV viremia", "baseline_per_ul": "NK/µL before",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pandas as pd
 
+from cimlnk.cohort.words import count
 from cimlnk.common.palette import label
 from cimlnk.dynamics.tables import METHODS
 from cimlnk.report.blocks import Page, Section, Site, esc
@@ -210,8 +211,8 @@ def compared(table: pd.DataFrame) -> pd.DataFrame:
 def _diversity(run: Run, site: Site) -> list[Section]:
     section = Section("diversity", "Diversity")
     for name, what in (("repertoire_diversity", "Boolean receptor phenotypes"), ("diversity", "named subsets")):
-        table = run.table(f"dynamics/{name}.parquet")
-        table = table[table["inverse_simpson"].notna()] if len(table) else table
+        whole = run.table(f"dynamics/{name}.parquet")
+        table = whole[whole["inverse_simpson"].notna()] if len(whole) else whole
         if not len(table):
             continue
         rows = table[table["modality"] == table["modality"].min()]
@@ -219,5 +220,10 @@ def _diversity(run: Run, site: Site) -> list[Section]:
             f"Diversity of the {what} on equal-size subsamples: the inverse Simpson index is the number of equally "
             "large groups that would be as diverse. Thin lines and dots are patients, thick ones the arm's median."
         )
+        missing = whole[whole["inverse_simpson"].isna() & (whole["modality"] == rows["modality"].iloc[0])]
+        if len(missing):
+            why = missing["reason"].fillna("no reason given").value_counts()
+            told = "; ".join(f"{count(int(n), 'sample')} ({esc(str(w))})" for w, n in why.items())
+            caption += f" Not shown: {told}."
         section.blocks.append(site.figure(name, diversity(rows), caption, table=table))
     return [section] if section.blocks else []

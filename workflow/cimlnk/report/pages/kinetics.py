@@ -12,7 +12,7 @@ from cimlnk.dynamics.abundance.folds import daily
 from cimlnk.report.blocks import MAX_CSV_ROWS, Figure, Section, Site, Table, Text, esc, plain
 from cimlnk.report.figures.kinetics import fitted_courses
 from cimlnk.report.many import of_patients
-from cimlnk.report.reading import without_told
+from cimlnk.report.reading import infused, without_told
 from cimlnk.report.run import Run
 from cimlnk.report.style import ARMS, POPULATIONS, colours, order
 
@@ -107,6 +107,10 @@ def section(run: Run, site: Site) -> Section:
     """Kinetics of all patients: NK cells by patient, subsets by arm, and the two tables."""
     result = Section("kinetics", "Kinetics per patient and subset")
     table = run.table("dynamics/kinetics.parquet")
+    given = infused(run) if len(run.samples) else True
+    if not given and not (len(table) and table[["baseline_per_ul", "last_fold"]].notna().to_numpy().any()):
+        result.blocks.append(Text("No kinetics: nobody of this cohort was given NK cells, nor counted before.", "note"))
+        return result
     if not len(table):
         result.blocks.append(Text("No kinetics: the cohort has no absolute counts.", "note"))
         return result

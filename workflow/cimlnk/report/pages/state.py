@@ -11,6 +11,8 @@ from cimlnk.report.run import Run
 
 from .cohort import MODALITY
 
+AUTHORS = {"metank": "MetaNK", "rueckert": "Rückert", "netskar": "Netskar", "foltz": "Foltz", "eml": "EML"}
+
 SORTED = "Sorted by FDR; intervals are 95 %."
 BESIDE = "One method a change; the others of the same change stand beside it in the results."
 MOST_CONTRASTS = 6  # shown as figures; every contrast is in the table
@@ -101,7 +103,7 @@ def page(run: Run, site: Site) -> Page:
             ranked = primary(rows).sort_values(["fdr", "p"], kind="stable")
             if name == "signatures":
                 site.table_file(name, ranked, MAX_CSV_ROWS)  # with the programmes' names in the files
-                ranked = ranked.assign(feature=ranked["feature"].str.replace("_", " "))
+                ranked = ranked.assign(feature=ranked["feature"].map(programme))
             columns = {k: v for k, v in columns.items() if k in ranked}
             shown = site.table(name, ranked, f"{caption} {SORTED} {BESIDE}", columns=columns)
             result.sections.append(Section(name, title, [shown]))
@@ -113,6 +115,18 @@ def page(run: Run, site: Site) -> Page:
             Section("none", "No state test", [Text("No population was seen at two time points of enough patients.")])
         )
     return result
+
+
+def programme(name: str) -> str:
+    """A gene set's name as it is read: authors and cytokines as they are written.
+
+    Examples
+    --------
+    >>> programme("rueckert_bright_early"), programme("activation_il12_15_18")
+    ('Rückert bright early', 'activation IL-12/15/18')
+    """
+    words = name.replace("il12_15_18", "IL-12/15/18").split("_")
+    return " ".join(AUTHORS.get(w, w) for w in words)
 
 
 def _programmes(run: Run, site: Site) -> Section | None:
@@ -135,10 +149,13 @@ def _programmes(run: Run, site: Site) -> Section | None:
     caption = (
         "Mean over samples. Level: how much more of the programme's genes than of random genes that NK cells of this "
         "cohort express as much. The random sets say how unusual a level is, not how sure it is over patients. "
-        "One in twenty samples has p < .05 by chance."
+        "One in twenty samples has p < .05 by chance. The genes and the source of every programme are in "
+        "<code>resources/signatures/programmes.yaml</code>; most are lists of published studies, by first author "
+        "(MetaNK: Rebuffet 2024; EML, the memory-like cells of Foltz 2024)."
     )
     shown = means.reset_index().sort_values("level_z", key=abs, ascending=False, kind="stable")
     site.table_file("programme_levels", shown)
-    shown = shown.assign(signature=shown["signature"].str.replace("_", " "))
+    shown = shown.assign(signature=shown["signature"].map(programme))
     block = site.table("programme_levels", shown, caption, columns=columns)
-    return Section("programme-levels", "Programmes by subset and day", [block])
+    title = f"Programmes by subset{' and day' if means.index.get_level_values('day').nunique() > 1 else ''}"
+    return Section("programme-levels", title, [block])
