@@ -307,7 +307,7 @@ def reservations(run: Run, rows: pd.DataFrame) -> str:
         text += f" The analysis raised {count(serious, 'serious warning')} and {count(caution, 'caution')}"
         lesser = table.loc[table["severity"] == "caution", "kind"].value_counts()
         if caution:  # what they are about; the overview has each
-            text += f" ({'; '.join(f'{kind} {n}' for kind, n in lesser.items())})"
+            text += f" ({'; '.join(f'{kind}: {n}' if n > 1 else str(kind) for kind, n in lesser.items())})"
         worst = table[table["severity"] == "serious"].drop_duplicates("kind").head(MOST_WARNINGS)
         text += "".join(f"; {r.kind}: {r.text.rstrip('.')}" for r in worst.itertuples()) + "."
     return text
