@@ -115,11 +115,14 @@ def test_a_missing_baseline_is_told_unless_the_counts_have_one_or_there_is_one_t
         {"sample": list("abcd"), "patient": ["p1", "p1", "p2", "p2"], "day": [-3, 7, 7, 28],
          "timepoint": ["pre", "D7", "D7", "D28"], "modality": "cytof", "tissue_or_product": "blood"}
     )  # fmt: skip
-    none = pd.DataFrame({"patient": [], "day": []})
+    none = pd.DataFrame({"patient": [], "day": [], "nk_per_ul": []})
     assert [r["subject"] for r in collect_sheets.of_sheets(samples, none, "pre")] == ["p2"]
     counts = pd.DataFrame({"patient": ["p1", "p1", "p2", "p2", "p2"], "day": [-3, 7, -1, 7, 28]})
+    counts["nk_per_ul"] = [10.0, np.nan, 8.0, 90.0, 40.0]
     assert collect_sheets.of_sheets(samples, counts, "pre") == []
     assert collect_sheets.of_sheets(samples.iloc[[0, 2]].assign(patient=["p1", "p2"]), none, "pre") == []
+    (lost,) = collect_sheets.of_sheets(samples, counts.assign(nk_per_ul=[10.0, 0.0, 8.0, 90.0, 40.0]), "pre")
+    assert lost["kind"] == "count of zero" and lost["subject"] == "p1" and "day 7" in lost["text"]
 
 
 def test_equal_files_zero_markers_and_missing_thresholds_are_told():

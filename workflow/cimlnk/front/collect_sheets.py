@@ -26,7 +26,7 @@ def of_design(design: Mapping[str, Any]) -> list[dict[str, Any]]:
 
 
 def of_sheets(samples: pd.DataFrame, counts: pd.DataFrame, baseline: str) -> list[dict[str, Any]]:
-    """Patients without a baseline, in a table each, and days without a blood count where others have one."""
+    """Patients without a baseline, in a table each; days without a blood count where others have one, or with none."""
     rows = []
     blood = samples[samples["tissue_or_product"] == "blood"]
     for modality, part in blood.groupby("modality", sort=True, observed=True):
@@ -51,6 +51,12 @@ def of_sheets(samples: pd.DataFrame, counts: pd.DataFrame, baseline: str) -> lis
                 rows.append(
                     warning("all", "cohort", "count missing", severity="note", text=text, subject=str(row["patient"]))
                 )
+        for row in counts[counts["nk_per_ul"] == 0].to_dict("records"):
+            text = f"0 NK cells/µL of patient {row['patient']} on day {row['day']}: zero has no logarithm, so that "
+            text += "this day is in no test of cells/µL; a loss of all NK cells is not found by them"
+            rows.append(
+                warning("all", "cohort", "count of zero", severity="caution", text=text, subject=str(row["patient"]))
+            )
     return rows
 
 

@@ -14,6 +14,7 @@ KINDS = {
     "baseline missing": "Add the pre-infusion sample or count, or name another time point in "
     "dynamics.baseline_timepoint.",
     "count missing": "Add a row to the counts sheet for NK cells per microlitre on that day.",
+    "count of zero": "Give the limit of detection in place of 0 where it is known; look at the patient's own course.",
     "fallback cut": "Look at the sample's gate figure; if the cut is wrong, set it in the override sheet "
     "(what = threshold).",
     "gate keeps nearly nothing": "Look at the sample's gate figure and at the channel's role in the panel sheet.",

@@ -157,7 +157,9 @@ def grouped(table: pd.DataFrame) -> pd.DataFrame:
         )
     keys = ["severity", "modality", "stage", "kind", "subject"]
     # what concerns patients is one matter, whoever they are
-    subject = table["subject"].where(~table["kind"].isin(["baseline missing", "count missing", "same file twice"]))
+    subject = table["subject"].where(
+        ~table["kind"].isin(["baseline missing", "count missing", "count of zero", "same file twice"])
+    )
     out = []
     for key, part in table.assign(subject=subject.fillna("")).groupby(keys, sort=False, observed=True):
         who = list(dict.fromkeys([*part["sample"].dropna(), *table.loc[part.index, "subject"].dropna()]))

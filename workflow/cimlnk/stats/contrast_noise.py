@@ -102,7 +102,7 @@ def contrast_noise(residual: Floats, variance: Floats, *, after: int, before: in
         rest = np.where(spare >= 1, left / spare, 0.0)
         # how much the days' noise makes of what the model expects, for a typical patient of the row
         change = np.nansum(np.where(both, by_day, np.nan), axis=1) / np.nansum(np.where(both, by_model, np.nan), axis=1)
-    usable = (own >= 1) & np.isfinite(square) & (square > 0)
+    usable = (own >= 1) & np.isfinite(square) & (square > 1e-12)  # rounding of equal differences is no scatter
     factor, moderated, rows = np.full(len(own), np.nan), np.full(len(own), np.nan), 1.0
     if usable.any():
         f, s = own[usable], np.where(rest[usable] > 0, spare[usable], 0.0)
@@ -162,7 +162,7 @@ def day_factors(residual: Floats, variance: Floats, *, rounds: int = 60) -> Floa
         value, weight = _centred(residual, variance * level)
         scaled = weight * value**2
         squares = scaled.sum(axis=(1, 2))
-        used = (inside >= 1) & (squares > 0)
+        used = (inside >= 1) & (squares > 1e-12)
         if not used.any():
             return level
         scale = np.where(used, squares / np.maximum(inside, 1), 1.0)

@@ -11,6 +11,9 @@ from scipy import optimize
 Floats = NDArray[np.float64]
 
 
+NO_SCATTER = "the difference is the same in every patient, no variance to test with"
+
+
 class MixedFit(NamedTuple):
     """Coefficients and their covariance; `df` are those of effects within patients."""
 
@@ -65,6 +68,11 @@ def random_intercept(y: Floats, design: Floats, patient: NDArray[np.int64]) -> M
         return refuse("no degrees of freedom within patients")
     if np.ptp(y) <= 1e-12 * max(1.0, float(np.abs(y).max())):
         return refuse("the value is the same in every sample")
+    own = y - (y_sums / np.maximum(counts, 1))[patient]
+    left = own - centred @ np.linalg.lstsq(centred, own, rcond=None)[0]
+    # what rounding leaves of nothing is no noise: p would be 0, for an effect of 0 too
+    if float(left @ left) <= 1e-12 * df * max(1.0, float(np.abs(y).max()) ** 2):
+        return refuse(NO_SCATTER)
     xx, xy, yy = design.T @ design, design.T @ y, float(y @ y)
 
     def solve(ratio: float) -> tuple[float, Floats, Floats, float]:

@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .intervals import t_interval
+from .linear_mixed import NO_SCATTER
 from .moderation import effective_rows, squeeze_variances
 
 Floats = NDArray[np.float64]
@@ -78,7 +79,7 @@ def moderated_paired(diff: Floats, level: float = 0.95, least: int = 3) -> Teste
         s2[ok] = np.nanvar(diff[ok], axis=1, ddof=1)
     flat = ok & (s2 <= 1e-12 * np.maximum(effect**2, 1e-12))
     for i in np.flatnonzero(flat):
-        reason[i] = "the difference is the same in every patient, no variance to test with"
+        reason[i] = NO_SCATTER
     ok &= ~flat
     df = np.where(ok, n - 1.0, 0.0)
     posterior, _, df0 = squeeze_variances(np.where(ok, s2, np.nan), df)
@@ -109,5 +110,5 @@ def welch(first: Floats, second: Floats, level: float = 0.95, *, least: int = 3)
             se[ok] = np.where(flat, np.nan, np.sqrt(v1 + v2))
             low[ok], high[ok], p[ok] = t_interval(effect[ok], se[ok], df[ok], level=level)
         for i in np.flatnonzero(ok)[flat]:
-            reason[i] = "the difference is the same in every patient, no variance to test with"
+            reason[i] = NO_SCATTER
     return Tested(n1 + n2, effect, se, df, low, high, p, np.where(np.isfinite(p), 0.0, np.nan), reason)

@@ -126,7 +126,7 @@ def _named(
     per_ul = nk.reindex(cells.index).to_numpy(float)
     known = np.isfinite(per_ul) & (per_ul > 0)
     if known.sum() >= 3:
-        value = np.log2(per_ul * (counts + 0.5) / (total + 1.0))[:, known]
+        value = np.log2(per_ul[known] * (counts[:, known] + 0.5) / (total[known] + 1.0))
         measured = observed[known]
         held = (counts[:, known], total[known])
         parts += absolute_tests(value, names, measured, design=make_design(measured, **settings), seed=seed, cells=held)
