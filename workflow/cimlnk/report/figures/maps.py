@@ -11,6 +11,8 @@ from cimlnk.report.style import colours, label, order, plain, pyplot, tell
 
 MOST_IN_LEGEND = 60  # names beside a map; a longer legend is wider than the map
 MAX_POINTS = 30_000  # more points only make the picture slower, not clearer
+MOST_FEATURES = 45  # of a heat map: more names are too small to read
+FEW_CELLS = 10  # a population of fewer does not say what differs
 
 
 def thin(cells: pd.DataFrame, most: int = MAX_POINTS) -> pd.DataFrame:
@@ -125,7 +127,8 @@ def heat_map(profiles: pd.DataFrame, value: str, unit: str) -> Any:
     """Profile of every population on one absolute scale, features ordered by where they peak.
 
     A feature that is low everywhere is pale everywhere: colour is the value, not its rank among the populations, so
-    that few or like populations do not look opposite.
+    that few or like populations do not look opposite. Of more than :data:`MOST_FEATURES` those that differ most between
+    populations of :data:`FEW_CELLS` cells or more are shown.
 
     Parameters
     ----------
@@ -137,10 +140,13 @@ def heat_map(profiles: pd.DataFrame, value: str, unit: str) -> Any:
     plt = pyplot()
     wide = profiles.pivot(index="group", columns="feature", values=value)
     wide = wide.loc[order(wide.index)]
-    spread = wide.max() - wide.min()
+    n = profiles.drop_duplicates("group").set_index("group")["n_cells"]
+    many = wide[n.loc[wide.index] >= FEW_CELLS] if (n >= FEW_CELLS).sum() > 1 else wide
+    spread = many.max() - many.min()
+    wide = wide[wide.columns[spread.rank(ascending=False, method="first") <= MOST_FEATURES]]
+    spread = spread[wide.columns]
     peaks = wide.fillna(0).to_numpy().argmax(axis=0)
     columns = [c for _, _, c in sorted(zip(peaks, -spread.fillna(0), wide.columns, strict=True))]
-    n = profiles.drop_duplicates("group").set_index("group")["n_cells"]
     top = float(np.nanquantile(wide.to_numpy(dtype=float), 0.99)) if wide.notna().to_numpy().any() else 1.0
     figure, axis = plt.subplots(figsize=(0.21 * len(columns) + 3.4, 0.34 * len(wide) + 1.9))
     drawn = axis.imshow(wide[columns].astype(float), aspect="auto", cmap="magma_r", vmin=0, vmax=max(top, 1e-6))

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from cimlnk.common.vocabulary import NK
 from cimlnk.report.arms import compare_arms
-from cimlnk.report.blocks import Section, Site, Text
+from cimlnk.report.blocks import Section, Site, Text, esc
 from cimlnk.report.figures.course import composition
 from cimlnk.report.figures.quality import nk_of_lymphocytes
 from cimlnk.report.many import of_patients, samples_shown
@@ -56,6 +56,13 @@ def sections(run: Run, site: Site) -> list[Section]:
         }  # fmt: skip
         caption = "Share of each subset in the patients' first blood, arm against arm; each patient counts once."
         ranked = table.sort_values(["p", "modality", "population"], kind="stable")
+        site.table_file("arms", ranked)  # whole; the page leaves out what could not be tested
+        if ranked["p"].notna().any() and ranked["p"].isna().any():
+            rest = ranked[ranked["p"].isna()]
+            pairs = list(dict.fromkeys(f"{a} against {b}" for a, b in zip(rest["arm"], rest["other"], strict=True)))
+            why = "; ".join(dict.fromkeys(rest["reason"].dropna()))
+            caption += f" Not tested: {esc(', '.join(pairs))} ({esc(why)}); their shares are in the file."
+            ranked = ranked[ranked["p"].notna()]
         result.append(Section("arms", "Do the arms differ?", [site.table("arms", ranked, caption, columns=columns)]))
     elif run.samples["arm"].nunique() < 2:
         words = "All patients belong to one arm, so there is nothing to compare cross-sectionally."

@@ -12,7 +12,7 @@ from cimlnk.common.crosswalk import SCHEMES, table_of
 from cimlnk.common.palette import order
 from cimlnk.common.vocabulary import CYTOMETRY, NK, UNASSIGNED
 from cimlnk.report.blocks import Figure, Page, Section, Site, Text, esc
-from cimlnk.report.figures.maps import MAX_POINTS, heat_map, overview
+from cimlnk.report.figures.maps import MAX_POINTS, MOST_FEATURES, heat_map, overview
 from cimlnk.report.run import Run
 
 from . import proteins
@@ -149,6 +149,8 @@ def page(run: Run, site: Site) -> Page:
         rows = profiles[profiles["level"] == "population"]
         value, unit = ("median", "median arcsinh") if modality in CYTOMETRY else ("mean", "mean log1p")
         caption = f"Profile of each named population ({unit}) on one scale for all features; cells in brackets."
+        if (number := rows["feature"].nunique()) > MOST_FEATURES:
+            caption += f" The {MOST_FEATURES} of {number} features that differ most; the file has all."
         section.blocks.append(site.figure(f"profiles_{modality}", heat_map(rows, value, unit), caption, table=rows))
         if modality == "rna":
             section.blocks.append(Text(esc(proteins.accuracy_words(run)), "note"))
