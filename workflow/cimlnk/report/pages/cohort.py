@@ -61,10 +61,7 @@ def warning_box(run: Run, site: Site) -> list[Text]:
     for (modality, kind, remedy), group in shown.groupby(["modality", "kind", "remedy"], sort=False):
         words = []
         for _, part in group.fillna({"subject": ""}).groupby("subject", sort=False):
-            samples = list(dict.fromkeys(part["sample"].dropna()))
-            who = ", ".join(samples[:6]) + (f" and {len(samples) - 6} more" if len(samples) > 6 else "")
-            more = f" … and {len(part) - 1} more" if len(part) > 1 and not samples else ""
-            words.append(f"<li>{esc(who) + ': ' if who else ''}{esc(part['text'].iloc[0])}{more}</li>")
+            words.append(f"<li>{esc(told_of(part))}</li>")
         what = "" if modality == "all" else f" ({esc(MODALITY[modality])})"
         items.append(f"<li><b>{esc(kind)}</b>{what}. <i>{esc(remedy)}</i><ul>{''.join(words)}</ul></li>")
     notes = len(table) - len(shown)
@@ -80,6 +77,28 @@ def warning_box(run: Run, site: Site) -> list[Text]:
         body += f"<details><summary>{len(items) - most} more</summary><ul>{''.join(items[most:])}</ul></details>"
     title = "<p><b>Before you read on</b></p>"
     return [Text(f'<div class="warning">{title}{body}<p>{tail}</p></div>', "html")]
+
+
+def told_of(rows: pd.DataFrame) -> str:
+    """Warnings of one kind and subject in a line: the samples before what is told of them all, else before their own.
+
+    Examples
+    --------
+    >>> told_of(pd.DataFrame({"sample": ["A", "B"], "text": ["few cells", "few cells"]}))
+    'A, B: few cells'
+    >>> told_of(pd.DataFrame({"sample": ["A", "B", "C"], "text": ["4 cells", "2 cells", "9 cells"]}))
+    'A: 4 cells; B: 2 cells; and 1 more sample'
+    """
+    samples = list(dict.fromkeys(rows["sample"].dropna()))
+    texts = list(dict.fromkeys(rows["text"]))
+    if not samples:
+        return texts[0] + (f" … and {len(rows) - 1} more" if len(rows) > 1 else "")
+    if len(texts) == 1:
+        more = f" and {len(samples) - 6} more" if len(samples) > 6 else ""
+        return f"{', '.join(samples[:6])}{more}: {texts[0]}"
+    first = rows.dropna(subset=["sample"]).drop_duplicates("sample").head(2)
+    told = "; ".join(f"{s}: {t.rstrip('.')}" for s, t in zip(first["sample"], first["text"], strict=True))
+    return told + (f"; and {count(len(samples) - 2, 'more sample')}" if len(samples) > 2 else "")
 
 
 def arms_words(samples: pd.DataFrame) -> str:
