@@ -31,7 +31,7 @@ def heard(settings, known, names, new, first):
     cuts = pd.DataFrame({"feature": MARKERS, "batch": "b", "threshold": 2.0, "low": 1.9, "high": 2.1,
                          "method": "valley", "reason": None})  # fmt: skip
     return hear(
-        known, names, new, first=first, values=lambda rows: both[rows], features=MARKERS, batch=np.full(len(both), "b"),
+        known, names, new, first=first, values=both, features=MARKERS, batch=np.full(len(both), "b"),
         thresholds=cuts, resolution=0.5, settings=settings, seed=1, threads=1,
         definitions=load_definitions(HOME / "resources/phenotypes/nk.yaml", infused=False),
     )  # fmt: skip

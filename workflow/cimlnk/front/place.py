@@ -80,8 +80,8 @@ def place(
 
     ``cytof/{cells,clusters,populations,summary,umap}.parquet``, ``dynamics/{abundance,folds}.parquet`` and the sheets
     hold the earlier rows as they were and the new ones behind them; ``cytof/added.parquet`` is ADDED. A new cell's
-    cluster is that of its nearest earlier cells; its population is what most of four voices say: the nearest earlier
-    cells, and three clusterings made with the new cells (:mod:`.voices`). Where a person renamed cells of the earlier
+    cluster is that of its nearest earlier cells; its population is what most of three voices say: the nearest earlier
+    cells, and two clusterings made with the new cells (:mod:`.voices`). Where a person renamed cells of the earlier
     run, the nearest cells alone decide. A sample without NK cells is left out; the summary has the reason.
 
     Raises
@@ -229,8 +229,9 @@ def _named(
     ).any()
     definitions = load_definitions(locate(cfg["populations"]["cytof"]["definitions"], base), infused=bool(infused))
     picked = np.concatenate([rows, np.arange(len(sample) - len(X), len(sample))])
+    read = values(picked)
     named = name_added(
-        known, X, found, values=values(picked), features=features, batch=batch[picked], thresholds=cuts,
+        known, X, found, values=read, features=features, batch=batch[picked], thresholds=cuts,
         definitions=definitions, seed=seed,
     )  # fmt: skip
     resolution = json.loads((earlier / "cytof/clustering.json").read_text(encoding="utf-8"))["resolution"]
@@ -238,8 +239,8 @@ def _named(
         return named, Said(None, None, "the earlier run has too few cells to cluster")
     matrix = np.load(earlier / "cytof/features.npy", mmap_mode="r")
     heard = hear(
-        np.asarray(matrix[rows]), known.names, X, first=named.population, values=lambda r: values(picked[r]),
-        features=features, batch=batch[picked], thresholds=cuts, definitions=definitions, resolution=float(resolution),
+        np.asarray(matrix[rows]), known.names, X, first=named.population, values=read, features=features,
+        batch=batch[picked], thresholds=cuts, definitions=definitions, resolution=float(resolution),
         settings=cfg["graph"], seed=seed,
     )  # fmt: skip
     return NamedCells(heard.population, named.confidence * heard.share), Said(heard.otherwise, heard.apart, None)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from itertools import pairwise
 from typing import Any, NamedTuple
 
@@ -19,7 +19,7 @@ from cimlnk.graph.subclusters import subcluster
 from cimlnk.populations.definitions import Definitions
 from cimlnk.populations.smoothing import name_in_graph
 
-VOICES = 3  # clusterings made with the new cells; the earlier one is a fourth voice
+VOICES = 2  # clusterings made with the new cells; the earlier one is a third voice (a fourth adds .002)
 SUBSET = 40_000  # cells of each: fewer make coarser clusters (25,000 of demo's agreed on .84 with all, 40,000 on .88)
 K = 15  # cells of a subset that vote for one outside of it
 
@@ -49,7 +49,7 @@ def hear(
     new: NDArray[np.float32],
     *,
     first: NDArray[np.object_],
-    values: Callable[[NDArray[np.int64]], NDArray[np.float32]],
+    values: NDArray[np.float32],
     features: list[str],
     batch: NDArray[Any],
     thresholds: pd.DataFrame,
@@ -59,7 +59,7 @@ def hear(
     seed: int,
     threads: int | None = None,
 ) -> Heard:
-    """Name new cells by the earlier run and by three clusterings of a uniform sample of all cells.
+    """Name new cells by the earlier run and by two clusterings of a uniform sample of all cells.
 
     Two clusterings of the same cells give many border cells different names, and one made without the new cells differs
     more from those made with them. The name that several voices agree on is nearer to what a run of everything says.
@@ -71,10 +71,8 @@ def hear(
         Features (n x d) of the earlier cells and their names.
     new, first
         Features (m x d) of the new cells, and their names on the earlier clusters (:mod:`.name_added`).
-    values
-        Function of rows (earlier cells first, then the new ones, ascending): rows x `features`, analysis scale.
-    batch
-        Of all n + m cells.
+    values, batch
+        Of all n + m cells, the new ones last: cells x `features`, analysis scale.
     thresholds
         THRESHOLDS of all their batches.
     resolution, settings
@@ -93,7 +91,7 @@ def hear(
             X = np.concatenate([np.asarray(known[rows[rows < n]]), new[rows[rows >= n] - n]]).astype(np.float32)
             lists = knn(X, min(int(settings["k"]), len(X) - 1), settings["recall"], seed=own, threads=threads)
             graph = weights(lists, settings["weights"], threads)
-            read = values(rows)
+            read = values[rows]
         objective, rare = settings["objective"], settings["rare"]
         parts = leiden(graph, resolution, objective, seed=own, order=lists.order, threads=threads).labels
         if rare["enabled"]:

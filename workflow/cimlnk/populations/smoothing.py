@@ -156,9 +156,15 @@ def name_in_graph(
     first
         From which cell on names are wanted; those before it only speak for their neighbours.
     """
-    clusters = cluster_distances(values, features, cluster, batch=batch, thresholds=thresholds, definitions=definitions)
-    cells = Cells(values, features, batch, thresholds=thresholds, definitions=definitions, clusters=clusters)
-    own = smoothed(cells.distances(slice(None)), indices, cluster)[first:]
+    # medians of the clusters fill gaps only: where there are none, one cell shows which columns there are
+    some = {"thresholds": thresholds, "definitions": definitions}
+    clusters = cluster_distances(values[:1], features, cluster[:1], batch=batch[:1], **some)
+    cells = Cells(values, features, batch, **some, clusters=clusters)
+    distances = cells.distances(slice(None))
+    known = np.isfinite(distances)
+    if (known.any(axis=0) & ~known.all(axis=0)).any():
+        cells.clusters = cluster_distances(values, features, cluster, batch=batch, **some)
+    own = smoothed(distances, indices, cluster)[first:]
     return name_rows(cells.tables(own, cluster[first:]), definitions)
 
 
