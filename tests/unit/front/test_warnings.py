@@ -53,7 +53,8 @@ def clusters(**counts):
 
 
 def test_a_cluster_that_is_one_patients_is_told_and_chance_is_not():
-    patients = {f"{p}_a": p for p in ("A", "B", "C", "D")}
+    patients = pd.DataFrame({"sample": [f"{p}_a" for p in "ABCD"], "patient": list("ABCD")})
+    patients = patients.assign(tissue_or_product="blood", timepoint="pre")
     found = collect.of_patients(clusters(A=(20, 90), B=(90, 4), C=(90, 3), D=(80, 3)), patients)
     assert kinds(found) == [("clusters follow patients", "caution", None)]
     assert found[0]["text"] == (
@@ -62,6 +63,14 @@ def test_a_cluster_that_is_one_patients_is_told_and_chance_is_not():
     assert collect.of_patients(clusters(A=(20, 60), B=(60, 20), C=(60, 20), D=(60, 20)), patients) == []
     assert collect.of_patients(clusters(A=(20, 90), B=(90, 4)), patients) == [], "of two patients"
     assert collect.of_patients(clusters(A=(900, 900), B=(9, 5), C=(9, 5)), patients) == [], "most cells are A's anyway"
+
+
+def test_a_cluster_of_a_kind_of_sample_that_one_patient_alone_has_is_no_donors_effect():
+    patients = pd.DataFrame({"sample": [f"{p}_a" for p in "ABCD"], "patient": list("ABCD")})
+    patients = patients.assign(tissue_or_product=["product", "blood", "blood", "blood"], timepoint="pre")
+    assert collect.of_patients(clusters(A=(0, 90), B=(90, 4), C=(90, 3), D=(80, 3)), patients) == []
+    patients = patients.assign(tissue_or_product="blood")
+    assert kinds(collect.of_patients(clusters(A=(0, 90), B=(90, 4), C=(90, 3), D=(80, 3)), patients)) != []
 
 
 def test_left_out_and_nearly_empty_samples_are_told():

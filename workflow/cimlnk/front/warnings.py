@@ -53,8 +53,8 @@ def collect_warnings(*, root: str | Path, files: Iterable[str | Path], baseline:
             annotation = table(f"{modality}/annotation.parquet")
             populations = table(f"{modality}/populations.parquet")
             rows += collect.of_populations(modality, populations, annotation)
-            if modality == "rna":  # of proteins a cell is named by itself
-                rows += collect.of_patients(populations, dict(zip(samples["sample"], samples["patient"], strict=True)))
+            if modality == "rna":  # thresholds of proteins are found in every batch by itself
+                rows += collect.of_patients(populations, samples)
         if f"{modality}/thresholds.parquet" in have:
             rows += collect.of_thresholds(modality, table(f"{modality}/thresholds.parquet"))
             if f"{modality}/overridden.parquet" in have:
