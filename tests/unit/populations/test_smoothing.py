@@ -14,7 +14,7 @@ from cimlnk.populations.distances import cluster_distances
 from cimlnk.populations.naming import name_clusters
 from cimlnk.populations.neighbours import Lists, read_lists
 from cimlnk.populations.positivity import Reference, protein_thresholds
-from cimlnk.populations.smoothing import Cells, name_cells, smoothed
+from cimlnk.populations.smoothing import Cells, name_cells, smoothed, steadied
 from nk_cells import MARKERS, NAMES, tubes
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -52,6 +52,12 @@ def test_means_are_over_neighbours_of_the_own_cluster():
     np.testing.assert_array_equal(once, [[1, 4], [1, 4], [9, 8]])  # the gap is filled, the stranger left out
     assert np.isnan(smoothed(values, near, np.array([0, 1, 2]), steps=3)[0, 1])
     np.testing.assert_array_equal(smoothed(values, near[:, :0], np.zeros(3, int)), values)
+
+
+def test_a_cell_itself_weighs_a_quarter_and_one_without_a_value_has_its_neighbours():
+    values = np.array([[0.0, np.nan], [2.0, 4.0], [4.0, 4.0]], np.float32)
+    near = np.array([[1, 2], [0, 2], [0, 1]], np.int32)
+    np.testing.assert_allclose(steadied(values, near, np.zeros(3, int)), [[1.5, 4], [2, 4], [2.5, 4]])
 
 
 def test_a_cluster_that_straddles_has_a_name_for_each_of_its_sides(cells):

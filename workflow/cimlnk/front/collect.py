@@ -21,9 +21,9 @@ LEAST_KEPT, MOST_KEPT = 0.05, 0.999
 FEW_NK = 50
 MOST_UNASSIGNED = 0.20
 COUNT_RATIO = 1.5  # NK by lineage over NK by gates, or the reverse
-# Share of a cluster's cells from which it is one patient's. Of six planted patients of unlike composition none reach it
-# while genes differ between them by a log sd of .15 (as measured), some do from .2 on: docs/methods/populations.md.
-ONE_PATIENT = 0.8
+# Share of a cluster's cells from which it is one patient's, and least share of all cells in such clusters: by planted
+# patients of unlike composition (docs/methods/populations.md).
+ONE_PATIENT, LEAST_IN_THEM = 0.8, 0.02
 MOST_BY_CHANCE = 0.5  # share that patient has anyway of the kinds of sample whose cells the cluster holds
 LEAST_PATIENTS = 3  # of two, one has most of half of the clusters by chance
 MOST_CLUSTERS = 5  # named in the text
@@ -230,14 +230,14 @@ def of_patients(populations: pd.DataFrame, samples: pd.DataFrame, modality: str 
     )
     chance = np.array([by_chance.at[cluster, p] for cluster, p in top.items()])
     own = (most > ONE_PATIENT) & (chance <= MOST_BY_CHANCE)
-    if not own.any():
+    share = table[own].to_numpy().sum() / len(populations)
+    if share < LEAST_IN_THEM:
         return []
     named = populations.groupby("cluster")["population"].agg(lambda p: p.astype(str).mode().iloc[0])
     parts = [f"{k} ({label(named[k])}, {most[k]:.0%} {top[k]})" for k in table.index[own]]
     shown = ", ".join(parts[:MOST_CLUSTERS]) + (
         f" and {len(parts) - MOST_CLUSTERS} more" if len(parts) > MOST_CLUSTERS else ""
     )
-    share = table[own].to_numpy().sum() / len(populations)
     text = f"{int(own.sum())} of {len(table)} clusters ({share:.0%} of the cells) are nearly one patient's: {shown}"
     return [warning(modality, "populations", "clusters follow patients", severity="caution", text=text)]
 

@@ -1,8 +1,8 @@
 """Distances of single cells from the thresholds, steadied by their neighbours within the same cluster.
 
 One cell's counts are too noisy to be positive or negative by, and a cluster's median hides that its cells lie on both
-sides of a threshold. The mean over a cell's neighbours in the graph, of its own cluster only, lies between: near cells
-share a side, and what the rest of the run holds does not matter.
+sides of a threshold. The mean over a cell's neighbours in the graph, of its own cluster only, with the cell itself for
+a quarter of it, lies between: near cells share a side, and what the rest of the run holds does not matter.
 """
 
 from __future__ import annotations
@@ -24,6 +24,7 @@ from .neighbours import Lists, outside
 
 BLOCK = 20_000  # cells outside of a sketch that are smoothed at once
 STEPS = 3  # neighbours of neighbours of neighbours: of 15 neighbours each, a few hundred cells that lie near
+OWN = 0.25  # weight of the cell itself beside them: near a border it is of one side, whatever its neighbours are
 
 Floats = NDArray[np.floating]
 
@@ -62,6 +63,16 @@ def smoothed(values: Floats, indices: NDArray[np.int32], cluster: NDArray[np.int
         total, count = np.where(known, result, np.float32(0)), there + graph @ there
         result = np.divide(total + graph @ total, count, out=np.full(values.shape, np.nan, np.float32), where=count > 0)
     return np.ascontiguousarray(result, np.float32)
+
+
+def steadied(values: Floats, indices: NDArray[np.int32], cluster: NDArray[np.integer]) -> Floats:
+    """A quarter of every cell's own values, the rest of those smoothed over its neighbours of the same cluster."""
+    return _with_own(values, smoothed(values, indices, cluster))
+
+
+def _with_own(own: Floats, around: Floats) -> Floats:
+    """Both by their weights; what is around alone where the cell has no value."""
+    return np.where(np.isfinite(own), np.float32(OWN) * own + np.float32(1 - OWN) * around, around)
 
 
 class Cells:
@@ -141,7 +152,7 @@ def name_in_graph(
     definitions: Definitions,
     first: int = 0,
 ) -> tuple[NDArray[np.object_], Floats, Floats]:
-    """Name, score and margin of the cells of one graph, as a run names them: distances, smoothed, named.
+    """Name, score and margin of the cells of one graph, as a run names them: distances, steadied, named.
 
     Parameters
     ----------
@@ -164,7 +175,7 @@ def name_in_graph(
     known = np.isfinite(distances)
     if (known.any(axis=0) & ~known.all(axis=0)).any():
         cells.clusters = cluster_distances(values, features, cluster, batch=batch, **some)
-    own = smoothed(distances, indices, cluster)[first:]
+    own = steadied(distances, indices, cluster)[first:]
     return name_rows(cells.tables(own, cluster[first:]), definitions)
 
 
@@ -197,7 +208,7 @@ def name_cells(
     """
     rows = lists.rows
     part = cluster[rows]
-    own = smoothed(cells.distances(rows), lists.indices, part)
+    own = steadied(cells.distances(rows), lists.indices, part)
     n = len(cluster)
     population, score, margin = np.empty(n, object), np.empty(n), np.empty(n)
     for where, values in _all_cells(
@@ -229,10 +240,11 @@ def _all_cells(
                 b = min(end, a + BLOCK)
                 found = near[a - first : b - first]
                 weight = np.concatenate([np.ones((b - a, 1), bool), part[found] == cluster[a:b, None]], axis=1)
-                values = np.concatenate([cells.distances(slice(a, b))[:, None], own[found]], axis=1)
+                mine = cells.distances(slice(a, b))
+                values = np.concatenate([mine[:, None], own[found]], axis=1)
                 values = np.where(weight[:, :, None], values, np.float32(np.nan))
                 count = np.isfinite(values).sum(axis=1)
                 total = np.nansum(values, axis=1)
                 mean = np.divide(total, count, out=np.full(total.shape, np.nan, np.float32), where=count > 0)
-                yield np.arange(a, b), mean
+                yield np.arange(a, b), _with_own(mine, mean)
     yield lists.rows, own
