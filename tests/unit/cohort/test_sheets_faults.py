@@ -241,3 +241,12 @@ def test_a_covariate_of_words_stays_words(folder, words):
 def test_a_covariate_called_row_is_kept(folder):
     folder.write("patients", "patient\tarm\trow\na\tCIML\tx\nb\tIL2_only\ty\n")
     assert list(folder.load().patients["row"]) == ["x", "y"]
+
+
+def test_a_matrix_in_the_place_of_a_sheet_is_one_line(folder):
+    header, *rows = folder.text("samples").splitlines()
+    wide = ["\t".join([header, *(f"GENE{i}" for i in range(2000))]), *(row + "\t1" * 2000 for row in rows)]
+    folder.write("samples", "\n".join(wide))
+    assert folder.told() == [
+        "samples.tsv: row 1: found 2,009 columns, expected at most 1000: is this the sheet, or a matrix?"
+    ]

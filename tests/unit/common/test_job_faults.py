@@ -186,3 +186,9 @@ def test_other_refusals_of_the_system(rule, capsys, number):
     with pytest.raises(SystemExit), job(rule):
         raise OSError(number, os.strerror(number), "raw.fcs")
     assert len(capsys.readouterr().err.splitlines()) == 1
+
+
+def test_ctrl_c_ends_a_job_without_words(rule, capsys):
+    with pytest.raises(SystemExit) as ended, job(rule):
+        raise KeyboardInterrupt
+    assert ended.value.code == 130 and capsys.readouterr().err == ""

@@ -250,6 +250,8 @@ def job(
             logger.addHandler(handler := log)
         inputs = [p for p in snakemake.input if os.path.exists(p)]
         yield provenance(snakemake.rule, params, inputs) if record else {}
+    except KeyboardInterrupt:  # Ctrl-C ends Snakemake and all its jobs: it needs no traceback of each
+        sys.exit(130)
     except Exception as error:  # noqa: BLE001 (raised again unless it is a user's mistake that can be reported)
         _end(error, snakemake, leave_out, logger=logger)
     finally:
