@@ -65,3 +65,28 @@ def test_a_selection_saved_by_the_explorer_is_one_decision(tmp_path):
     assert problems == [] and [(r["lines"], r["action"]) for r in rows] == [([2, 6], "rename"), ([7, 7], "exclude")]
     assert rows[0]["key"] == "s1:0 and 4 more" and rows[0]["modality"] is None
     assert cell_ids(rows[0], tmp_path, "o.tsv") == [f"s1:{i}" for i in range(5)]
+
+
+@pytest.mark.parametrize(
+    ("rows", "words"),
+    [
+        (
+            [("threshold", "all", "NKG2Z", "3", "set")],
+            "row 2, column marker: found 'NKG2Z', expected a marker of the panel",
+        ),
+        ([("cluster", "3", "CD17", "2 x", "split")], "did you mean 'CD16'"),
+        ([("threshold", "all", "NCAM", "3", "set")], None),  # CD56 by another name
+        ([("sample", s, "", "", "exclude") for s in ("a_pre", "a_d7", "b_pre", "b_d7")], "every sample excluded"),
+        ([("sample", "a_d7", "", "", "exclude")], None),
+    ],
+)
+def test_markers_and_exclusions_are_checked_against_the_other_sheets(folder, rows, words):
+    """Without RNA, whose genes only the data tell."""
+    folder.replace("samples", "a_rna\ta\t7\tD7\tCIML\tblood\trna\trna/a_d7.h5\t1\n", "")
+    folder.config["cohort"]["overrides"] = "o.tsv"
+    folder.write("o", HEAD + "".join("\t".join(r) + "\t\n" for r in rows))
+    if words is None:
+        assert len(folder.load().overrides) == 1
+    else:
+        told = folder.told()
+        assert len(told) == 1 and words in told[0]

@@ -16,6 +16,7 @@ from cimlnk.cytof.panel import match_panel
 from cimlnk.front.check import check_config, main
 from cimlnk.front.check_design import detectable, look_at_design, look_at_marks, smallest_p
 from cimlnk.front.check_files import Refused, _antibodies, look_at_events, look_at_rna
+from cimlnk.front.check_panel import lineage_markers, odd_cofactors
 from cimlnk.front.check_sheets import look_at_antibodies
 from cimlnk.front.draft import make_draft, write_draft
 from cimlnk.front.findings import NOTE, STOP, WARN, Findings
@@ -199,6 +200,50 @@ def test_what_a_run_warns_of_or_refuses_before_its_first_job_is_said(bare, tmp_p
     lab.configure(dynamics={"tests": {"formula": "auto"}}, cytof={"gates": str(lab.base / "counts.tsv")})
     _, findings = check_config(lab.base / "lab.yaml")
     assert findings.stops
+
+
+def test_a_word_the_panel_does_not_allow_is_one_message(bare, tmp_path, monkeypatch):
+    monkeypatch.chdir(tmp_path)
+    lab = bare.copy(tmp_path / "lab")
+    sheet = (ROOT / "resources/panels/synthetic.tsv").read_text(encoding="utf-8").splitlines()
+    row = next(i for i, line in enumerate(sheet) if line.endswith("\tyes"))
+    sheet[row] = sheet[row].removesuffix("yes") + "x"
+    (lab.base / "panel.tsv").write_text("\n".join(sheet) + "\n", encoding="utf-8")
+    lab.configure(cohort={"panel": str(lab.base / "panel.tsv")})
+    _, findings = check_config(lab.base / "lab.yaml")
+    assert len(findings.of(STOP)) == 1
+    assert f"panel.tsv: row {row + 1}, column cluster: found 'x'" in findings.of(STOP)[0]
+
+
+@pytest.mark.parametrize(
+    ("markers", "words"),
+    [
+        (["CD3", "CD19", "CD56"], None),
+        (["CD19", "CD56"], "cannot be distinguished"),
+        (["CD4", "CD8a", "CD19", "CD56"], "known by CD4 and CD8a alone"),
+    ],
+)
+def test_a_panel_without_cd3_is_told_whatever_else_marks_t_cells(markers, words):
+    findings = Findings()
+    lineage_markers(pd.DataFrame({"marker": markers, "role": "lineage"}), "CD56", findings)
+    assert ("no CD3" in " ".join(findings.of(WARN))) == (words is not None) and not findings.stops
+    assert words is None or words in findings.of(WARN)[0]
+
+
+@pytest.mark.parametrize(
+    ("modality", "cofactors", "words"),
+    [
+        ("cytof", [5.0, 5.0, 5.0], None),
+        ("cytof", [5.0, 150.0, 150.0], "cofactor 150 of CD19, CD56 is as in flow"),
+        ("flow", [float("nan"), 900.0, float("nan")], None),
+        ("flow", [5.0, 5.0, 900.0], "cofactor 5 of CD3, CD19 is as in mass"),
+    ],
+)
+def test_cofactors_of_the_other_kind_of_cytometry_are_told(modality, cofactors, words):
+    findings = Findings()
+    panel = pd.DataFrame({"marker": ["CD3", "CD19", "CD56"], "role": "lineage", "cofactor": cofactors})
+    odd_cofactors(panel, modality, findings)
+    assert len(findings.of(WARN)) == (words is not None) and all(words in text for text in findings.of(WARN))
 
 
 def test_exchanged_rows_of_a_panel_are_one_line_for_all_files(tmp_path):

@@ -47,6 +47,24 @@ def test_a_formula_is_looked_up_in_the_sheets(cfg, formula, words):
         check_early(bent, COLUMNS, ROOT)
 
 
+@pytest.mark.parametrize(
+    ("bounds", "words"),
+    [
+        ({"C99": {"day": 3}}, "claims.bounds.C99"),
+        ({"C05": {"dya": 21}}, "did you mean 'day'"),
+        ({"C05": {"day": "late"}}, "claims.bounds.C05.day: found 'late', expected a number"),
+        ({"C05": 21}, "a mapping of bounds"),
+    ],
+)
+def test_bounds_of_claims_are_looked_up_before_a_run(cfg, bounds, words):
+    bent = copy.deepcopy(cfg)
+    bent["claims"]["bounds"] = bounds
+    with pytest.raises(UserError, match=words):
+        check_early(bent, COLUMNS, ROOT)
+    bent["claims"]["bounds"] = {"C05": {"day": 21, "fold": 8.5}}
+    check_early(bent, COLUMNS, ROOT)
+
+
 @pytest.mark.parametrize("kind", FILES)
 def test_a_bent_file_is_loaded_or_told(cfg, kind, tmp_path):
     """Keys lost, values replaced by things of another kind: never another exception."""

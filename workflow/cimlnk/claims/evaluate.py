@@ -78,18 +78,33 @@ def with_bounds(
     Raises
     ------
     UserError
-        If a claim or a bound of the config does not exist.
+        If a claim or a bound of the config does not exist, or a bound is of another kind than its default.
     """
     result = {name: dict(claim) for name, claim in claims.items()}
     for name, bounds in changed.items():
+        where = f"claims.bounds.{name}"
         if name not in result:
-            raise UserError("config", f"claims.bounds.{name}", name, "the id of a claim", result)
-        known = result[name]["bounds"]
-        for key in bounds:
+            raise UserError("config", where, name, "the id of a claim", result)
+        known = result[name].get("bounds", {})
+        if not isinstance(bounds, Mapping):
+            raise UserError("config", where, bounds, "a mapping of bounds, such as {day: 21}")
+        for key, value in bounds.items():
             if key not in known:
-                raise UserError("config", f"claims.bounds.{name}.{key}", key, "a bound of this claim", known)
+                raise UserError("config", f"{where}.{key}", key, "a bound of this claim", known)
+            if _kind(value) != _kind(known[key]):
+                expected = f"{_kind(known[key])}, such as the default {known[key]}"
+                raise UserError("config", f"{where}.{key}", value, expected)
         result[name]["bounds"] = {**known, **bounds}
     return result
+
+
+def _kind(value: object) -> str:
+    """What a bound is, in words; every number is of one kind."""
+    if isinstance(value, bool):
+        return "true or false"
+    if isinstance(value, int | float):
+        return "a number"
+    return {str: "text", list: "a list", dict: "a mapping"}.get(type(value), "nothing")
 
 
 def asked(claims: Mapping[str, Mapping[str, Any]], infused: bool) -> dict[str, Mapping[str, Any]]:

@@ -160,9 +160,9 @@ def _own(names: list[str], row: Mapping[Any, Any], samples: pd.DataFrame) -> lis
 
 
 def expand(text: str) -> tuple[str, list[str]]:
-    """`text` with ``$NAME`` and ``${NAME}`` replaced from the environment, and the names that are not set there."""
+    """`text` with ``$NAME``, ``${NAME}`` and a leading ``~`` replaced, and the names that are not set."""
     unset = sorted({a or b for a, b in re.findall(r"\$(?:\{(\w+)\}|(\w+))", text) if not os.environ.get(a or b)})
-    return os.path.expandvars(text), unset
+    return os.path.expanduser(os.path.expandvars(text)), unset
 
 
 def data_root(cfg: Mapping[str, Any], base: Path, problems: Problems) -> Path | None:

@@ -9,7 +9,7 @@ from typing import Any
 
 import pandas as pd
 
-from cimlnk.common.errors import Problems
+from cimlnk.common.errors import Plain, Problems
 from cimlnk.common.home import locate
 
 from .antibodies import check_antibodies, hashtagged, read_antibody_sheet
@@ -126,6 +126,10 @@ def load_cohort(cfg: Mapping[str, Any], base: str | Path) -> Cohort:
         check_panel(panel, samples, cfg, problems=problems)
     if flow:
         check_panel(flow_panel, samples, cfg, problems=problems, modality="flow")
+    if modalities and "rna" not in modalities:
+        sheets = [rename_markers(p) for p in (panel, flow_panel) if p is not None]
+        of_panels = {m for p in sheets for m in p.loc[p["role"] != "ignore", "marker"] if m is not None}
+        _check_markers(overrides, of_panels, settings["overrides"], problems=problems)
     if read["functional"] is not None:
         check_functional(read["functional"], samples, cfg, problems=problems)
     problems.raise_if_any()
@@ -161,7 +165,18 @@ def _without(samples: pd.DataFrame, overrides: list[Override], file: str, *, pro
         if o["what"] == "threshold" and o["key"] not in {"all", *known, *batches}:
             expected = "all, a batch or a sample of the sample sheet"
             problems.add(file, f"row {o['row']}, column key", o["key"], expected, [*batches, *known])
-    return samples[~samples["sample"].isin(excluded_samples(overrides))].reset_index(drop=True)
+    left = samples[~samples["sample"].isin(excluded_samples(overrides))].reset_index(drop=True)
+    if left.empty and len(samples):
+        problems.add(file, "column action", Plain("every sample excluded"), "at least one sample that is kept")
+    return left
+
+
+def _check_markers(overrides: list[Override], markers: set[str], file: str, *, problems: Problems) -> None:
+    """Thresholds and splits are by markers of a panel; with RNA it is the data that tell (genes, antibodies)."""
+    for o in overrides:
+        if o["marker"] is not None and o["marker"] not in markers:
+            where = f"row {o['row']}, column marker"
+            problems.add(file, where, o["marker"], "a marker of the panel sheet", sorted(markers))
 
 
 def _table(rows: pd.DataFrame | None, schema: Any) -> pd.DataFrame:

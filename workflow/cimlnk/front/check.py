@@ -27,12 +27,13 @@ from cimlnk.common.errors import Problems, UserError, UserErrors
 from cimlnk.common.home import HOME, locate
 from cimlnk.common.yaml_file import read_yaml
 from cimlnk.cytof.fcs.header import FcsHeader
+from cimlnk.cytof.flow.files import given_cofactors
 from cimlnk.populations.definitions import load_definitions
 
 from .check_design import look_at_arms, look_at_costs, look_at_design, look_at_marks
 from .check_files import look_at_fcs, look_at_rna
 from .check_flow import look_at_flow
-from .check_panel import lineage_markers, populations_of_panel, try_gates
+from .check_panel import lineage_markers, odd_cofactors, populations_of_panel, try_gates
 from .check_run import check_as_a_run_does
 from .check_sheets import look_at_antibodies, look_at_donors
 from .collect import TECHNICAL
@@ -110,6 +111,11 @@ def check_config(
     for modality, markers in sheets:
         if sound and markers is not None and len(markers):
             lineage_markers(markers, cfg[modality]["nk_identity"], findings)
+            if modality == "flow" and cohort is not None:
+                given = given_cofactors(locate(cfg["flow"]["panel"] or cfg["cohort"]["panel"], base))
+                odd_cofactors(markers.assign(cofactor=markers["channel"].map(given)), modality, findings)
+            elif modality == "cytof" and cfg["cytof"]["input_scale"] in ("raw", "compensated"):
+                odd_cofactors(markers, modality, findings)
             measured = set(markers.loc[~markers["role"].isin(UNREAD), "marker"])
             title = "Populations by protein" + (" (flow cytometry)" if len(sheets) > 1 and modality == "flow" else "")
             populations_of_panel(definitions["cytof"], measured, findings, title=title)
@@ -229,7 +235,8 @@ def _rows_that_are_there(cfg: Mapping[str, Any], base: Path) -> pd.DataFrame:
 def _panel(cfg: Mapping[str, Any], base: Path) -> pd.DataFrame | None:
     name = cfg["cohort"]["panel"]
     rows = read_rows(locate(name, base), "panel", name, problems=Problems()) if name is not None else None
-    if rows is None or rows[["channel", "marker", "role"]].isna().any(axis=None):
+    words = [column for column, (kind, _) in PANEL.columns.items() if kind == "str"]
+    if rows is None or rows[words].isna().any(axis=None):  # a word that is refused is empty here
         return None
     return PANEL.check(rename_markers(rows).drop(columns=LINE, errors="ignore"))
 

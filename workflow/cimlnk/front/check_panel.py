@@ -24,6 +24,9 @@ from .findings import STOP, WARN, Findings
 
 LINEAGES = ("CD3", "CD19", "CD20", "CD14", "CD33", "CD4", "CD8a", "TCRab", "TCRgd", "CD15", "CD66b")
 MOST_EVENTS = 20_000
+TECHNICAL_ROLES = ("time", "event_length", "gaussian", "scatter", "pulse", "dna", "bead", "barcode")
+FLUORESCENCE, METALS = 50.0, 20.0  # cofactors from, and up to which no one uses them for the other kind of data
+OTHER = {"cytof": "flow", "flow": "mass"}
 DRAWN = 3  # batches, one file of each
 
 
@@ -65,12 +68,41 @@ def lineage_markers(panel: pd.DataFrame, identity: str, findings: Findings) -> N
         findings.add(
             STOP, "the panel has no lineage marker (CD3, CD19, CD14 …): NK cells cannot be distinguished from others"
         )
-    elif "CD3" not in markers and not markers & {"TCRab", "CD4", "CD8a"}:
-        findings.add(WARN, "the panel has no CD3: T cells cannot be distinguished from NK cells by it")
+    elif "CD3" not in markers:
+        others = sorted(markers & {"TCRab", "TCRgd", "CD4", "CD8a"})
+        text = (
+            f"T cells are known by {' and '.join(others)} alone, and those without count as NK cells where they "
+            f"carry {identity}"
+            if others
+            else "T cells cannot be distinguished from NK cells by it"
+        )
+        findings.add(WARN, f"the panel has no CD3: {text}")
     if identity not in markers:  # the config's mistake, which stops the run, says what is expected
         findings.add(WARN, f"the panel has no {identity} and no other marker that tells NK cells")
     elif "CD56" not in markers:
         findings.add(WARN, f"the panel has no CD56: NK cells are found by {identity}, and no CD56 name can be given")
+
+
+def odd_cofactors(panel: pd.DataFrame, modality: str, findings: Findings) -> None:
+    """Cofactors of the other kind of cytometry, which a copied panel sheet brings along.
+
+    Parameters
+    ----------
+    panel
+        Rows of the sheet: marker, role, and the cofactor where the sheet gives one (else NaN).
+    """
+    used = panel[~panel["role"].isin(["ignore", *TECHNICAL_ROLES]) & panel["cofactor"].notna()]
+    odd = used[used["cofactor"] >= FLUORESCENCE] if modality == "cytof" else used[used["cofactor"] <= METALS]
+    if odd.empty:
+        return
+    shown = ", ".join(odd["marker"].head(4)) + (f" and {len(odd) - 4} more" if len(odd) > 4 else "")
+    values = " to ".join(dict.fromkeys(f"{v:g}" for v in (odd["cofactor"].min(), odd["cofactor"].max())))
+    usual = (
+        "metals take about 5, and with so much dim cells look negative"
+        if modality == "cytof"
+        else "fluorescence takes hundreds or thousands; leave the cells empty, and they are estimated"
+    )
+    findings.add(WARN, f"cofactor {values} of {shown} is as in {OTHER[modality]} cytometry: {usual}")
 
 
 def try_gates(

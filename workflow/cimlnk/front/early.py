@@ -15,7 +15,7 @@ from cimlnk.rna.genes import load_lineages
 
 
 def check_early(cfg: Mapping[str, Any], columns: Iterable[str] | None, base: str | Path = ".") -> None:
-    """Load the definitions, gates, lineages and gene sets a config names, and look up its formula's columns.
+    """Load the definitions, gates, lineages and gene sets a config names; look up its bounds and formula's columns.
 
     Parameters
     ----------
@@ -47,6 +47,12 @@ def check_early(cfg: Mapping[str, Any], columns: Iterable[str] | None, base: str
     for modality in ("cytof", "rna"):
         attempt(load_definitions, locate(cfg["populations"][modality]["definitions"], base))
     attempt(read_gene_sets, [locate(path, base) for path in cfg["dynamics"]["expression"]["signatures"]])
+    if cfg["claims"]["bounds"]:
+        from cimlnk.claims.evaluate import load_claims, with_bounds
+
+        attempt(
+            lambda bounds: with_bounds(load_claims(locate("seeds/claims.yaml", base)), bounds), cfg["claims"]["bounds"]
+        )
     if columns is not None:
         check_formula(cfg["dynamics"]["tests"]["formula"], columns, problems)
     problems.raise_if_any()
