@@ -104,7 +104,9 @@ def _kind(value: object) -> str:
         return "true or false"
     if isinstance(value, int | float):
         return "a number"
-    return {str: "text", list: "a list", dict: "a mapping"}.get(type(value), "nothing")
+    if isinstance(value, str):
+        return "text"
+    return "a list" if isinstance(value, list) else "a mapping" if isinstance(value, Mapping) else "nothing"
 
 
 def asked(claims: Mapping[str, Mapping[str, Any]], infused: bool) -> dict[str, Mapping[str, Any]]:
