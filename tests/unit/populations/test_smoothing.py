@@ -108,3 +108,27 @@ def test_cells_outside_of_a_sketch_are_named_as_in_the_whole_graph(cells, tmp_pa
         assert (names[kind == k] == NAMES[k]).mean() > 0.95, k
     with pytest.raises(ValueError, match="sketch"):
         named(values, batch, cuts, cluster, lists)
+
+
+def test_where_half_the_files_lack_a_receptor_of_a_group_the_complete_files_speak_for_them(cells):
+    values, kind, batch, cuts, lists = cells
+    kirs = [j for j, m in enumerate(MARKERS) if m in DEFINITIONS.groups["KIR"]]
+    cluster = np.searchsorted(["bright", "early", "late", "licensed"], kind)
+    rng = np.random.default_rng(4)
+    # one receptor a cell, as in people with several: which ones a panel has decides who looks positive
+    spread = values.copy()
+    licensed = np.flatnonzero(kind == "licensed")
+    high = values[licensed][:, kirs].max(axis=1)
+    spread[np.ix_(licensed, kirs)] = 0.0
+    spread[licensed, rng.choice(kirs, len(licensed))] = high
+    before, _ = named(spread, batch, cuts, cluster, whole(lists))
+    lost = spread.copy()
+    half = rng.random(len(lost)) < 0.5
+    lost[np.ix_(half, kirs[:-1])] = np.nan
+    after, _ = named(lost, batch, cuts, cluster, whole(lists))
+    assert (before == after).mean() >= 0.97 and (before == "CD56dim_KIR").mean() > 0.15
+    few = spread.copy()
+    few[np.ix_(rng.random(len(few)) < 0.9, kirs[:-1])] = np.nan
+    asked = Cells(few, list(MARKERS), batch, thresholds=cuts, definitions=DEFINITIONS, clusters=cluster_distances(
+        few, list(MARKERS), cluster, batch=batch, thresholds=cuts, definitions=DEFINITIONS))  # fmt: skip
+    assert not asked.lacks("KIR", few).any(), "a tenth of the cells does not speak for the others"

@@ -23,6 +23,7 @@ from .naming import name_rows
 from .neighbours import Lists, outside
 
 BLOCK = 20_000  # cells outside of a sketch that are smoothed at once
+LEAST_WHOLE = 1 / 3  # of the cells, whose files have a member of a group, before they speak for the others
 STEPS = 3  # neighbours of neighbours of neighbours: of 15 neighbours each, a few hundred cells that lie near
 OWN = 0.25  # weight of the cell itself beside them: near a border it is of one side, whatever its neighbours are
 
@@ -110,6 +111,8 @@ class Cells:
         self.columns += [(t, f) for t in ("bright", "raised") for f in clusters.bright.columns]
         self.groups = {g: [self.features.index(m) for m in ms if m in self.features]
                        for g, ms in definitions.groups.items()}  # fmt: skip
+        measured = {m: np.isfinite(values[:, m]) for ms in self.groups.values() for m in ms}
+        self.whole = {m for m, there in measured.items() if LEAST_WHOLE <= there.mean() < 1}
 
     def distances(self, rows: NDArray[np.integer] | slice) -> Floats:
         """Distances (rows × columns, float32), NaN where a cell has no value or its batch no threshold."""
@@ -119,6 +122,8 @@ class Cells:
             if table == "threshold" and feature in self.groups:
                 members = [values[:, m] - self.borders["threshold"][code, m] for m in self.groups[feature]]
                 out[:, j] = np.fmax.reduce(members)
+                lacking = self.lacks(feature, values)
+                out[lacking, j] = np.nan
             elif table == "threshold":
                 m = self.features.index(feature)
                 out[:, j] = values[:, m] - self.borders["threshold"][code, m]
@@ -126,6 +131,16 @@ class Cells:
                 border = self.borders[table][:, list(self.clusters.bright.columns).index(feature)]
                 out[:, j] = values[:, self.features.index(feature)] - border[code]
         return out
+
+    def lacks(self, group: str, values: Floats) -> NDArray[np.bool_]:
+        """Cells whose file lacks a member of a group that others have: which of it they carry is not known.
+
+        The cells of complete files speak for them, if they are at least a third of all.
+        """
+        columns = [m for m in self.groups[group] if m in self.whole]
+        if not columns:
+            return np.zeros(len(values), bool)
+        return ~np.isfinite(values[:, columns]).all(axis=1)
 
     def tables(self, distances: Floats, cluster: NDArray[np.integer]) -> Distances:
         """The columns as DISTANCES, gaps filled from the cells' clusters."""
