@@ -7,7 +7,7 @@ import pytest
 from cimlnk.cohort.config import resolve
 from cimlnk.common.home import HOME
 from cimlnk.front import voices
-from cimlnk.front.voices import hear
+from cimlnk.front.voices import hear, worth_hearing
 from cimlnk.populations.definitions import load_definitions
 
 MARKERS = ["CD56", "CD16", "NKG2A", "CD57"]
@@ -60,3 +60,7 @@ def test_cells_outside_of_the_sample_are_named_by_those_inside(settings, monkeyp
     new, truth = cells(rng, "CD56dim_CD57", n=200)
     found = heard(settings, known, names, new, np.full(200, "CD56dim_NKG2A", object))
     assert (found.population == truth).mean() > 0.97
+
+
+def test_a_large_run_with_few_new_cells_is_not_clustered_again():
+    assert worth_hearing(3_000, 100) and worth_hearing(200_000, 60_000) and not worth_hearing(188_000, 22_000)

@@ -30,7 +30,7 @@ from cimlnk.populations.tables import POPULATIONS, THRESHOLDS
 
 from .name_added import Earlier, NamedCells, name_added
 from .shift import Profiles, Shift, shifts
-from .voices import hear
+from .voices import hear, worth_hearing
 
 # Of a sample's cells beyond the 99th percentile of the known ones' distances; 1 % by construction where nothing is new.
 STRANGE_SHARE = 0.10
@@ -80,9 +80,10 @@ def place(
 
     ``cytof/{cells,clusters,populations,summary,umap}.parquet``, ``dynamics/{abundance,folds}.parquet`` and the sheets
     hold the earlier rows as they were and the new ones behind them; ``cytof/added.parquet`` is ADDED. A new cell's
-    cluster is that of its nearest earlier cells; its population is what most of three voices say: the nearest earlier
-    cells, and two clusterings made with the new cells (:mod:`.voices`). Where a person renamed cells of the earlier
-    run, the nearest cells alone decide. A sample without NK cells is left out; the summary has the reason.
+    cluster is that of its nearest earlier cells; its population is what most of three voices say: its own markers on
+    the earlier clusters, and two clusterings with the new cells (:mod:`.voices`; not where a large run gets few new
+    cells: its own markers alone then). Where a person renamed cells of the earlier run, the nearest cells alone
+    decide. A sample without NK cells is left out; the summary has the reason.
 
     Raises
     ------
@@ -237,6 +238,12 @@ def _named(
     resolution = json.loads((earlier / "cytof/clustering.json").read_text(encoding="utf-8"))["resolution"]
     if resolution is None:
         return named, Said(None, None, "the earlier run has too few cells to cluster")
+    if not worth_hearing(len(rows), len(X)):
+        share = len(X) / (len(rows) + len(X))
+        why = (
+            f"the new cells are {share:.0%} of all: the earlier clusters decide; whether these move them was not tried"
+        )
+        return named, Said(None, None, why)
     matrix = np.load(earlier / "cytof/features.npy", mmap_mode="r")
     heard = hear(
         np.asarray(matrix[rows]), known.names, X, first=named.population, values=read, features=features,

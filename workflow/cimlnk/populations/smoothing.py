@@ -140,7 +140,8 @@ class Cells:
         columns = [m for m in self.groups[group] if m in self.whole]
         if not columns:
             return np.zeros(len(values), bool)
-        return ~np.isfinite(values[:, columns]).all(axis=1)
+        lacking: NDArray[np.bool_] = ~np.all(np.isfinite(values[:, columns]), axis=1)
+        return lacking
 
     def tables(self, distances: Floats, cluster: NDArray[np.integer]) -> Distances:
         """The columns as DISTANCES, gaps filled from the cells' clusters."""
