@@ -5,6 +5,8 @@ import pandas as pd
 import pytest
 
 from cimlnk.dynamics.abundance.differential import abundance_tests
+from cimlnk.dynamics.expression.differential import expression_tests
+from cimlnk.dynamics.repertoire.differential import patient_tests
 from cimlnk.dynamics.state.differential import state_tests
 from cimlnk.stats.linear_mixed import NO_SCATTER, random_intercept
 
@@ -136,3 +138,22 @@ def test_an_arm_without_baseline_is_neither_tested_nor_compared():
     patients = {**{f"P{i}": "CIML" for i in range(5)}, **{f"Q{i}": "IL2" for i in range(5)}}
     tests = asked(cohort(patients, lambda p, a, label, c, nk: None if (a, label) == ("IL2", "pre") else (c, nk)), "IL2")
     assert set(tests["contrast"]) == {"CIML: D7 vs pre", "CIML: D28 vs pre"}
+
+
+def test_genes_with_the_same_counts_in_all_samples_have_not_changed():
+    """Equal counts have no scatter; taken for their error, an effect of rounding had p = 1e-133."""
+    table = cohort(SIX)
+    samples = table[["sample", "patient", "day", "timepoint", "arm", "modality"]].drop_duplicates("sample")
+    counts = np.tile(np.random.default_rng(0).integers(20, 400, (60, 1)), (1, len(samples)))
+    found = expression_tests(
+        pd.DataFrame(counts, columns=samples["sample"], index=[f"g{i}" for i in range(60)]),
+        samples.assign(modality="rna", tissue_or_product="blood"), "NK", baselines=["pre"],
+    )  # fmt: skip
+    assert len(found) and found["p"].min() > 0.99
+
+
+def test_samples_that_are_all_alike_have_no_nearest_neighbour():
+    table = cohort(SIX)
+    samples = table[["sample", "patient", "day", "timepoint", "arm"]].drop_duplicates("sample")
+    found = patient_tests(np.zeros((len(samples),) * 2), samples, modality="cytof", what="composition", permutations=99)
+    assert found["p"].isna().all() and found["reason"].notna().all()

@@ -218,7 +218,8 @@ def ql_test(
         posterior = (df0 * prior + np.where(own, df * s2, 0.0)) / (df0 + df)
     ok &= own | (df0 > 0)  # one-sided units may have no error of their own and live on the prior
     # Counting error is the least there can be (edgeR bounds its errors in the same way).
-    posterior = np.maximum(posterior, 1.0) if np.ndim(dispersion) == 0 and dispersion == 0.0 else posterior
+    least = 1.0 / (1.0 + _column(dispersion, len(counts))[:, 0] * full.mean.mean(axis=1))
+    posterior = np.maximum(posterior, least)
     total = np.where(ok, df + df0, np.nan)
     statistic = np.maximum(reduced.deviance - full.deviance, 0) / posterior
     p = np.where(ok, special.fdtrc(1, total, statistic), np.nan)

@@ -213,6 +213,9 @@ def donor_identity(
         return Permuted(np.nan, np.nan, np.nan, np.nan, 0, "fewer than two donors have two samples")
     off = (group[keep][:, None] == group[keep][None]) & ~np.eye(int(keep.sum()), dtype=bool)
     d = np.where(off, distance[np.ix_(keep, keep)], np.inf)
+    told = d[off]
+    if not told.size or np.ptp(told) <= 1e-9 * max(1.0, float(np.abs(told).max())):  # the first would be the nearest
+        return Permuted(np.nan, np.nan, np.nan, np.nan, 0, "all samples are equally far apart")
     nearest = d.argmin(axis=1)
     _, code_of = np.unique(donor_[keep], return_inverse=True)
     code_of = code_of.ravel()
