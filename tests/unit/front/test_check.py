@@ -15,6 +15,7 @@ from cimlnk.cytof.fcs.write import write_fcs
 from cimlnk.cytof.panel import match_panel
 from cimlnk.front.check import check_config, main
 from cimlnk.front.check_design import detectable, look_at_design, look_at_marks, smallest_p
+from cimlnk.front.check_events import Events
 from cimlnk.front.check_files import Refused, _antibodies, look_at_events, look_at_rna
 from cimlnk.front.check_panel import lineage_markers, odd_cofactors
 from cimlnk.front.check_sheets import look_at_antibodies
@@ -244,6 +245,38 @@ def test_cofactors_of_the_other_kind_of_cytometry_are_told(modality, cofactors, 
     panel = pd.DataFrame({"marker": ["CD3", "CD19", "CD56"], "role": "lineage", "cofactor": cofactors})
     odd_cofactors(panel, modality, findings)
     assert len(findings.of(WARN)) == (words is not None) and all(words in text for text in findings.of(WARN))
+
+
+def test_events_of_another_sample_and_no_numbers_are_told(tmp_path):
+    rng = np.random.default_rng(3)
+    one, two = rng.poisson(6, (2, 400, 12)).astype(np.float32)
+    names = [f"c{i}" for i in range(12)]
+    for sample, events, shared in (
+        ("again", one[::-1], True),  # in another order
+        ("half", one[:150], True),
+        ("mixed", np.concatenate([two, one])[:500], True),
+        ("own", two, False),
+        ("plain", np.where(np.arange(12) < 3, one, 0), False),  # three values are nobody's own
+    ):
+        for name, values in (("a", one), (sample, events)):
+            (tmp_path / name).write_bytes(values.tobytes() + name.encode())
+        known, findings = Events(), Findings()
+        known.add("a", tmp_path / "a", one, names=names, findings=findings)
+        known.add(sample, tmp_path / sample, events, names=names, findings=findings)
+        assert [f"sample {sample} holds events of sample a" in t for t in findings.of(WARN)] == [True] * shared, sample
+    known, findings = Events(), Findings()
+    known.add("a", tmp_path / "a", one, names=names, findings=findings)
+    known.add("b", tmp_path / "a", one, names=names, findings=findings)  # a pool
+    known.add(
+        "c", tmp_path / "c", np.where(np.eye(400, 12) == 1, np.nan, two)[:, :2], names=names[:2], findings=findings
+    )
+    known.tell(findings, 3)
+    assert [t.split(" has")[0] for t in findings.of(WARN)] == ["c0", "c1"]
+    none, findings = Findings(), Findings()
+    look_at_events({"a": 0, "b": 20}, 300, none)
+    assert (
+        "no events in 1 file (a)" in none.of(WARN)[0] and "b: 20" in none.of(WARN)[1] and "a:" not in none.of(WARN)[1]
+    )
 
 
 def test_exchanged_rows_of_a_panel_are_one_line_for_all_files(tmp_path):

@@ -22,6 +22,7 @@ from cimlnk.rna.antibodies import HASHTAG, PROTEIN, read_antibodies
 from cimlnk.rna.counts import Counts
 from cimlnk.rna.read import read_counts
 
+from .check_events import Events
 from .findings import NOTE, STOP, WARN, Findings
 from .scale import guess_scale
 
@@ -50,7 +51,7 @@ def look_at_fcs(
     input_scale = settings["input_scale"]
     refused = Refused(panel, lines or {})
     headers: dict[str, FcsHeader] = {}
-    table, unused, zero, bad = [], Counter[str](), Counter[str](), 0
+    table, unused, zero, bad, known = [], Counter[str](), Counter[str](), 0, Events()
     for row in rows:
         sample, path = str(row["sample"]), Path(str(row["path"]))
         try:
@@ -69,6 +70,8 @@ def look_at_fcs(
         shown = [i for i, c in enumerate(header.channels) if c.lower() not in PULSE]
         columns = [c.column for c in matched.markers] if matched and matched.markers else shown
         scale = guess_scale(events[:, columns], header.channels, header.text)
+        names = [header.channels[i] for i in columns]
+        known.add(sample, path, events[:, columns], names=names, findings=findings)
         if not (scale.name == input_scale or (input_scale == "compensated" and scale.name == "raw")):
             findings.add(WARN, f"{sample} would be left out: its values look {scale.name} ({scale.why}), "
                                f"the config says cytof.input_scale: {input_scale}")  # fmt: skip
@@ -93,6 +96,7 @@ def look_at_fcs(
                       "date": header.text.get("$DATE", ""), "notes": "; ".join(notes)})  # fmt: skip
     for text in refused.texts():
         findings.add(WARN, text)
+    known.tell(findings, len(rows))
     look_at_events({s: h.n_events for s, h in headers.items()}, settings["minimum_events"], findings)
     if table:
         findings.tables["Mass cytometry files"] = pd.DataFrame(table)
@@ -159,7 +163,10 @@ def exchanged(header: FcsHeader, panel: pd.DataFrame) -> list[tuple[str, str, st
 
 def look_at_events(events: Mapping[str, int], least: int, findings: Findings) -> None:
     """Files with so few events that no threshold of their own can be placed."""
-    few = {sample: n for sample, n in events.items() if n < least}
+    empty = [sample for sample, n in events.items() if n == 0]
+    if empty:
+        findings.add(WARN, f"no events in {count(len(empty), 'file')} ({listed(empty)}): nothing can be found there")
+    few = {sample: n for sample, n in events.items() if 0 < n < least}
     if few:
         shown = listed([f"{sample}: {count(n, 'event')}" for sample, n in few.items()])
         files = f"{count(len(few), 'file')} ({shown})"
