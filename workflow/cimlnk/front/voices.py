@@ -22,7 +22,7 @@ from cimlnk.populations.smoothing import name_in_graph
 VOICES = 2  # clusterings made with the new cells; the earlier one is a third voice (a fourth adds .002)
 SUBSET = 40_000  # cells of each: fewer make coarser clusters (25,000 of demo's agreed on .84 with all, 40,000 on .88)
 # Of all cells: where those are more than SUBSET and fewer than this share is new, the earlier clusters decide alone
-# (demo, a tenth new: .927 of the names are a full run's, with two voices more .930, and two seeds of it agree on .946).
+# (demo, a tenth new: .939 of the names are a full run's, with two voices more .931).
 LEAST_NEW = 0.2
 K = 15  # cells of a subset that vote for one outside of it
 
