@@ -197,6 +197,20 @@ def test_what_cannot_be_added_says_why_and_writes_nothing(earlier, tmp_path, mod
         add(tmp_path / "n.tsv", tmp_path / "c.yaml", base=tmp_path)
 
 
+def test_a_mistake_in_the_new_sheet_is_told_by_its_own_row_and_leaves_nothing(earlier, tmp_path):
+    head = "sample\tpatient\tday\ttimepoint\tarm\ttissue_or_product\tmodality\tpath\tbatch\n"
+    row = "{}\tp1\t{}\tD{}\tCIML\tblood\tcytof\t{}.fcs\tb\n"
+    for sample in ("a", "b", "c"):
+        (tmp_path / f"{sample}.fcs").touch()
+    (tmp_path / "s.tsv").write_text(head + row.format("a", 0, 0, "a") + row.format("b", 7, 7, "b"))
+    (tmp_path / "c.yaml").write_text("cohort: {id: early, samples: s.tsv}\n")
+    (tmp_path / "n.tsv").write_text(head + row.format("c", "D28", 28, "c"))
+    with pytest.raises(UserError) as caught:
+        add(tmp_path / "n.tsv", tmp_path / "c.yaml", base=tmp_path)
+    assert f"{tmp_path}/n.tsv: row 2, column day: found 'D28', expected an integer" in str(caught.value)
+    assert not [p for p in (tmp_path / "config").rglob("*") if p.is_file()]
+
+
 def test_the_widened_sheet_has_all_samples_once(tmp_path):
     (tmp_path / "s.tsv").write_text("# mine\nsample\tday\tage\na\t1\t40\n")
     (tmp_path / "n.csv").write_text("sample,day\nb,2\n")

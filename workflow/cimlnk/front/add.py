@@ -6,6 +6,7 @@ import argparse
 import copy
 import io
 import json
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -18,7 +19,7 @@ import yaml
 from cimlnk.cohort.config import resolve
 from cimlnk.cohort.sheets import Cohort, load_cohort
 from cimlnk.cohort.words import count
-from cimlnk.common.errors import Plain, Problems, UserError
+from cimlnk.common.errors import Plain, Problems, UserError, UserErrors
 from cimlnk.common.home import HOME, locate
 from cimlnk.common.sheet import decode
 from cimlnk.common.tables import read_table
@@ -101,8 +102,16 @@ def add(
     wide, text, samples = widened(given, Path(sheet), name, base=base)
     places = {base / f"config/{name}.yaml": yaml.safe_dump(wide, sort_keys=False, allow_unicode=True)}
     places[base / wide["cohort"]["samples"]] = text
+    fresh = [path for path in places if not path.exists()]
     _write_once(places)
-    cohort = load_cohort(resolve(wide, base, f"config/{name}.yaml"), base)
+    try:
+        cohort = load_cohort(resolve(wide, base, f"config/{name}.yaml"), base)
+    except UserError as error:
+        for path in fresh:  # else the corrected sheet would find another one in its place
+            path.unlink()
+        raise _of_new_sheet(
+            error, wide["cohort"]["samples"], sheet, len(text.splitlines()) - 1 - len(samples)
+        ) from None
     targets = [f"results/{name}/cytof/samples/{s}.h5ad" for s in samples]
     _gate(f"config/{name}.yaml", targets, base, cores=cores)
     _check_unchanged(earlier, cohort)
@@ -199,6 +208,21 @@ def _write_once(texts: Mapping[Path, str]) -> None:
     for path, text in texts.items():
         path.parent.mkdir(parents=True, exist_ok=True)
         path.write_text(text, encoding="utf-8")
+
+
+def _of_new_sheet(error: UserError, wide: str, *, sheet: str | Path, earlier: int) -> UserErrors:
+    """The mistakes by the rows of the sheet that was given, not of the widened one, which is not kept."""
+    problems = Problems()
+    for one in error.errors if isinstance(error, UserErrors) else [error]:
+        hit = re.match(r"rows? ([0-9]+(?:, [0-9]+)*)(.*)", one.where) if one.file == wide else None
+        numbers = [int(n) for n in re.findall("[0-9]+", hit[1])] if hit else []
+        if hit is None or any(n < earlier + 2 for n in numbers):
+            problems.extend(one)
+            continue
+        rows = ", ".join(str(n - earlier) for n in numbers)
+        place = f"row{'s' if len(numbers) > 1 else ''} {rows}{hit[2]}"
+        problems.extend(UserError(sheet, place, one.found, one.expected, one.suggestion and [one.suggestion]))
+    return UserErrors(problems.errors)
 
 
 def _gate(config: str, targets: Sequence[str], base: Path, *, cores: int) -> None:
