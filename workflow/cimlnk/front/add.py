@@ -109,9 +109,8 @@ def add(
     except UserError as error:
         for path in fresh:  # else the corrected sheet would find another one in its place
             path.unlink()
-        raise _of_new_sheet(
-            error, wide["cohort"]["samples"], sheet, len(text.splitlines()) - 1 - len(samples)
-        ) from None
+        earlier_rows = len(text.splitlines()) - 1 - len(samples)
+        raise _of_new_sheet(error, wide["cohort"]["samples"], sheet=sheet, earlier=earlier_rows) from None
     targets = [f"results/{name}/cytof/samples/{s}.h5ad" for s in samples]
     _gate(f"config/{name}.yaml", targets, base, cores=cores)
     _check_unchanged(earlier, cohort)
