@@ -151,7 +151,7 @@ def _programmes(run: Run, site: Site) -> Section | None:
         "cohort express as much. The random sets say how unusual a level is, not how sure it is over patients. "
         "One in twenty samples has p < .05 by chance. The genes and the source of every programme are in "
         "<code>resources/signatures/programmes.yaml</code>; most are lists of published studies, by first author "
-        "(MetaNK: Rebuffet 2024; EML, the memory-like cells of Foltz 2024)."
+        "(MetaNK: Rebuffet 2024; EML: Foltz 2024)."
     )
     shown = means.reset_index().sort_values("level_z", key=abs, ascending=False, kind="stable")
     site.table_file("programme_levels", shown)
