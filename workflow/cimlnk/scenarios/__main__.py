@@ -25,6 +25,8 @@ def as_text(scenario: Scenario, checks: list[Check], seconds: float) -> str:
     for c in checks:
         value = "none" if math.isnan(c.value) else f"{c.value:.3f}"
         lines.append(f"       {'ok    ' if c.passed else 'missed'} {value:>6} (bound {c.bound:g})  {c.asked}")
+    if scenario.known and not all(c.passed for c in checks):
+        lines.append(f"       known: {scenario.known}")
     return "\n".join(lines)
 
 

@@ -60,20 +60,32 @@ class Answer(NamedTuple):
     recall: float
     thresholds: pd.DataFrame
 
-    def share(self, population: str, *names: str) -> float:
+    def share(self, population: str, *names: str, general: str = "") -> float:
         """Of the cells in clusters of `population`: the share that has one of the names, or another that holds for the
         cell itself; NaN without such a cluster.
 
         A cluster is of the population that holds for most of its cells, six tenths at least. Names are given to cells:
-        of NKG2A+ cells those that carry KIR, too, are rightly called either.
+        of NKG2A+ cells those that carry KIR, too, are rightly called either. `general` is the name of cells of other
+        populations on a panel that cannot tell these further.
         """
+        own = self._of(population)
+        truth, also, found = self.cohort.kind[own], self.cohort.also[own], plain(self.names[own])
+        fine = np.isin(self.names[own], names) | (found == nearest_truth(truth, also, found))
+        fine |= (truth != population) & (also != population) & (found == general) & less_specific(truth, also, found)
+        return float(fine.mean()) if own.any() else float("nan")
+
+    def themselves(self, population: str) -> float:
+        """Of the cells of `population` in its clusters, the share that has its name; NaN without one."""
+        own = self._of(population) & (self.cohort.kind == population)
+        return float((plain(self.names[own]) == population).mean()) if own.any() else float("nan")
+
+    def _of(self, population: str) -> NDArray[np.bool_]:
+        """The cells in clusters of a population."""
         holds = {p: (self.cohort.kind == p) | (self.cohort.also == p) for p in POPULATIONS}
         share = pd.DataFrame(holds).groupby(self.labels).mean()
         share = share[share.max(axis=1) >= MOSTLY]
-        own = np.isin(self.labels, share.index[share.idxmax(axis=1) == population])
-        truth, also, found = self.cohort.kind[own], self.cohort.also[own], plain(self.names[own])
-        fine = np.isin(self.names[own], names) | (found == nearest_truth(truth, also, found))
-        return float(fine.mean()) if own.any() else float("nan")
+        of: NDArray[np.bool_] = np.isin(self.labels, share.index[share.idxmax(axis=1) == population])
+        return of
 
     def given(self, *names: str) -> float:
         """Share of all kept cells that have one of the names."""

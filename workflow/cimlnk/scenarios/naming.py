@@ -151,8 +151,12 @@ def aliases(seed: int, small: bool) -> list[Check]:
 def no_receptors(seed: int, small: bool, fluorescence: bool = False) -> list[Check]:
     cohort = resting(seed, small, fluorescence=fluorescence)
     a = answer(cohort.with_markers([m for m in cohort.markers if m not in RECEPTORS]), seed)
+    # the other cells of a cluster of CD56bright cells are CD56dim ones that this panel can call no more than that
+    bright = a.share("CD56bright", "CD56bright", general="CD56dim")
     return [
-        *_named(a, "CD56bright", "CD56dim_CD57"),
+        at_least("cells in clusters of CD56bright cells are called what holds for them", bright),
+        at_least("CD56bright cells in them are called CD56bright", a.themselves("CD56bright")),
+        *_named(a, "CD56dim_CD57"),
         at_least("the other CD56dim cells are called CD56dim", a.share("CD56dim_NKG2A", "CD56dim")),
         at_most("names that need the receptors", a.given("CD56dim_NKG2A", "CD56dim_KIR", "adaptive"), 0.0),
     ]
