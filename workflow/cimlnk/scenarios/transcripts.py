@@ -12,6 +12,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
+from scipy.stats import binom
 
 from cimlnk.common.home import HOME
 from cimlnk.common.seeds import derive, rng
@@ -30,6 +31,7 @@ from cimlnk.simulate.latent import POPULATIONS, Setting, draw
 from cimlnk.simulate.rna import DEPTH, DEPTH_SD, DISPERSION
 
 from .checks import Check, Scenario, at_least, at_most
+from .tables import WRONGLY
 
 DEFINITIONS = HOME / "resources/signatures/nk.yaml"
 TIMES = {"pre": -7, "D7": 7, "D28": 28}
@@ -163,15 +165,25 @@ class Libraries(NamedTuple):
 
 
 def libraries(drawn: Drawn, random: np.random.Generator, seed: int) -> tuple[Libraries, Libraries]:
-    """Names of cells, and of the clusters that the population makes in the sample of every patient."""
+    """Names of cells, and of clusters: the cells of one population of one patient."""
     again = random.poisson(drawn.expected)
     first = random.binomial(again, 0.5)
     counts = [drawn.counts, *(drawn.with_day_7(c) for c in (again, first, again - first))]
     by = ["kind", "timepoint", "patient"]
+    first_of = ~drawn.cells[drawn.late].duplicated(by).to_numpy()
     return (
         Libraries(*(_names_of_cells(c, seed)[drawn.late] for c in counts)),
-        Libraries(*(_names_of_clusters(c, drawn.cells, by)[drawn.late] for c in counts)),
+        Libraries(*(_names_of_clusters(c, drawn.cells, by)[drawn.late][first_of] for c in counts)),
     )
+
+
+def as_two_halves(share: float, halves: float, n: int) -> float:
+    """Largest share of `n` clusters that differs from that of two halves by chance alone.
+
+    If both are alike, those of either that are renamed are split between them as by a coin.
+    """
+    both = round(n * (share + halves))
+    return float(binom.ppf(1 - WRONGLY / 2, both, 0.5)) / n
 
 
 def half_depth(seeds: int, small: bool) -> list[Check]:
@@ -182,18 +194,23 @@ def half_depth(seeds: int, small: bool) -> list[Check]:
         shallow = drawn.with_day_7(random.binomial(drawn.counts[drawn.late], 0.5))
         moved.append(_moved(shallow, drawn.cells))
         named.append(libraries(drawn, random, seed))
-    checks = []
-    for words, parts in zip(("with", "whose cluster has"), zip(*named, strict=True), strict=True):
-        joined = Libraries(*(np.concatenate(same) for same in zip(*parts, strict=True)))
-        kept, other = joined.renamed(no_more_specific), joined.renamed(another)
-        checks += [
-            at_least(
-                f"cells of day 7 {words} the same name or a less specific one (bound: two halves)",
-                kept["to half"],
-                kept["halves"],
-            ),
-            at_most(f"cells of day 7 {words} another name (bound: two halves)", other["to half"], other["halves"]),
-        ]
+    cells, clusters = (
+        Libraries(*(np.concatenate(c) for c in zip(*parts, strict=True))) for parts in zip(*named, strict=True)
+    )
+    kept, other = cells.renamed(no_more_specific), cells.renamed(another)
+    same = "the same name or a less specific one"
+    checks = [
+        at_least(f"cells of day 7 with {same} (bound: two halves)", kept["to half"], kept["halves"]),
+        at_most("cells of day 7 with another name (bound: two halves)", other["to half"], other["halves"]),
+    ]
+    n = len(clusters.full)
+    kept, other = clusters.renamed(no_more_specific), clusters.renamed(another)
+    most_lost = as_two_halves(1 - kept["to half"], 1 - kept["halves"], n)
+    most_other = as_two_halves(other["to half"], other["halves"], n)
+    checks += [
+        at_least(f"clusters of day 7 with {same} (bound: chance beside two halves)", kept["to half"], 1 - most_lost),
+        at_most("clusters of day 7 with another name (bound: chance beside two halves)", other["to half"], most_other),
+    ]
     asked = "genes at p < .05 between day 7, at half the depth, and before, worst seed"
     return [*checks, at_most(asked, max(moved), MOVED + 0.05 * small)]
 
