@@ -116,6 +116,27 @@ def test_site_is_small_enough_to_send(tiny_run):
     assert size < 30e6
 
 
+def test_the_menu_is_one_line_on_a_narrow_screen_until_it_is_opened(tmp_path, browser):
+    pages = [Page(f"{k}.html", f"Page {k}", "") for k in range(30)]
+    render(Site(tmp_path, "title"), pages)
+    look = "[document.querySelector('nav').offsetHeight, document.querySelectorAll('nav a')[9].checkVisibility()]"
+    size = {"height": 900, "deviceScaleFactor": 1, "mobile": False}
+    try:
+        browser.call("Emulation.setDeviceMetricsOverride", width=800, **size)
+        browser.open(tmp_path / "0.html")
+        height, seen = browser.ask(look)
+        assert height < 60 and not seen
+        browser.ask("document.querySelector('nav summary').click()")
+        height, seen = browser.ask(look)
+        assert height > 200 and seen
+        browser.call("Emulation.setDeviceMetricsOverride", width=1300, **size)
+        browser.open(tmp_path / "0.html")
+        assert browser.ask(look)[1], "beside the page it is whole"
+        assert browser.ask("document.querySelector('nav summary').offsetHeight") == 0
+    finally:
+        browser.call("Emulation.clearDeviceMetricsOverride")
+
+
 def test_a_page_runs_its_own_script_only(tmp_path, browser):
     """The second wall: even markup that was never escaped runs nothing and asks for nothing."""
     with socket.create_server(("127.0.0.1", 0)) as listening:

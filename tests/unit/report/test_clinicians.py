@@ -124,7 +124,7 @@ def test_every_question_is_answered_with_the_planted_number(root):
     assert "wholly above 1 in 3 and above 10 in 2 of 3" in text[8] and "D14 vs pre, is 8.0-fold" in text[8]
     assert "4.0-fold to 16-fold; p = 0.004, linear mixed model" in text[8] and "below 0.25" in text[8]
     assert "1 of 24 files were left out: C2_D60 (empty file)" in text[9]
-    assert "1 serious warning and 0 cautions; few cells: only 12 NK cells" in text[9]
+    assert "raised 1 serious warning and no caution; few cells: only 12 NK cells" in text[9]
 
 
 def changed(tmp_path, **edits):
@@ -193,6 +193,11 @@ def test_what_cannot_be_answered_is_said(root):
     assert text[8].startswith("Not certain: no change over time could be tested")
     for one in text:
         assert "nan" not in one.lower().replace("nano", "")
+
+
+def test_a_run_that_warned_of_nothing_says_so_in_words(tmp_path):
+    run = changed(tmp_path, quality__warnings=lambda t: t.assign(severity="note"))
+    assert answers(run)[9].text.endswith(" The analysis raised no serious warning and no caution.")
 
 
 OTHERS = {"CIML": "critical", "IL2": "healthy"}  # patients of whom none was infused

@@ -9,11 +9,12 @@ import pytest
 from cimlnk.common.tables import Schema, write_table
 from cimlnk.dynamics.abundance.tables import ABUNDANCE
 from cimlnk.dynamics.kinetics.tables import CURVES, KINETICS
+from cimlnk.report import again
 from cimlnk.report.blocks import Figure, Site, Table, Text
 from cimlnk.report.figures.kinetics import fitted_courses
 from cimlnk.report.pages.kinetics import fitted_figure, section, tables
 from cimlnk.report.run import Run
-from cimlnk.report.style import pyplot
+from cimlnk.report.style import pyplot, save
 
 KEY = {"modality": "cytof", "arm": "CIML", "population": "NK"}
 
@@ -56,6 +57,32 @@ def test_each_panel_has_its_points_curve_band_and_the_reason_of_a_missing_fit(me
     assert not [c for c in two.collections if len(c.get_paths()) and len(c.get_paths()[0].vertices) > 4], "no band"
     figure.canvas.draw()
     pyplot().close(figure)
+
+
+def test_a_grid_filled_anew_is_the_same_to_the_byte_as_a_new_one(measured, curves, fits, tmp_path):
+    """Panels, days, values, limits, words and legends of the figure before leave nothing behind."""
+    again._free.clear()
+    few = measured[measured["patient"] == "P1"].assign(day=[0, 2, 5, 9], cells_per_ul=[1e5, 2e5, 3e5, 4e5])
+    five = pd.concat([few.assign(population=q) for q in ("NK", "CD56bright", "memory_like", "adaptive", "CD56dim")])
+    six = pd.concat([measured[measured["patient"] == "P1"].assign(population=q) for q in "abcdef"], ignore_index=True)
+    lines = pd.concat([curves.assign(population=q) for q in "abcd"], ignore_index=True)
+    why = pd.concat([fits[:1].assign(population=q, model_reason="few days") for q in "abcdef"], ignore_index=True)
+
+    def second(first):
+        if first:
+            hues = dict.fromkeys(five["population"], "#123456")
+            none = curves[:0]
+            save(fitted_courses(five, none, fits[:0], panel="population", colour_by="population", colour=hues),
+                 tmp_path / "first.svg")  # fmt: skip
+            assert len(again._free) == 1
+        hues = dict.fromkeys("abcdef", "#654321")
+        figure = fitted_courses(six, lines, why, panel="population", colour_by="population", colour=hues)
+        assert not again._free, "the kept one is drawn in"
+        spots = save(figure, tmp_path / "second.svg")
+        again._free.clear()
+        return spots, (tmp_path / "second.svg").read_bytes()
+
+    assert second(first=True) == second(first=False)
 
 
 @pytest.fixture

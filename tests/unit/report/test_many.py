@@ -15,6 +15,7 @@ from cimlnk.report.many import (
     CHOSEN_PATIENTS,
     MOST_PATIENTS,
     MOST_SAMPLES,
+    away,
     choose,
     oddities,
     of_patients,
@@ -73,6 +74,14 @@ def test_choice_keeps_the_odd_the_order_and_the_number():
     assert {"s0", "s19"} <= set(found), "the others are spread over all"
     table["told"] = 1
     assert len(choose(table, 8)) == 8 and {"s0", "s19"} & set(choose(table, 8))
+
+
+@pytest.mark.filterwarnings("error:Mean of empty slice:RuntimeWarning")
+def test_of_values_that_nobody_knows_none_is_away_and_numpy_is_not_asked():
+    assert away(pd.Series([np.nan, np.nan], index=["a", "b"])).to_dict() == {"a": 0.0, "b": 0.0}
+    values = pd.Series([1.0, 2, 3, 40, np.nan, np.nan])
+    far = values.groupby(list("aaaabb")).transform(away)
+    assert far[3] > 10 and (far[4:] == 0).all()
 
 
 def test_the_unusual_have_pages_and_columns(run):

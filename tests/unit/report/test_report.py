@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import re
 from itertools import pairwise
 
@@ -198,6 +199,48 @@ def test_day_labels_do_not_touch_and_landmarks_go_first():
     boxes = [t.get_window_extent() for t in labels]
     assert all(a.x1 < b.x0 for a, b in pairwise(boxes))
     plt.close(figure)
+
+
+def test_a_shared_day_axis_is_set_once_and_every_panel_has_its_ticks():
+    plt = pyplot()
+    figure, axes = plt.subplots(2, 2, figsize=(6, 4), sharex=True, sharey=True)
+    for k, axis in enumerate(axes.flat):
+        axis.plot([-7, 28 + k], [1, 2])
+    symlog_days(axes, [-7, 0, 7, 28])
+    figure.canvas.draw()
+    for axis in axes.flat:
+        assert axis.get_xscale() == "function" and axis.get_xticks().tolist() == [-7, 0, 7, 28]
+        assert [t.label1.get_text() for t in axis.xaxis.get_major_ticks()] == ["-7", "0", "7", "28"]
+        assert axis.get_xlabel() == "day after infusion" and axis.get_xlim()[1] > 31
+    plt.close(figure)
+
+
+def _busy():
+    plt = pyplot()
+    figure, axes = plt.subplots(1, 2, figsize=(5, 2.2))
+    drawn = axes[0].imshow(np.arange(12.0).reshape(3, 4), aspect="auto")
+    figure.colorbar(drawn, ax=axes[0], label="colour")
+    axes[1].scatter([1, 2, 3], [1, 10, 1000], s=4, rasterized=True, label="a long name")
+    axes[1].set_yscale("log")
+    axes[1].legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+    tell(axes[1], [1, 3], [1, 1000], texts=["low", "high"])
+    return figure
+
+
+@pytest.mark.parametrize("layout", ["constrained", "none"])
+def test_drawing_a_picture_once_gives_what_matplotlib_writes(tmp_path, layout):
+    figure = _busy()
+    figure.set_layout_engine(layout)
+    text = io.StringIO()
+    figure.savefig(text, format="svg", dpi=110, metadata={"Date": None, "Creator": None}, facecolor="white")
+    spots = told(figure)
+    pyplot().close(figure)
+    plain = [line if "scale(" in line else re.sub(r"(\d\.\d\d)\d+", r"\1", line) for line in
+             text.getvalue().splitlines(keepends=True)]  # fmt: skip
+    again = _busy()
+    again.set_layout_engine(layout)
+    assert save(again, tmp_path / "a.svg") == spots and len(spots) == 2
+    assert (tmp_path / "a.svg").read_text(encoding="utf-8") == "".join(plain)
 
 
 def test_contrasts_are_ordered_by_their_day():

@@ -34,6 +34,8 @@ def away(values: pd.Series) -> pd.Series:
     >>> away(pd.Series([1.0, 2, 3, 4, 30, np.nan])).round(1).tolist()
     [1.3, 0.7, 0.0, 0.7, 18.2, 0.0]
     """
+    if not values.notna().any():  # the median of nothing warns
+        return pd.Series(0.0, index=values.index)
     apart = (values - values.median()).abs()
     middle = apart.median()
     return (0.6745 * apart / middle if middle > 0 else apart * 0.0).fillna(0.0)

@@ -4,11 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable, Sequence
+from contextlib import suppress
 from numbers import Integral
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 from cimlnk.common.palette import ARMS, OTHERS, POPULATIONS, colours, distinct, label, order
+
+from .again import keep, taken
 
 __all__ = [
     "ARMS", "GATES", "OTHERS", "POPULATIONS", "by_number", "colours", "distinct", "label", "label_lowest", "order",
@@ -32,6 +35,27 @@ def by_number(name: str) -> tuple[tuple[int, str | int], ...]:
     return tuple((0, int(p)) if p.isdigit() else (1, p) for p in parts if p)
 
 
+STYLE: dict[Any, Any] = {
+    "font.family": ["DejaVu Sans"],
+    "font.size": 9,
+    "axes.titlesize": 10,
+    "axes.titleweight": "bold",
+    "axes.titlelocation": "left",
+    "axes.spines.top": False,
+    "axes.spines.right": False,
+    "axes.grid": True,
+    "grid.color": "#E6E6E6",
+    "grid.linewidth": 0.6,
+    "axes.axisbelow": True,
+    "legend.frameon": False,
+    "legend.fontsize": 8,
+    "figure.dpi": 100,
+    "savefig.dpi": 150,
+    "svg.hashsalt": "cimlnk",
+    "figure.constrained_layout.use": True,
+}
+
+
 def pyplot() -> Any:
     """matplotlib.pyplot with the Agg backend and the project's style."""
     import matplotlib
@@ -39,27 +63,8 @@ def pyplot() -> Any:
     matplotlib.use("Agg")
     import matplotlib.pyplot as plt
 
-    plt.rcParams.update(
-        {
-            "font.family": "DejaVu Sans",
-            "font.size": 9,
-            "axes.titlesize": 10,
-            "axes.titleweight": "bold",
-            "axes.titlelocation": "left",
-            "axes.spines.top": False,
-            "axes.spines.right": False,
-            "axes.grid": True,
-            "grid.color": "#E6E6E6",
-            "grid.linewidth": 0.6,
-            "axes.axisbelow": True,
-            "legend.frameon": False,
-            "legend.fontsize": 8,
-            "figure.dpi": 100,
-            "savefig.dpi": 150,
-            "svg.hashsalt": "cimlnk",
-            "figure.constrained_layout.use": True,
-        }
-    )
+    if any(plt.rcParams[key] != value for key, value in STYLE.items()):  # setting checks every value, which costs more
+        plt.rcParams.update(STYLE)
     return plt
 
 
@@ -120,7 +125,7 @@ def save(figure: Any, path: str | Path) -> list[Spot]:
     path.parent.mkdir(parents=True, exist_ok=True)
     if path.suffix == ".svg":
         text = io.StringIO()
-        figure.savefig(text, format="svg", dpi=110, metadata={"Date": None, "Creator": None}, facecolor="white")
+        _write_svg(figure, text)
         lines = text.getvalue().splitlines(keepends=True)
         short = [line if "scale(" in line else DIGITS.sub(r"\1", line) for line in lines]
         path.write_text("".join(short), encoding="utf-8")
@@ -128,7 +133,28 @@ def save(figure: Any, path: str | Path) -> list[Spot]:
         figure.savefig(path, dpi=110, metadata={"Software": None}, facecolor="white")
     spots = told(figure)
     pyplot().close(figure)
+    if hasattr(figure, "cimlnk_grid"):
+        keep(figure, *figure.cimlnk_grid)
     return spots
+
+
+def _write_svg(figure: Any, text: IO[str]) -> None:
+    """As ``figure.savefig`` writes it, which draws a figure once more than needed to lay it out."""
+    from matplotlib.backends.backend_svg import FigureCanvasSVG
+
+    canvas, dpi = figure.canvas, figure.dpi
+    svg = FigureCanvasSVG(figure)
+    figure.set_facecolor("white")
+    engine = figure.get_layout_engine()
+    if figure.axes and engine is not None:
+        figure.dpi = svg.fixed_dpi
+        with suppress(ValueError):  # as matplotlib does: what could not be laid out is drawn as it stands
+            engine.execute(figure)
+        figure.set_layout_engine("none")
+    figure.dpi = 110
+    svg.print_svg(text, metadata={"Date": None, "Creator": None})
+    figure.set_canvas(canvas)
+    figure.dpi = dpi
 
 
 def panels(
@@ -141,6 +167,7 @@ def panels(
     top: float = 0.3,
     between: float = 0.45,
     sharex: bool = True,
+    again: bool = False,
 ) -> Any:
     """A grid of small multiples that share their axes, with fixed margins: a layout engine would draw everything twice.
 
@@ -158,11 +185,16 @@ def panels(
         Of the height, for the labels under a panel and the title of the next.
     sharex
         Whether the panels have the same horizontal axis.
+    again
+        Whether a figure of this shape that was saved may be emptied and filled anew (:mod:`cimlnk.report.again`).
     """
     plt = pyplot()
     columns = min(most_columns, max(1, n))
     rows = -(-n // columns) or 1
     wide, tall = 0.75 + width * columns - 0.25 + right, height * rows + top + 0.1
+    key = rows, columns, wide, tall, between, sharex
+    if again and (kept := taken(key)):
+        return kept
     figure, axes = plt.subplots(
         rows, columns, figsize=(wide, tall), sharex=sharex, sharey=True, squeeze=False, layout="none"
     )
@@ -170,13 +202,28 @@ def panels(
         left=0.75 / wide, right=1 - (right + 0.05) / wide, bottom=between / tall + 0.1 / tall, top=1 - top / tall,
         wspace=0.25 / (width - 0.25), hspace=between / (height - between),
     )  # fmt: skip
+    if again:
+        figure.cimlnk_grid = axes, key
     return figure, axes
 
 
-def symlog_days(axis: Any, days: Sequence[int]) -> None:
-    """A day axis for one panel of a grid; see :func:`set_days`."""
-    grid = axis.get_subplotspec().get_gridspec()
-    set_days(axis, days, 0.8 * axis.figure.get_figwidth() / grid.ncols)  # the panel, less its margins
+def symlog_days(axes: Any, days: Sequence[int]) -> None:
+    """Day axes of a grid whose panels share them: set once, not anew on all for each panel; see :func:`set_days`.
+
+    Parameters
+    ----------
+    axes
+        The grid, or a sole axis.
+    days
+        The sampled days of all panels.
+    """
+    import numpy as np
+
+    first, *others = np.asarray(axes, dtype=object).flat
+    grid = first.get_subplotspec().get_gridspec()
+    set_days(first, days, 0.8 * first.figure.get_figwidth() / grid.ncols)  # the panel, less its margins
+    for axis in others:
+        axis.set_xlabel(first.get_xlabel())
 
 
 def set_days(axis: Any, days: Sequence[int], inches: float) -> None:

@@ -304,7 +304,10 @@ def reservations(run: Run, rows: pd.DataFrame) -> str:
     if len(table):
         sizes = table["severity"].value_counts()
         serious, caution = int(sizes.get("serious", 0)), int(sizes.get("caution", 0))
-        text += f" The analysis raised {count(serious, 'serious warning')} and {count(caution, 'caution')}"
+        raised = (
+            count(n, what) if n else f"no {what}" for n, what in ((serious, "serious warning"), (caution, "caution"))
+        )
+        text += f" The analysis raised {' and '.join(raised)}"
         lesser = table.loc[table["severity"] == "caution", "kind"].value_counts()
         if caution:  # what they are about; the overview has each
             text += f" ({'; '.join(f'{kind}: {n}' if n > 1 else str(kind) for kind, n in lesser.items())})"

@@ -94,8 +94,7 @@ def nk_by_patient(
         axis.set_yscale("log")
         symlog_days(axis, days)
     label_lowest(axes, len(patients))
-    for axis in axes.flat:
-        plain_log(axis)
+    plain_log(axes[0, 0])
     for row in axes:
         row[0].set_ylabel("NK cells / µL")
     return figure
@@ -140,6 +139,7 @@ def subsets_absolute(abundance: pd.DataFrame) -> Any:
     colour = colours(arms)
     figure, axes = panels(len(names), most_columns=4, width=2.75, height=2.2, top=0.65)
     days = sorted(abundance["day"].unique())
+    axes[0, 0].set_yscale("log")
     floor = max(0.01, float(abundance.loc[abundance["cells_per_ul"] > 0, "cells_per_ul"].min()))
     for axis, name in zip(axes.flat, names, strict=False):
         for arm in arms:
@@ -155,11 +155,9 @@ def subsets_absolute(abundance: pd.DataFrame) -> Any:
             tell(axis, median.index, median, texts=words)
             axis.plot(median.index, median, color=colour[arm], linewidth=2.2, marker="o", markersize=3.5, label=arm)
         axis.set_title(label(name))
-        axis.set_yscale("log")
-        symlog_days(axis, days)
+    symlog_days(axes, days)
     label_lowest(axes, len(names))
-    for axis in axes.flat:
-        plain_log(axis)
+    plain_log(axes[0, 0])
     for row in axes:
         row[0].set_ylabel("cells / µL")
     handles = [

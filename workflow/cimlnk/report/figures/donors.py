@@ -48,8 +48,8 @@ def shares_over_time(shares: pd.DataFrame) -> Any:
                   label="label without a person" if len(lost) else None)  # fmt: skip
         axis.set_title(f"{patient}: days not joined" if len(lost) else str(patient))
         axis.set_ylim(-0.03, 1.03)
-        symlog_days(axis, sorted(shares["day"].unique()))
         axis.legend(loc="center left", bbox_to_anchor=(1.0, 0.5), fontsize=7)
+    symlog_days(axes, sorted(shares["day"].unique()))
     label_lowest(axes, len(patients))
     for row in axes:
         row[0].set_ylabel("share of the cells called")

@@ -48,17 +48,19 @@ def fitted_courses(
     names = list(dict.fromkeys(measured[panel]))
     width, height = (2.75, 2.25) if len(names) > 1 else (6.4, 3.2)
     top = 0.3 if colour_by == panel else 0.65  # for the legend
-    figure, axes = panels(len(names), most_columns=4, width=width, height=height, top=top)
+    figure, axes = panels(len(names), most_columns=4, width=width, height=height, top=top, again=True)
     low, high = _limits(measured, curves)
     if set(names) - set(curves[panel]):
         low /= 2  # room for the word at the foot of a panel
+    axes[0, 0].set_yscale("log")  # of all: they share it
+    axes[0, 0].set_ylim(low, high)
     for axis, name in zip(axes.flat, names, strict=False):
         axis.axvline(0, color="#999999", linewidth=0.8, linestyle=":")
         mine = fits[fits[panel] == name]
         for event in sorted(set(mine["censored_day"].dropna())):
             axis.axvline(event, color=EVENT, linewidth=0.9, linestyle="--")
         own_curves, own = curves[curves[panel] == name], measured[measured[panel] == name]
-        for value, hue in colour.items():
+        for value, hue in [(name, colour[name])] if colour_by == panel else colour.items():
             points = own[own[colour_by] == value]
             if not len(points):
                 continue
@@ -73,12 +75,9 @@ def fitted_courses(
             why = "; ".join(sorted(set(mine["model_reason"].dropna()))) or "no value"
             axis.text(0.03, 0.03, f"no fit: {why}", transform=axis.transAxes, fontsize=6.5, color="#5c5c66", wrap=True)
         axis.set_title(label(str(name)))
-        axis.set_yscale("log")
-        axis.set_ylim(low, high)
-        symlog_days(axis, [0, *measured["day"]])
+    symlog_days(axes, [0, *measured["day"]])
     label_lowest(axes, len(names))
-    for axis in axes.flat:
-        plain_log(axis)
+    plain_log(axes[0, 0])
     for row in axes:
         row[0].set_ylabel("cells / µL")
     if colour_by != panel:
