@@ -69,14 +69,11 @@ def test_a_grid_filled_anew_is_the_same_to_the_byte_as_a_new_one(measured, curve
     why = pd.concat([fits[:1].assign(population=q, model_reason="few days") for q in "abcdef"], ignore_index=True)
 
     def second(first):
+        hue = {"panel": "population", "colour_by": "arm", "colour": {"CIML": "#123456"}}  # so that there is a legend
         if first:
-            hues = dict.fromkeys(five["population"], "#123456")
-            none = curves[:0]
-            save(fitted_courses(five, none, fits[:0], panel="population", colour_by="population", colour=hues),
-                 tmp_path / "first.svg")  # fmt: skip
+            save(fitted_courses(five, curves[:0], fits[:0], **hue), tmp_path / "first.svg")
             assert len(again._free) == 1
-        hues = dict.fromkeys("abcdef", "#654321")
-        figure = fitted_courses(six, lines, why, panel="population", colour_by="population", colour=hues)
+        figure = fitted_courses(six, lines, why, **hue)
         assert not again._free, "the kept one is drawn in"
         spots = save(figure, tmp_path / "second.svg")
         again._free.clear()
