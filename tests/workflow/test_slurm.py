@@ -27,7 +27,8 @@ def cluster(tmp_path_factory):
     cluster.stop()
 
 
-def test_slurm_profile_makes_samples_from_raw_files_in_one_job(cluster, tmp_path):
+def test_slurm_profile_makes_samples_from_raw_files_in_one_job(cluster, tmp_path, monkeypatch):
+    monkeypatch.setenv("PATH", f"{cluster.commands}{os.pathsep}{os.environ['PATH']}")
     checkout = copy_checkout(tmp_path / "clone")
     targets = [f"results/tiny/rna/samples/{sample}.h5ad" for sample in ("P1_D28_rna", "P2_D28_rna")]
     done = snakemake(
