@@ -32,7 +32,7 @@ from lab import make_lab  # noqa: E402
 
 WAYS = ("everything", "snakemake", "job")
 SLURM_WAYS = ("snakemake", "job")  # "everything" would be the machine itself
-FORCEALL = 4  # of ten forced kills; the others force one rule, with what follows from it: early, middle and late ones
+FORCEALL = 0.4  # of the forced kills; the others force one rule, with what follows from it: early, middle and late ones
 RULES = {  # and after how many of its jobs at most
     "rna_cells": 2, "populations_name": 2, "graph_cluster": 2, "dynamics_kinetics": 2,
     "claims_evaluate": 1, "report_site": 0,
@@ -85,15 +85,15 @@ class Runs:
         return text
 
     def killed(self, way: str, jobs: int, wait: float, *arguments: str) -> str:
-        """A run that is killed `wait` seconds into the job after its first `jobs`; words on what was hit."""
+        """A run that is killed `wait` seconds into the step after its first `jobs`; words on what was hit."""
+        began = time.time()
         run, log = self.start(*arguments)
-        while run.poll() is None and log.read_text().count("Finished jobid") < jobs:
+        while run.poll() is None and self.made(began) < jobs:
             time.sleep(0.1)
         while run.poll() is None and not working(self.checkout):
             time.sleep(0.02)
         time.sleep(wait)
-        at = log.read_text().count("Finished jobid")
-        hit = f"after {at} jobs"
+        hit = f"after {self.made(began)} steps"
         if run.poll() is None and way == "job":
             victims: list[int] = []
             while run.poll() is None and not victims:
@@ -119,6 +119,11 @@ class Runs:
         if "Traceback" in text:
             self.faults.append(f"killed {way}: a traceback:\n{text[-3000:]}")
         return hit
+
+    def made(self, since: float) -> int:
+        """Steps that ended since then: each leaves a benchmark, also where a Slurm job makes several."""
+        files = (self.results / "benchmarks").rglob("*")
+        return sum(f.is_file() and f.stat().st_mtime > since for f in files)
 
     def unlock(self) -> bool:
         """Whether a lock was left; then a run must have said how it is taken away, and now it is."""
@@ -179,11 +184,36 @@ def say(text: str) -> None:
     print(text, flush=True)
 
 
-SLURM = [
-    "--workflow-profile", "profiles/slurm", "--jobs", "4", "--slurm-status-command", "squeue",
-    "--slurm-init-seconds-before-status-checks", "2", "--seconds-between-status-checks", "2", "--latency-wait", "5",
-    "--default-resources", "slurm_account=test", "slurm_partition=main", "runtime=30", "mem_mb=500",
-]  # fmt: skip
+# Steps that go into one Slurm job, in the order in which results need each other: a Slurm job costs twelve CPU seconds.
+GROUPS = {
+    "start": "cohort_tables cytof_pool cytof_lineages",
+    "samples": "rna_cells cytof_cells",
+    "features": "rna_features cytof_features cytof_gates_figure dynamics_release",
+    "graph": "graph_neighbors graph_cluster graph_umap graph_figure",
+    "names": "populations_name populations_state populations_pseudobulk adt_names dynamics_abundance",
+    "dynamics": "dynamics_neighbourhoods dynamics_agreement dynamics_tests dynamics_kinetics dynamics_state "
+    "dynamics_expression dynamics_repertoire dynamics_identity dynamics_diversity quality_warnings",
+    "exports": "export_h5ad export_cytometry export_mudata export_pharmacology claims_evaluate",
+    "pages": "report_explorer report_clinicians export_workbook report_site",
+}
+
+
+def slurm_options(cores: str, *, grouped: bool) -> list[str]:
+    """A killed job is not made again in the same run (``retries``): the next run has to. As many steps at a time as
+    `cores`."""
+    options = [
+        "--workflow-profile", "profiles/slurm", "--jobs", cores, "--retries", "0",
+        "--slurm-status-command", "squeue", "--slurm-init-seconds-before-status-checks", "1",
+        "--seconds-between-status-checks", "1", "--latency-wait", "5",
+        "--default-resources", "slurm_account=test", "slurm_partition=main", "runtime=30", "mem_mb=500",
+        "--resources", f"at_once={cores}",
+    ]  # fmt: skip
+    if grouped:
+        rules = [(rule, group) for group, several in GROUPS.items() for rule in several.split()]
+        options += ["--groups", *(f"{rule}={group}" for rule, group in rules)]
+        options += ["--group-components", *(f"{group}=40" for group in GROUPS)]
+        options += ["--set-resources", *(f"{rule}:at_once=1" for rule, _ in rules)]
+    return options
 
 
 SUBMITTED = "has been submitted with SLURM"
@@ -210,11 +240,11 @@ def forced(
     """A finished run forced, killed and followed by a plain one: everything four times, then single rules with what
     follows from them."""
     done = {Path(f).stem.partition(".")[0] for f in os.listdir(runs.results / "benchmarks")}
-    rules = [rule for rule in RULES if rule in done]
+    rules, whole = [rule for rule in RULES if rule in done], round(FORCEALL * args.kills)
     for k in range(args.first, args.kills):
         way = ways[k % len(ways)]
-        every = k < FORCEALL or not rules
-        rule = None if every else rules[(k - FORCEALL) % len(rules)]
+        every = k < whole or not rules
+        rule = None if every else rules[(k - whole) * len(rules) // (args.kills - whole)]
         force = ["--forceall"] if rule is None else ["--forcerun", rule]
         hit = runs.killed(way, rng.randint(0, steps // 2 if rule is None else RULES[rule]), rng.random() * 2, *force)
         say(f"forced {k + 1} ({' '.join(force)}): {way} {hit}; {'lock taken away' if runs.unlock() else 'no lock'}")
@@ -229,7 +259,7 @@ def try_all(folder: Path, args: argparse.Namespace) -> int:
     if not args.tiny and not (folder / "lab").exists():
         make_lab(folder / "lab")
     peace = Runs(folder / "peace", config, options=["--cores", args.cores], targets=args.targets)
-    options = SLURM if args.slurm else ["--cores", args.cores]
+    options = slurm_options(args.cores, grouped=not args.targets) if args.slurm else ["--cores", args.cores]
     runs = Runs(folder / ("slurm" if args.slurm else "killed"), config, options=options, targets=args.targets)
     new = [r for r in (peace, runs) if not r.checkout.exists()]
     for run in new:  # both before the first run: of the same code, whatever is edited meanwhile

@@ -96,8 +96,27 @@ class Slurm:
         self.commands.mkdir()
         (self.folder / "shown").write_text(shown)
         script = f'#!/bin/sh\n[ "$*" = "show config" ] && exec cat {self.folder}/shown\nexec {scontrol} "$@"\n'
-        (self.commands / "scontrol").write_text(script)
-        (self.commands / "scontrol").chmod(0o755)
+        self._command("scontrol", script)
+        # The plugin asks ten seconds later each time that nothing has ended: here it is answered as soon as something
+        # has, or after 40 s.
+        self._command(
+            "squeue",
+            f"""#!/bin/sh
+case "$*" in *--name*) ;; *) exec {shutil.which("squeue")} "$@" ;; esac
+for i in $(seq 80); do
+  shown=$({shutil.which("squeue")} "$@") || exit
+  ended=$(echo "$shown" | grep -v -e PENDING -e RUNNING -e CONFIGURING -e COMPLETING)
+  if [ -n "$ended" ] && [ "$ended" != "$(cat {self.folder}/ended 2>&1)" ]; then break; fi
+  sleep .5
+done
+echo "$ended" >{self.folder}/ended
+echo "$shown"
+""",
+        )
+
+    def _command(self, name: str, script: str) -> None:
+        (self.commands / name).write_text(script)
+        (self.commands / name).chmod(0o755)
 
     def stop(self) -> None:
         subprocess.run(["scancel", "--user", "root"], check=False)

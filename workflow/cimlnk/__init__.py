@@ -7,6 +7,10 @@ One sub-package per stage; a stage imports only stages to its left::
 
 import os
 
+from .common.interrupt import speak_plainly
+
+speak_plainly()  # first, since what is imported after it takes seconds
+
 # Snakemake exports OMP_NUM_THREADS from the rule's `threads`, but numba reads its own variable, and only once.
 os.environ.setdefault("NUMBA_NUM_THREADS", os.environ.get("OMP_NUM_THREADS", "1"))
 

@@ -2,15 +2,17 @@
 
 from __future__ import annotations
 
+import errno
 import importlib
 import os
+import signal
 import sys
 from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import cimlnk
 
-from .common.errors import Problems, UserError
+from .common.errors import Plain, Problems, UserError
 from .common.home import HOME
 
 # verb -> module, its function of the remaining words (returning an exit code), what it does
@@ -85,23 +87,50 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """Hand the words after the verb to its function; 0 if it succeeded, 2 for a wrong word or input."""
     words = list(sys.argv[1:] if arguments is None else arguments)
     os.environ["MPLBACKEND"] = "Agg"  # a notebook's is refused by matplotlib where it is not installed
+    try:
+        code = _obey(words)
+        sys.stdout.flush()  # what is still to be written fails here, not in a traceback as Python ends
+        return code
+    except UserError as error:
+        print(f"cimlnk: error in the input, nothing was run:\n{error}", file=sys.stderr)
+        return 2
+    except OSError as error:
+        return _refused(error, words[0] if words else "help")
+
+
+def _obey(words: list[str]) -> int:
     if not words or words[0] in ("-h", "--help", "help"):
         print(usage())
         return 0
     if words[0] in ("-V", "--version"):
         print(cimlnk.__version__)
         return 0
-    try:
-        if words[0] not in VERBS:
-            problems = Problems()
-            problems.add("command line", "verb", words[0], f"one of {', '.join(VERBS)}", list(VERBS))
-            problems.raise_if_any()
-        module, name, _ = VERBS[words[0]]
-        verb: Callable[[Sequence[str]], int] = getattr(importlib.import_module(module), name)
-        return verb(words[1:])
-    except UserError as error:
-        print(f"cimlnk: error in the input, nothing was run:\n{error}", file=sys.stderr)
-        return 2
+    if words[0] not in VERBS:
+        problems = Problems()
+        problems.add("command line", "verb", words[0], f"one of {', '.join(VERBS)}", list(VERBS))
+        problems.raise_if_any()
+    module, name, _ = VERBS[words[0]]
+    verb: Callable[[Sequence[str]], int] = getattr(importlib.import_module(module), name)
+    return verb(words[1:])
+
+
+def _refused(error: OSError, verb: str) -> int:
+    """One line for what the operating system refused; nothing where the reader of our words went away (``| head``)."""
+    from .common.job import machine_fault
+
+    if error.filename is None and error.errno in (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF):
+        os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python writes the rest as it ends
+        if error.errno == errno.EPIPE:
+            return 128 + signal.SIGPIPE
+        told: UserError | None = UserError(
+            "standard output", "the words of this command", Plain(os.strerror(error.errno)), "a place with room"
+        )
+    else:
+        told = machine_fault(error, verb)
+    if told is None:
+        raise error
+    print(f"cimlnk: error: {told}", file=sys.stderr)
+    return 1
 
 
 if __name__ == "__main__":

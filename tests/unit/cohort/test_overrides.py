@@ -90,3 +90,22 @@ def test_markers_and_exclusions_are_checked_against_the_other_sheets(folder, row
     else:
         told = folder.told()
         assert len(told) == 1 and words in told[0]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "told"),
+    [
+        (("cluster", "3", "", "a", "rename", ""), ("cluster", "cytof:3", "", "b", "rename", ""), "rename a"),
+        (("cluster", "rna:3", "", "a", "merge", ""), ("cluster", "rna:3", "", "", "exclude", ""), "merge a"),
+        (("population", "NK1", "", "", "exclude", ""), ("population", "NK1", "", "b", "merge", ""), "exclude"),
+        (("threshold", "all", "CD159a", "1.8", "set", ""), ("threshold", "all", "NKG2A", "2", "set", ""), "set 1.8"),
+        (("cluster", "rna:3", "", "a", "rename", ""), ("cluster", "cytof:3", "", "b", "rename", ""), None),
+        (("cluster", "3", "CD57", "2 a", "split", ""), ("cluster", "3", "CD16", "2 b", "split", ""), None),
+        (("threshold", "all", "NKG2A", "1", "set", ""), ("threshold", "run1", "NKG2A", "2", "set", ""), None),
+        (("cells", "s1:4", "", "a", "rename", ""), ("cells", "s1:4", "", "b", "rename", ""), None),
+    ],
+)
+def test_two_rows_that_decide_the_same_cells_contradict_each_other(tmp_path, one, other, told):
+    rows, problems = read(tmp_path, one, other)
+    assert len(rows) == 2 and len(problems) == (told is not None)
+    assert told is None or (f"({told})" in problems[0] and problems[0].startswith("o.tsv: row 3, column key"))

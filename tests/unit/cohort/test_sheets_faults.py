@@ -2,6 +2,7 @@
 
 import pytest
 
+from cimlnk.cohort.alike import alike
 from cimlnk.common.errors import UserErrors
 
 
@@ -250,3 +251,25 @@ def test_a_matrix_in_the_place_of_a_sheet_is_one_line(folder):
     assert folder.told() == [
         "samples.tsv: row 1: found 2,009 columns, expected at most 1000: is this the sheet, or a matrix?"
     ]
+
+
+@pytest.mark.parametrize(
+    ("one", "other", "told"),
+    [
+        ("P1", "Ρ1", True), ("P1", "P01", True), ("P_1", "P-1", True), ("P 1", "P_1", True), ("Zoë", "Zoe", True),
+        ("PO1", "P01", True), ("I1", "l1", True), ("АК7", "AK7", True), ("P1\u200b", "P1", True),
+        ("P1", "P2", False), ("P1", "P11", False), ("P1-1", "P11", False), ("S1.1", "S1.10", False),
+        ("D7", "D70", False), ("Pro1", "Pr1", False), ("pre", "post", False), ("run1", "run10", False),
+        ("p1", "P1", True),
+    ],
+)  # fmt: skip
+def test_names_that_people_take_for_one_are_alike(one, other, told):
+    assert bool(alike([one, "another", other])) == told
+
+
+def test_a_patient_typed_in_another_script_is_told_with_rows_and_the_letter(folder):
+    folder.replace("samples", "a_d7\ta\t", "a_d7\t\u0430\t")
+    folder.config["cohort"] |= {"counts": None, "patients": None}
+    (told,) = [w for w in folder.load().warnings if "alike" in w]
+    assert told.startswith("samples.tsv: column patient: ") and "'a' in row 2" in told
+    assert "(cyrillic small letter a) in row 3" in told

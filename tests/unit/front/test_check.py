@@ -14,10 +14,11 @@ from cimlnk.cytof.fcs.header import read_header
 from cimlnk.cytof.fcs.write import write_fcs
 from cimlnk.cytof.panel import match_panel
 from cimlnk.front.check import check_config, main
-from cimlnk.front.check_design import detectable, look_at_design, look_at_marks, smallest_p
+from cimlnk.front.check_design import detectable, look_at_design, look_at_marks, look_at_repeats, smallest_p
 from cimlnk.front.check_events import Events
 from cimlnk.front.check_files import Refused, _antibodies, look_at_events, look_at_rna
 from cimlnk.front.check_panel import lineage_markers, odd_cofactors
+from cimlnk.front.check_preparation import look_at_preparation
 from cimlnk.front.check_sheets import look_at_antibodies
 from cimlnk.front.draft import make_draft, write_draft
 from cimlnk.front.findings import NOTE, STOP, WARN, Findings
@@ -325,3 +326,50 @@ def test_every_verb_reads_a_config_as_a_run_does(verb, tmp_path, monkeypatch, ca
     words = {"add": ["s.tsv", "--config", "a.yaml"], "truth": ["--config", "a.yaml"]}.get(verb, ["a.yaml"])
     assert verbs([verb, *words]) in (1, 2)
     assert "a.yaml: line 3: found 'cohort' a second time" in capsys.readouterr().err
+
+
+def test_preparation_without_its_channels_is_one_line_and_stops_where_no_file_has_them(tmp_path):
+    def header(*names, markers=None):
+        named = list(markers or names)
+        return SimpleNamespace(channels=list(names), markers=named, swapped=False, path=tmp_path / "a.fcs")
+
+    whole = ["Time", "Ir191Di", "Ir193Di", "Ce140Di", "Eu151Di", "Pd102Di", "Pd104Di"]
+    beads = {"enabled": True, "masses": [140, 151], "dna": [191, 193]}
+    (tmp_path / "key.tsv").write_text("sample\t102\t104\t105\nx\t1\t0\t1\ny\t0\t1\t1\n")
+    off = {"enabled": False}
+    settings = {"bead_normalisation": beads, "debarcoding": off, "spillover": off}
+
+    def told(headers, **steps):
+        findings = Findings()
+        look_at_preparation(headers, settings | steps, tmp_path, findings=findings)
+        return findings.of(WARN), findings.of(STOP)
+
+    assert told({"a": header(*whole)}) == ([], [])
+    warns, stops = told({"a": header(*whole), "b": header(*whole[:4]), "c": header(*whole[:4])})
+    assert stops == [] and len(warns) == 1
+    assert "2 samples (b and c) would be left out by bead normalisation" in warns[0] and "bead mass 151" in warns[0]
+    warns, stops = told({"b": header(*whole[1:])})
+    assert "Time" in warns[0] and stops == [
+        "bead normalisation: none of 1 sample has what it needs: switch it off, or name other masses"
+    ]
+    key = {"enabled": True, "key": "key.tsv"}
+    warns, stops = told({"a": header(*whole)}, bead_normalisation=off, debarcoding=key)
+    assert "barcode mass 105: found no channel" in warns[0] and len(stops) == 1
+    (tmp_path / "m.tsv").write_text("nonsense\n")
+    matrix = {"enabled": True, "matrix": "m.tsv"}
+    assert len(told({"a": header(*whole)}, spillover=matrix)[1]) == 1
+
+
+def test_two_files_of_a_patient_and_day_are_asked_about():
+    columns = ["sample", "patient", "day", "tissue_or_product", "modality", "batch"]
+    rows = [
+        ("a", "P1", 0, "blood", "cytof", "1"), ("b", "P1", 0, "blood", "cytof", "1"),
+        ("c", "P1", 0, "blood", "rna", "1"), ("d", "P1", 0, "product", "cytof", "1"),
+        ("e", "P2", 0, "blood", "cytof", "1"), ("f", "P2", 0, "blood", "cytof", "2"),
+        ("g", "unknown", 0, "blood", "cytof", "1"), ("h", "unknown", 0, "blood", "cytof", "1"),
+    ]  # fmt: skip
+    findings = Findings()
+    look_at_repeats(pd.DataFrame(rows, columns=columns), findings)
+    (warned,), (noted,) = findings.of(WARN), findings.of(NOTE)
+    assert "on 1 day (P1, day 0, cytof of blood: a and b)" in warned
+    assert "in several batches" in noted and "e and f" in noted and "unknown" not in warned + noted

@@ -50,7 +50,29 @@ def read_overrides(cfg: Mapping[str, Any], base: str | Path, problems: Problems)
         override = _override(row, file, Path(base), problems=problems)
         if override is not None:
             found.append(override)
+    _contradictions(found, file, problems)
     return _gathered(found)
+
+
+def _contradictions(overrides: list[Override], file: str, problems: Problems) -> None:
+    """One row for each name, exclusion or threshold: of two for the same cells only the last would count.
+
+    Splits may follow each other, and selections of single cells may overlap.
+    """
+    first: dict[tuple[Any, ...], list[Override]] = {}
+    for o in overrides:
+        if o["action"] == "split" or (o["what"] == "cells" and o["sha256"] is None):
+            continue
+        earlier = first.setdefault((o["what"], o["key"], o["marker"]), [])
+        same = [e for e in earlier if None in (o["modality"], e["modality"]) or o["modality"] == e["modality"]]
+        if same:
+            of = f" and marker {o['marker']}" if o["marker"] else ""
+            did = (
+                f"{same[0]['action']} {shown}" if (shown := same[0]["name"] or same[0]["number"]) else same[0]["action"]
+            )
+            expected = f"one decision for each {o['what']}{of}, but row {same[0]['row']} is about it too ({did})"
+            problems.add(file, f"row {o['row']}, column key", o["key"], expected)
+        earlier.append(o)
 
 
 def _gathered(overrides: list[Override]) -> list[Override]:

@@ -12,6 +12,7 @@ import pandas as pd
 from cimlnk.common.errors import Plain, Problems
 from cimlnk.common.home import locate
 
+from .alike import alike_names
 from .antibodies import check_antibodies, hashtagged, read_antibody_sheet
 from .checks import (
     check_baselines,
@@ -110,6 +111,7 @@ def load_cohort(cfg: Mapping[str, Any], base: str | Path) -> Cohort:
     downloads: dict[str, Download] = {}
     if samples is not None:
         check_samples(samples, cfg, problems)
+        warnings += alike_names(samples, settings["samples"])
         check_baselines(samples, cfg, problems, warnings=warnings, counts=counts)
         places, given, downloads = place_files(samples, cfg, base, problems=problems, shared=hashtagged(antibodies))
         if antibodies is not None:

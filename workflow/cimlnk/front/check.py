@@ -13,7 +13,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cimlnk.cohort.command_line import check_place
+from cimlnk.cohort.command_line import check_place, check_results
 from cimlnk.cohort.config import resolve
 from cimlnk.cohort.files import same_files
 from cimlnk.cohort.panel import UNREAD, rename_markers
@@ -25,15 +25,17 @@ from cimlnk.cohort.tables import PANEL
 from cimlnk.cohort.words import count
 from cimlnk.common.errors import Problems, UserError, UserErrors
 from cimlnk.common.home import HOME, locate
+from cimlnk.common.job import machine_fault
 from cimlnk.common.yaml_file import read_yaml
 from cimlnk.cytof.fcs.header import FcsHeader
 from cimlnk.cytof.flow.files import given_cofactors
 from cimlnk.populations.definitions import load_definitions
 
-from .check_design import look_at_arms, look_at_costs, look_at_design, look_at_marks
+from .check_design import look_at_arms, look_at_costs, look_at_design, look_at_marks, look_at_repeats
 from .check_files import look_at_fcs, look_at_rna
 from .check_flow import look_at_flow
 from .check_panel import lineage_markers, odd_cofactors, populations_of_panel, try_gates
+from .check_preparation import look_at_preparation
 from .check_run import check_as_a_run_does
 from .check_sheets import look_at_antibodies, look_at_donors
 from .collect import TECHNICAL
@@ -93,6 +95,7 @@ def check_config(
     for text in same_files(dict(zip(there["sample"], there["path"], strict=True))):
         findings.add(WARN, text)
     headers = look_at_fcs(fcs, panel, cfg["cytof"], findings=findings, lines=_lines(cfg, base))
+    look_at_preparation(headers, cfg["cytof"], base, findings=findings)
     definitions = {m: locate(cfg["populations"][m]["definitions"], base) for m in ("cytof", "rna")}
     if flow:
         light = look_at_flow(flow, cfg, base, findings=findings, gate=cohort is not None and sound)
@@ -129,6 +132,7 @@ def check_config(
     if cohort is not None:
         look_at_arms(cohort.samples, cfg, findings)
         look_at_design(cohort.samples, cfg["dynamics"]["baseline_timepoint"], findings)
+        look_at_repeats(cohort.samples, findings)
         if cfg["cohort"]["counts"] is None:
             findings.add(NOTE, "no counts sheet: fractions only, no NK cells per microlitre")
         events = sum(h.n_events for h in (headers | light).values())
@@ -206,8 +210,16 @@ def main(arguments: Sequence[str] | None = None) -> int:
         except UserError as error:
             print(f"cimlnk: error in the input:\n{error}", file=sys.stderr)
             return 1
-        place = write_page(name, findings, Path("results") / name / "check")
-    print("\n".join([*report(name, findings), f"cimlnk: the same as a page: {place}"]))
+        lines = report(name, findings)
+        try:
+            check_results([f"results/{name}/check"], [])
+            lines.append(f"cimlnk: the same as a page: {write_page(name, findings, Path('results') / name / 'check')}")
+        except (UserError, OSError) as error:
+            told = error if isinstance(error, UserError) else machine_fault(error, "check")
+            if told is None:
+                raise
+            lines.append(f"cimlnk: no page could be written: {told}")
+    print("\n".join(lines))
     return int(findings.stops)
 
 

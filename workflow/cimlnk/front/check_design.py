@@ -69,6 +69,28 @@ def look_at_arms(samples: pd.DataFrame, cfg: Mapping[str, Any], findings: Findin
             findings.add(WARN, str(UserError("config", key, arm, expected, arms)))
 
 
+def look_at_repeats(samples: pd.DataFrame, findings: Findings) -> None:
+    """Several files of one patient, day, tissue and modality: repeats, or a day or patient typed wrongly.
+
+    Repeats in several batches are the material of a batch correction.
+    """
+    known = samples[samples["patient"] != "unknown"]
+    told: dict[bool, list[str]] = {True: [], False: []}
+    for (patient, day, tissue, modality), rows in known.groupby(
+        ["patient", "day", "tissue_or_product", "modality"], sort=True
+    ):
+        if len(rows) > 1:
+            of = f"{patient}, day {day:g}, {modality} of {tissue}: {listed(list(rows['sample']))}"
+            told[bool(rows["batch"].is_unique)].append(of)
+    for in_batches, level in ((False, WARN), (True, NOTE)):
+        if told[in_batches]:
+            where = " in several batches" if in_batches else ""
+            shown = "; ".join(told[in_batches][:3]) + (" …" if len(told[in_batches]) > 3 else "")
+            n = count(len(told[in_batches]), "day")
+            findings.add(level, f"several files{where} of one patient and day, on {n} ({shown}): are they repeats? "
+                                "Each is a sample of its own, and tests take their mean")  # fmt: skip
+
+
 def smallest_p(n: int) -> float:
     """Two-sided p of an exact sign test in which all `n` patients agree; NaN without patients.
 

@@ -1,0 +1,27 @@
+"""Ctrl-C while libraries are still loading ends a command in one line, and a job in none: Snakemake speaks for it."""
+
+from __future__ import annotations
+
+import sys
+from itertools import pairwise
+from types import TracebackType
+
+
+def speak_plainly() -> None:
+    """Replace Python's traceback of an interruption, in jobs of Snakemake and in ``python -m cimlnk…`` only.
+
+    Whoever imports the package elsewhere (a notebook, a script) keeps Python's own.
+    """
+    job = ".snakemake/scripts/" in sys.argv[0] if sys.argv else False
+    command = any(a == "-m" and b.partition(".")[0] == "cimlnk" for a, b in pairwise(sys.orig_argv[:4]))
+    if not (job or command):
+        return
+    before = sys.excepthook
+
+    def told(kind: type[BaseException], error: BaseException, trace: TracebackType | None) -> None:
+        if not issubclass(kind, KeyboardInterrupt):
+            before(kind, error, trace)
+        elif command:
+            print("cimlnk: interrupted", file=sys.stderr)
+
+    sys.excepthook = told
