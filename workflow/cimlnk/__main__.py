@@ -49,9 +49,8 @@ def run(arguments: Sequence[str]) -> int:
     All arguments are Snakemake's, but for ``--offline DIR`` at the beginning (files named by URL come from a folder);
     ``--cores all`` and the shipped ``profiles/default`` stand in where none are given.
     """
-    import subprocess
-
     from .cohort.command_line import check_config_files, check_folder
+    from .common.snakemake import run_snakemake
 
     words = list(arguments)
     if words[:1] == ["--offline"]:
@@ -67,8 +66,7 @@ def run(arguments: Sequence[str]) -> int:
         words = ["--workflow-profile", str(HOME / "profiles/default"), *words]
     if not any(word.split("=")[0] == "--logger" for word in words):
         words = ["--logger", "cimlnk", *words]  # the first word behind it is an option, else it would take that too
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(HOME / "Snakefile"), *words]
-    return subprocess.run(command, check=False).returncode
+    return run_snakemake(["--snakefile", str(HOME / "Snakefile"), *words])
 
 
 def home(arguments: Sequence[str]) -> int:

@@ -21,16 +21,20 @@ def test_an_interrupted_job_says_nothing_while_it_loads_and_other_programs_keep_
     assert ended.returncode != 0 and ("Traceback" in ended.stderr) == said == bool(ended.stderr)
 
 
-def test_an_interrupted_command_says_so_in_one_line(tmp_path):
+@pytest.mark.parametrize(
+    ("words", "library"),
+    [("cimlnk check none.yaml", "numpy"), ("cimlnk.common.snakemake --version", "snakemake.cli")],
+)
+def test_an_interrupted_command_says_so_in_one_line(tmp_path, words, library):
     (tmp_path / "sitecustomize.py").write_text(
         "import sys\n"
         "class Interrupted:\n"
         "    def find_spec(self, name, *rest):\n"
-        "        if name == 'numpy': raise KeyboardInterrupt\n"
+        f"        if name == '{library}': raise KeyboardInterrupt\n"
         "sys.meta_path.insert(0, Interrupted())\n"
     )
     environment = WORKFLOW | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{WORKFLOW['PYTHONPATH']}"}
-    command = [sys.executable, "-m", "cimlnk", "check", "none.yaml"]
+    command = [sys.executable, "-m", *words.split()]
     ended = subprocess.run(command, env=environment, capture_output=True, text=True)
     assert ended.stderr == "cimlnk: interrupted\n" and ended.returncode != 0
 

@@ -7,7 +7,6 @@ import copy
 import io
 import json
 import re
-import subprocess
 import sys
 from collections.abc import Mapping, Sequence
 from pathlib import Path
@@ -22,6 +21,7 @@ from cimlnk.cohort.words import count
 from cimlnk.common.errors import Plain, Problems, UserError, UserErrors
 from cimlnk.common.home import HOME, locate
 from cimlnk.common.sheet import decode
+from cimlnk.common.snakemake import run_snakemake
 from cimlnk.common.tables import read_table
 from cimlnk.common.yaml_file import read_yaml
 
@@ -226,10 +226,9 @@ def _of_new_sheet(error: UserError, wide: str, *, sheet: str | Path, earlier: in
 
 def _gate(config: str, targets: Sequence[str], base: Path, *, cores: int) -> None:
     """Make the new samples' cells by the workflow's own rules."""
-    command = [sys.executable, "-m", "snakemake", "--snakefile", str(HOME / "Snakefile"), "--cores", str(cores)]
+    command = ["--snakefile", str(HOME / "Snakefile"), "--cores", str(cores)]
     command += ["--workflow-profile", str(HOME / "profiles/default"), "--logger", "cimlnk", "--configfile", config]
-    done = subprocess.run([*command, "--", *targets], cwd=base, check=False)
-    if done.returncode:
+    if run_snakemake([*command, "--", *targets], base):
         raise UserError(config, "gating of the new samples", Plain("it failed"), "see the messages above")
 
 

@@ -14,6 +14,7 @@ import pandas as pd
 
 from cimlnk.common.errors import Plain, UserError
 from cimlnk.common.home import HOME
+from cimlnk.common.snakemake import run_snakemake
 from cimlnk.common.tables import read_table, write_table
 
 from .scores import score
@@ -101,10 +102,9 @@ def main(arguments: list[str] | None = None) -> int:
     try:
         marks_file = Path("results") / cohort_id(given.config) / "truth/recovery.parquet"
         if not given.no_run:
-            command = [sys.executable, "-m", "snakemake", "--cores", given.cores, "--configfile", str(given.config)]
-            print("run truth:", *command[1:], "--", marks_file, file=sys.stderr, flush=True)
-            done = subprocess.run([*command, "--", str(marks_file)], check=False)
-            if done.returncode != 0:
+            command = ["--cores", given.cores, "--configfile", str(given.config), "--", str(marks_file)]
+            print("run truth: snakemake", *command, file=sys.stderr, flush=True)
+            if run_snakemake(command) != 0:
                 return 1
         if not marks_file.is_file():
             raise UserError(marks_file, "file", Plain("nothing"), "the marks of an earlier run (leave --no-run out)")
