@@ -60,6 +60,7 @@ def test_one_time_point_in_a_batch_of_its_own_is_partly_confounded():
     rows = [(p, d, "CIML", "run1" if d < 28 else "run2") for p in "ab" for d in (0, 7, 28)]
     design = confounding(cohort(rows))["cytof"]
     assert design["verdict"] == "partly confounded"
+    assert "(D0 and D7 in run1 | D28 in run2): a difference between those may be one of batches" in design["words"]
     assert design["factors"]["timepoint"]["aliased"] == 1 and design["factors"]["timepoint"]["free"] == 1
     assert "run2: D28" in design["factors"]["timepoint"]["words"]
 

@@ -21,6 +21,19 @@ def test_problems_of_all_sheets_are_told_together(folder):
     assert "panel.tsv: row 6, column marker: found 'CD56', expected every marker once, but row 5 has it too" in text
 
 
+def test_arms_left_to_the_sheet_are_its_words_and_slips_of_the_pen_are_told(folder):
+    folder.config["cohort"].update(arms=None, counts=None)
+    for sheet in ("samples", "patients"):
+        folder.replace(sheet, "CIML", "mild")
+    assert set(folder.load().samples["arm"]) == {"mild", "IL2_only"}
+    folder.replace("patients", "a\tmild", "a\tsevere")
+    (said,) = folder.told()
+    assert "column arm: found 'mild', expected 'severe' as patients.tsv says of patient a" in said
+    folder.config["cohort"]["patients"] = None
+    folder.replace("samples", "IL2_only", "Mild")
+    assert all("column arm: found 'Mild', expected 'mild' as in row 2" in line for line in folder.told())
+
+
 SAMPLES_FAULTS = [
     ("a_d7\ta\t7", "a_pre\ta\t7", "found 'a_pre', expected every sample once, but this is in row 2 too"),
     ("a_d7\ta\t7", "A_PRE\ta\t7", "the same file name on some systems"),

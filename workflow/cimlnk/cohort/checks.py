@@ -20,7 +20,7 @@ def check_samples(samples: pd.DataFrame, cfg: Mapping[str, Any], problems: Probl
     _unique_ids(samples, "sample", file, problems=problems)
     _check_spelling(samples, "patient", file, problems=problems)
     _check_arms(samples, file, cfg, problems=problems)
-    known = samples[samples["arm"].isin(cfg["cohort"]["arms"])]  # others have been reported
+    known = samples[samples["arm"].isin(_arms(samples, cfg))]  # others have been reported
     for patient, rows in known.dropna(subset=["patient"]).groupby("patient", sort=True):
         first = rows.iloc[0]
         for row in rows[rows["arm"] != first["arm"]].to_dict("records"):
@@ -95,11 +95,12 @@ def check_patients(
     if samples is None:
         return
     arms = dict(zip(patients["patient"], patients["arm"], strict=True))
+    known_arms = {*_arms(samples, cfg), *_arms(patients, cfg)}  # others have been reported
     for row in samples.dropna(subset=["patient"]).drop_duplicates("patient").to_dict("records"):
         if row["patient"] not in arms:
             where, known = f"row {row[LINE]}, column patient", sorted(map(str, arms))
             problems.add(sample_file, where, row["patient"], f"a patient of {file}", known)
-        elif {row["arm"], arms[row["patient"]]} <= {*cfg["cohort"]["arms"]} and arms[row["patient"]] != row["arm"]:
+        elif {row["arm"], arms[row["patient"]]} <= known_arms and arms[row["patient"]] != row["arm"]:
             expected = f"{arms[row['patient']]!r} as {file} says of patient {row['patient']}"
             problems.add(sample_file, f"row {row[LINE]}, column arm", row["arm"], expected)
     without = sorted(set(patients["patient"].dropna()) - set(samples["patient"]))
@@ -181,7 +182,7 @@ def _unique_ids(table: pd.DataFrame, column: str, file: str, *, problems: Proble
 
 
 def _check_spelling(table: pd.DataFrame, column: str, file: str, *, problems: Problems) -> None:
-    """One name in two spellings of case (P1 and p1) is a slip, and would be one page in the report."""
+    """One name in two spellings of case (P1 and p1) is a slip, and would be one page (or arm) in the report."""
     seen: dict[str, tuple[str, int]] = {}
     for name, row in zip(table[column], table[LINE], strict=True):
         if name is not None:
@@ -190,8 +191,17 @@ def _check_spelling(table: pd.DataFrame, column: str, file: str, *, problems: Pr
                 problems.add(file, f"row {row}, column {column}", name, f"{other!r} as in row {line}, or another name")
 
 
+def _arms(sheet: pd.DataFrame, cfg: Mapping[str, Any]) -> list[str]:
+    """The arms of the config, or those of a sheet where the config leaves them to it."""
+    arms = cfg["cohort"]["arms"]
+    return list(arms) if arms is not None else sorted(sheet["arm"].dropna().unique())
+
+
 def _check_arms(table: pd.DataFrame, file: str, cfg: Mapping[str, Any], *, problems: Problems) -> None:
     arms = cfg["cohort"]["arms"]
+    if arms is None:  # any word is an arm: a slip shows in its spelling alone
+        _check_spelling(table, "arm", file, problems=problems)
+        return
     for row in table[table["arm"].notna() & ~table["arm"].isin(arms)].to_dict("records"):
         expected = f"one of cohort.arms in the config ({', '.join(arms)})"
         problems.add(file, f"row {row[LINE]}, column arm", row["arm"], expected, arms)

@@ -41,7 +41,9 @@ def expectation(schema: Mapping[str, Any]) -> str:
     for several in ("anyOf", "oneOf"):
         if several in schema:
             return " or ".join(expectation(option) for option in schema[several])
-    text = " or ".join(WORDS[t] for t in types(schema)) or "a value"
+    kinds = types(schema)
+    listed = kinds == ["array", "null"]  # what is said of its items belongs to the list
+    text = " or ".join(WORDS[t] for t in (kinds[:1] if listed else kinds)) or "a value"
     for key, sign in (("minimum", ">="), ("exclusiveMinimum", ">"), ("maximum", "<="), ("exclusiveMaximum", "<")):
         if key in schema:
             text += f"{' and' if any(s in text for s in '<>') else ''} {sign} {schema[key]}"
@@ -58,7 +60,7 @@ def expectation(schema: Mapping[str, Any]) -> str:
         text += f" of at most {schema['maxItems']}"
     if schema.get("uniqueItems"):
         text += ", each once"
-    return text
+    return f"{text}, or null" if listed else text
 
 
 def hint(value: Any, schema: Mapping[str, Any]) -> str:

@@ -206,7 +206,14 @@ def _verdict(factors: dict[str, dict[str, Any]], n_batches: int) -> tuple[str, s
             "confounded",
             f"Batches cannot be distinguished from {names}: a difference may be either, and is not corrected.",
         )
-    return "partly confounded", f"Some levels of {names} were measured only in batches of their own."
+    most = max(whole or bad, key=lambda f: factors[f]["aliased"])
+    apart = [f"{listed(p['levels'])} in {listed(p['batches'])}" for p in factors[most]["parts"]]
+    shown = " | ".join([*apart[:4], *["…"] * (len(apart) > 4)])
+    return (
+        "partly confounded",
+        f"Some levels of {names} were measured only in batches of their own ({shown}): a difference between those may "
+        "be one of batches, and is not corrected.",
+    )
 
 
 def _label(value: Any) -> str:

@@ -15,7 +15,7 @@ import pandas as pd
 
 from cimlnk.cohort.describe import expectation
 from cimlnk.cohort.schemas import config_schema
-from cimlnk.cohort.words import count
+from cimlnk.cohort.words import count, listed
 from cimlnk.common.errors import Plain, Problems, UserError
 from cimlnk.common.markers import read_name
 from cimlnk.cytof.fcs.header import FcsHeader, read_events, read_header
@@ -166,7 +166,9 @@ def report(draft: Draft, written: Sequence[Path]) -> list[str]:
     """What was found and guessed, in a screen's worth of lines."""
     samples, panel = draft.samples, draft.panel
     lines = [f"wrote {path}" for path in written]
-    batches = count(samples["batch"].nunique(), "batch")
+    batches, arms = count(samples["batch"].nunique(), "batch"), sorted(samples["arm"].unique())
+    if len(arms) > 1:
+        batches += f", {count(len(arms), 'arm')} ({listed(arms)})"
     lines.append(
         f"{count(len(samples), 'file')}, {count(samples['patient'].nunique(), 'patient')}, time points "
         f"{', '.join(samples.sort_values('day')['timepoint'].unique()[:8])}, {batches}"
@@ -269,7 +271,6 @@ def _config(
     workspaces: Sequence[Path],
 ) -> str:  # fmt: skip
     quoted = str(folder).replace("\\", "\\\\").replace('"', '\\"')
-    arms = ", ".join(f'"{a}"' for a in sorted(samples["arm"].unique()))
     lines = [
         "# A drafted cohort. What stands behind “# ?” is a guess: look at it and take the mark away.",
         "cohort:",
@@ -279,7 +280,10 @@ def _config(
     ]
     if panel:
         lines.append(f"  panel: config/panels/{name}.tsv")
-    lines += [f'  data_root: "{quoted}"', f"  arms: [{arms}] # ? from the sample sheet"]
+    lines += [
+        f'  data_root: "{quoted}"',
+        "  arms: null  # those of the sample sheet; with a list here any other word is refused",
+    ]
     lines.append("  # counts: config/counts/…tsv    NK or lymphocytes per microlitre, for absolute numbers")
     blood = samples[samples["tissue_or_product"] == "blood"].sort_values("day", kind="stable")
     if len(blood) and blood["timepoint"].nunique() > 1:
