@@ -222,6 +222,23 @@ def test_the_widened_sheet_has_all_samples_once(tmp_path):
         widened({"cohort": {"id": "x", "samples": "s.tsv"}}, tmp_path / "n.csv", "y", base=tmp_path)
 
 
+def test_a_draft_of_the_new_files_is_as_good_as_a_sheet(tmp_path):
+    (tmp_path / "visit2").mkdir()
+    (tmp_path / "s.tsv").write_text("sample\tpatient\tarm\tpath\t?\na\tP1\tCIML\tfcs/a.fcs\tpatient: the name\n")
+    (tmp_path / "n.tsv").write_text("sample\tpatient\tarm\tpath\t?\nb\tP1\tall\tb.fcs\tx\nc\tP2\tall\tc.fcs\ty\n")
+    (tmp_path / "n.yaml").write_text("cohort: {id: n, samples: n.tsv, data_root: visit2}\n")
+    given = {"cohort": {"id": "x", "samples": "s.tsv"}}
+    _, text, new = widened(given, tmp_path / "n.yaml", "y", base=tmp_path)
+    there = (tmp_path / "visit2").resolve()
+    assert text.splitlines() == [
+        "sample\tpatient\tarm\tpath", "a\tP1\tCIML\tfcs/a.fcs", f"b\tP1\tCIML\t{there}/b.fcs",
+        f"c\tP2\tall\t{there}/c.fcs",
+    ]  # fmt: skip
+    assert new == ["b", "c"]
+    with pytest.raises(UserError, match="a sample sheet or a drafted config"):
+        widened(given, tmp_path / "m.yaml", "y", base=tmp_path)
+
+
 def test_without_a_finished_run_there_is_nothing_to_add_to(tmp_path):
     (tmp_path / "c.yaml").write_text("cohort: {id: none, samples: s.tsv}\n")
     with pytest.raises(UserError, match="a finished run"):

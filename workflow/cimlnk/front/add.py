@@ -16,6 +16,8 @@ import pandas as pd
 import yaml
 
 from cimlnk.cohort.config import resolve
+from cimlnk.cohort.places import data_root
+from cimlnk.cohort.read import REMARKS
 from cimlnk.cohort.sheets import Cohort, load_cohort
 from cimlnk.cohort.words import count
 from cimlnk.common.errors import Plain, Problems, UserError, UserErrors
@@ -26,6 +28,7 @@ from cimlnk.common.tables import read_table
 from cimlnk.common.yaml_file import read_yaml
 
 from .added_page import write_added_page
+from .guess_samples import UNTOLD
 from .place import STRANGE_SHARE, Placed, place
 
 # Earlier cells that clusterings with the new ones name otherwise, beyond what two of those clusterings differ by, from
@@ -50,7 +53,8 @@ def widened(config: Mapping[str, Any], sheet: Path, name: str, *, base: Path) ->
         If a new sample has the name of an earlier one or is no mass cytometry, or the sheet cannot be read.
     """
     old_sheet = config["cohort"]["samples"]
-    old, new = _read(locate(old_sheet, base), old_sheet), _read(sheet, str(sheet))
+    old = _read(locate(old_sheet, base), old_sheet).drop(columns=REMARKS, errors="ignore")
+    new = _read_new(sheet, base, old).drop(columns=REMARKS, errors="ignore")
     if "sample" not in new:
         raise UserError(sheet, "row 1", Plain("no column sample"), f"the columns of {old_sheet}", list(old.columns))
     for modality, why in NOT_ADDED.items():
@@ -73,6 +77,7 @@ def add(
 ) -> tuple[Path, Placed]:
     """Gate the samples of `sheet` and place their cells on the clustering of a finished run of `config`.
 
+    `sheet` may also be a drafted config of the new files: its sample sheet is taken, and its folder of files.
     Writes ``config/<name>.yaml``, its sample sheet, and ``results/<name>/``; the folder of the earlier run is only
     read. A new sample without NK cells is left out, with the reason in ``cytof/summary.parquet``. Single-cell RNA and
     flow cytometry cannot be added, nor can anything to aligned batches: their features come from all samples together.
@@ -110,7 +115,8 @@ def add(
         for path in fresh:  # else the corrected sheet would find another one in its place
             path.unlink()
         earlier_rows = len(text.splitlines()) - 1 - len(samples)
-        raise _of_new_sheet(error, wide["cohort"]["samples"], sheet=sheet, earlier=earlier_rows) from None
+        own = (_drafted(Path(sheet), base) or {"samples": sheet})["samples"]
+        raise _of_new_sheet(error, wide["cohort"]["samples"], sheet=own, earlier=earlier_rows) from None
     targets = [f"results/{name}/cytof/samples/{s}.h5ad" for s in samples]
     _gate(f"config/{name}.yaml", targets, base, cores=cores)
     _check_unchanged(earlier, cohort)
@@ -123,7 +129,7 @@ def add(
 def main(arguments: Sequence[str] | None = None) -> int:
     """The command line of ``add``; 0 if all samples were placed, 1 for an error, 3 if many cells are strange."""
     parser = argparse.ArgumentParser("add", description="Place later samples on the clustering of a finished run.")
-    parser.add_argument("sheet", help="sample sheet of the new samples only")
+    parser.add_argument("sheet", help="sample sheet of the new samples only, or a drafted config of them")
     parser.add_argument("--config", required=True, help="config of the finished run")
     parser.add_argument("--id", help="name of the new result folder")
     parser.add_argument("--cores", type=int, default=1)
@@ -134,7 +140,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
         print(f"cimlnk: error: {error}", file=sys.stderr)
         return 1
     summary = read_table(folder / "cytof/summary.parquet")
-    for row in summary[summary["left_out"] & summary["sample"].isin(_names(given.sheet))].to_dict("records"):
+    new = _read_new(Path(given.sheet), Path())["sample"]
+    for row in summary[summary["left_out"] & summary["sample"].isin(new)].to_dict("records"):
         print(f"  {row['sample']}: left out: {row['reason']}")
     strange = say(folder, placed, int(summary["n_nk"].sum()))
     return 3 if strange else 0
@@ -193,8 +200,35 @@ def _read(path: Path, name: str) -> pd.DataFrame:
     return pd.read_csv(io.StringIO(text), sep=None, engine="python", dtype=str, keep_default_na=False)
 
 
-def _names(sheet: str) -> list[str]:
-    return list(_read(Path(sheet), sheet)["sample"])
+def _drafted(sheet: Path, base: Path) -> dict[str, Any] | None:
+    """The section `cohort` of a drafted config that is given in place of a sheet; None of a sheet."""
+    if sheet.suffix.lower() not in (".yaml", ".yml"):
+        return None
+    if not sheet.is_file():
+        raise UserError("command line", "SHEET", str(sheet), "the path of a sample sheet or a drafted config")
+    section: dict[str, Any] = resolve(read_yaml(sheet), base, str(sheet))["cohort"]
+    return section
+
+
+def _read_new(sheet: Path, base: Path, old: pd.DataFrame | None = None) -> pd.DataFrame:
+    """The rows of the new samples; by a drafted config those of its sheet, with paths that hold anywhere.
+
+    Where a draft found nothing about arms (UNTOLD), a patient of the earlier sheet keeps the arm it has there.
+    """
+    drafted = _drafted(sheet, base)
+    if drafted is None:
+        return _read(sheet, str(sheet))
+    rows = _read(locate(drafted["samples"], base), drafted["samples"])
+    problems = Problems()
+    root = data_root({"cohort": drafted}, base, problems)
+    problems.raise_if_any()
+    if "path" in rows and root is not None:
+        rows["path"] = [p if "://" in p else str((root / p).resolve()) for p in rows["path"].astype(str)]
+    if old is not None and {"patient", "arm"} <= {*old, *rows}:
+        arms = dict(zip(old["patient"], old["arm"], strict=True))
+        told = rows["arm"] != UNTOLD
+        rows["arm"] = rows["arm"].where(told, [arms.get(p, UNTOLD) for p in rows["patient"]])
+    return rows
 
 
 def _write_once(texts: Mapping[Path, str]) -> None:

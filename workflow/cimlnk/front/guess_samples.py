@@ -21,6 +21,7 @@ COLUMNS = {
     "tissue_or_product": "tissue tissue_or_product source material biosample_type sample_type specimen_type",
     "condition": "condition treatment stim",
 }
+UNTOLD = "all"  # the arm of patients about whose arms nothing is said
 # What a table may say once for all its files; of the others a column without differences is uninformative.
 CONSTANT = ("patient", "day", "tissue_or_product")
 UNIT = ("study_time_collected_unit", "day_unit", "time_unit")  # of the days
@@ -192,8 +193,8 @@ def guess_samples(
         batch = take("batch", "")
         if not batch and several_dates and dates.get(name):
             batch, doubts[-1] = f"{dates[name]:%Y-%m-%d}", "batch: the acquisition date"
-        arm = take("arm", "all") if "arm" in columns else "all"
-        if arm == "all" and "arm" not in columns:
+        arm = take("arm", UNTOLD) if "arm" in columns else UNTOLD
+        if arm == UNTOLD and "arm" not in columns:
             doubts.append("arm: nothing says so")
         path, modality = files[name]
         day: object = day_of(label)
