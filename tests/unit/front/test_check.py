@@ -1,5 +1,6 @@
 """The check: a cohort that would run passes, one that would not says why, and nothing is run."""
 
+import re
 import shutil
 from types import SimpleNamespace
 
@@ -14,7 +15,15 @@ from cimlnk.cytof.fcs.header import read_header
 from cimlnk.cytof.fcs.write import write_fcs
 from cimlnk.cytof.panel import match_panel
 from cimlnk.front.check import check_config, main
-from cimlnk.front.check_design import detectable, look_at_design, look_at_marks, look_at_repeats, smallest_p
+from cimlnk.front.check_console import report, table_lines
+from cimlnk.front.check_design import (
+    detectable,
+    look_at_design,
+    look_at_marks,
+    look_at_repeats,
+    smallest_p,
+    who_when,
+)
 from cimlnk.front.check_events import Events
 from cimlnk.front.check_files import Refused, _antibodies, look_at_events, look_at_rna
 from cimlnk.front.check_panel import lineage_markers, odd_cofactors
@@ -38,9 +47,41 @@ def test_a_sound_cohort_would_run_and_its_page_is_written(lab, tmp_path, monkeyp
     assert "a run would finish; 0 to mend" in out and "CD56bright" in out and "not_t" in out
     assert len(out.splitlines()) < 60
     page = next(tmp_path.glob("results/*/check/index.html")).read_text()
-    assert "A run would finish." in page and "Gates tried on a few files" in page
+    assert re.search("A run would finish. It is of [0-9]+ files of [0-9]+ patients, ", page)
+    assert "Who was sampled when" in page and "Who was sampled when" not in out
+    assert "Gates tried" in page and "Every number here" not in page
+    assert out.splitlines()[-1].startswith("next: ./run --configfile ")
+    assert "Gates tried on a few files" in page
     pictures = list(tmp_path.glob("results/*/check/gates/*.png"))
     assert pictures and all(p.read_bytes()[:4] == b"\x89PNG" and f"gates/{p.name}" in page for p in pictures)
+
+
+def test_a_console_has_no_empty_columns_and_no_text_is_cut_off():
+    why = (
+        "no second peak in this sample nor in its batch, whose cut is taken; no positive peak: cut beyond the negative"
+    )
+    table = pd.DataFrame({"gate": ["live", "nk"], "on": [0, 12], "date": ["", ""], "why": [why, ""]})
+    lines = table_lines(table, 80)
+    assert lines[0] == "gate  on  why" and lines[-1] == "nk    12"
+    assert " ".join(" ".join(lines[1:-1]).split()) == f"live 0 {why}"
+    assert max(map(len, lines)) <= 80
+    assert table_lines(table.drop(columns="why"), 80) == ["gate  on", "live   0", "nk    12"]
+    assert table_lines(pd.DataFrame({"date": [""]}), 80) == []
+    findings = Findings(tables={"Files": pd.DataFrame({"sample": list("abc"), "n": [1, 2, 3], "note": "odd"})})
+    assert "  in every row: note odd" in report("x", findings) and "Files (3):" in report("x", findings)
+
+
+def test_the_sheet_is_told_as_it_was_understood():
+    rows = [("p1", "A", 0, "pre", "blood"), ("p1", "A", 7, "D7", "blood"), ("p1", "A", 0, "pre", "product"),
+            ("p2", "B", -1, "pre", "blood"), ("p2", "B", 7, "D7", "blood")]  # fmt: skip
+    samples = pd.DataFrame(rows, columns=["patient", "arm", "day", "timepoint", "tissue_or_product"])
+    samples = samples.assign(sample=list("abcde"), modality="cytof", batch="run1")
+    findings = Findings()
+    who_when(samples, findings)
+    assert findings.summary == "5 files of 2 patients, 2 arms (A 1 and B 1), 2 time points (pre and D7), 1 batch"
+    table = findings.tables["Who was sampled when"]
+    assert list(table.columns) == ["patient", "arm", "pre (days -1 to 0)", "D7"]
+    assert table.loc[0, "pre (days -1 to 0)"] == "cytof, cytof of product" and table.loc[1, "D7"] == "cytof"
 
 
 def test_mistakes_of_a_sheet_stop_it_and_the_files_are_looked_at_all_the_same(lab, tmp_path):

@@ -31,18 +31,17 @@ from cimlnk.cytof.fcs.header import FcsHeader
 from cimlnk.cytof.flow.files import given_cofactors
 from cimlnk.populations.definitions import load_definitions
 
-from .check_design import look_at_arms, look_at_costs, look_at_design, look_at_marks, look_at_repeats
+from .check_console import report
+from .check_design import look_at_arms, look_at_costs, look_at_design, look_at_marks, look_at_repeats, who_when
 from .check_files import look_at_fcs, look_at_rna
 from .check_flow import look_at_flow
 from .check_panel import lineage_markers, odd_cofactors, populations_of_panel, try_gates
 from .check_preparation import look_at_preparation
 from .check_run import check_as_a_run_does
 from .check_sheets import look_at_antibodies, look_at_donors
-from .collect import TECHNICAL
 from .findings import NOTE, STOP, WARN, WORDS, Findings
 
 GATED_PER_BATCH, GATED = 2, 6
-SHOWN_ROWS, WIDTH = 10, 150
 
 
 def check_config(
@@ -130,6 +129,7 @@ def check_config(
             gates = locate(cfg["cytof"]["gates"], base)
             try_gates(some.to_dict("records"), sheet, gates, settings=cfg["cytof"], seed=cfg["seed"], findings=findings)
     if cohort is not None:
+        who_when(cohort.samples, findings)
         look_at_arms(cohort.samples, cfg, findings)
         look_at_design(cohort.samples, cfg["dynamics"]["baseline_timepoint"], findings)
         look_at_repeats(cohort.samples, findings)
@@ -149,27 +149,6 @@ def check_config(
     return cfg["cohort"]["id"], findings
 
 
-def report(name: str, findings: Findings) -> list[str]:
-    """The findings as lines for a console."""
-    lines = []
-    for title, table in findings.tables.items():
-        lines.append(f"{title} ({len(table)}):")
-        if "gate" in table:  # those of pulse shape, DNA and beads are on the page
-            table = table[~table["gate"].str.split(" (", regex=False).str[0].isin(TECHNICAL)]
-        text = table.head(SHOWN_ROWS).to_string(
-            index=False, max_colwidth=48, float_format=lambda v: f"{v:.3g}", na_rep="-"
-        )
-        lines += ["  " + line[:WIDTH].rstrip() for line in text.splitlines()]
-        if len(table) > SHOWN_ROWS:
-            lines.append(f"  … and {len(table) - SHOWN_ROWS} more")
-    for level in (NOTE, WARN, STOP):
-        lines += [f"{WORDS[level]}: {text}" for text in findings.of(level)]
-    verdict = "a run would not finish" if findings.stops else "a run would finish"
-    n = len(findings.of(WARN))
-    lines.append(f"cimlnk: {name}: {verdict}; {len(findings.of(STOP))} to mend, {n} to read with care")
-    return lines
-
-
 def write_page(name: str, findings: Findings, folder: str | Path) -> Path:
     """The findings as one HTML page below `folder`."""
     from cimlnk.report.blocks import Page, Section, Site, Text, esc
@@ -177,6 +156,8 @@ def write_page(name: str, findings: Findings, folder: str | Path) -> Path:
 
     site = Site(folder, name)
     verdict = "A run would <b>not finish</b> as things are." if findings.stops else "A run would finish."
+    if findings.summary:
+        verdict += f" It is of {esc(findings.summary)}."
     page = Page("index.html", f"Check of {name}", verdict, menu="Check")
     section = Section("findings", "Findings")
     for level, kind in ((STOP, "warning"), (WARN, "warning"), (NOTE, "note")):
@@ -219,7 +200,8 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if told is None:
                 raise
             lines.append(f"cimlnk: no page could be written: {told}")
-    print("\n".join(lines))
+    todo = "mend what would stop it, and check again" if findings.stops else f"./run --configfile {given.config}"
+    print("\n".join([*lines, f"next: {todo}"]))
     return int(findings.stops)
 
 

@@ -56,6 +56,39 @@ def look_at_design(samples: pd.DataFrame, baseline: str, findings: Findings) -> 
         findings.add(WARN, f"patient 'unknown' has {count(len(vague), 'sample')}: the sheet does not say whose")
 
 
+def who_when(samples: pd.DataFrame, findings: Findings) -> None:
+    """A line about the cohort, and who was sampled when, as the sheet has it: slips in it show here.
+
+    A patient a row, a time point a column in the order of days; a cell names what was measured there.
+    """
+    arms = samples.drop_duplicates("patient").groupby("arm", sort=True).size()
+    times = samples.sort_values(["day", "timepoint"])["timepoint"].drop_duplicates()
+    parts = [f"{count(len(samples), 'file')} of {count(samples['patient'].nunique(), 'patient')}"]
+    if len(arms) > 1:
+        parts.append(f"{count(len(arms), 'arm')} ({listed([f'{arm} {n}' for arm, n in arms.items()])})")
+    parts += [f"{count(len(times), 'time point')} ({listed(list(times))})", count(samples["batch"].nunique(), "batch")]
+    findings.summary = ", ".join(parts)
+    named = {}
+    for label, days in samples.groupby("timepoint")["day"]:
+        low, high = int(days.min()), int(days.max())
+        said = f" (day {low})" if low == high else f" (days {low} to {high})"
+        named[label] = str(label) + said * (str(label).lstrip("Dd") != str(low))
+    kinds = samples.groupby("modality").size()
+    what = samples["modality"].where(samples["tissue_or_product"] == "blood",
+                                     samples["modality"] + " of " + samples["tissue_or_product"])  # fmt: skip
+    cells = (
+        samples.assign(what=what)
+        .groupby(["patient", "arm", "timepoint"], sort=True)["what"]
+        .agg(lambda words: ", ".join(w if n == 1 else f"{n} × {w}" for w, n in words.value_counts(sort=False).items()))
+    )
+    table = cells.unstack("timepoint").reindex(columns=list(times)).fillna("").rename(columns=named).reset_index()
+    table.columns.name = None
+    if len(times) > 1 or len(kinds) > 1:
+        title = "Who was sampled when"
+        findings.tables[title] = table
+        findings.page_only.add(title)
+
+
 def look_at_arms(samples: pd.DataFrame, cfg: Mapping[str, Any], findings: Findings) -> None:
     """Arms that the config names, other than by default, and the sample sheet does not have."""
     defaults = fill_defaults({}, config_schema())

@@ -24,6 +24,7 @@ from cimlnk.rna.read import read_counts
 
 from .check_events import Events
 from .findings import NOTE, STOP, WARN, Findings
+from .guess_samples import parse_date
 from .scale import guess_scale
 
 SHOWN_EVENTS = 5_000
@@ -90,10 +91,11 @@ def look_at_fcs(
             findings.add(
                 WARN, f"{sample} {foreign}: is it modality flow? Its scale and spillover are not those of counts"
             )
+        dated = parse_date(header.text.get("$DATE"))  # de-identified files have other words there
         notes = [*header.notes, *(matched.notes if matched else ())]
         table.append({"sample": sample, "events": header.n_events, "channels": len(header.channels),
                       "instrument": header.text.get("$CYT") or scale.instrument, "scale": scale.name,
-                      "date": header.text.get("$DATE", ""), "notes": "; ".join(notes)})  # fmt: skip
+                      "date": dated.isoformat() if dated else "", "notes": "; ".join(notes)})  # fmt: skip
     for text in refused.texts():
         findings.add(WARN, text)
     known.tell(findings, len(rows))

@@ -188,6 +188,7 @@ def _try(
         reason = part.loc[state != "on", "reason"].dropna()
         line: dict[str, object] = {"gate": gate, "marker": part["marker"].iloc[0]}
         line |= {name: int((state == name).sum()) for name in ("on", "fallback", "off")}
-        line |= {"kept %": f"{kept.min():.3g}-{kept.max():.3g}", "why": reason.iloc[0] if len(reason) else ""}
+        low, high = f"{kept.min():.3g}", f"{kept.max():.3g}"
+        line |= {"kept %": low if low == high else f"{low}-{high}", "why": reason.iloc[0] if len(reason) else ""}
         lines.append(line)
     findings.tables["Gates tried on a few files"] = pd.DataFrame(lines)

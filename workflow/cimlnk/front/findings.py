@@ -22,6 +22,8 @@ class Findings:
     tables: dict[str, pd.DataFrame] = field(default_factory=dict)
     pictures: dict[str, Path] = field(default_factory=dict)
     folder: Path | None = None
+    summary: str = ""  # what the files are of, in a line
+    page_only: set[str] = field(default_factory=set)  # titles of tables that a console has no room for
 
     def add(self, level: str, text: str) -> None:
         """Note a finding; one that is there already is not repeated."""

@@ -131,7 +131,9 @@ def render(site: Site, pages: Sequence[Page], made: Sequence[Page] = ()) -> None
     templates = Path(__file__).parent / "templates"
     environment = Environment(loader=FileSystemLoader(templates), autoescape=True, trim_blocks=True, lstrip_blocks=True)
     template = environment.get_template("page.html")
-    footer = f"cimlnk {esc(cimlnk.__version__)}. Every number here can be traced: see “How it was made”."
+    footer = f"cimlnk {esc(cimlnk.__version__)}."
+    if any(page.file == provenance.FILE for page in pages):
+        footer += " Every number here can be traced: see “How it was made”."
     rules = policy(*scripts_of((templates / "page.html").read_text(encoding="utf-8")))
     for page in pages:
         say_once(page)

@@ -75,6 +75,8 @@ def read_segments(path: str | Path) -> Segments:
 
 def _read(path: Path, f: BinaryIO, size: int) -> Segments:
     header = f.read(HEADER_BYTES)
+    if not header:
+        raise UserError(path, "file", Plain("an empty file"), "an FCS file")
     version = header[:6].decode("latin-1")
     if version not in VERSIONS:
         raise UserError(path, "HEADER, bytes 0-5", version, f"one of {', '.join(VERSIONS)}")

@@ -10,10 +10,12 @@ from cimlnk.report.blocks import MAX_CSV_ROWS, Page, Section, Site, Text, esc
 from cimlnk.report.methods import paragraphs
 from cimlnk.report.run import Run
 
+FILE = "provenance.html"
+
 
 def page(run: Run, site: Site) -> Page:
     """Build the page."""
-    result = Page("provenance.html", "How it was made", "Enough to repeat this run to the byte.", group="record")
+    result = Page(FILE, "How it was made", "Enough to repeat this run to the byte.", group="record")
     lead = "For a manuscript: what was done, with the numbers of this run. Read it before you use it."
     text = "".join(f"<p>{esc(p)}</p>" for p in paragraphs(run))
     result.sections.append(Section("methods", "Methods in words", [Text(lead, "note"), Text(text, "html")]))
