@@ -168,9 +168,9 @@ def grids(made: Cohort, *, seed: int) -> dict[str, list[Values]]:
 
 
 def supported(
-    asked: Mapping[str, list[Question]], cohorts: Sequence[Cohort], *, seed: int, draws: int
+    asked: Mapping[str, list[Question]], cohorts: Sequence[Cohort], *, seed: int, draws: int, first: int = 0
 ) -> dict[str, Any]:
-    """By claim whether it is supported in each cohort, and whether it can be in any of this size."""
+    """By claim whether it is supported in each cohort (numbered from `first`), and if it can be in any of its size."""
     made = [grids(c, seed=seed) for c in cohorts]
     result: dict[str, Any] = {}
     for claim, parts in asked.items():
@@ -188,7 +188,10 @@ def supported(
             if np.isnan(decided.p_floor):  # no exact test: how often chance supports it decides too
                 for i in np.flatnonzero(ok):
                     ok[i] = _not_too_often(
-                        question, {key: v[i] for key, v in stacked.items()}, rng(seed, claim, int(i)), draws=draws
+                        question,
+                        {key: v[i] for key, v in stacked.items()},
+                        rng(seed, claim, first + int(i)),
+                        draws=draws,
                     )
         result[claim] = (ok & reachable, reachable)
     if all(len(c.identity) for c in cohorts):
