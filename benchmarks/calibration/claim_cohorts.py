@@ -120,7 +120,11 @@ class Measured:
 
     def samples(self) -> pd.DataFrame:
         """SAMPLES."""
-        return pd.concat([pd.DataFrame(self.keys(s)) for s in self.slots], ignore_index=True)
+        columns = [self.keys(s) for s in self.slots]
+        n = len(self.patients)
+        return pd.DataFrame(
+            {name: np.concatenate([np.broadcast_to(np.asarray(c[name]), n) for c in columns]) for name in columns[0]}
+        ).astype({"sample": object, "patient": object})
 
 
 @dataclass(frozen=True)

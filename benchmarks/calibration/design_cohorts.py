@@ -11,7 +11,6 @@ from numpy.typing import NDArray
 
 from cimlnk.common.seeds import rng
 from cimlnk.dynamics.abundance.differential import absolute_tests, abundance_tests
-from cimlnk.dynamics.designs import make_design
 from cimlnk.dynamics.expression.differential import expression_tests
 from cimlnk.dynamics.neighbourhoods.differential import neighbourhood_tests
 from cimlnk.dynamics.repertoire.differential import patient_tests, thinned, time_tests
@@ -19,6 +18,8 @@ from cimlnk.dynamics.results import blank_confounded
 from cimlnk.dynamics.state.differential import state_tests
 from cimlnk.populations.depth import at_depth
 from cimlnk.stats.composition import aitchison, jensen_shannon
+
+from .fits_together import design_of, together
 
 Floats = NDArray[np.float64]
 DAYS = {"pre": -7, "D7": 7, "D28": 28, "D60": 60}
@@ -111,7 +112,7 @@ def absolutes(samples: pd.DataFrame, random: np.random.Generator) -> pd.DataFram
     nk = latent(samples.assign(batch="one"), 1, random)[:, 0] * 1.5 + 3
     values = np.log2(np.exp(nk) * (counts + 0.5) / (cells + 1.0))
     observed = samples.set_index("sample", drop=False)
-    design = make_design(observed, "auto", "pre", reference_arm=_reference(samples), min_patients=3)
+    design = design_of(observed, "auto", "pre", reference_arm=_reference(samples), min_patients=3)
     names = [f"population {k + 1}" for k in range(len(MEAN))]
     tests = absolute_tests(values, names, observed, design=design, seed=0, cells=(counts, cells.astype(float)))
     table = blank_confounded(pd.concat(tests, ignore_index=True), observed, [q.contrast for q in design.questions])
@@ -253,14 +254,14 @@ _ABUNDANCE = ("dynamics/abundance/differential.py",)
 _STATE = ("dynamics/state/differential.py",)
 _REPERTOIRE = ("dynamics/repertoire/differential.py", "stats/composition.py")
 FAMILIES: dict[str, Family] = {
-    "cells per microlitre": Family(absolutes, 2.0, _ABUNDANCE),
-    "abundance": Family(abundances, 1.2, _ABUNDANCE),
-    "marker state": Family(states, 1.0, _STATE),
-    "gene state": Family(gene_states, 1.2, (*_STATE, "populations/depth.py")),
+    "cells per microlitre": Family(absolutes, 1.4, _ABUNDANCE),
+    "abundance": Family(abundances, 1.0, _ABUNDANCE),
+    "marker state": Family(states, 0.6, _STATE),
+    "gene state": Family(gene_states, 0.8, (*_STATE, "populations/depth.py")),
     "expression": Family(expression, 0.4, ("dynamics/expression/differential.py",)),
-    "neighbourhoods": Family(hoods, 0.6, ("dynamics/neighbourhoods/differential.py",)),
-    "distances": Family(distances, 4.0, _REPERTOIRE),
-    "distances of times": Family(time_distances, 6.0, _REPERTOIRE),
+    "neighbourhoods": Family(hoods, 0.4, ("dynamics/neighbourhoods/differential.py",)),
+    "distances": Family(distances, 3.0, _REPERTOIRE),
+    "distances of times": Family(time_distances, 5.0, _REPERTOIRE),
 }
 #: Parts of the contrasts that are counted apart: all, those of day 7 within arms, those between arms.
 PARTS = ("all", "day 7", "arms")
@@ -272,11 +273,13 @@ def counted(plan: str, family: str, *, start: int, stop: int, seed: int) -> pd.D
     Cohort i is the same whichever others are made.
     """
     of = next(p for p in PLANS if p.name == plan)
-    rows = []
-    for i in range(start, stop):
+
+    def made(i: int) -> pd.DataFrame:
         random = rng(seed, "designs", plan, family, i)
-        samples = sheet(of, random)
-        table = FAMILIES[family].make(samples, random)
+        return FAMILIES[family].make(sheet(of, random), random)
+
+    rows = []
+    for i, table in enumerate(together(made, range(start, stop)), start):
         for (test, method), part in table.groupby(["test", "method"], sort=True):
             rows.append({"plan": plan, "family": family, "cohort": i, "test": test, "method": method} | _counts(part))
     return pd.DataFrame(rows)

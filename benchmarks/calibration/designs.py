@@ -24,14 +24,16 @@ from cimlnk.stats.intervals import wilson  # noqa: E402
 
 MOST = 0.07  # what no test may exceed
 PIECE = 20  # cohorts
-MORE = 4  # times as many cohorts where the first ones leave a rate above MOST possible
+MORE = 3  # times as many cohorts where the first ones leave a rate above MOST possible
 Cell = tuple[str, str]  # plan and family
 
 
 def code(family: str) -> str:
     """Hash of what is behind the numbers of a family."""
     here = Path(__file__).parent
-    return code_of(here / "design_cohorts.py", *(LIBRARY / stage for stage in FAMILIES[family].stages))
+    return code_of(
+        here / "design_cohorts.py", here / "fits_together.py", *(LIBRARY / stage for stage in FAMILIES[family].stages)
+    )
 
 
 def study(cells: Sequence[Cell], cohorts: int, *, seed: int, pieces: Pieces) -> pd.DataFrame:

@@ -4,8 +4,9 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from calibration.design_cohorts import PARTS, counted
+from calibration.design_cohorts import PARTS, PLANS, abundances, counted, sheet
 from calibration.designs import as_markdown, rates
+from calibration.fits_together import together
 from calibration.pieces import Pieces, code_of
 
 
@@ -61,3 +62,12 @@ def test_what_a_design_cannot_answer_has_no_rate():
     assert set(found["cohorts"]) == {0} and found["type_1"].isna().all()
     assert found["reason"].str.startswith("not estimable").all()
     assert as_markdown(found).count("\n") == 1  # a test that answers nowhere has no line
+
+
+def test_fits_made_together_are_the_fits_made_alone():
+    def made(i):
+        random = np.random.default_rng(i)
+        return abundances(sheet(PLANS[5], random), random)  # visits are missing: no two designs need be the same
+
+    for alone, shared in zip(map(made, range(2)), together(made, range(2)), strict=True):
+        pd.testing.assert_frame_equal(alone, shared, rtol=1e-9)

@@ -22,14 +22,15 @@ def thinned(counts: pd.DataFrame, min_cells: int, seed: int) -> pd.DataFrame:
 
     A distance between frequencies is inflated by sampling noise; at one depth it is inflated alike for all.
     """
-    totals = counts.sum(axis=1)
+    totals = counts.to_numpy().sum(axis=1)
     kept = counts[totals >= min_cells].sort_index()
     if kept.empty:
         return kept
-    depth = int(kept.sum(axis=1).min())
+    cells = kept.to_numpy()
+    depth = int(cells.sum(axis=1).min())
     rows = [
-        rng(seed, "thin", sample).multivariate_hypergeometric(kept.loc[sample].to_numpy(), depth)
-        for sample in kept.index
+        rng(seed, "thin", sample).multivariate_hypergeometric(own, depth)
+        for sample, own in zip(kept.index, cells, strict=True)
     ]
     return pd.DataFrame(np.array(rows), index=kept.index, columns=kept.columns)
 
