@@ -3,8 +3,10 @@ import pytest
 from scipy.spatial.distance import cdist
 
 from cimlnk.graph import knn
-from cimlnk.graph.duplicates import ring
-from cimlnk.graph.search import LOOKS, Index, enough, found_share, query, self_search, through
+from cimlnk.graph.duplicates import crowds, ring
+from cimlnk.graph.kernels import probe_pairs
+from cimlnk.graph.mutual_search import LOOKS, SHARE, compared, enough, order_of_meetings, self_search, through
+from cimlnk.graph.search import Index, found_share, query
 from cimlnk.graph.tasks import pool
 
 
@@ -106,6 +108,48 @@ def test_same_lists_for_any_number_of_threads():
         assert results[0].value.tobytes() == other.value.tobytes()
 
 
+def test_a_pair_of_rows_meets_if_either_looks_into_the_cell_of_the_other():
+    """The lists are those of comparing every row with the rows of the cells that it looks into or that look at it."""
+    X = np.random.default_rng(14).normal(size=(3000, 7)).astype(np.float32)
+    with pool(2) as workers:
+        index = Index(X, workers, exact=False)
+        budget, reach = np.float32(500), index.cells_in_reach(500, share=SHARE)
+        numbers, others, bits = probe_pairs.choices(
+            index.Z, index.start, index.C, index.half, reach, budget, 0, index.n_cells
+        )
+        found = compared(index, 10, 500)
+    cell = index.cell_of(np.arange(3000))
+    looks = cell[:, None] == np.arange(index.n_cells)  # row, cell
+    entry = word = 0
+    for c in range(index.n_cells):
+        rows = np.arange(index.start[c], index.start[c + 1])
+        width = (len(rows) + 63) // 64
+        for _ in range(numbers[c]):
+            mask = np.unpackbits(bits[word : word + width].view(np.uint8), bitorder="little")
+            looks[rows, others[entry]] = mask[: len(rows)]
+            entry, word = entry + 1, word + width
+    assert entry == len(others) and word == len(bits)
+    held = looks @ np.diff(index.start)
+    assert (held <= 500 + np.diff(index.start)[cell]).all() and 400 < held.mean()
+    D = cdist(index.Z, index.Z)
+    np.fill_diagonal(D, np.inf)
+    D[~(looks[:, cell] | looks[:, cell].T)] = np.inf
+    least = np.sort(D, axis=1)[:, :10]
+    # cells that mostly look at one another are compared whole, so some lists are better
+    assert (np.sqrt(found.value) <= least * (1 + 1e-4)).all()
+    assert (np.sqrt(found.value) >= least * (1 - 1e-4)).mean() > 0.95
+
+
+@pytest.mark.parametrize("count", [1, 2, 5, 8])
+def test_every_two_blocks_meet_once_and_rounds_share_none(count):
+    pairs = order_of_meetings(count)
+    assert sorted(pairs) == [(p, q) for p in range(count) for q in range(p, count)]
+    rest = pairs[count:]
+    for at in range(0, len(rest), max(1, count // 2)):
+        seen = [x for pair in rest[at : at + count // 2] for x in pair]
+        assert len(seen) == len(set(seen))
+
+
 def test_new_rows_find_indexed_rows():
     rng = np.random.default_rng(5)
     X, Y = rng.normal(size=(4000, 5)).astype(np.float32), rng.normal(size=(200, 5)).astype(np.float32)
@@ -135,6 +179,16 @@ def test_many_equal_rows_are_harmless_and_connected():
     inside = lists.indices[100:600] - 100
     W = csr_matrix((np.ones(inside.size), (np.repeat(np.arange(500), 15), inside.ravel())), shape=(500, 500))
     assert connected_components(W, directed=False)[0] == 1
+
+
+def test_only_rows_that_are_equal_make_a_crowd():
+    rng = np.random.default_rng(16)
+    X = rng.normal(size=(5000, 3)).astype(np.float32)
+    X[::125] = 0
+    X[[7, 11, 13]] = X[4001]  # too few to count
+    with pool(2) as workers:
+        found = crowds(X, 15, workers)
+    assert len(found) == 1 and found[0].tolist() == list(range(0, 5000, 125))
 
 
 def test_ring_steps_are_distinct_and_never_zero():

@@ -5,7 +5,7 @@ from __future__ import annotations
 import numpy as np
 from numpy.typing import NDArray
 
-from .kernels.row_hash import hash_rows
+from .kernels.row_hash import crowded, hash_rows
 from .tasks import Pool
 
 
@@ -14,7 +14,11 @@ def crowds(X: NDArray[np.float32], k: int, workers: Pool) -> list[NDArray[np.int
     n = len(X)
     code = np.empty(n, np.uint64)
     workers.spread(lambda a, b: hash_rows(X, code, a, b), n, 16384)
-    order = np.argsort(code, kind="stable")
+    some = crowded(code, k + 1)
+    n = len(some)
+    if n == 0:
+        return []
+    order = some[np.argsort(code[some], kind="stable")]
     change = np.flatnonzero(np.diff(code[order])) + 1
     start, end = np.concatenate([[0], change]), np.concatenate([change, [n]])
     groups = []

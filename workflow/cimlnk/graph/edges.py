@@ -12,6 +12,7 @@ from .tasks import Pool, pieces, pool
 
 KINDS = ("umap", "jaccard", "gaussian", "unweighted")
 STEP = 8192
+BLOCKS = 256  # of rows at most, where the matrix is made symmetric
 Arrays = tuple[NDArray[np.int64], NDArray[np.int32], NDArray[np.float32]]  # row pointers, columns, values
 
 
@@ -87,7 +88,37 @@ def _weights(knn: Knn, kind: str, k: int, *, workers: Pool) -> Arrays:
         scale = np.maximum(scale, positive.min() if len(positive) else np.float32(1))
         workers.run(kernel.gaussian, [(names, distances, k, scale, w, a, b) for a, b in pieces(n, STEP)])
     workers.run(kernel.partners, [(names, k, partner, a, b) for a, b in pieces(n, STEP)])
-    return kernel.symmetric(names, w, partner, rule)
+    return symmetric(names, w, partner, rule=rule, workers=workers)
+
+
+def symmetric(
+    names: NDArray[np.int32], w: NDArray[np.float32], partner: NDArray[np.integer], *, rule: int, workers: Pool
+) -> Arrays:
+    """Row pointers, columns and values of the symmetric matrix of directed weights, rows not sorted.
+
+    Edges without a way back are first sorted by the block of rows that they lead to, so that every block of rows can be
+    written by itself.
+    """
+    n = len(names)
+    step = max(STEP, -(-n // BLOCKS))
+    blocks = pieces(n, step)
+    directed = (names, w, partner)
+    counts = np.zeros((len(blocks), len(blocks)), np.int64)  # from, to
+    workers.run(kernel.one_way_counts, [(*directed, step, counts[s], a, b) for s, (a, b) in enumerate(blocks)])
+    bounds = np.concatenate([[0], np.cumsum(counts.T)])  # to, from
+    place = np.array(bounds[:-1].reshape(counts.shape).T, order="C", copy=True)  # where the next edge goes
+    first = bounds[:: len(blocks)]
+    edges = np.empty(first[-1], np.int32), np.empty(first[-1], np.int32), np.empty(first[-1], np.float32)
+    workers.run(kernel.one_way_edges, [(*directed, step, place[s], *edges, a, b) for s, (a, b) in enumerate(blocks)])
+    indptr = np.zeros(n + 1, np.int64)
+    spans = [(first[t], first[t + 1], a, b) for t, (a, b) in enumerate(blocks)]
+    workers.run(kernel.row_lengths, [(*directed, edges[0], e, f, indptr[1:], a, b) for e, f, a, b in spans])
+    np.cumsum(indptr, out=indptr)
+    ix, data = np.empty(indptr[-1], np.int32), np.empty(indptr[-1], np.float32)
+    workers.run(
+        kernel.symmetric_rows, [(*directed, rule, *edges, e, f, indptr, ix, data, a, b) for e, f, a, b in spans]
+    )
+    return indptr, ix, data
 
 
 def csr(

@@ -9,8 +9,10 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .duplicates import crowds, with_crowds
-from .search import Index, per_query, self_search
-from .tasks import pool
+from .kernels.row_hash import first_bad
+from .mutual_search import self_search
+from .search import Index, per_query
+from .tasks import Pool, pool
 
 
 @dataclass(frozen=True)
@@ -72,17 +74,21 @@ TOO_LARGE = 1e15  # squares of larger values leave float32
 
 
 def checked(X: NDArray[np.float32], k: int) -> NDArray[np.float32]:
-    """`X` as C-ordered float32, or a ValueError that says what is wrong with it."""
+    """`X` as C-ordered float32, or a ValueError that says why it has no neighbours."""
     X = np.ascontiguousarray(X, dtype=np.float32)
     if X.ndim != 2 or X.shape[1] == 0:
         raise ValueError(f"the matrix must be cells x features, found shape {X.shape}")
     if not 1 <= k < X.shape[0]:
         raise ValueError(f"k = {k} neighbours need at least {k + 1} rows, found {X.shape[0]}")
-    for a in range(0, len(X), 65536):
-        good = (np.abs(X[a : a + 65536]) < TOO_LARGE).all(axis=1)
-        if not good.all():
-            raise ValueError(f"row {a + int(np.argmin(good))} holds NaN, infinite or too large values")
     return X
+
+
+def refuse_bad(X: NDArray[np.float32], workers: Pool) -> None:
+    """A ValueError naming the first row with NaN, infinite or too large values, if there is one."""
+    limit = np.float32(TOO_LARGE)
+    for bad in workers.spread(lambda a, b: first_bad(X, limit, a, b), len(X), 65536):
+        if bad >= 0:
+            raise ValueError(f"row {bad} holds NaN, infinite or too large values")
 
 
 def knn(X: NDArray[np.float32], k: int = 15, recall: float = 0.95, *, seed: int = 0, threads: int | None = None) -> Knn:
@@ -130,6 +136,7 @@ def knn(X: NDArray[np.float32], k: int = 15, recall: float = 0.95, *, seed: int 
         raise ValueError(f"recall must be above 0.5 and at most 1, found {recall}")
     n = len(X)
     with pool(threads) as workers:
+        refuse_bad(X, workers)
         groups = crowds(X, k, workers)
         keep = np.arange(n, dtype=np.int32)
         if groups:

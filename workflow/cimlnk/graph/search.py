@@ -9,7 +9,6 @@ from numpy.typing import NDArray
 
 from cimlnk.common import seeds
 
-from .kernels import nn_descent
 from .kernels import partition as cut
 from .kernels import probe_partitions as kernel
 from .kernels.tile_f32 import WIDTH, pack, scan
@@ -22,11 +21,9 @@ QUERIES = 1000  # random rows searched exactly, to set the effort and to measure
 GROUP = 128  # queries that share one pass over the panels
 SPARE = 2  # candidates more than asked for, which settles what the whole numbers leave open
 SLICE = 500  # cells whose rows are laid out at a time for an exact search above that size
+SOME = 10_000  # evenly spaced rows that tell the centre, the spread and the typical size of a coordinate, or a few more
 TYPICAL = 0.999  # this quantile of the coordinates takes a quarter of the whole numbers; what is farther out is cut off
 BUDGETS = (500, 64_000)
-ROUNDS = 2  # looks at the neighbours' neighbours before the budget is raised
-LOOKS = (3, 4, 6, 8, 11, 15)  # how many neighbours of how many neighbours
-REVERSE_GAIN = 0.78  # share of the misses that is left after the reverse edges, cautiously; measured 0.65 to 0.75
 
 
 class Lists(NamedTuple):
@@ -61,10 +58,11 @@ class Index:
         n, d = X.shape
         self.workers, self.seed = workers, seed
         self.exact = n <= EXACT_BELOW if exact is None else exact
-        some = X[:: max(1, n // 50_000)]
+        some = X[:: 1 if n <= EXACT_BELOW else max(1, n // SOME)]
         self.mean = some.mean(axis=0, dtype=np.float64).astype(np.float32)
         spread = np.sqrt(np.mean(np.square(some - self.mean, dtype=np.float64)))
         self.scale = float(spread) if spread > 0 else 1.0
+        self.factor = np.float32(1 / self.scale)
         if self.exact:
             self.order = np.arange(n, dtype=np.int32)
             self.Z = self.normalised(X)
@@ -77,14 +75,14 @@ class Index:
             self.panels = np.empty((self.first[-1], d + 1, WIDTH), np.float32)
             pack(self.Z, self.start, self.first, self.panels, 0, 1)
         else:
-            far = float(np.quantile(np.abs(self.Z[:: max(1, n // 50_000)]), TYPICAL))
+            far = float(np.quantile(np.abs(self.Z[:: max(1, n // SOME)]), TYPICAL))
             self.unit = np.float32(largest(d) / (4 * far) if far > 0 else 1)
             self.words = self.in_words(self.Z)
             self.panels = np.empty((self.first[-1], self.words.shape[1] + 1, WIDTH), np.int32)
             tasks = [(self.words, self.start, self.first, self.panels, a, b) for a, b in pieces(len(sizes), 64)]
             workers.run(pack_whole, tasks)
-            sums = np.add.reduceat(self.Z, self.start[:-1], axis=0)
-            self.C = (sums / sizes[:, None].astype(np.float32)).astype(np.float32)
+            self.C = np.empty((len(sizes), d), np.float32)
+            workers.spread(lambda a, b: cut.means(self.Z, self.start, self.C, a, b), len(sizes), 256)
             self.half = cut.half_squares(self.C)
             self.lists = np.empty((0, 0), np.int32)
 
@@ -98,7 +96,7 @@ class Index:
 
     def normalised(self, X: NDArray[np.float32]) -> NDArray[np.float32]:
         """Rows in the index's centre and unit."""
-        return (X - self.mean) * np.float32(1 / self.scale)
+        return (X - self.mean) * self.factor
 
     def in_words(self, Z: NDArray[np.float32]) -> NDArray[np.int32]:
         """Rows as whole numbers of 16 bits, two to a word."""
@@ -115,15 +113,11 @@ class Index:
         C = cut.k_means(sample, tops, 8)
         across, half = np.ascontiguousarray(C.T), cut.half_squares(C)
         label = np.empty(n, np.int32)
-        run.spread(lambda a, b: cut.assign(self.normalised(X[a:b]), across, half, label[a:b], 0, b - a), n, 16384)
+        unit = (self.mean, self.factor)
+        run.spread(lambda a, b: cut.assign_raw(X, *unit, across, half, label, a, b), n, 16384)
         order, start = cut.group(label, tops)
         self.Z = np.empty((n, X.shape[1]), np.float32)
-
-        def lay(a: int, b: int) -> None:
-            cut.gather(X, order, self.Z, a, b)
-            self.Z[a:b] = self.normalised(self.Z[a:b])
-
-        run.spread(lay, n, 16384)
+        run.spread(lambda a, b: cut.gather(X, order, *unit, self.Z, a, b), n, 16384)
         local = np.empty(n, np.int32)
         big_first = np.argsort(-np.diff(start), kind="stable")
         done = run.run(cut.split, [(self.Z, start[c], start[c + 1], CELL, 4 * CELL, 6, local) for c in big_first])
@@ -135,15 +129,22 @@ class Index:
         self.start = np.concatenate([[0], np.cumsum(joined)]).astype(np.int64)
         self.order = order[local]
 
-    def cells_in_reach(self, budget: float) -> NDArray[np.int32]:
-        """Per cell the nearest cells worth probing for `budget` rows per query."""
-        count = min(self.n_cells, int(5 * budget / CELL) + 8)
+    def cells_in_reach(self, budget: float, *, share: int = 5, ahead: float = 0) -> NDArray[np.int32]:
+        """Per cell the nearest cells worth probing for `budget` rows per query.
+
+        They hold `share` times as many rows. Lists are kept, as long as a budget of `ahead` would ask for.
+        """
+        count = min(self.n_cells, int(share * budget / CELL) + 8)
         if self.lists.shape[1] < count:
-            width = min(self.n_cells, max(count, int(5 * 16_000 / CELL) + 8))
+            width = min(self.n_cells, max(count, int(share * ahead / CELL) + 8))
             self.lists = np.empty((self.n_cells, width), np.int32)
             tasks = [(self.C, self.half, a, b, self.lists) for a, b in pieces(self.n_cells, 64)]
             self.workers.run(cut.nearest_cells, tasks)
         return np.ascontiguousarray(self.lists[:, :count])
+
+    def cell_of(self, rows: NDArray[np.integer]) -> NDArray[np.int64]:
+        """The cells that rows lie in."""
+        return np.searchsorted(self.start, rows, side="right") - 1
 
     def fresh(self, m: int, k: int) -> Lists:
         """Empty lists of `m` queries."""
@@ -162,22 +163,32 @@ class Index:
             self.workers.run(pack, [(self.Z, start, first, panels, a, b) for a, b in pieces(e - c, 64)])
             part = (Q, own, panels, start, first, *found)
             self.workers.spread(lambda a, b, part=part: scan(*part, a, b), len(Q), GROUP)
-        self.workers.spread(lambda a, b: kernel.rerank(Q, self.Z, *found, a, b), len(Q), 8192)
-        return Lists(np.ascontiguousarray(found.value[:, :k]), np.ascontiguousarray(found.ident[:, :k]))
+        return self.ranked(Q, found.ident, k)
 
     def probed(
         self, Q: NDArray[np.float32], at: NDArray[np.int64], own: NDArray[np.int32], *, k: int, budget: float
     ) -> Lists:
         """Approximate lists; the queries come cell after cell, cell c has the rows at[c]..at[c + 1]."""
-        found = self.fresh(len(Q), k + SPARE)
-        reach = self.cells_in_reach(budget)
+        candidates = np.full((len(Q), k + SPARE), np.int32(-1))
+        reach = self.cells_in_reach(budget, ahead=16_000)
         words = self.words if Q is self.Z else self.in_words(Q)
         index = (self.panels, self.start, self.first, self.C, self.half, reach)
-        shared = (Q, words, at, own, *index, np.float32(budget), found.ident)
+        shared = (Q, words, at, own, *index, np.float32(budget), candidates)
         step = 8 if len(Q) > self.n_cells * 20 else 64
         self.workers.spread(lambda a, b: kernel.probe(*shared, a, b), self.n_cells, step)
-        self.workers.spread(lambda a, b: kernel.rerank(Q, self.Z, *found, a, b), len(Q), 8192)
-        found = Lists(np.ascontiguousarray(found.value[:, :k]), np.ascontiguousarray(found.ident[:, :k]))
+        return self.settled(Q, own, candidates, k=k)
+
+    def ranked(self, Q: NDArray[np.float32], candidates: NDArray[np.int32], k: int) -> Lists:
+        """The k nearest of each row's candidates (-1: none) by exact distances."""
+        found = Lists(np.empty((len(Q), k), np.float32), np.empty((len(Q), k), np.int32))
+        self.workers.spread(lambda a, b: kernel.rerank(Q, self.Z, candidates, *found, a, b), len(Q), 8192)
+        return found
+
+    def settled(
+        self, Q: NDArray[np.float32], own: NDArray[np.int32], candidates: NDArray[np.int32], *, k: int
+    ) -> Lists:
+        """The same, where rows with fewer candidates are searched again."""
+        found = self.ranked(Q, candidates, k)
         missing = np.flatnonzero(found.ident[:, -1] < 0)
         if len(missing):
             full = self.scanned(np.ascontiguousarray(Q[missing]), own[missing], k)
@@ -213,49 +224,6 @@ def per_query(value: NDArray[np.float32], limit: NDArray[np.float32]) -> NDArray
 def found_share(value: NDArray[np.float32], limit: NDArray[np.float32]) -> float:
     """Mean recall of the queries; ties count as found."""
     return float(per_query(value, limit).mean())
-
-
-def self_search(index: Index, k: int, recall: float) -> tuple[Lists, Effort | None]:
-    """Lists of all indexed rows, themselves left out, with reverse edges offered."""
-    own = np.arange(index.n, dtype=np.int32)
-    if index.exact:
-        return index.scanned(index.Z, own, k), None
-    effort = index.calibrated(k, (1 - recall) / REVERSE_GAIN)
-    while True:
-        found = backward(index, index.probed(index.Z, index.start, own, k=k, budget=effort.budget))
-        for _ in range(ROUNDS):
-            if found_share(found.value[effort.queries], effort.limit) >= recall:
-                return found, effort
-            found = backward(index, through(index, found, enough(index, found, effort, recall=recall)))
-        if effort.budget >= min(index.n, BUDGETS[1]):
-            return found, effort
-        effort = effort._replace(budget=effort.budget * 1.3)
-
-
-def backward(index: Index, found: Lists) -> Lists:
-    """Every row offered to those in its own list (one round of the reverse edges of Dong 2011), in place."""
-    for offer in index.workers.spread(lambda a, b: nn_descent.offers(*found, a, b), index.n, 8192):
-        nn_descent.accept(*found, *offer)
-    return found
-
-
-def through(index: Index, found: Lists, first: int, *, rows: NDArray[np.int32] | None = None) -> Lists:
-    """Lists of `rows` (or all) after a look at the `first` neighbours of their `first` neighbours (Dong 2011)."""
-    rows = np.arange(index.n, dtype=np.int32) if rows is None else rows
-    shape = len(rows), found.ident.shape[1]
-    new = Lists(np.empty(shape, np.float32), np.empty(shape, np.int32))
-    few = min(first, shape[1])
-    index.workers.spread(lambda a, b: nn_descent.through(index.Z, *found, rows, *new, few, a, b), len(rows), 8192)
-    return new
-
-
-def enough(index: Index, found: Lists, effort: Effort, *, recall: float) -> int:
-    """How many neighbours' neighbours must be looked at to reach `recall`: the fewest of :data:`LOOKS` that do."""
-    rows = effort.queries.astype(np.int32)
-    for first in LOOKS[:-1]:
-        if found_share(through(index, found, first, rows=rows).value, effort.limit) >= recall:
-            return first
-    return LOOKS[-1]
 
 
 class Found(NamedTuple):

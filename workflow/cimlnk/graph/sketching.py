@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from cimlnk.common import seeds
 
-from .nearest import checked, knn
+from .nearest import checked, knn, refuse_bad
 from .search import Found, Index, query
 from .tasks import pool
 
@@ -216,7 +216,9 @@ def nearest_in(
     if not wanted:
         return
     with pool(threads) as workers:
-        index = Index(checked(known.base, k), workers, seed)
+        base = checked(known.base, k)
+        refuse_bad(base, workers)
+        index = Index(base, workers, seed)
         budget = 0.0 if index.exact else index.calibrated(k, 1 - RECALL).budget
         for first, last, start in wanted:
             for a in range(first, last, CHUNK):

@@ -14,9 +14,10 @@ def warm() -> float:
     from .communities import leiden
     from .edges import KINDS, weights
     from .kernels.jit import clear_stale
+    from .mutual_search import backward, compared, self_search, through
     from .nearest import knn
     from .resolution import choose_resolution
-    from .search import Index, query, self_search
+    from .search import Index, query
     from .sketching import sketch, transfer
     from .subclusters import subcluster
     from .tasks import pool
@@ -39,6 +40,7 @@ def warm() -> float:
     with pool() as workers:
         index = Index(X, workers, exact=False)  # small matrices would only use the exact search
         self_search(index, 15, 0.95)
+        backward(index, through(index, compared(index, 15, 200), 8))
         query(index, X[:50], 5, budget=500)
     return time.perf_counter() - start
 

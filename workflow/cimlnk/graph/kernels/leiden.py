@@ -9,6 +9,7 @@ from __future__ import annotations
 import numpy as np
 
 from .jit import jit
+from .prefetch import AHEAD, prefetch
 
 TINY = 1e-7  # gains below float32 noise do not count
 
@@ -49,6 +50,13 @@ def move(indptr, ix, w, mass, label, total, g, order, limit, lo, hi):
     visits = 0
     moves = 0
     while count > 0 and visits < limit:
+        far = head + AHEAD
+        if far >= n:
+            far -= n
+        far = queue[far] if AHEAD < n else queue[head]
+        for line in range(4 * indptr[far], 4 * indptr[far + 1], 64):
+            prefetch(ix.ctypes.data + line)
+            prefetch(w.ctypes.data + line)
         i = queue[head]
         head += 1
         if head == n:
@@ -59,22 +67,26 @@ def move(indptr, ix, w, mass, label, total, g, order, limit, lo, hi):
         home = label[i] - lo
         price = mass[i] * g
         n_touched = 0
+        at_home = np.float32(0)  # most neighbours of most nodes are at home: one sum, without a way through memory
         for e in range(indptr[i], indptr[i + 1]):
             u = ix[e]
             if u < lo or u >= hi:
                 continue
             c = label[u] - lo
+            if c == home:
+                at_home += w[e]
+                continue
             if weight[c] == 0:
                 touched[n_touched] = c
                 n_touched += 1
             weight[c] += w[e]
         best = home
-        gain = weight[home] - price * (total[lo + home] - mass[i])
+        gain = at_home - price * (total[lo + home] - mass[i])
         for z in range(n_touched):
             c = touched[z]
             x = weight[c] - price * total[lo + c]
             weight[c] = 0
-            if c != home and x > gain + TINY:
+            if x > gain + TINY:
                 gain = x
                 best = c
         if gain < -TINY and size[home] > 1 and n_empty > 0:

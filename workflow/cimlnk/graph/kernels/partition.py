@@ -87,10 +87,43 @@ def group(label, K):
 
 
 @jit()
-def gather(X, order, out, a, b):
-    """Rows a..b of ``X[order]``."""
+def normalised(X, mean, factor, out):
+    """Rows of `X` less `mean`, times `factor`."""
+    for i in range(len(X)):
+        for f in range(X.shape[1]):
+            out[i, f] = (X[i, f] - mean[f]) * factor
+
+
+@jit(fast=True)
+def assign_raw(X, mean, factor, transposed, half, label, a, b):
+    """Nearest centre of the rows a..b once they are normalised."""
+    block = np.empty((min(512, max(b - a, 1)), X.shape[1]), np.float32)
+    for i in range(a, b, 512):
+        rows = block[: min(b, i + 512) - i]
+        normalised(X[i : i + len(rows)], mean, factor, rows)
+        assign(rows, transposed, half, label[i : i + len(rows)], 0, len(rows))
+
+
+@jit()
+def gather(X, order, mean, factor, out, a, b):
+    """Rows a..b of ``X[order]``, normalised."""
     for i in range(a, b):
-        out[i] = X[order[i]]
+        x = X[order[i]]
+        for f in range(X.shape[1]):
+            out[i, f] = (x[f] - mean[f]) * factor
+
+
+@jit(fast=True)
+def means(Z, start, out, a, b):
+    """Mean row of each of the groups a..b."""
+    total = np.empty(Z.shape[1], np.float64)
+    for c in range(a, b):
+        total[:] = 0
+        for i in range(start[c], start[c + 1]):
+            for f in range(Z.shape[1]):
+                total[f] += Z[i, f]
+        for f in range(Z.shape[1]):
+            out[c, f] = total[f] / (start[c + 1] - start[c])
 
 
 @jit(fast=True)

@@ -7,16 +7,16 @@ import numpy as np
 from .jit import jit
 from .prefetch import prefetch
 from .tile_f32 import ROWS, WIDTH, insert, lowest_bit
-from .tile_i16 import LOWEST, whole_tile
+from .tile_i16 import LOWEST, NEVER, whole_tile
 
 LOW = np.float32(-3e38)
 
 
 @jit(fast=True)
-def cut_offs(S, half, cells, weight, budget):
+def cut_offs(S, half, cells, weight, budget, steps):
     """Per query (column of `S`) the score above which the cells hold about `budget` rows.
 
-    Turns the products in `S` into scores. Bisection of the count, vectorised over the queries.
+    Turns the products in `S` into scores. `steps` of bisection of the count, vectorised over the queries.
     """
     count, m = S.shape
     low = np.full(m, np.float32(3e38))
@@ -31,7 +31,7 @@ def cut_offs(S, half, cells, weight, budget):
             high[i] = max(high[i], v)
     middle = np.empty(m, np.float32)
     held = np.empty(m, np.float32)
-    for _ in range(6):
+    for _ in range(steps):
         for i in range(m):
             middle[i] = (low[i] + high[i]) * np.float32(0.5)
             held[i] = 0
@@ -74,6 +74,52 @@ def floor_of(row, size, k):
 
 
 @jit(fast=True)
+def own_cell(words, own, q0, m, panels, position, size, first_panel, best, ident):
+    """Candidates of the rows q0..q0 + m of `words` from the cell whose `size` rows begin at `position`.
+
+    All scores first, then only those above a floor that enough of them exceed go into the lists `best` and `ident`,
+    of these m rows. ``own[i]`` is the row itself, or -1.
+    """
+    pairs = words.shape[1]
+    k = ident.shape[1]
+    n_panels = (size + WIDTH - 1) // WIDTH
+    panel_bytes = np.int64((pairs + 1) * WIDTH * 4)
+    out = np.empty(ROWS * WIDTH, np.int32)
+    mask = np.empty(ROWS, np.uint32)
+    threshold = np.full(ROWS, NEVER)
+    ids = np.empty(ROWS, np.int32)
+    block = np.empty((ROWS, n_panels * WIDTH), np.int32)
+    for q in range(0, m, ROWS):
+        used = min(ROWS, m - q)
+        for r in range(ROWS):
+            ids[r] = q0 + min(q + r, m - 1)
+        for p in range(n_panels):
+            whole_tile(
+                words.ctypes.data,
+                ids.ctypes.data,
+                np.int64(pairs),
+                panels.ctypes.data + np.int64(first_panel + p) * panel_bytes,
+                np.int64(pairs),
+                threshold.ctypes.data,
+                out.ctypes.data,
+                mask.ctypes.data,
+            )
+            for r in range(ROWS):
+                for t in range(WIDTH):
+                    block[r, p * WIDTH + t] = out[r * WIDTH + t]
+        for r in range(used):
+            row = block[r]
+            if own[q0 + q + r] >= 0:
+                row[own[q0 + q + r] - position] = LOWEST
+            floor = floor_of(row, size, k)
+            scores = best[q + r]
+            names = ident[q + r]
+            for t in range(size):
+                if row[t] > floor and row[t] > scores[k - 1]:
+                    insert(scores, names, row[t], np.int32(position + t))
+
+
+@jit(fast=True)
 def probe(Q, words, at, own, panels, start, first, C, half, lists, budget, ident, a, b):
     """Candidates of the queries of cells a..b (rows at[c]..at[c + 1] of `Q` have cell c as their nearest), best first.
 
@@ -87,8 +133,6 @@ def probe(Q, words, at, own, panels, start, first, C, half, lists, budget, ident
     count = lists.shape[1]
     out = np.empty(ROWS * WIDTH, np.int32)
     mask = np.empty(ROWS, np.uint32)
-    threshold = np.empty(ROWS, np.int32)
-    ids = np.empty(ROWS, np.int32)
     centres = np.empty((count, d), np.float32)
     weight = np.empty(count, np.float32)
     panel_bytes = np.int64((pairs + 1) * WIDTH * 4)
@@ -102,43 +146,9 @@ def probe(Q, words, at, own, panels, start, first, C, half, lists, budget, ident
             centres[z] = C[cells[z]]
             weight[z] = start[cells[z] + 1] - start[cells[z]]
         S = np.dot(centres, np.ascontiguousarray(Q[q0 : q0 + m].T))
-        cut = cut_offs(S, half, cells, weight, budget)
+        cut = cut_offs(S, half, cells, weight, budget, 6)
         best = np.full((m, k), LOWEST, np.int32)
-        # the own cell: all scores first, then only those above a floor that k of them exceed
-        size = start[c + 1] - start[c]
-        n_panels = first[c + 1] - first[c]
-        block = np.empty((ROWS, n_panels * WIDTH), np.int32)
-        for r in range(ROWS):
-            threshold[r] = np.int32(2**31 - 1)
-        for q in range(0, m, ROWS):
-            used = min(ROWS, m - q)
-            for r in range(ROWS):
-                ids[r] = q0 + min(q + r, m - 1)
-            for p in range(n_panels):
-                whole_tile(
-                    words.ctypes.data,
-                    ids.ctypes.data,
-                    np.int64(pairs),
-                    panels.ctypes.data + np.int64(first[c] + p) * panel_bytes,
-                    np.int64(pairs),
-                    threshold.ctypes.data,
-                    out.ctypes.data,
-                    mask.ctypes.data,
-                )
-                for r in range(ROWS):
-                    for t in range(WIDTH):
-                        block[r, p * WIDTH + t] = out[r * WIDTH + t]
-            for r in range(used):
-                g = q0 + q + r
-                row = block[r]
-                if own[g] >= 0:
-                    row[own[g] - start[c]] = LOWEST
-                floor = floor_of(row, size, k)
-                scores = best[q + r]
-                names = ident[g]
-                for t in range(size):
-                    if row[t] > floor and row[t] > scores[k - 1]:
-                        insert(scores, names, row[t], np.int32(start[c] + t))
+        own_cell(words, own, q0, m, panels, start[c], start[c + 1] - start[c], first[c], best, ident[q0 : q0 + m])
         chosen = np.empty(m + ROWS, np.int32)
         least = np.full(m + ROWS, LOWEST, np.int32)  # score a candidate of each chosen query must exceed
         for z in range(1, count):
@@ -187,21 +197,25 @@ def probe(Q, words, at, own, panels, start, first, C, half, lists, budget, ident
 
 
 @jit(fast=True)
-def rerank(Q, Z, value, ident, a, b):
-    """Replace the scores of rows a..b by exact squared distances and sort by them, ties by position.
+def rerank(Q, Z, candidates, value, ident, a, b):
+    """Lists of rows a..b: the nearest of their candidates by exact squared distances, ties by position.
 
-    Missing places (-1) get a very large distance and go to the end.
+    Missing candidates (-1) get a very large distance and go to the end.
     """
     d = Q.shape[1]
+    k = ident.shape[1]
     size = np.int64(4 * d)
+    wide = candidates.shape[1]
+    near = np.empty(wide, np.float32)
+    names = np.empty(wide, np.int32)
     for i in range(a, b):
         soon = min(i + 1, b - 1)
-        for j in range(ident.shape[1]):
-            far = np.int64(max(ident[soon, j], 0)) * size
+        for j in range(wide):
+            far = np.int64(max(candidates[soon, j], 0)) * size
             for line in range(0, size, 64):
                 prefetch(Z.ctypes.data + far + line)
-        for j in range(ident.shape[1]):
-            u = ident[i, j]
+        for j in range(wide):
+            u = candidates[i, j]
             s = np.float32(3e38)
             if u >= 0:
                 s = np.float32(0)
@@ -209,9 +223,12 @@ def rerank(Q, Z, value, ident, a, b):
                     e = Q[i, f] - Z[u, f]
                     s += e * e
             w = j
-            while w > 0 and (value[i, w - 1] > s or (value[i, w - 1] == s and ident[i, w - 1] > u)):
-                value[i, w] = value[i, w - 1]
-                ident[i, w] = ident[i, w - 1]
+            while w > 0 and (near[w - 1] > s or (near[w - 1] == s and names[w - 1] > u)):
+                near[w] = near[w - 1]
+                names[w] = names[w - 1]
                 w -= 1
-            value[i, w] = s
-            ident[i, w] = u
+            near[w] = s
+            names[w] = u
+        for j in range(k):
+            value[i, j] = near[j]
+            ident[i, j] = names[j]

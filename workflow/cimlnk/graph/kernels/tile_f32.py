@@ -109,7 +109,24 @@ def _lowest_bit(typingctx, x):
     return types.int64(types.uint32), codegen
 
 
+@intrinsic
+def _bits_above(typingctx, x, y):
+    """A bit for each of 32 float32 at the address x (an int64), whether it is above that at the address y."""
+    vector = ir.VectorType(F32, WIDTH)
+
+    def codegen(context, b, signature, args):
+        def load(address):
+            v = b.load(b.inttoptr(address, vector.as_pointer()))
+            v.align = 4
+            return v
+
+        return b.bitcast(b.fcmp_ordered(">", load(args[0]), load(args[1])), I32)
+
+    return types.uint32(types.int64, types.int64), codegen
+
+
 tile: Any = _tile
+bits_above: Any = _bits_above
 lowest_bit: Any = _lowest_bit
 
 

@@ -19,8 +19,10 @@ from numba.extending import intrinsic
 from .jit import jit
 from .tile_f32 import ROWS, WIDTH
 
-LOWEST = np.int32(-(2**31) + 1)  # score of the empty places of a panel
-LARGEST = 2.0**30  # bound of a product of two rows, so that no sum leaves 32 bits
+# |q.c| <= LARGEST, a score lies within 1.5 LARGEST, and less half a square it must not leave 32 bits.
+LARGEST = 0.95 * 2.0**30
+LOWEST = np.int32(-1_600_000_000)  # below every score; that of the empty places of a panel
+NEVER = np.int32(1_600_000_000)  # above every score, also less half a square
 
 I16, I32, I64 = ir.IntType(16), ir.IntType(32), ir.IntType(64)
 
@@ -43,73 +45,104 @@ def largest(d: int) -> int:
     return min(32767, int(np.sqrt(LARGEST / d)))
 
 
+def tile_code(b: Any, args: Any, both: bool) -> None:
+    """The instructions of a tile: scores, masks of the rows' hits and, if `both`, of the candidates' hits."""
+    base, ids, stride, panel, half, thresholds, scores, masks = args[:8]
+    vector, narrow = ir.VectorType(I32, LANES), ir.VectorType(I16, 2 * LANES)
+    word = I32.as_pointer()
+    base, ids, panel, thresholds, scores, masks = (
+        b.inttoptr(x, word) for x in (base, ids, panel, thresholds, scores, masks)
+    )
+    nothing = ir.Constant(vector, ir.Undefined)
+    first = ir.Constant(ir.VectorType(I32, LANES), [0] * LANES)
+    sixteen = ir.Constant(vector, [16] * LANES)
+
+    def load(pointer, offset):
+        x = b.load(b.bitcast(b.gep(pointer, [offset]), vector.as_pointer()))
+        x.align = 4
+        return x
+
+    def spread(x):
+        return b.shuffle_vector(b.insert_element(nothing, x, I32(0)), nothing, first)
+
+    def products(x, y):
+        """Sum of the products of the low and of the high halves."""
+        if PAIRS:
+            kind = ir.FunctionType(vector, [narrow, narrow])
+            add_pairs = cgutils.get_or_insert_function(b.module, kind, PAIRS)
+            return b.call(add_pairs, [b.bitcast(x, narrow), b.bitcast(y, narrow)])
+        low = [b.ashr(b.shl(z, sixteen), sixteen) for z in (x, y)]
+        high = [b.ashr(z, sixteen) for z in (x, y)]
+        return b.add(b.mul(*low), b.mul(*high))
+
+    def row(r):
+        return b.gep(base, [b.mul(b.sext(b.load(b.gep(ids, [I64(r)])), I64), stride)])
+
+    def above(x, y):
+        return b.zext(b.bitcast(b.icmp_signed(">", x, y), ir.IntType(LANES)), I32)
+
+    rows = [row(r) for r in range(ROWS)]
+    bias = [load(panel, b.add(b.mul(half, I64(WIDTH)), I64(v * LANES))) for v in range(VECTORS)]
+    sums = [[cgutils.alloca_once(b, vector) for _ in range(VECTORS)] for _ in range(ROWS)]
+    for start in range(0, ROWS, AT_ONCE):
+        block = range(start, start + AT_ONCE)
+        for r in block:
+            for v in range(VECTORS):
+                b.store(bias[v], sums[r][v])
+        with cgutils.for_range(b, half) as loop:
+            line = b.mul(loop.index, I64(WIDTH))
+            column = [load(panel, b.add(line, I64(v * LANES))) for v in range(VECTORS)]
+            for r in block:
+                q = spread(b.load(b.gep(rows[r], [loop.index])))
+                for v in range(VECTORS):
+                    b.store(b.add(b.load(sums[r][v]), products(q, column[v])), sums[r][v])
+    if both:
+        halves, theirs, their_masks = (b.inttoptr(x, word) for x in args[8:])
+        bars = [load(theirs, I64(v * LANES)) for v in range(VECTORS)]
+    for r in range(ROWS):
+        threshold = spread(b.load(b.gep(thresholds, [I64(r)])))
+        own_half = spread(b.load(b.gep(halves, [I64(r)]))) if both else None
+        bits, their_bits = I32(0), I32(0)
+        for v in range(VECTORS):
+            x = b.load(sums[r][v])
+            place = b.bitcast(b.gep(scores, [I64(r * WIDTH + v * LANES)]), vector.as_pointer())
+            b.store(x, place).align = 4
+            bits = b.or_(bits, b.shl(above(x, threshold), I32(v * LANES)))
+            if both:
+                their_bits = b.or_(their_bits, b.shl(above(b.sub(x, own_half), bars[v]), I32(v * LANES)))
+        b.store(bits, b.gep(masks, [I64(r)]))
+        if both:
+            b.store(their_bits, b.gep(their_masks, [I64(r)]))
+
+
 @intrinsic
 def _whole_tile(typingctx, base, ids, stride, panel, half, thresholds, scores, masks):
     """Addresses and sizes as int64: rows ``base + ids[r] * stride`` words; writes scores [8][32] and masks [8]."""
-    vector, narrow = ir.VectorType(I32, LANES), ir.VectorType(I16, 2 * LANES)
 
     def codegen(context, b, signature, args):
-        base, ids, stride, panel, half, thresholds, scores, masks = args
-        word = I32.as_pointer()
-        base, ids, panel, thresholds, scores, masks = (
-            b.inttoptr(x, word) for x in (base, ids, panel, thresholds, scores, masks)
-        )
-        nothing = ir.Constant(vector, ir.Undefined)
-        first = ir.Constant(ir.VectorType(I32, LANES), [0] * LANES)
-        sixteen = ir.Constant(vector, [16] * LANES)
-
-        def load(pointer, offset):
-            x = b.load(b.bitcast(b.gep(pointer, [offset]), vector.as_pointer()))
-            x.align = 4
-            return x
-
-        def spread(x):
-            return b.shuffle_vector(b.insert_element(nothing, x, I32(0)), nothing, first)
-
-        def products(x, y):
-            """Sum of the products of the low and of the high halves."""
-            if PAIRS:
-                kind = ir.FunctionType(vector, [narrow, narrow])
-                add_pairs = cgutils.get_or_insert_function(b.module, kind, PAIRS)
-                return b.call(add_pairs, [b.bitcast(x, narrow), b.bitcast(y, narrow)])
-            low = [b.ashr(b.shl(z, sixteen), sixteen) for z in (x, y)]
-            high = [b.ashr(z, sixteen) for z in (x, y)]
-            return b.add(b.mul(*low), b.mul(*high))
-
-        def row(r):
-            return b.gep(base, [b.mul(b.sext(b.load(b.gep(ids, [I64(r)])), I64), stride)])
-
-        rows = [row(r) for r in range(ROWS)]
-        bias = [load(panel, b.add(b.mul(half, I64(WIDTH)), I64(v * LANES))) for v in range(VECTORS)]
-        sums = [[cgutils.alloca_once(b, vector) for _ in range(VECTORS)] for _ in range(ROWS)]
-        for start in range(0, ROWS, AT_ONCE):
-            block = range(start, start + AT_ONCE)
-            for r in block:
-                for v in range(VECTORS):
-                    b.store(bias[v], sums[r][v])
-            with cgutils.for_range(b, half) as loop:
-                line = b.mul(loop.index, I64(WIDTH))
-                column = [load(panel, b.add(line, I64(v * LANES))) for v in range(VECTORS)]
-                for r in block:
-                    q = spread(b.load(b.gep(rows[r], [loop.index])))
-                    for v in range(VECTORS):
-                        b.store(b.add(b.load(sums[r][v]), products(q, column[v])), sums[r][v])
-        for r in range(ROWS):
-            threshold = spread(b.load(b.gep(thresholds, [I64(r)])))
-            bits = I32(0)
-            for v in range(VECTORS):
-                x = b.load(sums[r][v])
-                place = b.bitcast(b.gep(scores, [I64(r * WIDTH + v * LANES)]), vector.as_pointer())
-                b.store(x, place).align = 4
-                hits = b.zext(b.bitcast(b.icmp_signed(">", x, threshold), ir.IntType(LANES)), I32)
-                bits = b.or_(bits, b.shl(hits, I32(v * LANES)))
-            b.store(bits, b.gep(masks, [I64(r)]))
+        tile_code(b, args, both=False)
         return context.get_dummy_value()
 
     return types.void(*([types.int64] * 8)), codegen
 
 
+@intrinsic
+def _mutual_tile(typingctx, base, ids, stride, panel, half, thresholds, scores, masks, halves, theirs, their_masks):
+    """As the tile above; `their_masks` [8] tell which candidates would take the row.
+
+    A candidate's score of the row is the row's score of it plus ``|c|^2 / 2 - |q|^2 / 2``; `halves` [8] are the rows'
+    ``|q|^2 / 2``, `theirs` [32] the candidates' least scores less their ``|c|^2 / 2``.
+    """
+
+    def codegen(context, b, signature, args):
+        tile_code(b, args, both=True)
+        return context.get_dummy_value()
+
+    return types.void(*([types.int64] * 11)), codegen
+
+
 whole_tile: Any = _whole_tile
+mutual_tile: Any = _mutual_tile
 
 
 @jit()

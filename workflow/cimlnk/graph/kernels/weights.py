@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .exponential import exponential
 from .jit import jit
 from .prefetch import AHEAD, prefetch
 
@@ -22,6 +23,7 @@ def memberships(distances, k, out, a, b):
     """
     target = np.log2(np.float64(k + 1))
     gap = np.empty(k, np.float64)
+    share = np.empty(k, np.float64)
     for i in range(a, b):
         rho = 0.0
         mean = 0.0
@@ -39,12 +41,14 @@ def memberships(distances, k, out, a, b):
         t = START
         if top > 0.0:
             # gaps are scaled to at most 1, so that the steps do not depend on the data's unit
+            for j in range(k):
+                share[j] = gap[j] / top
             for _ in range(64):
                 f = 0.0
                 g = 0.0
                 for j in range(k):
-                    x = gap[j] / top
-                    e = np.exp(-x * t)
+                    x = share[j]
+                    e = exponential(-x * t)
                     f += e
                     g += x * e
                 if abs(f - target) < 1e-6 or g < 1e-12:
@@ -52,7 +56,7 @@ def memberships(distances, k, out, a, b):
                 t = max(t + (f - target) / g, 0.0)
             sigma = max(top / max(t, 1e-12), floor)
             for j in range(k):
-                out[i, j] = np.exp(-gap[j] / sigma)
+                out[i, j] = exponential(-gap[j] / sigma)
         else:
             for j in range(k):
                 out[i, j] = 1.0
@@ -107,52 +111,80 @@ def partners(indices, k, out, a, b):
 UNION, MEAN, MAXIMUM = 0, 1, 2  # ways to make directed weights symmetric
 
 
+@jit(inline=True)
+def joined(x, y, rule):
+    """One weight from those of both directions."""
+    if rule == UNION:
+        z = x + y - x * y
+    elif rule == MEAN:
+        z = np.float32(0.5) * (x + y)
+    else:
+        z = max(x, y)
+    return z
+
+
 @jit()
-def symmetric(indices, w, partner, rule):
-    """The symmetric sparse matrix (indptr, indices, data), rows not sorted.
+def one_way_counts(indices, w, partner, step, counts, a, b):
+    """How many edges of the rows a..b have no way back, by the block of `step` rows that they lead to."""
+    for i in range(a, b):
+        for j in range(w.shape[1]):
+            if partner[i, j] == 0 and w[i, j] > 0.0:
+                counts[indices[i, j] // step] += 1
+
+
+@jit()
+def one_way_edges(indices, w, partner, step, place, whom, who, cost, a, b):
+    """Write these edges, those to block d from ``place[d]`` on: where to, where from, weight."""
+    for i in range(a, b):
+        for j in range(w.shape[1]):
+            if partner[i, j] == 0 and w[i, j] > 0.0:
+                u = indices[i, j]
+                p = place[u // step]
+                whom[p] = u
+                who[p] = i
+                cost[p] = w[i, j]
+                place[u // step] = p + 1
+
+
+@jit()
+def row_lengths(indices, w, partner, whom, first, last, out, a, b):
+    """Entries of the rows a..b of the symmetric matrix; ``first..last`` of `whom` are the edges that lead to them."""
+    for i in range(a, b):
+        count = 0
+        for j in range(w.shape[1]):
+            m = partner[i, j]
+            if w[i, j] > 0.0 or (m > 0 and w[indices[i, j], m - 1] > 0.0):
+                count += 1
+        out[i] = count
+    for e in range(first, last):
+        out[whom[e]] += 1
+
+
+@jit()
+def symmetric_rows(indices, w, partner, rule, whom, who, cost, first, last, indptr, ix, data, a, b):
+    """The rows a..b of the symmetric matrix, not sorted: the rows' own edges, then those that lead to them alone.
 
     `rule`: UNION a + b - ab, MEAN (a + b) / 2, MAXIMUM; a missing direction counts as 0. Edges of weight 0 are left
     out.
     """
-    n, k = w.shape
-    indptr = np.zeros(n + 1, np.int64)
-    for i in range(n):
-        for j in range(k):
+    place = indptr[a:b].copy()
+    for i in range(a, b):
+        p = place[i - a]
+        for j in range(w.shape[1]):
+            u = indices[i, j]
             m = partner[i, j]
-            u = indices[i, j]
-            if m > 0:
-                if w[i, j] + w[u, m - 1] > 0.0:
-                    indptr[i + 1] += 1
-            elif w[i, j] > 0.0:
-                indptr[i + 1] += 1
-                indptr[u + 1] += 1
-    for i in range(n):
-        indptr[i + 1] += indptr[i]
-    place = indptr[:-1].copy()
-    ix = np.empty(indptr[n], np.int32)
-    data = np.empty(indptr[n], np.float32)
-    for i in range(n):
-        for j in range(k):
-            u = indices[i, j]
             x = w[i, j]
-            m = partner[i, j]
             y = w[u, m - 1] if m > 0 else np.float32(0)
-            if x + y <= 0.0:
-                continue
-            if rule == UNION:
-                z = x + y - x * y
-            elif rule == MEAN:
-                z = np.float32(0.5) * (x + y)
-            else:
-                z = max(x, y)
-            ix[place[i]] = u
-            data[place[i]] = z
-            place[i] += 1
-            if m == 0:
-                ix[place[u]] = i
-                data[place[u]] = z
-                place[u] += 1
-    return indptr, ix, data
+            if x + y > 0.0:
+                ix[p] = u
+                data[p] = joined(x, y, rule)
+                p += 1
+        place[i - a] = p
+    for e in range(first, last):
+        p = place[whom[e] - a]
+        ix[p] = who[e]
+        data[p] = joined(cost[e], np.float32(0), rule)
+        place[whom[e] - a] = p + 1
 
 
 @jit()
