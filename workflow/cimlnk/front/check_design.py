@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from itertools import combinations
+from math import comb
 from pathlib import Path
 from typing import Any
 
@@ -44,6 +46,9 @@ def look_at_design(samples: pd.DataFrame, baseline: str, findings: Findings) -> 
             findings.add(NOTE, f"{modality}, arm {arm}: with {count(paired, 'patient')} a sign test cannot go below "
                                f"p = {smallest_p(paired):.3g}")  # fmt: skip
     findings.tables["What the number of patients allows"] = pd.DataFrame(rows)
+    between = between_arms(blood)
+    if len(between):
+        findings.tables["What it allows between arms, in their first blood"] = between
     if blood["patient"].nunique() == 1 and len(blood) > 1:
         findings.add(WARN, "all samples are of one patient: nothing can be tested")
     if blood["timepoint"].nunique() == 1 and len(blood) > 1:
@@ -133,6 +138,32 @@ def smallest_p(n: int) -> float:
     0.03125
     """
     return 2 / 2**n if n else float("nan")
+
+
+def between_arms(blood: pd.DataFrame, most: int = 10) -> pd.DataFrame:
+    """Arm against arm in the patients' first blood: smallest p of an exact rank sum, and what a t test would find.
+
+    The first `most` pairs of arms of a modality; no rows for a single arm.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> arms = pd.DataFrame({"modality": "cytof", "arm": list("aaabbb"), "patient": list("123456")})
+    >>> between_arms(arms).to_dict("records")  # doctest: +NORMALIZE_WHITESPACE
+    [{'data': 'cytof', 'arms': 'a (3) and b (3)', 'smallest p': 0.1,
+      'found with 80 % power': '3.1 SD of the patients'}]
+    """
+    rows = []
+    for modality, part in blood.groupby("modality", sort=True):
+        n = part.groupby("arm", sort=True)["patient"].nunique()
+        for one, other in list(combinations(n.index, 2))[:most]:
+            a, b = int(n[one]), int(n[other])
+            few = min(a, b) < 2
+            effect = "" if few else f"{least_effect((1 / a + 1 / b) ** 0.5, a + b - 2):.2g} SD of the patients"
+            rows.append({"data": modality, "arms": f"{one} ({a}) and {other} ({b})",
+                         "smallest p": min(1.0, 2 / comb(a + b, a)),
+                         "found with 80 % power": effect or "nothing: too few patients"})  # fmt: skip
+    return pd.DataFrame(rows)
 
 
 def detectable(n: int) -> str:

@@ -49,7 +49,9 @@ def _cells(root: Path, stage: str) -> str:
     words = []
     if len(used):
         share = 100 * used["n_nk"] / used["n_events"].clip(lower=1)
-        words.append(f"{used['n_nk'].sum():,} NK cells, {share.min():.2g}-{share.max():.2g} % of a file's events")
+        low, high = f"{share.min():.2g}", f"{share.max():.2g}"
+        said = low if low == high else f"{low}-{high}"
+        words.append(f"{used['n_nk'].sum():,} NK cells, {said} % of a file's events")
     if len(used) < len(table):
         words.append(f"{len(table) - len(used)} of {count(len(table), 'sample')} left out")
     return " · ".join(words)
