@@ -140,7 +140,7 @@ def test_features_of_several_samples(cohort, places, settings, tmp_path):
 def test_no_usable_sample(tmp_path, settings):
     leave_out(UserError("f", "w", "x", "y"), output=tmp_path / "o.h5ad", gates=tmp_path / "o.parquet")
     paths = {k: tmp_path / k for k in ("summary", "cell_table", "features", "report")}
-    with pytest.raises(UserError, match="none in 1 samples"):
+    with pytest.raises(UserError, match="none in 1 sample"):
         make_features(cells=[tmp_path / "o.h5ad"], sample_names=["o"], settings=settings, provenance={}, **paths)
 
 

@@ -123,7 +123,7 @@ def test_every_question_is_answered_with_the_planted_number(root):
     assert text[8].startswith("Likely, but not certain: by a model NK cells were more than before on D7, D14 (")
     assert "wholly above 1 in 3 and above 10 in 2 of 3" in text[8] and "D14 vs pre, is 8.0-fold" in text[8]
     assert "4.0-fold to 16-fold; p = 0.004, linear mixed model" in text[8] and "below 0.25" in text[8]
-    assert "1 of 24 files were left out: C2_D60 (empty file)" in text[9]
+    assert "1 of 24 files was left out: C2_D60 (empty file)" in text[9]
     assert "raised 1 serious warning and no caution; few cells: only 12 NK cells" in text[9]
 
 

@@ -15,7 +15,7 @@ from cimlnk.report.arms import compare_arms
 from cimlnk.report.blocks import Site
 from cimlnk.report.figures.change import volcano
 from cimlnk.report.figures.maps import heat_map, overview
-from cimlnk.report.pages.cohort import arms_words, asked_words
+from cimlnk.report.pages.cohort import arms_words, asked_words, cannot_tell
 from cimlnk.report.pages.patients import place_words
 from cimlnk.report.pages.quality import correction
 from cimlnk.report.reading import rank_sum
@@ -127,3 +127,14 @@ def test_words_of_a_cohort_with_one_arm_one_batch_and_one_time_point():
     assert place_words("x", ["pre", "D7"], two) == "Arm x; time points: pre, D7."
     assert correction({"verdict": "refused", "why": ONE_BATCH}) == ONE_BATCH
     assert correction({"verdict": "refused", "why": "b"}) == "Correction of batches: refused. b"
+
+
+def test_what_a_small_cohort_cannot_say_stands_on_its_first_page():
+    samples = pd.DataFrame(
+        {"patient": ["a", "a", "b"], "timepoint": ["pre", "D7", "pre"], "tissue_or_product": "blood"}
+    )
+    assert cannot_tell(samples) == []
+    assert "nothing can be tested" in cannot_tell(samples[samples["patient"] == "a"])[0]
+    assert "one time point (pre)" in cannot_tell(samples[samples["timepoint"] == "pre"])[0]
+    assert "no change over time can be told, and nothing" in cannot_tell(samples.tail(1))[0]
+    assert cannot_tell(samples.assign(tissue_or_product="product")) == []

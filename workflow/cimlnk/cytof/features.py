@@ -13,6 +13,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cimlnk.cohort.words import count
 from cimlnk.common.errors import Plain, UserError
 from cimlnk.common.job import keep_going
 from cimlnk.common.tables import write_table
@@ -64,10 +65,10 @@ def make_features(
     records = [read_record(p) for p in cells]
     usable = [(s, p) for s, p, r in zip(sample_names, cells, records, strict=True) if not r.get("left_out", True)]
     if not usable and not (others and keep_going()):
-        reasons = "; ".join(sorted({str(r.get("reason")) for r in records}))
-        raise UserError(
-            "cytof samples", "NK cells", Plain(f"none in {len(records)} samples ({reasons})"), "at least one"
-        )
+        reasons = sorted({str(r.get("reason")) for r in records})  # each was told when its file was left out
+        more = f"; and {len(reasons) - 1} more, told above" if len(reasons) > 1 else ""
+        found = f"none in {count(len(records), 'sample')} ({reasons[0]}{more})"
+        raise UserError("cytof samples", "NK cells", Plain(found), "at least one")
     names: list[str] = []
     owner: list[str] = []
     markers: list[str] | None = None

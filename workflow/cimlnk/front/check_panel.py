@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cimlnk.cohort.words import count
 from cimlnk.common.errors import UserError
 from cimlnk.cytof.gating.figure import draw_gates
 from cimlnk.cytof.gating.picture import picture_of
@@ -146,7 +147,7 @@ def _try(
     samples: Sequence[Mapping[str, Any]], panel: Path, gates: Path, *, settings: Mapping[str, Any], seed: int,
     pool: Path | None, lineages: Path | None, findings: Findings,
 ) -> None:  # fmt: skip
-    rows, drawn = [], set[Any]()
+    rows, drawn, found = [], set[Any](), list[int]()
     for row in samples:
         try:
             data = read_sample(row["path"], panel, settings)
@@ -173,10 +174,14 @@ def _try(
             draw_gates(picture_of(data, gated, course, sample=str(row["sample"])), picture)
             findings.pictures[f"{row['sample']} (batch {row['batch']})"] = picture
         n, nk = len(data.events), int(gated.chosen.sum())
+        found.append(nk)
         if not nk:
             findings.add(WARN, f"{row['sample']}: no NK cell among {n:,} events looked at")
     if not rows:
         return
+    if not any(found):
+        looked = count(len(found), "file")
+        findings.add(WARN, f"no NK cell in {looked} looked at: where no file of a cohort has any, its run stops")
     table = pd.concat(rows, ignore_index=True)
     for told in of_gates("cytof", table):
         if told["severity"] == "serious":

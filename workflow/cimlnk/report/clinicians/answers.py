@@ -78,8 +78,8 @@ def studied(run: Run, rows: pd.DataFrame) -> str:
     arms = "; ".join(f"{a}: {len(g)} ({named(g['patient'])})" for a, g in rows.groupby("arm", sort=True))
     files = samples["modality"].value_counts()
     kinds = MODALITY_WORDS
-    of = " and ".join(f"{files[m]} files of {k}" for m, k in kinds.items() if m in files)
-    text = f"{len(rows)} patients. {arms}. {of}."
+    of = " and ".join(f"{count(files[m], 'file')} of {k}" for m, k in kinds.items() if m in files)
+    text = f"{count(len(rows), 'patient')}. {arms}. {of}."
     counted = rows[rows["counts"] > 0]
     if len(counted):
         first, last = int(counted["first_day"].min()), int(counted["last_counted"].max())
@@ -286,7 +286,7 @@ def certain(run: Run, rows: pd.DataFrame, *, whose: str, bound: float) -> str:
         return "Not certain: no change over time could be tested, as there are no counts before and after infusion."
     text = verdict(own, n) + text
     if n:
-        text += f" With {n} patients no exact paired test can give a p below {2 / 2**n:.2g}."
+        text += f" With {count(n, 'patient')} no exact paired test can give a p below {2 / 2**n:.2g}."
     return text
 
 
@@ -294,12 +294,14 @@ def reservations(run: Run, rows: pd.DataFrame) -> str:
     missing, samples = left_out(run), run.samples
     if len(missing):
         who = [f"{r.sample} ({r.reason})" for r in missing.itertuples()]
-        text = f"{len(missing)} of {len(samples)} files were left out: {named(who)}."
+        were = "was" if len(missing) == 1 else "were"
+        text = f"{len(missing)} of {count(len(samples), 'file')} {were} left out: {named(who)}."
     else:
-        text = f"None of the {len(samples)} files was left out."
+        text = "No file was left out." if len(samples) == 1 else f"None of the {len(samples)} files was left out."
     reasons = rows.loc[rows["peak_fold"].isna(), "patient"]
     if len(reasons) and infused(run):
-        text += f" {len(reasons)} of {len(rows)} patients have no fold ({named(reasons)})."
+        have = "has" if len(reasons) == 1 else "have"
+        text += f" {len(reasons)} of {count(len(rows), 'patient')} {have} no fold ({named(reasons)})."
     table = run.table("quality/warnings.parquet")
     if len(table):
         sizes = table["severity"].value_counts()

@@ -28,7 +28,8 @@ def cards(items: list[tuple[str, str]]) -> Text:
 def headline(run: Run) -> list[tuple[str, str]]:
     samples, claims = run.samples, run.table("claims/claims.parquet")
     treated = run.config["claims"]["arms"]["treated"]
-    items = [("patients", str(samples["patient"].nunique()))]
+    n = samples["patient"].nunique()
+    items = [("patient" if n == 1 else "patients", str(n))]
     for modality in run.modalities:
         n = run.rows(f"{modality}/cells.parquet")
         items.append((f"NK cells, {MODALITY[modality]}", f"{n:,}"))
@@ -48,6 +49,27 @@ def headline(run: Run) -> list[tuple[str, str]]:
         else:  # "0 of 20" would look like a result
             items.append((f"of {len(found)} findings can be told from these data", "none"))
     return items
+
+
+def cannot_tell(samples: pd.DataFrame) -> list[str]:
+    """What no analysis of these samples can say, in at most one line.
+
+    Examples
+    --------
+    >>> one = pd.DataFrame({"patient": ["a"], "timepoint": ["pre"], "tissue_or_product": ["blood"]})
+    >>> cannot_tell(one)
+    ['One patient and one time point: no change over time can be told, and nothing be tested.']
+    """
+    blood = samples[samples["tissue_or_product"] == "blood"]
+    patients, times = samples["patient"].nunique(), blood["timepoint"].nunique()
+    if times == 1 and patients == 1:
+        return ["One patient and one time point: no change over time can be told, and nothing be tested."]
+    if times == 1:
+        label = blood["timepoint"].iloc[0]
+        return [f"All blood is of one time point ({label}): no change over time can be told, only how patients differ."]
+    if patients == 1:
+        return ["One patient: what changed is shown, but nothing can be tested, as chance cannot be told from one."]
+    return []
 
 
 def warning_box(run: Run, site: Site) -> list[Text]:
@@ -134,6 +156,7 @@ def page(run: Run, site: Site) -> Page:
         if len(missing) > MOST_NAMED:
             words += f"; and {len(missing) - MOST_NAMED} more, see the page “Quality”"
         overview.blocks.append(Text(f"<b>{len(missing)} sample(s) left out.</b> {words}", "warning"))
+    overview.blocks += [Text(esc(words), "note") for words in cannot_tell(samples)]
     overview.blocks += warning_box(run, site)
     if run.config.get("simulate"):
         overview.blocks.append(

@@ -36,7 +36,8 @@ def _design(run: Run) -> list[Text]:
             method = str(done.get("method") or ("alignment" if done.get("applied") else "none"))
             why = str(done.get("reason") or "").rstrip(".")
             new = why and why not in f"{part['words']} {harmony['why']}"  # its verdict was reported already
-            words.append(f"Done here: {method.capitalize()}" + (f" ({why})." if new else "."))
+            did = "nothing" if method == "none" else method.capitalize()
+            words.append(f"Done here: {did}" + (f" ({why})." if new else "."))
             if before and after:
                 kept = "; ".join(f"{k} {before[k]:.1%} before, {after[k]:.1%} after" for k in sorted(before))
                 words.append(f"Variation of the features explained by {kept}.")
