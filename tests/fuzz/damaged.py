@@ -63,7 +63,7 @@ def kinds(base: Path) -> list[Kind]:
     from cimlnk.dynamics.expression.signatures import read_gene_sets
     from cimlnk.front.beside import barcodes_of, tool_of
     from cimlnk.front.found import read_any
-    from cimlnk.populations.definitions import load_definitions
+    from cimlnk.populations.definitions_file import load_definitions
     from cimlnk.rna.genes import load_lineages
     from cimlnk.rna.read import read_counts
     from cimlnk.rna.read_adt import hashtag_cells, read_antibody_file

@@ -14,7 +14,7 @@ from cimlnk.cohort.config import fill_defaults
 from cimlnk.cytof.gating.read import read_sample
 from cimlnk.cytof.lineage import LINEAGES, call_lineages
 from cimlnk.graph import knn, leiden, weights
-from cimlnk.populations.definitions import load_definitions
+from cimlnk.populations.definitions_file import load_definitions
 from cimlnk.populations.distances import cluster_distances
 from cimlnk.populations.neighbours import Lists
 from cimlnk.populations.positivity import Reference, protein_thresholds

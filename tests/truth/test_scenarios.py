@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from scipy.stats import binom
 
-from cimlnk.populations.definitions import load_definitions
+from cimlnk.populations.definitions_file import load_definitions
 from cimlnk.scenarios.__main__ import SCENARIOS, main
 from cimlnk.scenarios.ask import Answer
 from cimlnk.scenarios.cells import BLOOD, File, make, without

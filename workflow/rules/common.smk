@@ -159,7 +159,7 @@ def definitions_file(wildcards):
 
 def refined_names(wildcards):
     """Which names refine which, by the definitions of proteins."""
-    from cimlnk.populations.definitions import load_definitions
+    from cimlnk.populations.definitions_file import load_definitions
 
     given = resource(CFG["populations"]["cytof"]["definitions"])
     return load_definitions(given, infused=bool(INFUSED)).refined()
@@ -225,7 +225,7 @@ def state_features(wildcards):
     """Genes to summarise per sample and population; None takes every marker of the panel."""
     if wildcards.modality in CYTOMETRY:
         return None
-    from cimlnk.populations.definitions import load_definitions
+    from cimlnk.populations.definitions_file import load_definitions
 
     genes = load_definitions(
         resource(CFG["populations"]["rna"]["definitions"])

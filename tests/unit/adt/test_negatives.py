@@ -11,7 +11,7 @@ from cimlnk.adt.background import find_background
 from cimlnk.adt.call import call_proteins, lineage_names
 from cimlnk.adt.names import Named, withhold
 from cimlnk.adt.negatives import without_protein
-from cimlnk.populations.definitions import load_definitions
+from cimlnk.populations.definitions_file import load_definitions
 from cimlnk.rna.antibodies import read_antibodies
 from citeseq import BACKGROUND, NAMES, counts
 

@@ -14,7 +14,7 @@ import scipy.sparse as sp
 from cimlnk.adt.agreement import name_agreement, nk_agreement, related
 from cimlnk.adt.run import name_proteins
 from cimlnk.common.tables import read_table
-from cimlnk.populations.definitions import load_definitions
+from cimlnk.populations.definitions_file import load_definitions
 from cimlnk.rna.antibodies import read_antibodies
 from cimlnk.rna.proteins import without_proteins
 from citeseq import NAMES, counts, droplets

@@ -15,7 +15,7 @@ from cimlnk.common.crosswalk import MATCHES, SCHEMES, columns, crosswalk, others
 from cimlnk.common.home import HOME
 from cimlnk.common.palette import label, show_beside
 from cimlnk.common.vocabulary import NK
-from cimlnk.populations.definitions import load_definitions
+from cimlnk.populations.definitions_file import load_definitions
 
 LISTS = Path(os.environ.get("CIMLNK_TEST_DATA", HOME.parent / "shared/data")) / "nk_gene_lists"
 

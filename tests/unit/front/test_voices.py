@@ -8,7 +8,7 @@ from cimlnk.cohort.config import resolve
 from cimlnk.common.home import HOME
 from cimlnk.front import voices
 from cimlnk.front.voices import hear, worth_hearing
-from cimlnk.populations.definitions import load_definitions
+from cimlnk.populations.definitions_file import load_definitions
 
 MARKERS = ["CD56", "CD16", "NKG2A", "CD57"]
 KINDS = {"CD56dim_NKG2A": [3, 4, 4, 0], "CD56dim_CD57": [3, 4, 0, 4], "CD56bright": [6.5, 0, 4, 0]}

@@ -9,7 +9,7 @@ import pytest
 
 from cimlnk.graph import knn
 from cimlnk.graph.files import make_graph
-from cimlnk.populations.definitions import load_definitions
+from cimlnk.populations.definitions_file import load_definitions
 from cimlnk.populations.distances import cluster_distances
 from cimlnk.populations.naming import name_clusters
 from cimlnk.populations.neighbours import Lists, read_lists

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from cimlnk.populations.definitions import load_definitions
+from cimlnk.populations.definitions_file import load_definitions
 from cimlnk.populations.neighbours import Lists
 from cimlnk.populations.transcripts import Molecules, name_by_transcripts
 

@@ -14,7 +14,7 @@ from numpy.typing import NDArray
 from cimlnk.common import seeds
 from cimlnk.common.tables import read_table, write_table
 from cimlnk.common.vocabulary import NK
-from cimlnk.populations.definitions import load_definitions
+from cimlnk.populations.definitions_file import load_definitions
 from cimlnk.populations.positivity import Reference, protein_thresholds
 from cimlnk.populations.tables import THRESHOLDS
 from cimlnk.rna.antibodies import ISOTYPE, PROTEIN, Antibody

@@ -29,7 +29,7 @@ from cimlnk.common.job import machine_fault
 from cimlnk.common.yaml_file import read_yaml
 from cimlnk.cytof.fcs.header import FcsHeader
 from cimlnk.cytof.flow.files import given_cofactors
-from cimlnk.populations.definitions import load_definitions
+from cimlnk.populations.definitions_file import load_definitions
 
 from .check_console import report
 from .check_design import look_at_arms, look_at_costs, look_at_design, look_at_marks, look_at_repeats, who_when

@@ -18,7 +18,7 @@ from cimlnk.cytof.gating.pool import make_pool
 from cimlnk.cytof.gating.read import read_sample
 from cimlnk.cytof.gating.sample import gate_sample
 from cimlnk.cytof.lineages import make_lineages
-from cimlnk.populations.definitions import load_definitions
+from cimlnk.populations.definitions_file import load_definitions
 
 from .collect import FALLBACK, of_gates
 from .findings import STOP, WARN, Findings

@@ -10,7 +10,7 @@ from cimlnk.common.errors import Problems, UserError
 from cimlnk.common.home import locate
 from cimlnk.common.vocabulary import CYTOMETRY
 from cimlnk.cytof.gating.spec import load_gates
-from cimlnk.populations.definitions import load_definitions
+from cimlnk.populations.definitions_file import load_definitions
 from cimlnk.rna.genes import load_lineages
 
 

@@ -23,7 +23,7 @@ from cimlnk.cytof.tables import CELLS, SUMMARY
 from cimlnk.dynamics.abundance.run import write_abundance
 from cimlnk.graph.sketching import NEAREST, Extension, extend, vote
 from cimlnk.graph.tables import CLUSTERS, UMAP
-from cimlnk.populations.definitions import load_definitions
+from cimlnk.populations.definitions_file import load_definitions
 from cimlnk.populations.load import columns, feature_names, variables
 from cimlnk.populations.positivity import Reference, protein_thresholds
 from cimlnk.populations.tables import POPULATIONS, THRESHOLDS

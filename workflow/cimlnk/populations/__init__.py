@@ -5,7 +5,7 @@ from __future__ import annotations
 from cimlnk.common.faces import face
 
 _HOME = {
-    "load_definitions": "definitions",
+    "load_definitions": "definitions_file",
     "protein_thresholds": "positivity",
     "gene_thresholds": "positivity",
     "fraction_positive": "positivity",

@@ -13,7 +13,8 @@ from cimlnk.common.errors import UserError
 from cimlnk.common.tables import read_table, write_table
 from cimlnk.common.vocabulary import CYTOMETRY
 
-from .definitions import Definitions, load_definitions
+from .definitions import Definitions
+from .definitions_file import load_definitions
 from .depth import cell_depths
 from .distances import cluster_distances, score_distances
 from .load import cell_names, common_features, gather, measured_features, variables

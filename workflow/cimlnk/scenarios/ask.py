@@ -14,7 +14,7 @@ from cimlnk.cytof.lineage.call import call_lineages
 from cimlnk.cytof.lineage.markers import LINEAGES
 from cimlnk.graph import knn, leiden, weights
 from cimlnk.graph.nearest import Knn
-from cimlnk.populations.definitions import load_definitions
+from cimlnk.populations.definitions_file import load_definitions
 from cimlnk.populations.distances import cluster_distances
 from cimlnk.populations.naming import name_clusters
 from cimlnk.populations.neighbours import Lists

@@ -19,7 +19,8 @@ from cimlnk.common.seeds import derive, rng
 from cimlnk.common.vocabulary import UNASSIGNED
 from cimlnk.dynamics.state.differential import state_tests
 from cimlnk.graph import knn, leiden, weights
-from cimlnk.populations.definitions import Definitions, load_definitions
+from cimlnk.populations.definitions import Definitions
+from cimlnk.populations.definitions_file import load_definitions
 from cimlnk.populations.depth import at_depth, common_depth
 from cimlnk.populations.distances import score_distances
 from cimlnk.populations.naming import name_clusters

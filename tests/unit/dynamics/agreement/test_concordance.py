@@ -13,7 +13,7 @@ from cimlnk.dynamics.abundance.tables import ABUNDANCE, FOLDS
 from cimlnk.dynamics.agreement.concordance import agreement, lin, matched, matched_features, spearman, whole
 from cimlnk.dynamics.agreement.run import protein_shares, write_agreement
 from cimlnk.dynamics.agreement.tables import AGREEMENT, AGREEMENT_PAIRS
-from cimlnk.populations.definitions import load_definitions
+from cimlnk.populations.definitions_file import load_definitions
 
 POPULATIONS = ["CD56bright", "adaptive", "memory_like"]
 
