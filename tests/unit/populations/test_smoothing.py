@@ -58,6 +58,24 @@ def test_a_cell_itself_weighs_a_quarter_and_one_without_a_value_has_its_neighbou
     values = np.array([[0.0, np.nan], [2.0, 4.0], [4.0, 4.0]], np.float32)
     near = np.array([[1, 2], [0, 2], [0, 1]], np.int32)
     np.testing.assert_allclose(steadied(values, near, np.zeros(3, int)), [[1.5, 4], [2, 4], [2.5, 4]])
+    alone = steadied(values, near, np.zeros(3, int), own=np.array([0.0, 1.0], np.float32))
+    np.testing.assert_allclose(alone, [[2, 4], [2, 4], [2, 4]])
+
+
+def test_markers_that_have_to_agree_are_the_neighbours_and_not_the_cell_itself(cells):
+    """One CD56bright cell in twenty has by noise what memory-like cells carry; its neighbours do not."""
+    values, kind, batch, cuts, lists = cells
+    cluster = np.unique(kind, return_inverse=True)[1]
+    loud = np.flatnonzero(kind == "bright")[::20]
+    values = values.copy()
+    for marker in ("TIGIT", "CD2", "NKp30"):
+        values[loud, MARKERS.index(marker)] = 12.0
+    names, _ = named(values, batch, cuts, cluster, whole(lists))
+    assert (names[loud] == "CD56bright").all()
+    distances = cluster_distances(values, list(MARKERS), cluster, batch=batch, thresholds=cuts, definitions=DEFINITIONS)
+    asked = Cells(values, list(MARKERS), batch, thresholds=cuts, definitions=DEFINITIONS, clusters=distances)
+    asked.own[:] = 0.25
+    assert (name_cells(asked, cluster, DEFINITIONS, lists=whole(lists))[0][loud] == "memory_like").any()
 
 
 def test_a_cluster_that_straddles_has_a_name_for_each_of_its_sides(cells):

@@ -66,14 +66,18 @@ def smoothed(values: Floats, indices: NDArray[np.int32], cluster: NDArray[np.int
     return np.ascontiguousarray(result, np.float32)
 
 
-def steadied(values: Floats, indices: NDArray[np.int32], cluster: NDArray[np.integer]) -> Floats:
-    """A quarter of every cell's own values, the rest of those smoothed over its neighbours of the same cluster."""
-    return _with_own(values, smoothed(values, indices, cluster))
+def steadied(
+    values: Floats, indices: NDArray[np.int32], cluster: NDArray[np.integer], *, own: Floats | float = OWN
+) -> Floats:
+    """Every cell's own values by the weight `own` (of all columns, or of each), the rest of those smoothed over its
+    neighbours of the same cluster."""
+    return _with_own(values, smoothed(values, indices, cluster), own)
 
 
-def _with_own(own: Floats, around: Floats) -> Floats:
+def _with_own(values: Floats, around: Floats, own: Floats | float) -> Floats:
     """Both by their weights; what is around alone where the cell has no value."""
-    return np.where(np.isfinite(own), np.float32(OWN) * own + np.float32(1 - OWN) * around, around)
+    weight = np.asarray(own, np.float32)
+    return np.where(np.isfinite(values), weight * values + (1 - weight) * around, around)
 
 
 class Cells:
@@ -89,6 +93,11 @@ class Cells:
         THRESHOLDS, and what is asked.
     clusters
         Distances of the clusters, which stand for cells whose own and whose neighbours' files lack a marker.
+
+    Attributes
+    ----------
+    own
+        Weight of the cell itself beside its neighbours, of every column.
     """
 
     def __init__(
@@ -109,6 +118,9 @@ class Cells:
         self.values, self.features, self.clusters = values, list(features), clusters
         self.columns = [("threshold", f) for f in clusters.threshold.columns if f in asked]
         self.columns += [(t, f) for t in ("bright", "raised") for f in clusters.bright.columns]
+        steady = {f for d in definitions.populations if d.agree is not None for _, f, _ in d.further()}
+        weights = [0.0 if t == "threshold" and f in steady else OWN for t, f in self.columns]
+        self.own = np.array(weights, np.float32)
         self.groups = {g: [self.features.index(m) for m in ms if m in self.features]
                        for g, ms in definitions.groups.items()}  # fmt: skip
         measured = {m: np.isfinite(values[:, m]) for ms in self.groups.values() for m in ms}
@@ -191,7 +203,7 @@ def name_in_graph(
     known = np.isfinite(distances)
     if (known.any(axis=0) & ~known.all(axis=0)).any():
         cells.clusters = cluster_distances(values, features, cluster, batch=batch, **some)
-    own = steadied(distances, indices, cluster)[first:]
+    own = steadied(distances, indices, cluster, own=cells.own)[first:]
     return name_rows(cells.tables(own, cluster[first:]), definitions)
 
 
@@ -224,7 +236,7 @@ def name_cells(
     """
     rows = lists.rows
     part = cluster[rows]
-    own = steadied(cells.distances(rows), lists.indices, part)
+    own = steadied(cells.distances(rows), lists.indices, part, own=cells.own)
     n = len(cluster)
     population, score, margin = np.empty(n, object), np.empty(n), np.empty(n)
     for where, values in _all_cells(
@@ -262,5 +274,5 @@ def _all_cells(
                 count = np.isfinite(values).sum(axis=1)
                 total = np.nansum(values, axis=1)
                 mean = np.divide(total, count, out=np.full(total.shape, np.nan, np.float32), where=count > 0)
-                yield np.arange(a, b), _with_own(mine, mean)
+                yield np.arange(a, b), _with_own(mine, mean, cells.own)
     yield lists.rows, own
