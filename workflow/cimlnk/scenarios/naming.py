@@ -20,6 +20,7 @@ LATE = {"memory_like": 0.35, "CD56bright": 0.17, "CD56dim_NKG2A": 0.20, "CD56dim
 ALIASES = {"CD56": "NCAM1", "CD16": "FcgRIII", "NKG2A": "CD159a", "NKG2C": "CD159c", "NKG2D": "CD314", "NKp46": "CD335",
            "NKp44": "CD336", "NKp30": "CD337", "DNAM-1": "CD226", "PD-1": "CD279", "KIR2DL1": "CD158a",
            "KIR2DL2_3": "CD158b", "KIR3DL1": "CD158e", "CD8a": "CD8"}  # fmt: skip
+RENAMED = 0.001  # largest share of the other cells that an artefact of four times as many may rename
 RECEPTORS = ("NKG2A", "NKG2C", "KIR2DL1", "KIR2DL2_3", "KIR3DL1")
 
 
@@ -120,7 +121,11 @@ def nkg2a_everywhere(seed: int, small: bool) -> list[Check]:
 
 
 def artefact(seed: int, small: bool) -> list[Check]:
-    """The same clusters with and without a further one of 0.4 % of the cells, bright in three markers."""
+    """The same clusters with and without a further one of 0.4 % of the cells, bright in three markers.
+
+    Without these cells thresholds and yardsticks of the batch are found in others, so that they move by less than their
+    own doubt: a cell at a border may get the other name.
+    """
     cohort = infused(seed, small)
     labels = np.asarray(clusters(cohort.only(cohort.nk), seed).labels)
     strange = np.sort(np.random.default_rng(seed).permutation(len(labels))[: max(int(0.004 * len(labels)), 5)])
@@ -131,7 +136,8 @@ def artefact(seed: int, small: bool) -> list[Check]:
         values[rows, cohort.markers.index(marker)] = 8.0
     changed[strange] = labels.max() + 1
     after = answer(cohort._replace(values=values), seed, labels=changed)
-    return [at_most("other cells with another name", float((before.names != after.names[rest]).mean()), 0.0)]
+    renamed = before.names != after.names[rest]
+    return [at_most("other cells with another name", float(renamed.mean()), RENAMED)]
 
 
 def aliases(seed: int, small: bool) -> list[Check]:
