@@ -61,6 +61,11 @@ class Runs:
         self.faults: list[str] = []
         self.submitted = 0
 
+    def fault(self, text: str) -> None:
+        """Say it at once: a run of hours may be stopped before its end."""
+        self.faults.append(text)
+        say(f"fault: {text}")
+
     def start(self, *arguments: str) -> tuple[subprocess.Popen[str], Path]:
         log = self.checkout / "killed.log"
         environment = {k: v for k, v in os.environ.items() if not k.startswith(("SNAKEMAKE", "CIMLNK_KEEP"))}
@@ -81,7 +86,7 @@ class Runs:
         text = log.read_text()
         self.submitted += text.count(SUBMITTED)
         if code != 0 or "Traceback" in text:
-            self.faults.append(f"{arguments or 'the plain run'} ended with {code}:\n{text[-3000:]}")
+            self.fault(f"{arguments or 'the plain run'} ended with {code}:\n{text[-3000:]}")
         return text
 
     def killed(self, way: str, jobs: int, wait: float, *arguments: str) -> str:
@@ -117,7 +122,7 @@ class Runs:
             hit += ", which was the end"
         self.submitted += (text := log.read_text()).count(SUBMITTED)
         if "Traceback" in text:
-            self.faults.append(f"killed {way}: a traceback:\n{text[-3000:]}")
+            self.fault(f"killed {way}: a traceback:\n{text[-3000:]}")
         return hit
 
     def made(self, since: float) -> int:
@@ -135,7 +140,7 @@ class Runs:
         if code == 0 and "nothing to do" in text:
             pass  # the killed run's job has made the rest meanwhile: a run without work takes no lock
         elif code == 0 or "--unlock" not in text or "Traceback" in text or len(text.strip().splitlines()) > 3:
-            self.faults.append(f"a lock was left, and the next run said:\n{text}")
+            self.fault(f"a lock was left, and the next run said:\n{text}")
         self.plain("--unlock")
         return True
 
@@ -146,7 +151,7 @@ class Runs:
         missing, more = sorted(wanted.keys() - found.keys()), sorted(found.keys() - wanted.keys())
         say(f"{when}: {len(found)} files, {len(other)} differ, {len(missing)} missing, {len(more)} more")
         if other or missing or more:
-            self.faults.append(f"{when}: differ {other[:9]}, missing {missing[:9]}, more {more[:9]}")
+            self.fault(f"{when}: differ {other[:9]}, missing {missing[:9]}, more {more[:9]}")
 
 
 def working(checkout: Path) -> list[int]:
@@ -237,10 +242,9 @@ def forced(
     rng: random.Random,
     wanted: dict[str, str],
 ) -> None:
-    """A finished run forced, killed and followed by a plain one: everything four times, then single rules with what
-    follows from them."""
+    """A finished run forced, killed and followed by a plain one: everything, then single rules with what follows."""
     done = {Path(f).stem.partition(".")[0] for f in os.listdir(runs.results / "benchmarks")}
-    rules, whole = [rule for rule in RULES if rule in done], round(FORCEALL * args.kills)
+    rules, whole = [rule for rule in args.rules if rule in done], round(FORCEALL * args.kills)
     for k in range(args.first, args.kills):
         way = ways[k % len(ways)]
         every = k < whole or not rules
@@ -288,7 +292,6 @@ def try_all(folder: Path, args: argparse.Namespace) -> int:
             cluster.stop()
             say(f"{runs.submitted} jobs submitted")
     faults = [*peace.faults, *runs.faults]
-    print("\n".join(faults))
     say(f"{len(faults)} faults in {time.monotonic() - began:.0f} s")
     return 1 if faults else 0
 
@@ -302,6 +305,7 @@ def main() -> int:
     parser.add_argument("--tiny", action="store_true", help="the synthetic tiny cohort instead of a lab's")
     parser.add_argument("--slurm", action="store_true", help="on a Slurm of this machine (root)")
     parser.add_argument("--targets", nargs="+", default=[], help="results to ask for, below the cohort's")
+    parser.add_argument("--rules", nargs="+", choices=[*RULES], default=[*RULES], help="that are forced (default: all)")
     parser.add_argument("--folder", type=Path, help="work in this folder, keep it, and go on from what is in it")
     parser.add_argument("--only", choices=["unforced", "forced"], help="one half (forced needs the other in --folder)")
     args = parser.parse_args()
