@@ -39,7 +39,7 @@ STEPS = {
     mutual: ("calibrated", "compared", "backward", "through"),
     edges: ("_weights",),
     leiden_passes: ("rough", "settle", "refined", "collapsed", "halved", "_cut", "tried_in_two"),
-    communities: ("weighed", "thorough", "connected", "quality", "by_size"),
+    communities: ("weighed", "optimise", "connected", "quality", "by_size"),
 }
 
 

@@ -10,7 +10,7 @@ from numpy.typing import NDArray
 
 from .edges import arrays_of, permuted
 from .kernels.aggregate import relabel
-from .leiden_passes import thorough
+from .leiden_passes import TRIES, optimise
 from .network import connected, quality, strengths, weighed
 from .tasks import pool
 
@@ -118,7 +118,9 @@ def leiden(
         price = (resolution / total if total > 0 else 0.0) if objective == "modularity" else resolution
         start = None if initial is None else by_size(np.asarray(initial)[place])
         if backend == "cimlnk":
-            found = thorough(graph, price, seed, passes=n_iterations, start=start, workers=workers, rounds=rounds)
+            found = optimise(
+                graph, price, seed, passes=n_iterations, start=start, workers=workers, rounds=rounds, tries=TRIES
+            )
         else:
             from .reference import reference
 

@@ -47,6 +47,19 @@ def move_in_rounds(graph: Graph, labels: NDArray[np.int32], price: float, *, wor
     return moves
 
 
+def restless(graph: Graph, labels: NDArray[np.int32], price: float, *, workers: Pool | None) -> NDArray[np.bool_]:
+    """The nodes that would move if nothing else did."""
+    n = graph.n
+    total = np.bincount(labels, graph.mass, n)
+    size = np.bincount(labels, minlength=n).astype(np.int32)
+    wish = np.empty(n, np.int32)
+    stay, go = np.empty(n, np.float32), np.empty(n, np.float32)
+    nodes = np.arange(n, dtype=np.int32)
+    shared = (*graph[:4], labels, total, size, price, nodes, wish, stay, go)
+    spread(kernel.wishes, shared, n, step=max(32, STEP * n // max(1, len(graph.ix))), workers=workers)
+    return wish != labels
+
+
 def spread(
     function: Callable[..., Any], shared: tuple[Any, ...], count: int, *, step: int, workers: Pool | None
 ) -> None:

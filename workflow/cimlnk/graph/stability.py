@@ -14,7 +14,7 @@ from .agreement import adjusted_rand, contingency, jaccard
 from .communities import by_size
 from .edges import permuted, weights
 from .kernels import subgraphs
-from .leiden_passes import optimise, thorough
+from .leiden_passes import TRIES, optimise
 from .nearest import knn
 from .network import Graph, connected, weighed
 from .tasks import Pool
@@ -40,7 +40,7 @@ def solve(
     graph: Graph, price: float, seed: int, *, passes: int = 2, quick: bool = True, workers: Pool | None = None
 ) -> NDArray[np.int32]:
     """Leiden, in the calling thread unless there are `workers`; communities connected."""
-    labels = (optimise if quick else thorough)(graph, price, seed, passes=passes, start=None, workers=workers)
+    labels = optimise(graph, price, seed, passes=passes, workers=workers, tries=1 if quick else TRIES)
     return connected(graph, labels, workers=workers)
 
 

@@ -55,7 +55,7 @@ def subcluster(
         above = np.ascontiguousarray(parents[place], dtype=np.int32)
         indptr, ix, w = subgraphs.within(whole.indptr, whole.ix, whole.w, above)
         inside = Graph(indptr, ix, w, whole.mass, whole.local)
-        found = optimise(inside, price_of(whole, resolution, objective), seed, passes=2, start=None, workers=workers)
+        found = optimise(inside, price_of(whole, resolution, objective), seed, passes=2, workers=workers)
         found = connected(inside, found, workers=workers)
     least = max(min_cells, int(np.ceil(min_fraction * n)))
     found = join_small(inside, by_size(found), least)

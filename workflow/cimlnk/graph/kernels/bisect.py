@@ -12,19 +12,21 @@ STILL = 1e-4  # largest change of a round at which the direction counts as found
 
 @jit()
 def bisect(indptr, ix, w, mass, label, start, nodes, place, price, slack, a, b):
-    """One half of each of the communities a..b that is worth being cut: its nodes, and the community of each.
+    """One half of each of the communities a..b that is worth being cut, in two ways: its nodes, and whose they are.
 
     `nodes` holds the members of community c at start[c]..start[c + 1]; `place` is every node's position there.
 
     The nodes of a community are sorted along the slow direction of a random walk inside it (the Fiedler vector, by
     power iteration) and cut somewhere along that line. A cut gains ``2 * price * M_left * M_right - 2 * cut weight``.
-    With a `slack` of 1 the cut of largest gain is taken, if it gains. With more it is the sparsest (least cut weight by
-    ``M_left * M_right``), if its weight is below `slack` times what would make the gain zero: it may gain once its
-    border is improved node by node.
+    The first way is the cut of largest gain, if it gains. The second is the sparsest (least cut weight by ``M_left *
+    M_right``), if its weight is below `slack` times what would make the gain zero: it may gain once its border is
+    improved node by node.
     """
-    halves = np.empty(start[b] - start[a], np.int32)
-    owner = np.empty(start[b] - start[a], np.int32)
-    taken = 0
+    halves = np.empty((2, start[b] - start[a]), np.int32)
+    owner = np.empty((2, start[b] - start[a]), np.int32)
+    taken = np.zeros(2, np.int64)
+    best = np.empty(2, np.float64)
+    best_at = np.empty(2, np.int64)
     for c in range(a, b):
         first = start[c]
         members = nodes[first : start[c + 1]]
@@ -87,8 +89,8 @@ def bisect(indptr, ix, w, mass, label, start, nodes, place, price, slack, a, b):
         side = np.zeros(m, np.uint8)
         cut = 0.0
         left = 0.0
-        best = 0.0
-        best_at = -1
+        best[:] = 0.0
+        best_at[:] = -1
         for z in range(m - 1):
             at = line[z]
             for e in range(begin[at], begin[at + 1]):
@@ -96,15 +98,19 @@ def bisect(indptr, ix, w, mass, label, start, nodes, place, price, slack, a, b):
             side[at] = 1
             left += mass[members[at]]
             free = price * left * (whole - left)  # cut weight at which nothing is gained
-            if slack == 1.0:
+            for way in range(2):
                 gain = free - cut
-            else:
-                gain = slack - cut / free if free > 0.0 else 0.0
-            if gain > best * (1 + 1e-9) + 1e-9:
-                best = gain
-                best_at = z
-        for z in range(best_at + 1):
-            halves[taken] = members[line[z]]
-            owner[taken] = c
-            taken += 1
-    return halves[:taken].copy(), owner[:taken].copy()
+                if way == 1:
+                    gain = slack - cut / free if free > 0.0 else 0.0
+                if gain > best[way] * (1 + 1e-9) + 1e-9:
+                    best[way] = gain
+                    best_at[way] = z
+        for way in range(2):
+            for z in range(best_at[way] + 1):
+                halves[way, taken[way]] = members[line[z]]
+                owner[way, taken[way]] = c
+                taken[way] += 1
+    return (
+        (halves[0, : taken[0]].copy(), owner[0, : taken[0]].copy()),
+        (halves[1, : taken[1]].copy(), owner[1, : taken[1]].copy()),
+    )

@@ -26,7 +26,7 @@ def row_sums(indptr, w, out, a, b):
 
 @jit()
 def move(indptr, ix, w, mass, label, total, g, order, limit, lo, hi):
-    """Local moving with a queue: nodes lo..hi in `order`, then those whose neighbours moved; at most `limit` visits.
+    """Local moving with a queue: the nodes in `order`, then those whose neighbours moved; at most `limit` visits.
 
     Only the nodes lo..hi exist for it, and their labels must lie in lo..hi, so that blocks can be done side by side.
     Changes `label` and `total` (mass per community) in place; returns visits and moves.
@@ -34,8 +34,11 @@ def move(indptr, ix, w, mass, label, total, g, order, limit, lo, hi):
     n = hi - lo
     weight = np.zeros(n, np.float32)  # from the node at hand to each community; zero again after each visit
     touched = np.empty(n, np.int32)
-    queue = order.copy()
-    waiting = np.ones(n, np.uint8)
+    queue = np.full(n, np.int32(lo))
+    queue[: len(order)] = order
+    waiting = np.zeros(n, np.uint8)
+    for i in order:
+        waiting[i - lo] = 1
     size = np.zeros(n, np.int32)
     for i in range(lo, hi):
         size[label[i] - lo] += 1
@@ -46,14 +49,11 @@ def move(indptr, ix, w, mass, label, total, g, order, limit, lo, hi):
             empty[n_empty] = i
             n_empty += 1
     head = 0
-    count = n
+    count = len(order)
     visits = 0
     moves = 0
     while count > 0 and visits < limit:
-        far = head + AHEAD
-        if far >= n:
-            far -= n
-        far = queue[far] if AHEAD < n else queue[head]
+        far = queue[(head + AHEAD) % n]
         for line in range(4 * indptr[far], 4 * indptr[far + 1], 64):
             prefetch(ix.ctypes.data + line)
             prefetch(w.ctypes.data + line)
@@ -116,32 +116,30 @@ def move(indptr, ix, w, mass, label, total, g, order, limit, lo, hi):
 
 
 @jit()
-def refine(indptr, ix, w, mass, label, total, g, order, part, lo, hi):
+def refine(indptr, ix, w, mass, label, total, g, nodes, part, part_mass, alone, outward, lo, hi):
     """Refinement: inside each community, singletons join the well-connected part that gains most (one sweep).
 
     Traag's algorithm draws the part at random in proportion to exp(gain); the greedy choice needs no random numbers
     and kept the quality. A part, and a node, is well connected if its weight to the rest of its community is at least
-    g times the product of their masses. Writes the part of every node lo..hi, named by one of its nodes; parts do not
-    reach over these bounds, so that blocks can be done side by side (the levels above join what belongs together).
+    g times the product of their masses. The `nodes` are visited in their order. Writes the part of each, named by one
+    of its nodes; `part_mass`, `alone` and `outward` are working space, all four of the whole graph. Nothing of another
+    community is read or written, and nothing of neighbours outside lo..hi, so that communities, or blocks of nodes,
+    can be done side by side (the levels above join what belongs together).
     """
-    n = hi - lo
-    part_mass = mass[lo:hi].copy()
-    alone = np.ones(n, np.uint8)
-    outward = np.empty(n, np.float64)  # weight from a part to the rest of its community
-    for i in range(lo, hi):
+    for i in nodes:
         part[i] = i
+        part_mass[i] = mass[i]
+        alone[i] = 1
         s = 0.0
         for e in range(indptr[i], indptr[i + 1]):
             if label[ix[e]] == label[i]:
                 s += w[e]
-        outward[i - lo] = s
-    weight = np.zeros(n, np.float32)
-    touched = np.empty(n, np.int32)
-    for z in range(n):
-        i = order[z]
-        here = i - lo
+        outward[i] = s  # weight from a part to the rest of its community
+    weight = np.zeros(hi - lo, np.float32)
+    touched = np.empty(hi - lo, np.int32)
+    for i in nodes:
         whole = total[label[i]]
-        if alone[here] == 0 or outward[here] < g * mass[i] * (whole - mass[i]):
+        if alone[i] == 0 or outward[i] < g * mass[i] * (whole - mass[i]):
             continue
         n_touched = 0
         for e in range(indptr[i], indptr[i + 1]):
@@ -152,21 +150,21 @@ def refine(indptr, ix, w, mass, label, total, g, order, part, lo, hi):
                     touched[n_touched] = p
                     n_touched += 1
                 weight[p] += w[e]
-        best = here
+        best = i
         best_gain = 0.0
         best_weight = 0.0
         for y in range(n_touched):
-            p = touched[y]
-            x = weight[p]
-            weight[p] = 0
+            p = lo + touched[y]
+            x = weight[p - lo]
+            weight[p - lo] = 0
             gain = x - g * mass[i] * part_mass[p]
-            if p != here and gain > best_gain and outward[p] >= g * part_mass[p] * (whole - part_mass[p]):
+            if p != i and gain > best_gain and outward[p] >= g * part_mass[p] * (whole - part_mass[p]):
                 best = p
                 best_gain = gain
                 best_weight = x
-        if best != here:
-            part[i] = lo + best
-            alone[here] = 0
+        if best != i:
+            part[i] = best
+            alone[i] = 0
             alone[best] = 0
             part_mass[best] += mass[i]
-            outward[best] += outward[here] - 2.0 * best_weight
+            outward[best] += outward[i] - 2.0 * best_weight

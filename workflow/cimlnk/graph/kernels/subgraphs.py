@@ -7,7 +7,7 @@ import numpy as np
 from .jit import jit
 
 
-@jit()
+@jit(fast=True)
 def inner_weight(indptr, ix, w, label, a, b):
     """Weight of the edges from the nodes a..b inside their communities."""
     s = 0.0
