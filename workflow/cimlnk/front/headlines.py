@@ -63,7 +63,7 @@ def _graph(root: Path, stage: str) -> str:
         path = root / modality / "cluster_support.parquet"
         table = pd.read_parquet(path) if path.is_file() else None
         if table is not None and len(table):
-            words.append(f"{name} {len(table)} clusters")
+            words.append(f"{name} {count(len(table), 'cluster')}")
     return ", ".join(words)
 
 
@@ -74,7 +74,7 @@ def _populations(root: Path, stage: str) -> str:
         if table is not None and len(table):
             without = table.loc[table["population"] == "unassigned", "n_cells"].sum() / table["n_cells"].sum()
             n = table.loc[table["population"] != "unassigned", "population"].nunique()
-            words.append(f"{name} {n} populations, {without:.0%} unassigned")
+            words.append(f"{name} {count(n, 'population')}, {without:.0%} unassigned")
     return "; ".join(words)
 
 
