@@ -96,12 +96,14 @@ def test_a_finished_stage_says_what_its_tables_hold(tmp_path, monkeypatch):
     assert stream.getvalue().splitlines()[-1].endswith("· 100 NK cells, 1-9 % of a file's events")
     one = pd.DataFrame({"n_nk": [10], "n_events": [1000], "left_out": [False]})
     one.to_parquet(folder / "summary.parquet")
-    pd.DataFrame({"population": ["CD56dim"], "n_cells": [10]}).to_parquet(folder / "annotation.parquet")
+    pd.DataFrame({"population": ["CD56dim", "unassigned"]}).to_parquet(folder / "populations.parquet")
     pd.DataFrame({"cluster": [0]}).to_parquet(folder / "cluster_support.parquet")
     said = [headline(stage, folder.parent) for stage in ("cytof", "populations", "graph")]
     assert said == [
-        "10 NK cells, 1 % of a file's events", "mass cytometry 1 population, 0% unassigned", "mass cytometry 1 cluster",
-    ]  # fmt: skip
+        "10 NK cells, 1 % of a file's events",
+        "mass cytometry 1 population, 50% unassigned",
+        "mass cytometry 1 cluster",
+    ]
 
 
 def test_words():

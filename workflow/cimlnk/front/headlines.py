@@ -70,10 +70,11 @@ def _graph(root: Path, stage: str) -> str:
 def _populations(root: Path, stage: str) -> str:
     words = []
     for modality, name in MODALITY.items():
-        table = _table(root, f"{modality}/annotation.parquet")
+        table = _table(root, f"{modality}/populations.parquet", ["population"])  # of cells: a cluster may hold two
         if table is not None and len(table):
-            without = table.loc[table["population"] == "unassigned", "n_cells"].sum() / table["n_cells"].sum()
-            n = table.loc[table["population"] != "unassigned", "population"].nunique()
+            of = table["population"].value_counts()
+            n = len(of.drop("unassigned", errors="ignore"))
+            without = of.get("unassigned", 0) / len(table)
             words.append(f"{name} {count(n, 'population')}, {without:.0%} unassigned")
     return "; ".join(words)
 
