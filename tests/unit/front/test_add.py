@@ -211,6 +211,17 @@ def test_a_mistake_in_the_new_sheet_is_told_by_its_own_row_and_leaves_nothing(ea
     assert not [p for p in (tmp_path / "config").rglob("*") if p.is_file()]
 
 
+def test_an_id_under_which_the_given_sheet_would_be_overwritten_is_refused(earlier, tmp_path):
+    (tmp_path / "c.yaml").write_text("cohort: {id: early, samples: s.tsv}\n")
+    (tmp_path / "s.tsv").write_text("sample\tmodality\na\tcytof\n")
+    (tmp_path / "config/samples").mkdir(parents=True)
+    (tmp_path / "config/samples/new.tsv").write_text("sample\tmodality\nb\tcytof\n")
+    (tmp_path / "config/new.yaml").write_text("cohort: {id: new, samples: config/samples/new.tsv}\n")
+    for given in ("config/samples/new.tsv", "config/new.yaml"):
+        with pytest.raises(UserError, match="--id: found 'new', expected another one: .* would take the place of"):
+            add(tmp_path / given, tmp_path / "c.yaml", name="new", base=tmp_path)
+
+
 def test_the_widened_sheet_has_all_samples_once(tmp_path):
     (tmp_path / "s.tsv").write_text("# mine\nsample\tday\tage\na\t1\t40\n")
     (tmp_path / "n.csv").write_text("sample,day\nb,2\n")

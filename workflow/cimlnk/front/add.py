@@ -107,6 +107,11 @@ def add(
     wide, text, samples = widened(given, Path(sheet), name, base=base)
     places = {base / f"config/{name}.yaml": yaml.safe_dump(wide, sort_keys=False, allow_unicode=True)}
     places[base / wide["cohort"]["samples"]] = text
+    drafted = _drafted(Path(sheet), base)
+    for mine in (Path(sheet), *([locate(drafted["samples"], base)] if drafted else [])):
+        if any(mine.resolve() == path.resolve() for path in places):
+            expected = f"another one: what is written under this id would take the place of {mine}"
+            raise UserError("command line", "--id", name, expected)
     fresh = [path for path in places if not path.exists()]
     _write_once(places)
     try:
@@ -115,7 +120,7 @@ def add(
         for path in fresh:  # else the corrected sheet would find another one in its place
             path.unlink()
         earlier_rows = len(text.splitlines()) - 1 - len(samples)
-        own = (_drafted(Path(sheet), base) or {"samples": sheet})["samples"]
+        own = (drafted or {"samples": sheet})["samples"]
         raise _of_new_sheet(error, wide["cohort"]["samples"], sheet=own, earlier=earlier_rows) from None
     targets = [f"results/{name}/cytof/samples/{s}.h5ad" for s in samples]
     _gate(f"config/{name}.yaml", targets, base, cores=cores)
