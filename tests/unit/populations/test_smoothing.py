@@ -11,7 +11,7 @@ from cimlnk.graph import knn
 from cimlnk.graph.files import make_graph
 from cimlnk.populations.definitions_file import load_definitions
 from cimlnk.populations.distances import cluster_distances
-from cimlnk.populations.naming import name_clusters
+from cimlnk.populations.naming import name_clusters, name_rows
 from cimlnk.populations.neighbours import Lists, read_lists
 from cimlnk.populations.positivity import Reference, protein_thresholds
 from cimlnk.populations.smoothing import Cells, name_cells, smoothed, steadied
@@ -57,12 +57,12 @@ def test_means_are_over_neighbours_of_the_own_cluster():
 def test_a_cell_itself_weighs_a_quarter_and_one_without_a_value_has_its_neighbours():
     values = np.array([[0.0, np.nan], [2.0, 4.0], [4.0, 4.0]], np.float32)
     near = np.array([[1, 2], [0, 2], [0, 1]], np.int32)
-    np.testing.assert_allclose(steadied(values, near, np.zeros(3, int)), [[1.5, 4], [2, 4], [2.5, 4]])
-    alone = steadied(values, near, np.zeros(3, int), own=np.array([0.0, 1.0], np.float32))
-    np.testing.assert_allclose(alone, [[2, 4], [2, 4], [2, 4]])
+    own, around = steadied(values, near, np.zeros(3, int))
+    np.testing.assert_allclose(own, [[1.5, 4], [2, 4], [2.5, 4]])
+    np.testing.assert_allclose(around, [[2, 4], [2, 4], [2, 4]])
 
 
-def test_markers_that_have_to_agree_are_the_neighbours_and_not_the_cell_itself(cells):
+def test_markers_that_have_to_agree_do_so_among_the_neighbours_alone_too(cells):
     """One CD56bright cell in twenty has by noise what memory-like cells carry; its neighbours do not."""
     values, kind, batch, cuts, lists = cells
     cluster = np.unique(kind, return_inverse=True)[1]
@@ -74,8 +74,9 @@ def test_markers_that_have_to_agree_are_the_neighbours_and_not_the_cell_itself(c
     assert (names[loud] == "CD56bright").all()
     distances = cluster_distances(values, list(MARKERS), cluster, batch=batch, thresholds=cuts, definitions=DEFINITIONS)
     asked = Cells(values, list(MARKERS), batch, thresholds=cuts, definitions=DEFINITIONS, clusters=distances)
-    asked.own[:] = 0.25
-    assert (name_cells(asked, cluster, DEFINITIONS, lists=whole(lists))[0][loud] == "memory_like").any()
+    own, _ = steadied(asked.distances(slice(None)), lists, cluster)
+    by_themselves = name_rows(asked.tables(own, cluster), DEFINITIONS)[0]
+    assert (by_themselves[loud] == "memory_like").any()
 
 
 def test_a_cluster_that_straddles_has_a_name_for_each_of_its_sides(cells):

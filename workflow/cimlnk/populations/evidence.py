@@ -32,6 +32,8 @@ class Distances(NamedTuple):
         Uncertainty of the distance (same units), clusters × features; one row may stand for all.
     missing
         Feature -> why there is no threshold; for reasons.
+    around
+        Of cells: the same of their neighbours alone, for markers that have to agree; None where there are none.
     """
 
     threshold: pd.DataFrame
@@ -39,11 +41,14 @@ class Distances(NamedTuple):
     raised: pd.DataFrame
     sd: pd.DataFrame
     missing: Mapping[str, str]
+    around: Distances | None = None
 
     def rows(self, part: slice) -> Distances:
         """Some of the rows."""
         sd = self.sd if len(self.sd) == 1 else self.sd.iloc[part]
-        return Distances(self.threshold.iloc[part], self.bright.iloc[part], self.raised.iloc[part], sd, self.missing)
+        around = None if self.around is None else self.around.rows(part)
+        tables = self.threshold.iloc[part], self.bright.iloc[part], self.raised.iloc[part]
+        return Distances(*tables, sd, self.missing, around)
 
 
 class Evidence:
@@ -51,6 +56,7 @@ class Evidence:
 
     def __init__(self, d: Distances) -> None:
         self.d, self.n = d, len(d.threshold)
+        self.around = None if d.around is None else Evidence(d.around)
         self._known: dict[tuple[str, str], Floats] = {}
 
     def of(self, state: str, feature: str) -> Floats:

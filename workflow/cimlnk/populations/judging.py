@@ -90,6 +90,8 @@ def judge(definition: Definition, definitions: Definitions, e: Evidence, *, know
     support, measured, further = _further(definition, e)
     if definition.agree is not None:
         fails = (measured < MEASURED) | (support < definition.agree)
+        if e.around is not None:  # the noise of a cell itself makes several markers agree now and then
+            fails |= _further(definition, e.around)[0] < definition.agree
         met, misses = met & ~fails, misses + fails
     fit = REQUIRED * log_likelihood(evidence) + further
     found = Judged(met, misses, evidence, support, fit, alternative, parent)

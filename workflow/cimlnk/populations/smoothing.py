@@ -66,18 +66,16 @@ def smoothed(values: Floats, indices: NDArray[np.int32], cluster: NDArray[np.int
     return np.ascontiguousarray(result, np.float32)
 
 
-def steadied(
-    values: Floats, indices: NDArray[np.int32], cluster: NDArray[np.integer], *, own: Floats | float = OWN
-) -> Floats:
-    """Every cell's own values by the weight `own` (of all columns, or of each), the rest of those smoothed over its
-    neighbours of the same cluster."""
-    return _with_own(values, smoothed(values, indices, cluster), own)
+def steadied(values: Floats, indices: NDArray[np.int32], cluster: NDArray[np.integer]) -> tuple[Floats, Floats]:
+    """A quarter of every cell's own values, the rest of those smoothed over its neighbours of the same cluster; and the
+    latter alone."""
+    around = smoothed(values, indices, cluster)
+    return _with_own(values, around), around
 
 
-def _with_own(values: Floats, around: Floats, own: Floats | float) -> Floats:
+def _with_own(own: Floats, around: Floats) -> Floats:
     """Both by their weights; what is around alone where the cell has no value."""
-    weight = np.asarray(own, np.float32)
-    return np.where(np.isfinite(values), weight * values + (1 - weight) * around, around)
+    return np.where(np.isfinite(own), np.float32(OWN) * own + np.float32(1 - OWN) * around, around)
 
 
 class Cells:
@@ -93,11 +91,6 @@ class Cells:
         THRESHOLDS, and what is asked.
     clusters
         Distances of the clusters, which stand for cells whose own and whose neighbours' files lack a marker.
-
-    Attributes
-    ----------
-    own
-        Weight of the cell itself beside its neighbours, of every column.
     """
 
     def __init__(
@@ -115,12 +108,10 @@ class Cells:
             values, features, (names, self.code), thresholds=thresholds, definitions=definitions
         )
         asked = {f for d in definitions.populations for f in d.features()}
+        self.agreeing = {f for d in definitions.populations if d.agree is not None for _, f, _ in d.further()}
         self.values, self.features, self.clusters = values, list(features), clusters
         self.columns = [("threshold", f) for f in clusters.threshold.columns if f in asked]
         self.columns += [(t, f) for t in ("bright", "raised") for f in clusters.bright.columns]
-        steady = {f for d in definitions.populations if d.agree is not None for _, f, _ in d.further()}
-        weights = [0.0 if t == "threshold" and f in steady else OWN for t, f in self.columns]
-        self.own = np.array(weights, np.float32)
         self.groups = {g: [self.features.index(m) for m in ms if m in self.features]
                        for g, ms in definitions.groups.items()}  # fmt: skip
         measured = {m: np.isfinite(values[:, m]) for ms in self.groups.values() for m in ms}
@@ -155,18 +146,27 @@ class Cells:
         lacking: NDArray[np.bool_] = ~np.all(np.isfinite(values[:, columns]), axis=1)
         return lacking
 
-    def tables(self, distances: Floats, cluster: NDArray[np.integer]) -> Distances:
-        """The columns as DISTANCES, gaps filled from the cells' clusters."""
+    def tables(self, distances: Floats, cluster: NDArray[np.integer], *, around: Floats | None = None) -> Distances:
+        """The columns as DISTANCES, gaps filled from the cells' clusters; `around`, the neighbours alone, of those
+        markers that have to agree."""
         parts: dict[str, dict[str, Floats]] = {"threshold": {}, "bright": {}, "raised": {}}
+        beside: dict[str, Floats] = {}
         for j, (table, feature) in enumerate(self.columns):
-            column = distances[:, j]
-            if not np.isfinite(column).all():
-                of_cluster = getattr(self.clusters, table)[feature].reindex(cluster).to_numpy(np.float32)
-                column = np.where(np.isfinite(column), column, of_cluster)
-            parts[table][feature] = column
+            parts[table][feature] = self._filled(distances[:, j], table, feature, cluster=cluster)
+            if around is not None and table == "threshold" and feature in self.agreeing:
+                beside[feature] = self._filled(around[:, j], table, feature, cluster=cluster)
         index = pd.RangeIndex(len(distances))
         made = {table: pd.DataFrame(columns, index=index) for table, columns in parts.items()}
-        return Distances(**made, sd=self.clusters.sd.iloc[:1], missing=self.clusters.missing)
+        fixed = {"sd": self.clusters.sd.iloc[:1], "missing": self.clusters.missing}
+        nothing = pd.DataFrame(index=index)
+        alone = None if around is None else Distances(pd.DataFrame(beside, index=index), nothing, nothing, **fixed)
+        return Distances(**made, **fixed, around=alone)
+
+    def _filled(self, column: Floats, table: str, feature: str, *, cluster: NDArray[np.integer]) -> Floats:
+        if np.isfinite(column).all():
+            return column
+        of_cluster = getattr(self.clusters, table)[feature].reindex(cluster).to_numpy(np.float32)
+        return np.where(np.isfinite(column), column, of_cluster)
 
 
 def name_in_graph(
@@ -203,8 +203,8 @@ def name_in_graph(
     known = np.isfinite(distances)
     if (known.any(axis=0) & ~known.all(axis=0)).any():
         cells.clusters = cluster_distances(values, features, cluster, batch=batch, **some)
-    own = steadied(distances, indices, cluster, own=cells.own)[first:]
-    return name_rows(cells.tables(own, cluster[first:]), definitions)
+    own, around = (v[first:] for v in steadied(distances, indices, cluster))
+    return name_rows(cells.tables(own, cluster[first:], around=around), definitions)
 
 
 def name_cells(
@@ -236,13 +236,13 @@ def name_cells(
     """
     rows = lists.rows
     part = cluster[rows]
-    own = steadied(cells.distances(rows), lists.indices, part, own=cells.own)
+    both = steadied(cells.distances(rows), lists.indices, part)
     n = len(cluster)
     population, score, margin = np.empty(n, object), np.empty(n), np.empty(n)
-    for where, values in _all_cells(
-        cells, cluster, own, lists=lists, features=features, samples=samples, seed=seed, threads=threads
+    for where, values, around in _all_cells(
+        cells, cluster, both, lists=lists, features=features, samples=samples, seed=seed, threads=threads
     ):
-        found = name_rows(cells.tables(values, cluster[where]), definitions)
+        found = name_rows(cells.tables(values, cluster[where], around=around), definitions)
         population[where], score[where], margin[where] = found
     return population, score, margin
 
@@ -250,15 +250,17 @@ def name_cells(
 def _all_cells(
     cells: Cells,
     cluster: NDArray[np.integer],
-    own: Floats,
+    both: tuple[Floats, Floats],
     *,
     lists: Lists,
     features: str | Path | None,
     samples: NDArray[np.object_] | None,
     seed: int,
     threads: int | None,
-) -> Iterator[tuple[NDArray[np.integer], Floats]]:
-    """Rows and their smoothed distances: stretches with cells outside of the graph first, then the graph's own."""
+) -> Iterator[tuple[NDArray[np.integer], Floats, Floats]]:
+    """Rows, their distances and those of their neighbours alone: stretches with cells outside of the graph first, then
+    the graph's own (`both`)."""
+    own = both[0]
     if len(lists.rows) < len(cluster):
         if features is None or samples is None:
             raise ValueError("a sketch needs the features and the samples of all cells")
@@ -274,5 +276,5 @@ def _all_cells(
                 count = np.isfinite(values).sum(axis=1)
                 total = np.nansum(values, axis=1)
                 mean = np.divide(total, count, out=np.full(total.shape, np.nan, np.float32), where=count > 0)
-                yield np.arange(a, b), _with_own(mine, mean, cells.own)
-    yield lists.rows, own
+                yield np.arange(a, b), _with_own(mine, mean), mean
+    yield lists.rows, *both
