@@ -118,20 +118,28 @@ def settle(
 
 
 def refined(
-    graph: Graph, labels: NDArray[np.int32], price: float, *, order: NDArray[np.int32], workers: Pool | None
+    graph: Graph,
+    labels: NDArray[np.int32],
+    price: float,
+    *,
+    order: NDArray[np.int32],
+    wide: bool,
+    workers: Pool | None,
 ) -> tuple[NDArray[np.int32], int]:
     """Well-connected parts of the communities, and their number.
 
-    The work is divided by communities, or by blocks of nodes where there are so many that each task's working space
-    would cost more.
+    The work is divided by communities, which changes nothing. If `wide`, as for :func:`settle`, it is divided into
+    blocks of nodes where there are several: working space is then a block's, and the cut that a million cells of the
+    benchmark need was only found with the smaller parts that blocks leave.
     """
     n = graph.n
     total = np.bincount(labels, graph.mass, n)
     parts = np.empty(n, np.int32)
     space = np.empty(n, np.float64), np.empty(n, np.uint8), np.empty(n, np.float64)
     shared = (*graph[:4], labels, total, price)
-    if n > WIDE:
-        tasks = [(*shared, order[a:b], parts, *space, a, b) for a, b in blocks(graph)]
+    ranges = blocks(graph)
+    if wide and len(ranges) > 1:
+        tasks = [(*shared, order[a:b], parts, *space, a, b) for a, b in ranges]
     else:
         start, places = aggregate.members(labels[order], int(labels.max()) + 1)
         nodes = order[places]
@@ -172,7 +180,7 @@ def descend(
         labels, count = aggregate.relabel(labels)
         if count == n or (brief and not maps and moved[0] <= RESTLESS * n):
             break
-        parts, n_parts = refined(graph, labels, price, order=order, workers=workers)
+        parts, n_parts = refined(graph, labels, price, order=order, wide=wide, workers=workers)
         if n_parts == n:
             break
         graph = collapsed(graph, parts, n_parts, workers=workers)
