@@ -36,7 +36,8 @@ def sheets(samples):
     patient = {c: ("p1" if c == "patient" else "CIML" if c == "arm" else None) for c in PATIENTS.columns}
     numbers = {c: float("nan") for c, (kind, _) in PATIENTS.columns.items() if kind == "float"}
     return SimpleNamespace(samples=SAMPLES.check(pd.DataFrame(rows)), counts=COUNTS.empty(),
-                           patients=PATIENTS.check(pd.DataFrame([patient | numbers])))  # fmt: skip
+                           patients=PATIENTS.check(pd.DataFrame([patient | numbers])),
+                           sources={s: f"/some/where/{s}.fcs" for s in samples})  # fmt: skip
 
 
 @pytest.fixture
@@ -107,6 +108,7 @@ def test_new_cells_find_their_population_and_old_rows_are_as_they_were(earlier, 
         table["strange"].max() < 0.06 and table["n_cells"].sum() == 120 and table["confidence"].min() > 0.8
     )  # CD57 was not measured
     assert {p: p.read_bytes() for p in before} == before
+    assert read_table(tmp_path / "results/new/cohort/samples.parquet")["path"].tolist() == ["s0.fcs", "s1.fcs"]
     shares = read_table(tmp_path / "results/new/dynamics/abundance.parquet")
     assert set(shares["sample"]) == {"s0", "s1"} and shares["fraction"].notna().any()
 

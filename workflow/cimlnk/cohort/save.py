@@ -16,7 +16,7 @@ from cimlnk.common.tables import write_table
 
 from .design import confounding
 from .files import check_files, same_files
-from .sheets import load_cohort
+from .sheets import Cohort, load_cohort
 from .tables import COUNTS, FUNCTIONAL, PANELS, PATIENTS, SAMPLES
 
 
@@ -38,6 +38,12 @@ def sheet_settings(cfg: Mapping[str, Any], leaves_out: bool = False) -> dict[str
         "flow": {"nk_identity": cfg["flow"]["nk_identity"], "panel": cfg["flow"]["panel"]},
         "dynamics": {"baseline_timepoint": cfg["dynamics"]["baseline_timepoint"]},
     }
+
+
+def placeless_samples(cohort: Cohort) -> pd.DataFrame:
+    """SAMPLES with `path` as in the sheet, an absolute one without the folders that tell no files apart."""
+    places = cohort.samples["sample"].map(cohort.sources).map(without_secrets)
+    return cohort.samples.assign(path=told_apart(places.tolist()))
 
 
 def save_cohort(
@@ -84,9 +90,7 @@ def save_cohort(
     problems = check_files(cohort, check_fcs)
     if not keep_going():
         problems.raise_if_any()
-    places = cohort.samples["sample"].map(cohort.sources).map(without_secrets)
-    table = cohort.samples.assign(path=told_apart(places.tolist()))
-    write_table(table, samples, SAMPLES, provenance=provenance)
+    write_table(placeless_samples(cohort), samples, SAMPLES, provenance=provenance)
     write_table(cohort.counts, counts, COUNTS, provenance=provenance)
     write_table(cohort.patients, patients, PATIENTS, provenance=provenance)
     write_table(cohort.functional, functional, FUNCTIONAL, provenance=provenance)

@@ -48,7 +48,7 @@ def write_added_page(folder: Path, placed: Placed, warnings: list[str]) -> Path:
         f"names and numbers are as they were. For tests and models over all samples: ./run --configfile config/"
         f"{esc(folder.name)}.yaml."
     )
-    page = Page("index.html", f"Added to {folder.name}", lead, menu="Added")
+    page = Page("index.html", f"Added samples: {folder.name}", lead, menu="Added")
     items = "".join(f"<li>{esc(w)}</li>" for w in warnings)
     kind, words = ("warning", f"<ul>{items}</ul>") if warnings else ("note", "<p>No sample is strange.</p>")
     page.sections.append(Section("first", "What to know first", [Text(f'<div class="{kind}">{words}</div>', "html")]))

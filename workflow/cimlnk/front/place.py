@@ -11,6 +11,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cimlnk.cohort.save import placeless_samples
 from cimlnk.cohort.sheets import Cohort
 from cimlnk.cohort.tables import COUNTS, PATIENTS, SAMPLES
 from cimlnk.common.errors import Plain, UserError
@@ -148,8 +149,12 @@ def place(
         both = pd.concat([old, points], ignore_index=True)
         write_table(both, out / "cytof/umap.parquet", UMAP, provenance=record)
     sheets = (("samples", SAMPLES), ("counts", COUNTS), ("patients", PATIENTS))
+    written = {"samples": placeless_samples(cohort), "counts": cohort.counts, "patients": cohort.patients}
+    if (earlier / "cohort/samples.parquet").is_file():  # what told earlier files apart may not tell them from new ones
+        places = read_table(earlier / "cohort/samples.parquet", SAMPLES).set_index("sample")["path"]
+        written["samples"]["path"] = written["samples"]["sample"].map(places).fillna(written["samples"]["path"])
     for name, schema in sheets:
-        write_table(getattr(cohort, name), out / f"cohort/{name}.parquet", schema, provenance=record)
+        write_table(written[name], out / f"cohort/{name}.parquet", schema, provenance=record)
     write_abundance(
         populations=[out / "cytof/populations.parquet"],
         summaries=[out / "cytof/summary.parquet"],
