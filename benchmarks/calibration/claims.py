@@ -29,6 +29,7 @@ SIZES = (3, 6, 12)
 NEAR = 0.04
 MORE = 4  # times as many cohorts of findings near the bound
 BLOCK = 50  # cohorts a piece
+STAGES = ("claims/evaluate.py", "dynamics/repertoire/differential.py", "stats/composition.py")  # behind the numbers
 
 
 class Asked:
@@ -38,7 +39,7 @@ class Asked:
         here = Path(__file__).parent
         made = [here / f"claim_{name}.py" for name in ("verdicts", "arrays", "cohorts", "tables")]
         self.pieces, self.seed = pieces, seed
-        self.code = code_of(*made, SEEDS, LIBRARY / "claims/evaluate.py")
+        self.code = code_of(*made, SEEDS, *(LIBRARY / s for s in STAGES))
 
     def __call__(self, work: Work, numbers: range, *, claims: Sequence[str], **of: Any) -> pd.DataFrame:
         """Cohorts × findings."""

@@ -24,7 +24,13 @@ from cimlnk.stats.intervals import wilson  # noqa: E402
 
 MOST = 0.07  # what no test may exceed
 PIECE = 20  # cohorts
-MORE = 3  # times as many cohorts where the first ones leave a rate above MOST possible
+MORE = (2, 4)  # times as many cohorts, by turns, where those before leave a rate above MOST possible
+EXACT = ("sign_flip", "signed_rank", "relabelling", "block_permutation")
+#: Cohorts of the first look, for one of `--cohorts`: families with many tests a cohort need few.
+SHARE = {
+    "cells per microlitre": 1.4, "all NK cells": 4.0, "abundance": 1.0, "marker state": 0.6, "gene state": 0.8,
+    "expression": 0.4, "neighbourhoods": 0.4, "distances": 1.4, "distances of times": 2.0,
+}  # fmt: skip
 Cell = tuple[str, str]  # plan and family
 
 
@@ -38,16 +44,27 @@ def code(family: str) -> str:
 
 def study(cells: Sequence[Cell], cohorts: int, *, seed: int, pieces: Pieces) -> pd.DataFrame:
     """Counts of all cohorts: a few of each cell, all of cells that answer at all, and more of those near the limit."""
-    first = {c: max(round(cohorts * FAMILIES[c[1]].cohorts / PIECE), 1) for c in cells}
+    first = {c: max(round(cohorts * SHARE[c[1]] / PIECE), 1) for c in cells}
     table = _ask(dict.fromkeys(cells, 1), seed=seed, pieces=pieces)
     answer = {c for c, part in table.groupby(["plan", "family"]) if part["tests, all"].any()}
-    table = _ask({c: n if c in answer else 1 for c, n in first.items()}, seed=seed, pieces=pieces)
-    found = rates(table)
-    near = found[(found["high"] > MOST) & (found["low"] <= MOST)]
-    again = set(zip(near["plan"], near["family"], strict=True))
-    wanted = {c: (n if c in answer else 1) * (MORE if c in again else 1) for c, n in first.items()}
+    wanted = {c: n if c in answer else 1 for c, n in first.items()}
+    for more in MORE:
+        near = _near(rates(_ask(wanted, seed=seed, pieces=pieces)))
+        wanted |= {c: more * first[c] for c in cells if c in near}
     pieces.seconds = 0.0  # the last call asks for the pieces of those before it, too
     return _ask(wanted, seed=seed, pieces=pieces)
+
+
+def _near(found: pd.DataFrame) -> set[Cell]:
+    """Cells in which a test may reject more than MOST, and is not known to."""
+    # day 7 is a question of its own where it was measured worse than the others
+    noisy = found["plan"].map({p.name: p.noisy > 1 for p in PLANS})
+    asked = (found["contrasts"] != "day 7") | noisy
+    # what exact tests exchange is alike but on the noisy day: their level is theory, which a rate can only contradict
+    known = found["method"].isin(EXACT) & ~noisy
+    possible = found["high"].where(~known, found["type_1"]) > MOST
+    near = found[asked & possible & (found["low"] <= MOST)]
+    return set(zip(near["plan"], near["family"], strict=True))
 
 
 def _ask(wanted: dict[Cell, int], *, seed: int, pieces: Pieces) -> pd.DataFrame:

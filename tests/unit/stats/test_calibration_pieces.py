@@ -8,6 +8,7 @@ from calibration.design_cohorts import PARTS, PLANS, abundances, counted, sheet
 from calibration.designs import as_markdown, rates
 from calibration.fits_together import together
 from calibration.pieces import Pieces, code_of
+from cimlnk.common.imports import LIBRARY
 
 
 def test_a_stopped_call_goes_on_and_other_code_begins_anew(tmp_path):
@@ -29,14 +30,14 @@ def test_a_stopped_call_goes_on_and_other_code_begins_anew(tmp_path):
     assert again.made == 6
 
 
-def test_code_is_what_a_file_imports(tmp_path):
-    file = tmp_path / "some.py"
-    file.write_text("from cimlnk.stats.ranks import *\n")
-    first = code_of(file)
+def test_code_is_what_stands_in_the_files_and_behind_stages_of_the_library(tmp_path):
+    file, paired, exact = tmp_path / "some.py", LIBRARY / "stats/paired.py", LIBRARY / "stats/exact.py"
+    file.write_text("one = 1\n")
+    first = code_of(file, paired)
     other = tmp_path / "folder" / "some.py"
     other.parent.mkdir()
-    other.write_text("from cimlnk.stats.fdr import *\n")
-    assert len({first, code_of(other)}) == 2
+    other.write_text("one = 2\n")
+    assert len({first, code_of(other, paired), code_of(file, exact), code_of(file)}) == 4
 
 
 def _counts(hits, *, tests=10):
