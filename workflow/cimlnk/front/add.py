@@ -188,7 +188,8 @@ def warnings_of(folder: Path, placed: Placed, everything: int) -> tuple[list[str
         share = int(per_sample["n_nk"].sum()) / everything
         told.append(f"the new cells ({share:.0%} of all) move the clusters: a step from the earlier "
                     f"samples to these may be one of names; {anew}")  # fmt: skip
-    strange = {row["sample"]: [f"{row['strange']:.0%} of its cells lie far from every known one"]
+    strange = {row["sample"]: [f"{row['strange']:.0%} of its cells ({row['strange'] * row['n_nk']:.0f} of "
+                               f"{count(row['n_nk'], 'cell')}) lie far from every known one"]
                for row in per_sample.to_dict("records") if row["strange"] > STRANGE_SHARE}  # fmt: skip
     for sample, found in placed.strange.items():
         strange[sample] = [*strange.get(sample, []), *found]
