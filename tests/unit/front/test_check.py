@@ -2,6 +2,7 @@
 
 import re
 import shutil
+from pathlib import Path
 from types import SimpleNamespace
 
 import numpy as np
@@ -14,6 +15,7 @@ from cimlnk.common.errors import UserError
 from cimlnk.cytof.fcs.header import read_header
 from cimlnk.cytof.fcs.write import write_fcs
 from cimlnk.cytof.panel import match_panel
+from cimlnk.front import check_panel
 from cimlnk.front.check import check_config, main
 from cimlnk.front.check_console import report, table_lines
 from cimlnk.front.check_design import (
@@ -26,7 +28,7 @@ from cimlnk.front.check_design import (
 )
 from cimlnk.front.check_events import Events
 from cimlnk.front.check_files import Refused, _antibodies, look_at_events, look_at_rna
-from cimlnk.front.check_panel import lineage_markers, odd_cofactors
+from cimlnk.front.check_panel import lineage_markers, odd_cofactors, try_gates
 from cimlnk.front.check_preparation import look_at_preparation
 from cimlnk.front.check_sheets import look_at_antibodies
 from cimlnk.front.draft import make_draft, write_draft
@@ -414,3 +416,21 @@ def test_two_files_of_a_patient_and_day_are_asked_about():
     (warned,), (noted,) = findings.of(WARN), findings.of(NOTE)
     assert "on 1 day (P1, day 0, cytof of blood: a and b)" in warned
     assert "in several batches" in noted and "e and f" in noted and "unknown" not in warned + noted
+
+
+@pytest.mark.parametrize("nk", [0, 1])
+def test_files_without_any_nk_cell_are_told_as_what_stops_a_run(monkeypatch, nk):
+    rows = pd.DataFrame({"gate": ["nk"], "marker": ["CD56"], "method": ["lineage"], "n_in": [10], "n_out": [nk],
+                         "reason": [None]})  # fmt: skip
+    events = np.zeros((10, 1), np.float32)
+    monkeypatch.setattr(check_panel, "read_sample", lambda *_: SimpleNamespace(events=events, scaled=events))
+    gated = SimpleNamespace(rows=rows, chosen=np.arange(10) < nk)
+    monkeypatch.setattr(check_panel, "gate_sample", lambda *_, **__: (gated, None))
+    monkeypatch.setattr(check_panel, "of_gates", lambda *_: [])
+    findings = Findings()
+    samples = [{"sample": s, "path": s, "batch": "1"} for s in "ab"]
+    settings = {"manual_gates": {"file": "given"}, "target_lineage": None}
+    try_gates(samples, Path("p"), Path("g"), settings=settings, seed=1, findings=findings)
+    told = [t for t in findings.of(WARN) if "its run stops" in t]
+    assert told == ([] if nk else ["no NK cell in 2 files looked at: where no file of a cohort has any, its run stops"])
+    assert findings.tables["Gates tried on a few files"].loc[0, "kept %"] == f"{10 * nk}"
