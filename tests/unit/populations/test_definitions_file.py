@@ -30,6 +30,8 @@ def test_definition_faults_are_told_together(tmp_path):
         "  E: {requires: {CD16: positive}, positive: {CD56: .nan}, parents: [Z]}\n  F: nothing\n"
         "  G: {positive: [CD2]}\n  H: {requires: {CD16: positive}, agree: 0.5}\n"
         "  I: {requires: {CD16: positive}, clear: [CD2], agree: 2}\n"
+        "  J: {requires: {CD16: positive}, clear: [CD2], agree: 0.8 0.85}\n"
+        f"scores: {{S: {{over: [A], above: 1{400 * '0'}, sd: 1}}}}\n"
     )
     with pytest.raises(UserErrors) as e:
         load_definitions(path)
@@ -39,6 +41,7 @@ def test_definition_faults_are_told_together(tmp_path):
         "populations.D.positive: found 'CD56'",
         "populations.E.positive", "populations.E.parents: found 'Z'", "populations.F: found 'nothing'", "populations.G",
         "populations.H.agree: found 0.5", "populations.I.agree: found 2",
+        "populations.J.agree: found '0.8 0.85'", "scores.S.above",
     ):  # fmt: skip
         assert words in text, words
 

@@ -7,6 +7,7 @@ import json
 from types import SimpleNamespace
 
 import anndata as ad
+import h5py
 import numpy as np
 import pandas as pd
 import pytest
@@ -72,8 +73,6 @@ def test_ten_x_h5_of_antibodies_alone(tmp_path, table):
 
 
 def h5(path, table, kind=b"Antibody Capture"):
-    import h5py
-
     X = sp.csr_matrix(table.to_numpy())
     with h5py.File(path, "w") as f:
         g = f.create_group("matrix")
@@ -163,6 +162,10 @@ def test_wrong_files_end_in_one_line(tmp_path, table):
     genes = pd.DataFrame(1, BARCODES, [f"GENE{i}" for i in range(1200)])
     with pytest.raises(UserError, match="feature types: found 'Gene Expression', expected features of type"):
         read_antibody_file(h5(tmp_path / "genes.h5", genes, b"Gene Expression"))
+    with h5py.File(h5(tmp_path / "shape.h5", table), "r+") as f:
+        f["matrix/shape"][0] = 98_956_046_499_852
+    with pytest.raises(UserError, match="as the shape says"):
+        read_antibody_file(tmp_path / "shape.h5")
     (tmp_path / "broken.h5").write_bytes(h5(tmp_path / "a.h5", table).read_bytes()[:900])
     with pytest.raises(UserError, match="HDF5: found a truncated or corrupt file"):
         read_antibody_file(tmp_path / "broken.h5")

@@ -143,9 +143,7 @@ def _scores(path: Path, raw: Any, problems: Problems) -> dict[str, Score]:
             problems.add(path, f"{where}.clustered", entry["clustered"], "true or false")
         elif not all(isinstance(x, list) and all(isinstance(g, str) for g in x) for x in lists) or not lists[0]:
             problems.add(path, where, entry, "lists of genes over and under")
-        elif (
-            not _number(entry["sd"]) or isinstance(entry["above"], bool) or not isinstance(entry["above"], int | float)
-        ):
+        elif not _number(entry["sd"]) or not _number(entry["above"], least=-1e6):
             problems.add(path, f"{where}.above", entry["above"], "a number, and sd a number > 0")
         elif not lists[1] and entry["above"] <= 0:
             problems.add(path, f"{where}.above", entry["above"], "molecules per 10,000, a number > 0")
@@ -154,8 +152,8 @@ def _scores(path: Path, raw: Any, problems: Problems) -> dict[str, Score]:
     return out
 
 
-def _number(value: Any) -> bool:
-    return isinstance(value, int | float) and not isinstance(value, bool) and 0 < value < 1e6
+def _number(value: Any, least: float = 0) -> bool:
+    return isinstance(value, int | float) and not isinstance(value, bool) and least < value < 1e6
 
 
 def _weights(path: Path, where: str, value: Any, *, groups: Mapping[str, Any], problems: Problems) -> dict[str, float]:
@@ -239,7 +237,7 @@ def _definition(
         positive=positive,
         negative=negative,
         clear=clear,
-        agree=None if agree is None else float(agree),
+        agree=float(agree) if _number(agree) else None,
         description=str(raw.get("description", "")),
         source=str(raw.get("source", "")),
     )

@@ -95,6 +95,11 @@ def _tenx(path: Path) -> tuple[AntibodyCounts, np.ndarray]:
             names, barcodes = texts(group["features/name"][:]), texts(group["barcodes"][:])
             typed = "features/feature_type" in group
             kinds = texts(group["features/feature_type"][:]) if typed else np.full(len(names), "", object)
+            have = {"features/name": len(names), "features/feature_type": len(kinds), "barcodes": len(barcodes)}
+            for name, n in have.items():
+                wanted = n_cells if name == "barcodes" else n_features
+                if n != wanted:
+                    raise UserError(path, f"matrix/{name}", Plain(f"{n:,} entries"), f"{wanted:,}, as the shape says")
     except (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError, OverflowError) as e:
         words = " ".join(str(e).split())[:200]
         raise UserError(path, "HDF5", Plain(f"a truncated or corrupt file ({words})"), "a whole 10x h5") from e
