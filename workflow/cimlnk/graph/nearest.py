@@ -35,7 +35,7 @@ class Knn:
     method
         ``exact`` or ``partition``.
     effort
-        Rows compared with every row, on average at most (n for exact search).
+        Rows in the cells that every row looks into, on average at most (n for exact search).
     """
 
     near: NDArray[np.int32]
@@ -95,10 +95,10 @@ def knn(X: NDArray[np.float32], k: int = 15, recall: float = 0.95, *, seed: int 
     """The `k` nearest neighbours (Euclidean) of every row of a matrix.
 
     Up to 30,000 rows, or if `recall` is 1, all rows are compared. Above, the rows are cut into cells of about 160 by
-    k-means, and every row is compared with the cells nearest to it (an inverted file, Jegou 2011, but with a list of
-    cells per row instead of per cell). How many is set on 1,000 random rows with known neighbours, so that the asked
-    recall is reached on the data at hand. At the end every row is offered to the rows in its list (one round of
-    reverse edges as in Dong 2011).
+    k-means, and every row looks into the cells nearest to it (an inverted file, Jegou 2011, but with a list of cells
+    per row instead of per cell). A comparison serves both rows: two meet if either looks into the other's cell. How
+    far they look is set on 1,000 random rows with known neighbours, so that the asked recall is reached on the data at
+    hand.
 
     Parameters
     ----------
