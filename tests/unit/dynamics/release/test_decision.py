@@ -57,18 +57,25 @@ def test_without_a_file_there_is_no_decision():
     assert release_table(SAMPLES[2:3], summary(L1_pre=1), NOTHING, bound=0.8).empty
 
 
-def test_readings_are_means_of_the_best_ratio_with_targets():
+@pytest.mark.parametrize("nobody", ["none", "Alone ", None])  # the sheets' reader makes an empty cell of "none"
+def test_readings_are_means_of_the_best_ratio_with_targets(nobody):
     given = pd.DataFrame(
         [("L1_product", "killing", "K562", 1.0, 20.0, "percent"),
          ("L1_product", "Killing", "K562", 10.0, 60.0, "percent"),
          ("L1_product", "killing", "K562", 10.0, 70.0, "percent"),
-         ("L1_product", "killing", "none", 10.0, 99.0, "percent"),
-         ("L1_product", "IFN-g", "K562", np.nan, 30.0, "pg/mL"), ("L1_product", "IFN-g", "none", np.nan, 5.0, "pg/mL")],
+         ("L1_product", "killing", nobody, 10.0, 99.0, "percent"),
+         ("L1_product", "IFN-g", "K562", np.nan, 30.0, "pg/mL"), ("L1_product", "IFN-g", nobody, np.nan, 5.0, "pg/mL")],
         columns=list(NOTHING.columns),
     )  # fmt: skip
     row = decided(summary(L1_product=930, L2_product=930), given).loc["L1_product"]
     assert (row["best_killing"], row["best_ratio"], row["n_killing"]) == (65.0, 10.0, 3)
     assert (row["ifn_g"], row["ifn_g_alone"]) == (30.0, 5.0) and np.isnan(row["tnf_a"])
+
+
+def test_without_any_named_target_readings_are_those_with_targets():
+    given = pd.DataFrame([("L1_product", "IFN-g", None, np.nan, 30.0, "pg/mL")], columns=list(NOTHING.columns))
+    row = decided(summary(L1_product=930, L2_product=930), given).loc["L1_product"]
+    assert row["ifn_g"] == 30.0 and np.isnan(row["ifn_g_alone"])
 
 
 def test_the_lymphoma_cohort_has_what_its_trial_published(tmp_path):

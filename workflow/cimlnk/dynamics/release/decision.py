@@ -83,7 +83,10 @@ def _purity(own: pd.Series | None, bound: float) -> dict[str, Any]:
 
 def _readings(rows: pd.DataFrame) -> dict[str, Any]:
     name = rows["readout"].str.lower().str.strip()
-    alone = rows["target"].fillna("").str.lower().isin(NOBODY)
+    target = rows["target"].fillna("").str.lower().str.strip()
+    # a sheet's word "none" is read as an empty cell: beside readings that name their targets it says "alone"
+    named = ~target.isin(("", *NOBODY))
+    alone = target.isin(NOBODY) | ((target == "") & named.any())
     killing = rows[name.isin(KILLING) & ~alone].groupby("effector_target")["value"].mean()
 
     def mean(words: tuple[str, ...], which: pd.Series) -> float:

@@ -14,8 +14,8 @@ DECISION = {
 }  # fmt: skip
 READINGS = {
     "sample": "product", "best_killing": "best killing, %", "best_ratio": "at NK cells per target",
-    "n_killing": "readings", "ifn_g_alone": "IFN-g alone, pg/mL", "ifn_g": "with targets",
-    "tnf_a_alone": "TNF-a alone, pg/mL", "tnf_a": "with targets ",
+    "n_killing": "readings", "ifn_g_alone": "IFN-g alone, pg/mL", "ifn_g": "IFN-g with targets, pg/mL",
+    "tnf_a_alone": "TNF-a alone, pg/mL", "tnf_a": "TNF-a with targets, pg/mL",
 }  # fmt: skip
 
 
