@@ -16,6 +16,7 @@ from cimlnk.report.blocks import Site
 from cimlnk.report.figures.change import volcano
 from cimlnk.report.figures.maps import heat_map, overview
 from cimlnk.report.pages.cohort import arms_words, asked_words, cannot_tell
+from cimlnk.report.pages.identity import no_identity
 from cimlnk.report.pages.patients import place_words
 from cimlnk.report.pages.quality import correction
 from cimlnk.report.reading import rank_sum
@@ -138,3 +139,10 @@ def test_what_a_small_cohort_cannot_say_stands_on_its_first_page():
     assert "one time point (pre)" in cannot_tell(samples[samples["timepoint"] == "pre"])[0]
     assert "no change over time can be told, and nothing" in cannot_tell(samples.tail(1))[0]
     assert cannot_tell(samples.assign(tissue_or_product="product")) == []
+
+
+def test_an_empty_page_of_identity_says_the_reason_that_holds():
+    two_days = pd.DataFrame({"patient": ["a", "a"], "timepoint": ["pre", "D7"]})
+    assert "too few cells or clusters" in no_identity(two_days)
+    assert no_identity(two_days.assign(timepoint="pre")) == "The cohort has one time point only."
+    assert "No patient was sampled" in no_identity(two_days.assign(patient=["a", "b"]))

@@ -26,8 +26,23 @@ def page(run: Run, site: Site) -> Page:
     )
     result.sections += [*_links(run, site), *_ancestry(run, site), *_neighbourhoods(run, site), *_repertoire(run, site)]
     if not result.sections:
-        result.sections.append(Section("none", "Nothing to follow", [Text("The cohort has one time point only.")]))
+        result.sections.append(Section("none", "Nothing to follow", [Text(no_identity(run.samples))]))
     return result
+
+
+def no_identity(samples: pd.DataFrame) -> str:
+    """Why there is nothing on this page.
+
+    Examples
+    --------
+    >>> no_identity(pd.DataFrame({"patient": ["a", "b"], "timepoint": ["pre", "D7"]}))
+    'No patient was sampled at two time points.'
+    """
+    if samples["timepoint"].nunique() < 2:
+        return "The cohort has one time point only."
+    if (samples.groupby("patient")["timepoint"].nunique() < 2).all():
+        return "No patient was sampled at two time points."
+    return "There are several time points, but too few cells or clusters in them for anything to be followed."
 
 
 def _links(run: Run, site: Site) -> list[Section]:
