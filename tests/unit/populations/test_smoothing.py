@@ -11,10 +11,11 @@ from cimlnk.graph import knn
 from cimlnk.graph.files import make_graph
 from cimlnk.populations.definitions_file import load_definitions
 from cimlnk.populations.distances import cluster_distances
+from cimlnk.populations.means import beside, smoothed, steadied
 from cimlnk.populations.naming import name_clusters, name_rows
 from cimlnk.populations.neighbours import Lists, read_lists
 from cimlnk.populations.positivity import Reference, protein_thresholds
-from cimlnk.populations.smoothing import Cells, name_cells, smoothed, steadied
+from cimlnk.populations.smoothing import Cells, name_cells
 from nk_cells import MARKERS, NAMES, tubes
 
 ROOT = Path(__file__).resolve().parents[3]
@@ -45,21 +46,66 @@ def whole(indices):
     return Lists(indices, np.arange(len(indices)))
 
 
-def test_means_are_over_neighbours_of_the_own_cluster():
+def test_means_are_by_likeness_and_strangers_have_a_tenth_of_the_say():
     values = np.array([[0.0, np.nan], [2.0, 4.0], [9.0, 8.0]], np.float32)
     near = np.array([[1, 2], [0, 2], [0, 1]], np.int32)
-    once = smoothed(values, near, np.array([0, 0, 1]), steps=1)
-    np.testing.assert_array_equal(once, [[1, 4], [1, 4], [9, 8]])  # the gap is filled, the stranger left out
-    assert np.isnan(smoothed(values, near, np.array([0, 1, 2]), steps=3)[0, 1])
-    np.testing.assert_array_equal(smoothed(values, near[:, :0], np.zeros(3, int)), values)
+    once, alone = smoothed(values, near, np.array([0, 0, 1]), rounds=1)
+    # apart by 2 in one column alone, since beyond 2 all is equally far and gaps do not count
+    alike = np.exp(-(2**2) / (2 * 3**2))
+    first = (0 + alike * 2 + 0.1 * alike * 9) / (1 + 1.1 * alike)
+    gap = (alike * 4 + 0.1 * alike * 8) / (1.1 * alike)
+    second = (2 + alike * 0 + 0.1 * 9) / (1 + alike + 0.1), (4 + 0.1 * 8) / 1.1
+    third = (9 + 0.1 * (alike * 0 + 2)) / (1 + 0.1 * (alike + 1)), (8 + 0.1 * 4) / 1.1
+    np.testing.assert_allclose(once, [[first, gap], second, third], rtol=1e-6)
+    first, second, third = (2 + 0.1 * 9) / 1.1, (alike * 0 + 0.1 * 9) / (alike + 0.1), (alike * 0 + 2) / (1 + alike)
+    np.testing.assert_allclose(alone, [[first, gap], [second, 8], [third, 4]], rtol=1e-6)
+    np.testing.assert_array_equal(smoothed(values, near[:, :0], np.zeros(3, int))[0], values)
+    nobody, _ = smoothed(values[:1, 1:], np.array([[0]]), np.zeros(1, int))
+    assert np.isnan(nobody).all()
+
+
+def test_the_first_round_is_wide_and_the_others_narrow():
+    values = np.array([[0.0], [1.5]], np.float32)
+    near, one = np.array([[1], [0]], np.int32), np.zeros(2, int)
+    apart = 1.5
+    for rounds, h in enumerate((3, 1.4, 1.4, 1.4), start=1):
+        alike = np.exp(-(apart**2) / (2 * h**2))
+        apart *= (1 - alike) / (1 + alike)
+        found = smoothed(values, near, one, rounds=rounds)[0]
+        np.testing.assert_allclose(np.diff(found[:, 0]), apart, atol=1e-6)
+    np.testing.assert_array_equal(smoothed(values, near, one)[0], found)
 
 
 def test_a_cell_itself_weighs_a_quarter_and_one_without_a_value_has_its_neighbours():
     values = np.array([[0.0, np.nan], [2.0, 4.0], [4.0, 4.0]], np.float32)
     near = np.array([[1, 2], [0, 2], [0, 1]], np.int32)
-    own, around = steadied(values, near, np.zeros(3, int))
-    np.testing.assert_allclose(own, [[1.5, 4], [2, 4], [2.5, 4]])
-    np.testing.assert_allclose(around, [[2, 4], [2, 4], [2, 4]])
+    own, alone = steadied(values, near, np.zeros(3, int))
+    around, same = smoothed(values, near, np.zeros(3, int))
+    np.testing.assert_array_equal(alone, same)
+    np.testing.assert_allclose(own[:, 0], 0.25 * values[:, 0] + 0.75 * around[:, 0], rtol=1e-6)
+    np.testing.assert_allclose(own[:, 1], 4, rtol=1e-6)
+
+
+def test_where_no_neighbour_is_alike_those_who_are_near_still_fill_a_gap():
+    values = np.full((2, 60), 9.0, np.float32)
+    values[0] = -9
+    values[0, 0] = np.nan
+    own, _ = steadied(values, np.array([[1], [0]], np.int32), np.array([0, 1]))
+    assert own[0, 0] == pytest.approx(9) and own[0, 1] == pytest.approx(-9)
+
+
+def test_cells_beside_a_graph_are_weighed_as_in_it():
+    rng = np.random.default_rng(2)
+    values = rng.normal(size=(40, 5)).astype(np.float32)
+    values[rng.random(values.shape) < 0.1] = np.nan
+    near = np.argsort(rng.random((40, 40)), axis=1)[:, :6].astype(np.int32)
+    cluster = rng.integers(0, 3, 40)
+    own, alone = beside(values, values[near], cluster[near] == cluster[:, None])
+    around, same = smoothed(values, near, cluster, rounds=1)
+    np.testing.assert_allclose(alone, same, rtol=1e-4, atol=1e-6)
+    np.testing.assert_allclose(
+        own, np.where(np.isnan(values), around, 0.25 * values + 0.75 * around), rtol=1e-4, atol=1e-6
+    )
 
 
 def test_markers_that_have_to_agree_do_so_among_the_neighbours_alone_too(cells):
@@ -67,16 +113,18 @@ def test_markers_that_have_to_agree_do_so_among_the_neighbours_alone_too(cells):
     values, kind, batch, cuts, lists = cells
     cluster = np.unique(kind, return_inverse=True)[1]
     loud = np.flatnonzero(kind == "bright")[::20]
+    alone = loud[~np.isin(lists[loud], loud).any(axis=1)]  # loud in the same way, neighbours would be alike
+    assert len(alone) >= 5
     values = values.copy()
     for marker in ("TIGIT", "CD2", "NKp30"):
         values[loud, MARKERS.index(marker)] = 12.0
     names, _ = named(values, batch, cuts, cluster, whole(lists))
-    assert (names[loud] == "CD56bright").all()
+    assert (names[alone] == "CD56bright").all()
     distances = cluster_distances(values, list(MARKERS), cluster, batch=batch, thresholds=cuts, definitions=DEFINITIONS)
     asked = Cells(values, list(MARKERS), batch, thresholds=cuts, definitions=DEFINITIONS, clusters=distances)
     own, _ = steadied(asked.distances(slice(None)), lists, cluster)
     by_themselves = name_rows(asked.tables(own, cluster), DEFINITIONS)[0]
-    assert (by_themselves[loud] == "memory_like").any()
+    assert (by_themselves[alone] == "memory_like").all()
 
 
 def test_a_cluster_that_straddles_has_a_name_for_each_of_its_sides(cells):

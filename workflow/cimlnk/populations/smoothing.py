@@ -1,9 +1,4 @@
-"""Distances of single cells from the thresholds, steadied by their neighbours within the same cluster.
-
-One cell's counts are too noisy to be positive or negative by, and a cluster's median hides that its cells lie on both
-sides of a threshold. The mean over a cell's neighbours in the graph, of its own cluster only, with the cell itself for
-a quarter of it, lies between: near cells share a side, and what the rest of the run holds does not matter.
-"""
+"""Names of single cells by protein: distances from the thresholds, steadied by their neighbours (:mod:`.means`)."""
 
 from __future__ import annotations
 
@@ -13,69 +8,17 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-import scipy.sparse as sp
 from numpy.typing import NDArray
 
 from .definitions import Definitions
 from .distances import batch_borders, cluster_distances
 from .evidence import Distances
+from .means import Floats, beside, steadied
 from .naming import name_rows
 from .neighbours import Lists, outside
 
 BLOCK = 20_000  # cells outside of a sketch that are smoothed at once
 LEAST_WHOLE = 1 / 3  # of the cells, whose files have a member of a group, before they speak for the others
-STEPS = 3  # neighbours of neighbours of neighbours: of 15 neighbours each, a few hundred cells that lie near
-OWN = 0.25  # weight of the cell itself beside them: near a border it is of one side, whatever its neighbours are
-
-Floats = NDArray[np.floating]
-
-
-def smoothed(values: Floats, indices: NDArray[np.int32], cluster: NDArray[np.integer], *, steps: int = STEPS) -> Floats:
-    """Means of every cell and its neighbours of the same cluster, taken `steps` times.
-
-    Parameters
-    ----------
-    values
-        Cells × columns, float32; NaN where a cell has none, which its neighbours fill.
-    indices
-        Cells × k places of the neighbours, the cell itself not among them.
-    cluster
-        Of every cell.
-
-    Examples
-    --------
-    >>> smoothed(np.array([[0.0], [2.0], [9.0]], np.float32), np.array([[1], [0], [0]]), np.array([0, 0, 1]), steps=1)
-    array([[1.],
-           [1.],
-           [9.]], dtype=float32)
-    """
-    n, k = indices.shape
-    if k == 0:  # one cell in all
-        return values
-    same = (cluster[indices] == cluster[:, None]).astype(np.float32)
-    graph = sp.csr_matrix((same.ravel(), indices.ravel(), np.arange(0, n * k + 1, k)), shape=(n, n))
-    result = values
-    for _ in range(steps):
-        known = np.isfinite(result)
-        if known.all():
-            result = (result + graph @ result) / (1 + same.sum(axis=1, dtype=np.float32))[:, None]
-            continue
-        there = known.astype(np.float32)
-        total, count = np.where(known, result, np.float32(0)), there + graph @ there
-        result = np.divide(total + graph @ total, count, out=np.full(values.shape, np.nan, np.float32), where=count > 0)
-    return np.ascontiguousarray(result, np.float32)
-
-
-def steadied(values: Floats, indices: NDArray[np.int32], cluster: NDArray[np.integer]) -> tuple[Floats, Floats]:
-    """A quarter of every cell's own values, the rest of those smoothed over its neighbours of the same cluster; and the
-    latter alone."""
-    around = smoothed(values, indices, cluster)
-    return _with_own(values, around), around
-
-
-def _with_own(own: Floats, around: Floats) -> Floats:
-    """Both by their weights; what is around alone where the cell has no value."""
-    return np.where(np.isfinite(own), np.float32(OWN) * own + np.float32(1 - OWN) * around, around)
 
 
 class Cells:
@@ -218,7 +161,7 @@ def name_cells(
     seed: int = 0,
     threads: int | None = None,
 ) -> tuple[NDArray[np.object_], Floats, Floats]:
-    """Name, score and margin of every cell, from distances smoothed within its cluster.
+    """Name, score and margin of every cell, from distances smoothed over its neighbours.
 
     Parameters
     ----------
@@ -229,8 +172,8 @@ def name_cells(
     definitions
         Named populations.
     lists
-        Neighbours of the graph's cells. Cells outside of a sketch take the mean of their own and the smoothed distances
-        of the cells of the sketch that lie nearest to them and are of their cluster.
+        Neighbours of the graph's cells. Cells outside of a sketch take the mean of their own and the steadied distances
+        of the cells of the sketch that lie nearest to them, by the same weights.
     features, samples, seed, threads
         For those, as in :func:`cimlnk.populations.neighbours.name_agreement`.
     """
@@ -269,12 +212,6 @@ def _all_cells(
             for a in range(first, end, BLOCK):
                 b = min(end, a + BLOCK)
                 found = near[a - first : b - first]
-                weight = np.concatenate([np.ones((b - a, 1), bool), part[found] == cluster[a:b, None]], axis=1)
                 mine = cells.distances(slice(a, b))
-                values = np.concatenate([mine[:, None], own[found]], axis=1)
-                values = np.where(weight[:, :, None], values, np.float32(np.nan))
-                count = np.isfinite(values).sum(axis=1)
-                total = np.nansum(values, axis=1)
-                mean = np.divide(total, count, out=np.full(total.shape, np.nan, np.float32), where=count > 0)
-                yield np.arange(a, b), _with_own(mine, mean), mean
+                yield np.arange(a, b), *beside(mine, own[found], part[found] == cluster[a:b, None])
     yield lists.rows, *both
