@@ -73,7 +73,11 @@ def test_the_first_round_is_wide_and_the_others_narrow():
         apart *= (1 - alike) / (1 + alike)
         found = smoothed(values, near, one, rounds=rounds)[0]
         np.testing.assert_allclose(np.diff(found[:, 0]), apart, atol=1e-6)
-    np.testing.assert_array_equal(smoothed(values, near, one)[0], found)
+    line = np.arange(12, dtype=np.float32)[:, None] / 2
+    near = np.clip(np.arange(12)[:, None] + [-1, 1], 0, 11).astype(np.int32)
+    four, default = smoothed(line, near, np.zeros(12, int), rounds=4)[0], smoothed(line, near, np.zeros(12, int))[0]
+    np.testing.assert_array_equal(default, four)
+    assert (default != smoothed(line, near, np.zeros(12, int), rounds=3)[0]).any()
 
 
 def test_a_cell_itself_weighs_a_quarter_and_one_without_a_value_has_its_neighbours():
@@ -87,7 +91,7 @@ def test_a_cell_itself_weighs_a_quarter_and_one_without_a_value_has_its_neighbou
 
 
 def test_where_no_neighbour_is_alike_those_who_are_near_still_fill_a_gap():
-    values = np.full((2, 60), 9.0, np.float32)
+    values = np.full((2, 200), 9.0, np.float32)
     values[0] = -9
     values[0, 0] = np.nan
     own, _ = steadied(values, np.array([[1], [0]], np.int32), np.array([0, 1]))
