@@ -43,7 +43,7 @@ def name_added(
     seed: int,
     threads: int | None = None,
 ) -> NamedCells:
-    """Name new cells by their distances from the thresholds, smoothed over near cells of their cluster.
+    """Name new cells by their distances from the thresholds, steadied by near cells as in a run.
 
     Neighbours of a new cell are the nearest of the earlier and the new cells, those of an earlier cell the ones that it
     had; so cells that were not there before speak for each other, and no earlier name changes.

@@ -113,7 +113,8 @@ def write_populations(
 
     Clusters are named by their medians, or by the molecules of all their cells. Cells are named one by one, since a
     cluster that straddles a threshold has cells of two names: of proteins by their own distances from the thresholds
-    smoothed over their neighbours of the same cluster, of genes by their own molecules held against those neighbours'.
+    steadied by their neighbours, those of the same cluster above all; of genes by their own molecules held against
+    those of their neighbours in the cluster.
 
     Reads the per-sample h5ad files, the cell table, the clusters with their support, and the neighbour graph; writes
     ANNOTATION, POPULATIONS, PROFILES and THRESHOLDS. Cluster profiles are medians for proteins and means for genes
