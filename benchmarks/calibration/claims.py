@@ -135,7 +135,8 @@ def main(arguments: list[str] | None = None) -> None:
     table = pd.concat(parts).sort_values(["patients", "cohorts", "claim"]).reset_index(drop=True)
     print(as_markdown(table))
     print(f"\n{pieces.seconds:.0f} CPU seconds in all, {pieces.made} pieces made by this call")
-    if set(options.claims) == set(CLAIMS) and set(options.n) >= set(SIZES):
+    whole = all(getattr(options, of) >= parser.get_default(of) for of in ("cohorts", "planted"))
+    if whole and set(options.claims) == set(CLAIMS) and set(options.n) >= set(SIZES):
         table.to_csv(options.out, index=False, float_format="%.4g")
     null = table[table["cohorts"] != EFFECTS]
     often = (

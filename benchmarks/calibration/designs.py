@@ -165,7 +165,7 @@ def main(arguments: list[str] | None = None) -> None:
     for part in PARTS[1:]:
         print(f"\n{part}\n{as_markdown(found, part, options.plans)}")
     print(f"\n{pieces.seconds:.0f} CPU seconds in all, {pieces.made} pieces made by this call")
-    if len(cells) == len(FAMILIES) * len(PLANS):
+    if options.cohorts >= parser.get_default("cohorts") and set(cells) == {(p, f) for p in names for f in FAMILIES}:
         found.to_csv(options.out, index=False, float_format="%.4g")
     often = found[found["type_1"] > MOST]
     if len(often):

@@ -17,7 +17,9 @@ from multiprocessing import get_context
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pandas as pd
+import scipy
 
 from cimlnk.common.imports import LIBRARY, modules_of
 
@@ -26,17 +28,23 @@ KEPT = ROOT / "build/calibration"
 Work = Callable[..., pd.DataFrame]
 
 
-#: Parts of the library that make numbers; how tables are read and errors told makes no piece old.
-NUMBERS = ("claims", "dynamics", "populations", "stats")
+#: Parts of the library that make numbers (streams of random ones and names of markers too); how tables are read and
+#: errors told makes no piece old.
+NUMBERS = (
+    "claims", "dynamics", "populations", "stats", "common/seeds.py", "common/markers.py", "common/vocabulary.py",
+    "cytof/panel.py",
+)  # fmt: skip
+LIBRARIES = (np, pd, scipy)
 
 
 @cache
 def code_of(*files: Path) -> str:
-    """Hash of files, and of the modules of :data:`NUMBERS` that those of the library import (16 hexadecimal digits)."""
+    """Hash of files, of the modules of :data:`NUMBERS` that those of the library import, of the table of markers and of
+    the versions of the libraries that compute (16 hexadecimal digits)."""
     library = {m for file in files if file.is_relative_to(LIBRARY) for m in modules_of(file)}
-    of_numbers = {m for m in library if m.relative_to(LIBRARY).parts[0] in NUMBERS}
-    digest = hashlib.sha256()
-    for file in sorted({*files, *of_numbers}):
+    of_numbers = {m for m in library if any(m.is_relative_to(LIBRARY / part) for part in NUMBERS)}
+    digest = hashlib.sha256(repr([library.__version__ for library in LIBRARIES]).encode())
+    for file in sorted({*files, *of_numbers, ROOT / "resources/markers.tsv"}):
         digest.update(f"{file.name}\0{hashlib.sha256(file.read_bytes()).hexdigest()}\n".encode())
     return digest.hexdigest()[:16]
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import errno
 import importlib
 import os
+import select
 import signal
 import sys
 from collections.abc import Callable, Sequence
@@ -41,6 +42,8 @@ VERBS: dict[str, tuple[str, str, str]] = {
     "truth": ("cimlnk.simulate.recovery", "main", "marks on a synthetic cohort: cimlnk truth [--config FILE]"),
     "home": ("cimlnk.__main__", "home", "print the folder of the workflow's own files (configs, panels, definitions)"),
 }
+
+UNWRITTEN = (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF)
 
 
 def run(arguments: Sequence[str]) -> int:
@@ -112,11 +115,24 @@ def _obey(words: list[str]) -> int:
     return verb(words[1:])
 
 
+def _words_are_stuck(error: OSError) -> bool:
+    """Whether it is standard output that cannot be written: an error of writing a file names no file either."""
+    if error.errno == errno.EPIPE:  # of long texts nothing may be left to be written again
+        output = select.poll()
+        output.register(1, 0)
+        return bool(output.poll(0))
+    try:
+        sys.stdout.flush()
+    except OSError:
+        return True
+    return False
+
+
 def _refused(error: OSError, verb: str) -> int:
     """One line for what the operating system refused; nothing where the reader of our words went away (``| head``)."""
     from .common.job import machine_fault
 
-    if error.filename is None and error.errno in (errno.EPIPE, errno.ENOSPC, errno.EIO, errno.EBADF):
+    if error.filename is None and error.errno in UNWRITTEN and _words_are_stuck(error):
         os.dup2(os.open(os.devnull, os.O_WRONLY), 1)  # Python writes the rest as it ends
         if error.errno == errno.EPIPE:
             return 128 + signal.SIGPIPE

@@ -35,8 +35,12 @@ def test_an_interrupted_command_says_so_in_one_line(tmp_path, words, library):
     )
     environment = WORKFLOW | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{WORKFLOW['PYTHONPATH']}"}
     command = [sys.executable, "-m", *words.split()]
-    ended = subprocess.run(command, env=environment, capture_output=True, text=True)
-    assert ended.stderr == "cimlnk: interrupted\n" and ended.returncode != 0
+    if words.startswith("cimlnk "):  # and as the script that an installed package has
+        (tmp_path / "cimlnk").write_text("import sys\nfrom cimlnk.__main__ import main\nsys.exit(main())\n")
+        script = [sys.executable, str(tmp_path / "cimlnk"), *words.split()[1:]]
+    for one in (command, script) if words.startswith("cimlnk ") else (command,):
+        ended = subprocess.run(one, env=environment, capture_output=True, text=True)
+        assert ended.stderr == "cimlnk: interrupted\n" and ended.returncode != 0
 
 
 @pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
@@ -55,3 +59,13 @@ def test_a_reader_that_went_away_ends_a_command_without_words():
     ended = subprocess.run(command, env=WORKFLOW, stdout=write, stderr=subprocess.PIPE, text=True)
     os.close(write)
     assert ended.returncode == 141 and ended.stderr == ""
+
+
+@pytest.mark.skipif(not Path("/dev/full").exists(), reason="no /dev/full on this system")
+def test_a_file_that_cannot_be_written_is_not_told_as_standard_output(tmp_path):
+    (tmp_path / "home.py").write_text("def main(words): open('/dev/full', 'w').write('x' * 100_000)\n")
+    program = "import cimlnk.__main__ as m; m.VERBS['home'] = ('home', 'main', ''); raise SystemExit(m.main(['home']))"
+    environment = WORKFLOW | {"PYTHONPATH": f"{tmp_path}{os.pathsep}{WORKFLOW['PYTHONPATH']}"}
+    ended = subprocess.run([sys.executable, "-c", program], env=environment, capture_output=True, text=True)
+    assert ended.returncode == 1 and len(ended.stderr.splitlines()) == 1
+    assert "standard output" not in ended.stderr and "No space left" in ended.stderr

@@ -1,5 +1,7 @@
 """Calibrations in pieces: taken up where they stopped, never read from other code, no surer than their cohorts."""
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -38,6 +40,18 @@ def test_code_is_what_stands_in_the_files_and_behind_stages_of_the_library(tmp_p
     other.parent.mkdir()
     other.write_text("one = 2\n")
     assert len({first, code_of(other, paired), code_of(file, exact), code_of(file)}) == 4
+
+
+def test_streams_of_random_numbers_are_behind_the_numbers(monkeypatch):
+    stage, read = LIBRARY / "dynamics/repertoire/differential.py", Path.read_bytes
+    codes = []
+    for changed in ("", "seeds.py", "errors.py"):
+        monkeypatch.setattr(Path, "read_bytes", lambda f, of=changed: read(f) + b"#" * (f.name == of))
+        code_of.cache_clear()
+        codes.append(code_of(stage))
+    monkeypatch.undo()
+    code_of.cache_clear()
+    assert codes[0] == codes[2] != codes[1]
 
 
 def _counts(hits, *, tests=10):

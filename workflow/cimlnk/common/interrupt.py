@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import sys
 from itertools import pairwise
+from pathlib import Path
 from types import TracebackType
 
 
 def speak_plainly() -> None:
-    """Replace Python's traceback of an interruption, in jobs of Snakemake and in ``python -m cimlnk…`` only.
+    """Replace Python's traceback of an interruption, in jobs of Snakemake, ``python -m cimlnk…`` and ``cimlnk`` only.
 
     Whoever imports the package elsewhere (a notebook, a script) keeps Python's own.
     """
-    job = ".snakemake/scripts/" in sys.argv[0] if sys.argv else False
+    program = sys.argv[0] if sys.argv else ""
+    job = ".snakemake/scripts/" in program
     command = any(a == "-m" and b.partition(".")[0] == "cimlnk" for a, b in pairwise(sys.orig_argv[:4]))
+    command |= Path(program).stem == "cimlnk" and Path(program).suffix != ".py"  # the console script of the package
     if not (job or command):
         return
     before = sys.excepthook

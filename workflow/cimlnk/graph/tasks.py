@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import functools
 import heapq
 import os
@@ -134,8 +135,11 @@ def own_processor() -> int:
     """The number of the processor that this thread runs on; -1 where it cannot be told (but on Linux)."""
     if not hasattr(os, "sched_setaffinity"):
         return -1
-    with open("/proc/thread-self/stat", "rb") as f:
-        return int(f.read().rpartition(b")")[2].split()[36])
+    try:
+        with open("/proc/thread-self/stat", "rb") as f:
+            return int(f.read().rpartition(b")")[2].split()[36])
+    except (OSError, LookupError):  # a sandbox without /proc: nothing but time is lost
+        return -1
 
 
 def move_away(processor: int) -> None:
@@ -148,5 +152,6 @@ def move_away(processor: int) -> None:
         return
     allowed = os.sched_getaffinity(0)
     if others := allowed - {processor}:
-        os.sched_setaffinity(0, others)
-        os.sched_setaffinity(0, allowed)
+        with contextlib.suppress(OSError):  # where it is forbidden: an error here would break the whole pool
+            os.sched_setaffinity(0, others)
+            os.sched_setaffinity(0, allowed)
