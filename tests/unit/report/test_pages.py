@@ -139,6 +139,7 @@ def test_what_a_small_cohort_cannot_say_stands_on_its_first_page():
     assert "one time point (pre)" in cannot_tell(samples[samples["timepoint"] == "pre"])[0]
     assert "no change over time can be told, and nothing" in cannot_tell(samples.tail(1))[0]
     assert cannot_tell(samples.assign(tissue_or_product="product")) == []
+    assert cannot_tell(samples.tail(1).assign(tissue_or_product="product")) == []
 
 
 def test_an_empty_page_of_identity_says_the_reason_that_holds():

@@ -76,6 +76,9 @@ def test_without_any_named_target_readings_are_those_with_targets():
     given = pd.DataFrame([("L1_product", "IFN-g", None, np.nan, 30.0, "pg/mL")], columns=list(NOTHING.columns))
     row = decided(summary(L1_product=930, L2_product=930), given).loc["L1_product"]
     assert row["ifn_g"] == 30.0 and np.isnan(row["ifn_g_alone"])
+    killing = pd.DataFrame([("L1_product", "killing", "K562", 10.0, 60.0, "percent")], columns=list(NOTHING.columns))
+    row = decided(summary(L1_product=930, L2_product=930), pd.concat([killing, given])).loc["L1_product"]
+    assert row["ifn_g"] == 30.0 and np.isnan(row["ifn_g_alone"]) and row["best_killing"] == 60.0
 
 
 def test_the_lymphoma_cohort_has_what_its_trial_published(tmp_path):

@@ -84,9 +84,10 @@ def _purity(own: pd.Series | None, bound: float) -> dict[str, Any]:
 def _readings(rows: pd.DataFrame) -> dict[str, Any]:
     name = rows["readout"].str.lower().str.strip()
     target = rows["target"].fillna("").str.lower().str.strip()
-    # a sheet's word "none" is read as an empty cell: beside readings that name their targets it says "alone"
+    # a sheet's word "none" is read as an empty cell: beside readings of the same kind that name their targets it says
+    # "alone" (beside others it says nothing: many sheets name the targets of the killing and of nothing else)
     named = ~target.isin(("", *NOBODY))
-    alone = target.isin(NOBODY) | ((target == "") & named.any())
+    alone = target.isin(NOBODY) | ((target == "") & named.groupby(name).transform("any"))
     killing = rows[name.isin(KILLING) & ~alone].groupby("effector_target")["value"].mean()
 
     def mean(words: tuple[str, ...], which: pd.Series) -> float:

@@ -67,7 +67,7 @@ def cannot_tell(samples: pd.DataFrame) -> list[str]:
     if times == 1:
         label = blood["timepoint"].iloc[0]
         return [f"All blood is of one time point ({label}): no change over time can be told, only how patients differ."]
-    if patients == 1:
+    if patients == 1 and times > 1:
         return ["One patient: what changed is shown, but nothing can be tested, as chance cannot be told from one."]
     return []
 
