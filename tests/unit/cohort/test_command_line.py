@@ -73,7 +73,11 @@ def checkout(tmp_path):
     binaries = tmp_path / ".venv/bin"
     binaries.mkdir(parents=True)
     shutil.copy(ROOT / "requirements/lock-py311.txt", tmp_path / ".venv/.cimlnk-lock")
-    for name, text in {"python": f'exec "{sys.executable}" "$@"', "snakemake": 'echo "snakemake: $*"'}.items():
+    python = f"""case "$*" in
+    "-m cimlnk.common.snakemake "*) shift 2; exec "$(dirname "$0")/snakemake" "$@" ;;
+    *) exec "{sys.executable}" "$@" ;;
+esac"""
+    for name, text in {"python": python, "snakemake": 'echo "snakemake: $*"'}.items():
         (binaries / name).write_text(f"#!/bin/sh\n{text}\n")
         (binaries / name).chmod(0o755)
     return tmp_path

@@ -141,7 +141,7 @@ def test_a_cluster_that_straddles_has_a_name_for_each_of_its_sides(cells):
 
 
 @pytest.mark.parametrize("kept", [["early", "late"], ["bright", "late"], ["licensed", "late"]])
-def test_leaving_clusters_out_changes_no_name_of_a_cell(cells, kept):
+def test_leaving_clusters_out_changes_no_name_where_kinds_lie_apart(cells, kept):
     """Late cells stay: they are the yardstick of bright, as for clusters."""
     values, kind, batch, cuts, lists = cells
     cluster = np.unique(kind, return_inverse=True)[1]

@@ -93,16 +93,16 @@ class Cells:
         """The columns as DISTANCES, gaps filled from the cells' clusters; `around`, the neighbours alone, of those
         markers that have to agree."""
         parts: dict[str, dict[str, Floats]] = {"threshold": {}, "bright": {}, "raised": {}}
-        beside: dict[str, Floats] = {}
+        of_neighbours: dict[str, Floats] = {}
         for j, (table, feature) in enumerate(self.columns):
             parts[table][feature] = self._filled(distances[:, j], table, feature, cluster=cluster)
             if around is not None and table == "threshold" and feature in self.agreeing:
-                beside[feature] = self._filled(around[:, j], table, feature, cluster=cluster)
+                of_neighbours[feature] = self._filled(around[:, j], table, feature, cluster=cluster)
         index = pd.RangeIndex(len(distances))
         made = {table: pd.DataFrame(columns, index=index) for table, columns in parts.items()}
         fixed = {"sd": self.clusters.sd.iloc[:1], "missing": self.clusters.missing}
         nothing = pd.DataFrame(index=index)
-        alone = None if around is None else Distances(pd.DataFrame(beside, index=index), nothing, nothing, **fixed)
+        alone = None if around is None else Distances(pd.DataFrame(of_neighbours, index=index), nothing, nothing, **fixed)
         return Distances(**made, **fixed, around=alone)
 
     def _filled(self, column: Floats, table: str, feature: str, *, cluster: NDArray[np.integer]) -> Floats:
