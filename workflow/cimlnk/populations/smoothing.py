@@ -102,7 +102,9 @@ class Cells:
         made = {table: pd.DataFrame(columns, index=index) for table, columns in parts.items()}
         fixed = {"sd": self.clusters.sd.iloc[:1], "missing": self.clusters.missing}
         nothing = pd.DataFrame(index=index)
-        alone = None if around is None else Distances(pd.DataFrame(of_neighbours, index=index), nothing, nothing, **fixed)
+        alone = (
+            None if around is None else Distances(pd.DataFrame(of_neighbours, index=index), nothing, nothing, **fixed)
+        )
         return Distances(**made, **fixed, around=alone)
 
     def _filled(self, column: Floats, table: str, feature: str, *, cluster: NDArray[np.integer]) -> Floats:
