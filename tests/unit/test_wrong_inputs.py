@@ -68,3 +68,10 @@ def test_no_file_of_its_kind_ends_in_one_line(tmp_path, name, content):
     errors = told.value.errors if isinstance(told.value, UserErrors) else [told.value]
     for message in map(str, errors):
         assert "\n" not in message and name in message and "expected" in message and len(message) < 500
+
+
+@pytest.mark.parametrize("antibody", [None, "level"])
+def test_an_independent_call_without_a_row_is_told(tmp_path, antibody):
+    (tmp_path / "second.tsv").write_text("barcode\tdonor\tlevel\n")
+    with pytest.raises(UserError, match=r"second\.tsv: rows: found 'none', expected a row for every cell"):
+        read_second(tmp_path / "second.tsv", "second.tsv", None, antibody=antibody)

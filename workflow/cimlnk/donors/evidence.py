@@ -40,10 +40,12 @@ def read_second(path: str | Path, file: str, column: str | None, *, antibody: st
     Raises
     ------
     UserError
-        If the file is no table, has not the columns, or has a barcode twice.
+        If the file is no table, has no row or not the columns, or has a barcode twice.
     """
     table = read_text_table(path, file)
     need_columns(table, [column or "donor", *([antibody] if antibody else [])], file)
+    if table.empty:
+        raise UserError(file, "rows", "none", "a row for every cell of the independent call")
     barcode = table[table.columns[0]]
     if barcode.duplicated().any():
         raise UserError(file, "barcodes", barcode[barcode.duplicated()].iloc[0], "every barcode once")
