@@ -23,6 +23,7 @@ from cimlnk.cytof.flow.instrument import check_fluorescence, foreign_to_mass
 from cimlnk.cytof.metals import parse_metal
 from cimlnk.rna.folder import TenxFiles
 
+from .draft_config import cohort_config, flow_config, sheets_config
 from .found import Found, look
 from .gather import files_of, first_of, left_over, link, linked_path, parts_within, sheets_beside, split_path
 from .guess_panel import guess_panel
@@ -91,7 +92,7 @@ def make_draft(folder: str | Path, name: str | None = None) -> Draft:
     flow_panel, flow_identity = guess_panel(*_union(light), cofactor=None, light=True) if light else (None, None)
     section = "flow" if light else "cytof"
     notes += [f"{w.name}: a FlowJo workspace, of use in {section}.manual_gates.file" for w in found.workspaces]
-    text = _config(
+    text = cohort_config(
         cohort,
         found.folder,
         samples,
@@ -101,8 +102,8 @@ def make_draft(folder: str | Path, name: str | None = None) -> Draft:
         workspaces=found.workspaces if not light else (),
     )
     if light:
-        text += _flow_config(cohort, flow_identity, own_panel=bool(mass), workspaces=found.workspaces)
-    text += _sheets_config(cohort, donors, antibodies)
+        text += flow_config(cohort, flow_identity, own_panel=bool(mass), workspaces=found.workspaces)
+    text += sheets_config(cohort, donors, antibodies)
     if panel is None:
         panel, flow_panel = flow_panel, None
     return Draft(cohort, samples, panel, text, notes, flow_panel, donors, antibodies, list(parts.values()), found.flat)
@@ -249,75 +250,7 @@ def _scale(headers: Sequence[FcsHeader]) -> Scale:
     return guess_scale(np.asarray(events[::step]), first.channels, first.text)
 
 
-def _sheets_config(name: str, donors: pd.DataFrame, antibodies: pd.DataFrame) -> str:
-    lines = []
-    if len(antibodies):
-        lines += ["rna:", f"  antibodies: config/antibodies/{name}.tsv"]
-    if len(donors):
-        lines += ["donors:", f"  sheet: config/donors/{name}.tsv",
-                  "  design: not_stated # ? graft_donor, third_party or autologous: who gave the NK cells",
-                  "  # persons: config/persons/…tsv    patient, person, role: who may be among the cells"]  # fmt: skip
-    return "".join(line + "\n" for line in lines)
-
-
 def _tsv(table: pd.DataFrame) -> str:
     stream = io.StringIO()
     table.to_csv(stream, sep="\t", index=False, lineterminator="\n", float_format="%g")
     return stream.getvalue()
-
-
-def _config(
-    name: str, folder: Path, samples: pd.DataFrame, *, identity: str | None, scale: Scale | None, panel: bool,
-    workspaces: Sequence[Path],
-) -> str:  # fmt: skip
-    quoted = str(folder).replace("\\", "\\\\").replace('"', '\\"')
-    lines = [
-        "# A drafted cohort. What stands behind “# ?” is a guess: look at it and take the mark away.",
-        "cohort:",
-        f'  id: "{name}"',
-        '  title: "" # ? a line for the top of the report',
-        f"  samples: config/samples/{name}.tsv",
-    ]
-    if panel:
-        lines.append(f"  panel: config/panels/{name}.tsv")
-    lines += [
-        f'  data_root: "{quoted}"',
-        "  arms: null  # those of the sample sheet; with a list here any other word is refused",
-    ]
-    lines.append("  # counts: config/counts/…tsv    NK or lymphocytes per microlitre, for absolute numbers")
-    blood = samples[samples["tissue_or_product"] == "blood"].sort_values("day", kind="stable")
-    if len(blood) and blood["timepoint"].nunique() > 1:
-        first = blood.iloc[0]
-        said = f'baseline_timepoint: "{first["timepoint"]}"'
-        if first["day"] <= 0:
-            lines += ["dynamics:", f"  {said} # ? the earliest time point of blood"]
-        else:
-            lines.append(f"# dynamics: no blood at day 0 or before, so no baseline and no folds ({said} is too late)")
-    if scale is not None:
-        lines += ["cytof:", f"  input_scale: {scale.name} # ? {scale.why}"]
-        if identity is None:
-            lines.append("  # nk_identity: no marker that tells NK cells was found in the panel")
-        else:
-            mark = "" if identity == "CD56" else " # ? the panel has no CD56"
-            lines.append(f"  nk_identity: {identity}{mark}")
-        for path in workspaces[:1]:
-            lines += ["  # manual_gates:", f'  #   file: "{path}" # ? use the gates of this workspace']
-    return "\n".join(lines) + "\n"
-
-
-def _flow_config(name: str, identity: str | None, *, own_panel: bool, workspaces: Sequence[Path]) -> str:
-    """The section of flow cytometry; cofactors and spillover come from the files."""
-    lines = ["flow:"]
-    if own_panel:
-        lines.append(f"  panel: config/panels/{name}_flow.tsv")
-    if identity is None:
-        lines.append("  # nk_identity: no marker that tells NK cells was found in the panel")
-    else:
-        mark = "" if identity == "CD56" else " # ? the panel has no CD56"
-        lines.append(f"  nk_identity: {identity}{mark}")
-    lines.append("  # compensation: by each file's own matrix unless its values are compensated already")
-    for path in workspaces[:1]:
-        lines += ["  # manual_gates:", f'  #   file: "{path}" # ? use the gates of this workspace']
-    if len(lines) == 3 and identity is None:
-        lines.append("  target_lineage: NK")  # a section of comments alone is none
-    return "\n".join(lines) + "\n"
