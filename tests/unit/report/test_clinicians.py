@@ -10,7 +10,8 @@ import pandas as pd
 import pytest
 
 from cimlnk.common.tables import Schema, write_table
-from cimlnk.report.clinicians.answers import answers, apart, verdict
+from cimlnk.report.clinicians.answers import answers
+from cimlnk.report.clinicians.certainty import apart, verdict
 from cimlnk.report.clinicians.course import lost, patient_rows
 from cimlnk.report.clinicians.sheet import fit, lines, measure
 from cimlnk.report.clinicians.write import write_clinicians

@@ -10,10 +10,10 @@ from cimlnk.report.arms import compare_arms
 from cimlnk.report.reading import first_modality
 from cimlnk.report.run import Run
 
+from .certainty import ALPHA
 from .subsets import LEAST, shares
 from .words import named, small
 
-ALPHA = 0.05
 WHY_SHORT = (
     "Nobody of this cohort was given NK cells: what is asked of infused cells (products, expansion, how far, when, how "
     "long) does not apply."
