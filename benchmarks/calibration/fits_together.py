@@ -68,7 +68,8 @@ _known: dict[tuple[Any, ...], Design] = {}
 
 def design_of(samples: pd.DataFrame, formula: str, baseline: str, **options: Any) -> Design:
     """:func:`make_design` without covariates, made once for all cohorts with the same samples."""
-    assert formula == "auto"
+    if formula != "auto":  # the key below holds no covariates, by which a formula may ask for another design
+        raise ValueError(f"found formula {formula!r}, expected 'auto'")
     key = (*(tuple(samples[c]) for c in ("patient", "arm", "timepoint")), baseline, *sorted(options.items()))
     if key not in _known:
         _known[key] = make_design(samples, formula, baseline, **options)

@@ -8,6 +8,7 @@ stopped, and what older code has made is never read.
 from __future__ import annotations
 
 import hashlib
+import os
 import sys
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -113,6 +114,6 @@ def _made(work: Work, arguments: Mapping[str, Any], file: Path) -> Path:
     start = time.process_time()
     table = work(**arguments)
     table.attrs["seconds"] = time.process_time() - start
-    beside = file.with_suffix(".part")
+    beside = file.with_suffix(f".{os.getpid()}.part")  # two calls may make one piece at once
     table.to_pickle(beside)
     return beside.replace(file)  # a piece that was cut short is no piece
