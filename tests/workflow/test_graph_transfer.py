@@ -28,10 +28,15 @@ def checkout(tmp_path_factory):
 
     checkout = copy_checkout(tmp_path_factory.mktemp("transfer") / "clone")
     sheet = pd.read_csv(checkout / "config/samples/tiny.tsv", sep="\t", dtype=str)
-    sheet[sheet["sample"].isin(SIZES)].to_csv(checkout / "config/samples/transfer.tsv", sep="\t", index=False)
+    sheet = sheet[sheet["sample"].isin(SIZES)]
+    sheet.to_csv(checkout / "config/samples/transfer.tsv", sep="\t", index=False)
+    for sample, path in zip(sheet["sample"], sheet["path"], strict=True):  # files of a laboratory, which nobody reads
+        (checkout / path).parent.mkdir(parents=True, exist_ok=True)
+        (checkout / path).write_text(sample)
     for mode in ("together", "per_sample"):
         config = yaml.safe_load((checkout / "config/tiny.yaml").read_text())
         config["cohort"] |= {"samples": "config/samples/transfer.tsv"}
+        config["simulate"] = None
         config["graph"] = {"transfer": mode, "sketch_above": 2000, "sketch_size": 1000, "subsamples": 3}
         config["graph"]["resolutions"] = [0.1, 0.5]
         (checkout / f"config/{mode}.yaml").write_text(yaml.safe_dump(config))

@@ -35,7 +35,7 @@ from cimlnk.common import vocabulary
 from cimlnk.common.provenance import fingerprint
 from cimlnk.cytof.plan import plan_preparation
 from cimlnk.donors.sheet import load_donors
-from cimlnk.front.early import check_early
+from cimlnk.front.early import check_early, check_synthetic
 from cimlnk.rna.folder import input_files
 
 CONFIG_FILES = [str(f) for f in workflow.overwrite_configfiles or []]
@@ -57,6 +57,8 @@ try:
         )
         check_results([f"{top}/{CFG['cohort']['id']}" for top in written], sys.argv[1:])
     check_early(CFG, [*COHORT.samples.columns, *COHORT.patients.columns], BASE)
+    if workflow.is_main_process:  # once, not by every job
+        check_synthetic(CFG, BASE)
     PREPARATION = plan_preparation(
         COHORT.samples[COHORT.samples["modality"] == "cytof"].set_index(
             "sample", drop=False

@@ -11,7 +11,7 @@ import yaml
 
 from cimlnk.cohort.config import resolve
 from cimlnk.common.errors import UserError
-from cimlnk.front.early import check_early
+from cimlnk.front.early import check_early, check_synthetic
 
 ROOT = Path(__file__).resolve().parents[3]
 COLUMNS = ["patient", "timepoint", "arm", "age"]
@@ -63,6 +63,25 @@ def test_bounds_of_claims_are_looked_up_before_a_run(cfg, bounds, words):
         check_early(bent, COLUMNS, ROOT)
     bent["claims"]["bounds"] = {"C05": {"day": 21, "fold": 8.5}}
     check_early(bent, COLUMNS, ROOT)
+
+
+@pytest.mark.parametrize("name", ["samples", "counts", "patients"])
+def test_sheets_that_the_generator_did_not_write_are_refused_before_their_files_are_made(cfg, name, tmp_path):
+    check_synthetic(cfg, ROOT)
+    path = tmp_path / f"{name}.tsv"
+    sound = (ROOT / cfg["cohort"][name]).read_text(encoding="utf-8")
+    other = copy.deepcopy(cfg)
+    other["cohort"][name] = str(path)
+    path.write_bytes("\n".join(sound.splitlines()[:-1]).encode("utf-8-sig"))
+    with pytest.raises(UserError, match=f"{name}.tsv: line .*the end of the file.*--size tiny --seed 1 --cohort tiny"):
+        check_synthetic(other, ROOT)
+    path.write_bytes(sound.encode("utf-16"))
+    with pytest.raises(UserError, match=f"{name}.tsv: line 1"):
+        check_synthetic(other, ROOT)
+    check_synthetic(other | {"simulate": None}, ROOT)  # real data
+    other["cohort"][name] = None
+    with pytest.raises(UserError, match=f"cohort.{name}: found nothing"):
+        check_synthetic(other, ROOT)
 
 
 @pytest.mark.parametrize("kind", FILES)

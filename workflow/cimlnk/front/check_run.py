@@ -11,7 +11,7 @@ from cimlnk.cohort.sheets import Cohort
 from cimlnk.common.errors import UserError, UserErrors
 from cimlnk.cytof.plan import plan_preparation
 
-from .early import check_early
+from .early import check_early, check_synthetic
 from .findings import STOP, Findings
 
 
@@ -25,7 +25,8 @@ def check_as_a_run_does(
     cfg, base
         The resolved config, and the folder to which its paths refer.
     cohort
-        The sheets; None if they have mistakes. What needs them (the formula, the preparation) is then not looked at.
+        The sheets; None if they have mistakes. What needs them (the formula, what a generator
+        writes, the preparation) is then not looked at.
     config
         The config file, for messages.
 
@@ -48,6 +49,7 @@ def check_as_a_run_does(
     columns = None if cohort is None else [*cohort.samples.columns, *cohort.patients.columns]
     attempt(lambda: check_early(cfg, columns, base))
     if cohort is not None:
+        attempt(lambda: check_synthetic(cfg, base))
         of_mass = cohort.samples[cohort.samples["modality"] == "cytof"]
         attempt(lambda: plan_preparation(of_mass.set_index("sample", drop=False), cfg["cytof"]))
     return sound

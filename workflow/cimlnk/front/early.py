@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Mapping
 from pathlib import Path
 from typing import Any
 
-from cimlnk.common.errors import Problems, UserError
+from cimlnk.common.errors import Plain, Problems, UserError
 from cimlnk.common.home import locate
 from cimlnk.common.vocabulary import CYTOMETRY
 from cimlnk.cytof.gating.spec import load_gates
@@ -56,6 +56,26 @@ def check_early(cfg: Mapping[str, Any], columns: Iterable[str] | None, base: str
     if columns is not None:
         check_formula(cfg["dynamics"]["tests"]["formula"], columns, problems)
     problems.raise_if_any()
+
+
+def check_synthetic(cfg: Mapping[str, Any], base: str | Path = ".") -> None:
+    """Whether the sheets of a synthetic cohort are those of its size and seed; else its files would be made in vain.
+
+    Raises
+    ------
+    UserError
+        If a sheet is none, or differs from what the generator writes. Of real data nothing is asked.
+    """
+    if cfg["simulate"] is None:
+        return
+    from cimlnk.simulate.sheets import check_sheets
+
+    sheets = {}
+    for name in ("samples", "counts", "patients"):
+        if cfg["cohort"][name] is None:
+            raise UserError("config", f"cohort.{name}", Plain("nothing"), "the sheet of the synthetic cohort")
+        sheets[name] = locate(cfg["cohort"][name], base)
+    check_sheets(cfg["simulate"]["size"], cfg["simulate"]["seed"], cfg["cohort"]["id"], **sheets)
 
 
 def check_formula(formula: str, columns: Iterable[str], problems: Problems) -> None:

@@ -174,7 +174,7 @@ def check_sheets(
         given["functional"] = functional
     for name, path in given.items():
         want = as_text(expected[name]).splitlines()
-        have = path.read_text(encoding="utf-8-sig").splitlines()
+        have = path.read_text(encoding="utf-8-sig", errors="replace").splitlines()  # other bytes are other sheets
         if want != have:
             line = next(
                 (i for i, (a, b) in enumerate(zip(want, have, strict=False)) if a != b), min(map(len, (want, have)))
