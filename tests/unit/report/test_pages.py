@@ -15,6 +15,7 @@ from cimlnk.report.arms import compare_arms
 from cimlnk.report.blocks import Site
 from cimlnk.report.figures.change import volcano
 from cimlnk.report.figures.maps import heat_map, overview
+from cimlnk.report.pages import claims
 from cimlnk.report.pages.cohort import arms_words, asked_words, cannot_tell
 from cimlnk.report.pages.identity import no_identity
 from cimlnk.report.pages.patients import place_words
@@ -147,3 +148,19 @@ def test_an_empty_page_of_identity_says_the_reason_that_holds():
     assert "too few cells or clusters" in no_identity(two_days)
     assert no_identity(two_days.assign(timepoint="pre")) == "The cohort has one time point only."
     assert "No patient was sampled" in no_identity(two_days.assign(patient=["a", "b"]))
+
+
+def test_a_claim_keeps_all_that_is_known_of_it_in_columns_that_fit_a_page():
+    known = {"claim": "C07", "title": "More than by IL-2", "verdict": "supported", "bound": "ratio >= 2", "n": 12,
+             "chance": 0.005, "why": "median 11.1", "value": 11.1, "low": 4.0, "high": 20.5, "p": 0.00216,
+             "p_attainable": 0.0011, "arm": "CIML", "modality": "cytof", "source": "a paper", "tier": "B"}  # fmt: skip
+    bare = dict.fromkeys(known) | {"claim": "C08", "title": "Another", "verdict": "not evaluable", "tier": "C",
+                                   "value": float("nan"), "n": 0}  # fmt: skip
+    table = claims.readable(pd.DataFrame([known, bare]))
+    assert set(table.columns) == set(claims.COLUMNS) and len(claims.COLUMNS) == 5
+    told = " ".join(table.iloc[0]).replace(claims.CLOSE, " ")
+    for words in ("C07", "11.1 (4 to 20.5)", "n 12", "p 0.00216 (least p 0.0011)", "chance 0.005", "ratio >= 2",
+                  "CIML, mass cytometry", "a paper (B)", "median 11.1"):  # fmt: skip
+        assert words in told
+    assert table.loc[1, "title"] == "Another\nSource: (C)"
+    assert table.loc[1, "result"].replace(claims.CLOSE, " ") == "n 0"
