@@ -112,10 +112,11 @@ def page(run: Run, site: Site) -> Page:
     words = (
         "A verdict rests on one number, the first under <b>result</b>, with its interval, and one bound; n are the "
         "patients. <b>Chance</b> is the share of cohorts like this one, but without the effect, in which the finding "
-        "would be supported: the same patients, days and gaps, and noise as large as here. Above 5 % a finding is never called supported. <b>Least p</b> is the smallest p that these "
-        "patients can give; where it lies above the bound, the finding is not evaluable rather than not supported. "
-        "Tier A: claim and number stand in a source; B: bound ours; C: general knowledge, for synthetic cohorts; "
-        "D: arithmetic. Bounds can be changed per cohort in the config (claims.bounds)."
+        "would be supported: the same patients, days and gaps, and noise as large as here. Above 5 % a finding is "
+        "never called supported. <b>Least p</b> is the smallest p that these patients can give; where it lies above "
+        "the bound, the finding is not evaluable rather than not supported. Tier A: claim and number stand in a "
+        "source; B: bound ours; C: general knowledge, for synthetic cohorts; D: arithmetic. Bounds can be changed per "
+        "cohort in the config (claims.bounds)."
     )
     result.sections.append(Section("reading", "How to read this", [Text(words, "html")]))
     return result
