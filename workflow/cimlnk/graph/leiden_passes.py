@@ -12,7 +12,7 @@ from cimlnk.common import seeds
 from .kernels import aggregate
 from .kernels import leiden as kernel
 from .kernels.bisect import bisect
-from .network import Graph, chunks, collapsed, links, quality, run
+from .network import Graph, Room, chunks, collapsed, links, quality, run
 from .rounds import move_in_rounds, restless
 from .tasks import Pool, pieces
 
@@ -63,17 +63,19 @@ def optimise(
         found = run(partial(optimise, passes=(passes or 2) + MORE, rounds=False), tasks, workers)
         return found[int(np.argmax([quality(graph, f, price) for f in found]))]
     wide = graph.n > WIDE if rounds is None else rounds
-    labels = rough(graph, price, (seed, -1), workers=workers, wide=wide) if start is None else start
+    into = Room()
+    labels = rough(graph, price, (seed, -1), workers=workers, wide=wide, into=into) if start is None else start
     for i in range((passes or PASSES) - (start is None)):
         brief = passes is None and i > 0
-        labels, moved = descend(graph, labels, price, stream=(seed, i), workers=workers, wide=wide, brief=brief)
+        stream = (seed, i)
+        labels, moved = descend(graph, labels, price, stream=stream, workers=workers, wide=wide, brief=brief, into=into)
         if passes is None and moved <= RESTLESS * graph.n:
             break
     return labels
 
 
 def rough(
-    graph: Graph, price: float, stream: tuple[int, ...], *, workers: Pool | None, wide: bool
+    graph: Graph, price: float, stream: tuple[int, ...], *, workers: Pool | None, wide: bool, into: Room
 ) -> NDArray[np.int32]:
     """A first clustering: two visits per node, block by block, then a full descent on the graph of the groups."""
     labels = np.arange(graph.n, dtype=np.int32)
@@ -82,10 +84,10 @@ def rough(
     tasks = [(*graph[:4], labels, total, price, order[a:b], 2 * (b - a), a, b) for a, b in blocks(graph)]
     run(kernel.move, tasks, workers)
     labels, count = aggregate.relabel(labels)
-    small = collapsed(graph, labels, count, workers=workers)
-    return descend(
-        small, np.arange(count, dtype=np.int32), price, stream=(*stream, 0), workers=workers, wide=wide, cutting=False
-    )[0][labels]
+    small = collapsed(graph, labels, count, workers=workers, into=into)
+    alone = np.arange(count, dtype=np.int32)
+    stream = (*stream, 0)
+    return descend(small, alone, price, stream=stream, workers=workers, wide=wide, cutting=False, into=into)[0][labels]
 
 
 def visiting(graph: Graph, stream: tuple[int, ...]) -> NDArray[np.int32]:
@@ -158,6 +160,7 @@ def descend(
     wide: bool,
     cutting: bool = True,
     brief: bool = False,
+    into: Room | None = None,
 ) -> tuple[NDArray[np.int32], int]:
     """Move, refine, collapse, and again on the smaller graph until nothing changes; labels, moves on the whole graph.
 
@@ -165,7 +168,8 @@ def descend(
     the luck of the visiting order. Therefore, as soon as the collapsed graph is small enough, every community is also
     tried in two; if that and the moves after it raise the quality, it stays. Cuts that would gain only with a better
     border than the collapsed nodes allow are tried again on the whole graph (:func:`tried_in_two`). If it is to be
-    `brief`, it ends where almost no node of the whole graph has moved.
+    `brief`, it ends where almost no node of the whole graph has moved. Collapsed graphs go `into` memory that is
+    there, if it is given; then `graph` must not be needed afterwards should it lie there, too.
     """
     whole = graph
     maps: list[NDArray[np.int32]] = []
@@ -183,7 +187,7 @@ def descend(
         parts, n_parts = refined(graph, labels, price, order=order, wide=wide, workers=workers)
         if n_parts == n:
             break
-        graph = collapsed(graph, parts, n_parts, workers=workers)
+        graph = collapsed(graph, parts, n_parts, workers=workers, into=into)
         maps.append(parts)
         above = np.empty(n_parts, np.int32)
         above[parts] = labels

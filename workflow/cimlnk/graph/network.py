@@ -92,7 +92,28 @@ def chunks(start: NDArray[np.int64], count: int) -> list[tuple[int, int]]:
     return [(int(a), int(b)) for a, b in zip(bounds, bounds[1:], strict=False) if b > a]
 
 
-def collapsed(graph: Graph, parts: NDArray[np.int32], count: int, *, workers: Pool | None) -> Graph:
+class Room:
+    """Memory for collapsed graphs, each of which takes the place of the one before its last.
+
+    Memory that is touched for the first time can cost more than the work itself. A graph from here lasts until the
+    second collapse after it.
+    """
+
+    def __init__(self) -> None:
+        self.kept = [(np.empty(0, np.int32), np.empty(0, np.float32))] * 2
+
+    def __call__(self, entries: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
+        """Arrays for so many columns and values."""
+        oldest = self.kept.pop(0)
+        if len(oldest[0]) < entries:
+            oldest = np.empty(entries, np.int32), np.empty(entries, np.float32)
+        self.kept.append(oldest)
+        return oldest[0][:entries], oldest[1][:entries]
+
+
+def collapsed(
+    graph: Graph, parts: NDArray[np.int32], count: int, *, workers: Pool | None, into: Room | None = None
+) -> Graph:
     """The graph whose nodes are the parts.
 
     All pieces of work write into the same two arrays, each from a place that leaves room for the ones before it, and
@@ -100,11 +121,12 @@ def collapsed(graph: Graph, parts: NDArray[np.int32], count: int, *, workers: Po
     """
     start, nodes = aggregate.members(parts, count)
     bounds = chunks(start, CHUNKS) if count > 2000 else [(0, count)]
-    room = np.cumsum([0, *[aggregate.degrees(graph.indptr, start, nodes, a, b) for a, b in bounds]])
-    columns, values = np.empty(room[-1], np.int32), np.empty(room[-1], np.float32)
+    # one place more than each piece can need: there the edges inside its parts end
+    room = np.cumsum([0, *[aggregate.degrees(graph.indptr, start, nodes, a, b) + 1 for a, b in bounds]])
+    columns, values = (into or Room())(int(room[-1]))
     entries = np.empty(count, np.int64)
     shared = (*graph[:3], parts, start, nodes, count, columns, values)
-    tasks = [(*shared, r, entries, a, b) for r, (a, b) in zip(room[:-1], bounds, strict=True)]
+    tasks = [(*shared, r, end - 1, entries, a, b) for r, end, (a, b) in zip(room, room[1:], bounds, strict=False)]
     filled = 0
     for r, size in zip(room[:-1], run(aggregate.collapse, tasks, workers), strict=True):
         aggregate.close_up(columns, values, r, filled, size)

@@ -9,7 +9,8 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .kernels import rounds as kernel
-from .network import Graph
+from .kernels import team
+from .network import Graph, run
 from .tasks import Pool, pieces
 
 STEP = 16_384  # about so many edges make one piece of work; what nodes wish does not depend on it
@@ -23,28 +24,14 @@ def move_in_rounds(graph: Graph, labels: NDArray[np.int32], price: float, *, wor
     Returns the number of moves.
     """
     n = graph.n
-    total = np.bincount(labels, graph.mass, n)
-    size = np.bincount(labels, minlength=n).astype(np.int32)
-    empty = np.empty(n, np.int32)
-    n_empty = kernel.vacancies(size, empty)
-    active = np.ones(n, np.uint8)
-    room = n // kernel.GROUPS + 1
-    nodes, wish, moved = (np.empty(room, np.int32) for _ in range(3))
-    stay, go = (np.empty(room, np.float32) for _ in range(2))
+    place = labels, np.bincount(labels, graph.mass, n), np.bincount(labels, minlength=n).astype(np.int32)
+    most = n // kernel.GROUPS + 1
+    room = *(np.empty(most, np.int32) for _ in range(3)), *(np.empty(most, np.float32) for _ in range(2))
     step = max(32, STEP * n // max(1, len(graph.ix)))
-    moves = 0
-    for sweep in range(SWEEPS):
-        for turn in range(kernel.GROUPS):
-            count = kernel.due(active, sweep, turn, nodes)
-            shared = (*graph[:4], labels, total, size, price, nodes, wish, stay, go)
-            spread(kernel.wishes, shared, count, step=step, workers=workers)
-            state = (graph.mass, labels, total, size, price, empty, n_empty, active, moved)
-            n_moved, n_empty = kernel.apply(nodes, count, wish, stay, go, *state)
-            spread(kernel.wake, (*graph[:2], labels, moved, active), n_moved, step=step, workers=workers)
-            moves += n_moved
-        if np.count_nonzero(active) <= QUIET * n:
-            break
-    return moves
+    state = np.zeros(team.STATE, np.int64)
+    shared = (*graph[:4], price), place, np.ones(n, np.uint8), room, np.empty(n, np.int32)
+    call = (state, step, SWEEPS, int(QUIET * n), *shared)
+    return sum(run(kernel.sweeps, [call] * (1 if workers is None else workers.threads), workers))
 
 
 def restless(graph: Graph, labels: NDArray[np.int32], price: float, *, workers: Pool | None) -> NDArray[np.bool_]:

@@ -13,9 +13,11 @@ import numpy as np
 from .jit import jit
 from .leiden import TINY
 from .prefetch import AHEAD, prefetch
+from .team import COUNT, KIND, OVER, await_phase, dismiss, done, finished, leads, open_phase, take
 
 GROUPS = 16  # rounds in which every node gets its turn once; a power of two
 ALONE = -1  # the wish to be a community of one's own
+WISH, WAKE = 1, 2  # kinds of phases
 
 
 @jit()
@@ -160,3 +162,69 @@ def wake(indptr, ix, label, moved, active, a, b):
         for e in range(indptr[i], indptr[i + 1]):
             if label[ix[e]] != label[i]:
                 active[ix[e]] = 1
+
+
+@jit()
+def work(state, step, graph, place, active, room):
+    """Do pieces of the open phase, of `step` nodes each, until none is left."""
+    indptr, ix, w, mass, g = graph
+    label, total, size = place
+    nodes, wish, moved, stay, go = room
+    while True:
+        piece = take(state)
+        if piece < 0:
+            return
+        a = piece * step
+        b = min(a + step, state[COUNT])
+        if state[KIND] == WISH:
+            wishes(indptr, ix, w, mass, label, total, size, g, nodes, wish, stay, go, a, b)
+        else:
+            wake(indptr, ix, label, moved, active, a, b)
+        done(state)
+
+
+@jit()
+def sweeps(state, step, most, quiet, graph, place, active, room, empty):
+    """Move nodes in rounds, at most `most` times all of them, until no more than `quiet` are active.
+
+    Called by every thread of a team with the same arguments (see ``team.py``). Returns the number of moves, from the
+    leader; 0 from others.
+    """
+    if not leads(state):
+        seen = np.int64(0)
+        while True:
+            seen = await_phase(state, seen)
+            if seen == OVER:
+                return 0
+            work(state, step, graph, place, active, room)
+    indptr, ix, w, mass, g = graph
+    label, total, size = place
+    nodes, wish, moved, stay, go = room
+    n_empty = vacancies(size, empty)
+    moves = 0
+    for sweep in range(most):
+        for turn in range(GROUPS):
+            count = due(active, sweep, turn, nodes)
+            if count == 0:
+                continue
+            pieces = (count + step - 1) // step
+            open_phase(state, WISH, count, pieces)
+            work(state, step, graph, place, active, room)
+            finished(state, pieces)
+            n_moved, n_empty = apply(
+                nodes, count, wish, stay, go, mass, label, total, size, g, empty, n_empty, active, moved
+            )
+            if n_moved == 0:
+                continue
+            pieces = (n_moved + step - 1) // step
+            open_phase(state, WAKE, n_moved, pieces)
+            work(state, step, graph, place, active, room)
+            finished(state, pieces)
+            moves += n_moved
+        restless = 0
+        for x in active:
+            restless += x
+        if restless <= quiet:
+            break
+    dismiss(state)
+    return moves
