@@ -53,7 +53,7 @@ def run(arguments: Sequence[str]) -> int:
     ``--cores all`` and the shipped ``profiles/default`` stand in where none are given.
     """
     from .cohort.command_line import check_config_files, check_folder
-    from .common.snakemake import run_snakemake
+    from .common.snakemake import become_snakemake
 
     words = list(arguments)
     if words[:1] == ["--offline"]:
@@ -69,7 +69,7 @@ def run(arguments: Sequence[str]) -> int:
         words = ["--workflow-profile", str(HOME / "profiles/default"), *words]
     if not any(word.split("=")[0] == "--logger" for word in words):
         words = ["--logger", "cimlnk", *words]  # the first word behind it is an option, else it would take that too
-    return run_snakemake(["--snakefile", str(HOME / "Snakefile"), *words])
+    become_snakemake(["--snakefile", str(HOME / "Snakefile"), *words])
 
 
 def home(arguments: Sequence[str]) -> int:
