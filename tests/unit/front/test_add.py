@@ -109,6 +109,8 @@ def test_new_cells_find_their_population_and_old_rows_are_as_they_were(earlier, 
     )  # CD57 was not measured
     assert {p: p.read_bytes() for p in before} == before
     assert read_table(tmp_path / "results/new/cohort/samples.parquet")["path"].tolist() == ["s0.fcs", "s1.fcs"]
+    times = pd.read_csv(tmp_path / "results/new/benchmarks/add.tsv", sep="\t")
+    assert times["part"].tolist() == ["clusters and names", "tables", "strangeness"] and (times["cpu_time"] >= 0).all()
     shares = read_table(tmp_path / "results/new/dynamics/abundance.parquet")
     assert set(shares["sample"]) == {"s0", "s1"} and shares["fraction"].notna().any()
 
@@ -122,6 +124,18 @@ def test_cells_of_another_kind_are_strange_and_it_is_said(earlier, tmp_path, cap
     page = (tmp_path / "results/new/added/index.html").read_text()
     assert "s1 is strange" in page and "No sample is strange" not in page and "Where its cells lie" not in page
     assert "s1 is strange" in out and "too few cells to cluster" in out and "no lineages" in out
+
+
+def test_a_few_cells_that_may_lie_far_by_chance_are_said_to_tell_nothing(earlier, tmp_path):
+    which, x = blobs(np.random.default_rng(4), 6)
+    x[:3] += 9  # 3 of 18
+    placed = put(earlier, tmp_path, x)
+    assert placed.table["strange"].iloc[0] > 0.10
+    told, strange = warnings_of(tmp_path / "results/new", placed, 318)
+    assert not strange and len(told) == 1
+    assert (
+        "(3 of 18 cells) lie far" in told[0] and "300 earlier cells" in told[0] and "too few cells to tell" in told[0]
+    )
 
 
 def test_new_cells_get_the_name_of_their_own_kind_unless_a_person_named_the_earlier_ones(earlier, tmp_path):
@@ -248,6 +262,8 @@ def test_a_draft_of_the_new_files_is_as_good_as_a_sheet(tmp_path):
         f"c\tP2\tall\t{there}/c.fcs",
     ]  # fmt: skip
     assert new == ["b", "c"]
+    (tmp_path / "n.tsv").write_text("sample\tpatient\tarm\tpath\t?\nb\tP1\tall\t\tx\n")
+    assert widened(given, tmp_path / "n.yaml", "y", base=tmp_path)[1].splitlines()[-1] == "b\tP1\tCIML\t"
     with pytest.raises(UserError, match="a sample sheet or a drafted config"):
         widened(given, tmp_path / "m.yaml", "y", base=tmp_path)
 

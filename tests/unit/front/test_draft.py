@@ -40,6 +40,18 @@ def test_a_word_and_its_number_are_one_and_the_rest_is_the_run():
     assert tokens("PBMC8_30min_patient_1_BCR-XL") == ["PBMC8", "30min", "patient1", "BCR-XL"]
 
 
+def test_what_all_names_say_is_read_as_what_one_name_says():
+    table = drafted("P1_D100_batch3.fcs", "P2_D100_batch3.fcs")
+    assert list(table["patient"]) == ["P1", "P2"] and set(table["batch"]) == {"batch3"}
+    assert set(table["timepoint"]) == {"D100"} and set(table["day"]) == {100}
+    products = drafted("P1_product_x.fcs", "P2_product_x.fcs")
+    assert set(products["tissue_or_product"]) == {"product"}
+    # another word of the kind tells the files apart: what all have is then something else
+    assert set(drafted("data5_P1_run1.fcs", "data5_P2_run2.fcs")["batch"]) == {"run1", "run2"}
+    later = drafted("Gates_PTLG034_Unstim_Control_1.fcs", "Gates_PTLG034_Unstim_Control_2.fcs")
+    assert later["?"].str.contains("batch: nothing says so (all names hold PTLG034: a run?)", regex=False).all()
+
+
 def test_a_chance_hit_in_one_name_does_not_tell_the_patients():
     table = drafted("INF071_Ctrl_x.fcs", "INF149_Ctrl_x.fcs", "INF179_Ctrl_x.fcs", "ND050_15_Ctrl_x.fcs")
     assert list(table["patient"]) == ["INF071", "INF149", "INF179", "ND050"]

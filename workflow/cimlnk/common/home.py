@@ -35,6 +35,29 @@ def locate(path: str | Path, base: str | Path = ".") -> Path:
     return shipped if not own.exists() and shipped.is_file() else own
 
 
+def called(verb: str = "run", rest: str = "") -> str:
+    """What a user types for a verb: ``./run …`` of a checkout, ``cimlnk …`` of an installed package.
+
+    Parameters
+    ----------
+    verb
+        ``run`` for a cohort, else as in ``./run VERB`` and ``cimlnk VERB``; ``snakemake`` for its own options.
+    rest
+        What follows.
+
+    Examples
+    --------
+    >>> called("check", "config/mine.yaml") in ("./run check config/mine.yaml", "cimlnk check config/mine.yaml")
+    True
+    """
+    cloned = (HOME / "run").is_file()
+    if cloned:
+        words = ["./run", "" if verb == "run" else verb, rest]
+    else:
+        words = ["cimlnk", "run" if verb == "snakemake" else verb, rest]
+    return " ".join(word for word in words if word)
+
+
 def why_no_file(path: str | Path) -> str:
     """What stands in the place of a file, in words that follow "there": ``is no such file``, ``is a folder``, ….
 

@@ -18,6 +18,7 @@ from urllib.parse import quote
 import cimlnk
 from cimlnk.cohort.config import resolve
 from cimlnk.common.errors import Plain, UserError
+from cimlnk.common.home import called
 from cimlnk.common.provenance import sha256
 from cimlnk.common.tables import read_provenance
 from cimlnk.common.yaml_file import read_yaml
@@ -180,7 +181,9 @@ def write_crate(results: str | Path, **about: Any) -> Path:
     root = Path(results)
     for name in NEEDED:
         if not (root / name).is_file():
-            raise UserError("command line", "CONFIG", Plain(f"no {root / name}"), "a finished run: ./run it first")
+            raise UserError(
+                "command line", "CONFIG", Plain(f"no {root / name}"), f"a finished run: {called()} it first"
+            )
     text = json.dumps(describe(root, **about), indent=1, ensure_ascii=False) + "\n"
     (root / METADATA).write_text(text, encoding="utf-8")
     return root / METADATA

@@ -21,15 +21,16 @@ from cimlnk.cohort.read import REMARKS
 from cimlnk.cohort.sheets import Cohort, load_cohort
 from cimlnk.cohort.words import count
 from cimlnk.common.errors import Plain, Problems, UserError, UserErrors
-from cimlnk.common.home import HOME, locate
+from cimlnk.common.home import HOME, called, locate
 from cimlnk.common.sheet import decode
 from cimlnk.common.snakemake import run_snakemake
 from cimlnk.common.tables import read_table
 from cimlnk.common.yaml_file import read_yaml
 
 from .added_page import write_added_page
+from .far import Far
 from .guess_samples import UNTOLD
-from .place import STRANGE_SHARE, Placed, place
+from .place import Placed, place
 
 # Earlier cells that clusterings with the new ones name otherwise, beyond what two of those clusterings differ by, from
 # which on the earlier names are no longer those that the data would get: a run of everything is due.
@@ -96,7 +97,9 @@ def add(
     earlier = base / "results" / earlier_cfg["cohort"]["id"]
     lacking = [n for n in NEEDED if not (earlier / n).is_file()]
     if lacking:
-        raise UserError(config, "earlier run", Plain(f"no {earlier / lacking[0]}"), "a finished run: ./run it first")
+        raise UserError(
+            config, "earlier run", Plain(f"no {earlier / lacking[0]}"), f"a finished run: {called()} it first"
+        )
     about = json.loads((earlier / "cytof/features.json").read_text(encoding="utf-8"))
     if about["integration"]["applied"]:
         expected = (
@@ -188,9 +191,17 @@ def warnings_of(folder: Path, placed: Placed, everything: int) -> tuple[list[str
         share = int(per_sample["n_nk"].sum()) / everything
         told.append(f"the new cells ({share:.0%} of all) move the clusters: a step from the earlier "
                     f"samples to these may be one of names; {anew}")  # fmt: skip
-    strange = {row["sample"]: [f"{row['strange']:.0%} of its cells ({row['strange'] * row['n_nk']:.0f} of "
-                               f"{count(row['n_nk'], 'cell')}) lie far from every known one"]
-               for row in per_sample.to_dict("records") if row["strange"] > STRANGE_SHARE}  # fmt: skip
+    strange: dict[str, list[str]] = {}
+    for row in per_sample.to_dict("records"):
+        far = Far(row["strange"], row["least"], row["chance"])
+        words = f"{far.share:.0%} of its cells ({far.share * row['n_nk']:.0f} of {count(row['n_nk'], 'cell')}) lie far"
+        if far.strange:
+            strange[row["sample"]] = [f"{words} from every known one"]
+        elif far.untold:
+            earlier = everything - int(per_sample["n_nk"].sum())
+            told.append(f"{row['sample']}: {words} from every known one, which may be chance: with so few of its own "
+                        f"it may be {far.least:.0%}, and with {count(earlier, 'earlier cell')} up to {far.chance:.0%} "
+                        "lie so far with nothing new: too few cells to tell whether it is strange")  # fmt: skip
     for sample, found in placed.strange.items():
         strange[sample] = [*strange.get(sample, []), *found]
     for sample, found in strange.items():
@@ -229,7 +240,8 @@ def _read_new(sheet: Path, base: Path, old: pd.DataFrame | None = None) -> pd.Da
     root = data_root({"cohort": drafted}, base, problems)
     problems.raise_if_any()
     if "path" in rows and root is not None:
-        rows["path"] = [p if "://" in p else str((root / p).resolve()) for p in rows["path"].astype(str)]
+        # a cell without a path stays one, to be told as such
+        rows["path"] = [str((root / p).resolve()) if p and "://" not in p else p for p in rows["path"].str.strip()]
     if old is not None and {"patient", "arm"} <= {*old, *rows}:
         arms = dict(zip(old["patient"], old["arm"], strict=True))
         told = rows["arm"] != UNTOLD

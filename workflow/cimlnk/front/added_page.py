@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.cohort.words import count
+from cimlnk.common.home import called
 from cimlnk.common.palette import label
 from cimlnk.common.tables import read_table
 from cimlnk.common.vocabulary import NK
@@ -45,8 +46,8 @@ def write_added_page(folder: Path, placed: Placed, warnings: list[str]) -> Path:
     cells = int(table.drop_duplicates("sample")["n_nk"].sum())
     lead = (
         f"{count(len(new), 'sample')} with {cells:,} NK cells, placed on the clusters of an earlier run, whose cells, "
-        f"names and numbers are as they were. For tests and models over all samples: ./run --configfile config/"
-        f"{esc(folder.name)}.yaml."
+        f"names and numbers are as they were. For tests and models over all samples: "
+        f"{called('run', f'--configfile config/{esc(folder.name)}.yaml')}."
     )
     page = Page("index.html", f"Added samples: {folder.name}", lead, menu="Added")
     items = "".join(f"<li>{esc(w)}</li>" for w in warnings)
@@ -152,8 +153,8 @@ def _samples(site: Site, placed: Placed, samples: pd.DataFrame) -> Any:
              "swapped": "look exchanged", "reason": "not determined"}  # fmt: skip
     caption = (
         "Far cells lie farther from all known cells than 99 % of those from each other (1 % is usual, above 10 % is "
-        "strange); the signal is that of the positive markers of T, B, NK cells and monocytes (strange below 0.67 and "
-        "above 1.5); the lineages' distance is strange above 1.5."
+        "strange where the cells are enough to tell); the signal is that of the positive markers of T, B, NK cells and "
+        "monocytes (strange below 0.67 and above 1.5); the lineages' distance is strange above 1.5."
     )
     return site.table("samples", pd.DataFrame(rows), caption, columns=heads)
 

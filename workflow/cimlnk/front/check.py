@@ -24,7 +24,7 @@ from cimlnk.cohort.sheets import Cohort, load_cohort
 from cimlnk.cohort.tables import PANEL
 from cimlnk.cohort.words import count
 from cimlnk.common.errors import Problems, UserError, UserErrors
-from cimlnk.common.home import HOME, locate
+from cimlnk.common.home import HOME, called, locate
 from cimlnk.common.job import machine_fault
 from cimlnk.common.yaml_file import read_yaml
 from cimlnk.cytof.fcs.header import FcsHeader
@@ -200,7 +200,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
             if told is None:
                 raise
             lines.append(f"cimlnk: no page could be written: {told}")
-    todo = "mend what would stop it, and check again" if findings.stops else f"./run --configfile {given.config}"
+    todo = (
+        "mend what would stop it, and check again" if findings.stops else called("run", f"--configfile {given.config}")
+    )
     print("\n".join([*lines, f"next: {todo}"]))
     return int(findings.stops)
 

@@ -17,6 +17,7 @@ from cimlnk.cohort.describe import expectation
 from cimlnk.cohort.schemas import config_schema
 from cimlnk.cohort.words import count, listed
 from cimlnk.common.errors import Plain, Problems, UserError
+from cimlnk.common.home import called
 from cimlnk.common.markers import read_name
 from cimlnk.cytof.fcs.header import FcsHeader, read_events, read_header
 from cimlnk.cytof.flow.instrument import check_fluorescence, foreign_to_mass
@@ -184,7 +185,8 @@ def report(draft: Draft, written: Sequence[Path]) -> list[str]:
     lines += [f"  ! {note}" for note in draft.notes[:MOST_NOTES]]
     if len(draft.notes) > MOST_NOTES:
         lines.append(f"  ! and {len(draft.notes) - MOST_NOTES} more notes like these")
-    lines.append(f"next: look at the cells marked ? and empty that column, then: ./run check config/{draft.id}.yaml")
+    then = called("check", f"config/{draft.id}.yaml")
+    lines.append(f"next: look at the cells marked ? and empty that column, then: {then}")
     return lines
 
 

@@ -37,6 +37,7 @@ MONTH = re.compile(r"(?i)^(?:m|mo|month)[-_ ]?(\d{1,3})$|^(\d{1,2})mo$")
 HOUR = re.compile(r"(?i)^(\d{1,3})(?:h|hr|hrs|hours?)$")
 BEFORE = re.compile(r"(?i)^(pre|prae|base|baseline|bl|screen|screening|scr|before|pretreatment)$")
 BASAL = re.compile(r"(?i)^(ref|reference|unstim|unstimulated|control|ctrl|basal|resting|untreated)$")
+TIMES = (DAY, WEEK, MONTH, HOUR, BEFORE)
 PRODUCT = re.compile(r"(?i)^(product|infusion|infused|ip|dp|graft)$")
 PERSON = re.compile(
     r"(?i)^(?:p|pt|pat|patient|donor|subj|subject|hd|nd|hc|healthy|ind|id|vol|volunteer|upn|control|ctrl)[-_ ]?\d+\w*$"
@@ -77,7 +78,8 @@ def tokens(name: str) -> list[str]:
 
 
 def parts_of_names(names: Sequence[str]) -> dict[str, dict[str, str]]:
-    """Word -> its guessed meaning per file, for the words in which the names differ.
+    """Word -> its guessed meaning per file, for the words in which the names differ, and for those of a time point, a
+    product or a run that all have, where they have no other of that kind (the files of one visit, of one batch).
 
     Returns
     -------
@@ -92,6 +94,10 @@ def parts_of_names(names: Sequence[str]) -> dict[str, dict[str, str]]:
         one = [w for w in split[names[0]] if w in common and PERSON.match(w)]
         if len(one) == 1:  # all files are of one patient
             persons, common = dict.fromkeys(names, one[0]), common - set(one)
+    for forms in (TIMES, (PRODUCT,), (RUN,)):
+        of_kind = {n: {w for w in words if _fits(w, forms) and w != persons[n]} for n, words in split.items()}
+        if len(shared := set.union(*of_kind.values()) if of_kind else set()) == 1:
+            common -= shared
     found: dict[str, dict[str, str]] = {n: {} for n in names}
     free: dict[str, list[str]] = {}
     for name, words in split.items():
@@ -99,7 +105,7 @@ def parts_of_names(names: Sequence[str]) -> dict[str, dict[str, str]]:
         for word in words:
             if word in common:
                 continue
-            if any(form.match(word) for form in (DAY, WEEK, MONTH, HOUR, BEFORE)):
+            if _fits(word, TIMES):
                 found[name].setdefault("timepoint", word)
             elif PRODUCT.match(word):
                 found[name].setdefault("tissue", "product")
@@ -124,6 +130,24 @@ def parts_of_names(names: Sequence[str]) -> dict[str, dict[str, str]]:
         for name, word in zip(names, columns.pop(0), strict=True):
             found[name].setdefault(what, word)
     return found
+
+
+def _fits(word: str, forms: Sequence[re.Pattern[str]]) -> bool:
+    return any(form.match(word) for form in forms)
+
+
+def run_of_all(names: Sequence[str]) -> str:
+    """A word like ``PTLG034`` that all names hold, which may be their run, in words; "" if there is none or several.
+
+    Examples
+    --------
+    >>> run_of_all(["PTLG034_Control_1", "PTLG034_Control_2"]), run_of_all(["P1_D0", "P1_D7"])
+    ('all names hold PTLG034: a run?', '')
+    """
+    other = (*TIMES, PRODUCT, PERSON, CONDITION)
+    shared = set.intersection(*(set(tokens(n)) for n in names)) if len(names) > 1 else set()
+    coded = [w for w in shared if re.fullmatch(r"[A-Za-z]{2,}[-_]?\d+", w) and not _fits(w, other)]
+    return f"all names hold {coded[0]}: a run?" if len(coded) == 1 else ""
 
 
 def day_of(word: str) -> int | None:
@@ -211,6 +235,8 @@ def guess_samples(
     frame = pd.DataFrame(rows)
     if hint := groups_of(frame["patient"]):
         frame["?"] = frame["?"].str.replace("arm: nothing says so", f"arm: nothing says so ({hint})")
+    if hint := run_of_all(list(stems.values())):
+        frame["?"] = frame["?"].str.replace("batch: nothing says so", f"batch: nothing says so ({hint})")
     return _days(frame)
 
 

@@ -8,6 +8,7 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from cimlnk.cohort.command_line import config_files
+from cimlnk.common.home import called
 
 SNAKEMAKE, SCRIPTS = b"snakemake", b".snakemake/scripts/"
 
@@ -54,7 +55,7 @@ def locked_words(folder: Path, arguments: Sequence[str]) -> str:
     options = "".join(f" --configfile {shlex.quote(c)}" for c in configs[:1]) + "".join(
         f" {shlex.quote(c)}" for c in configs[1:]
     )
-    how = f"./run snakemake --unlock{options} takes the lock away, and the same command as before goes on"
+    how = f"{called('snakemake', '--unlock' + options)} takes the lock away, and the same command as before goes on"
     working = at_work(folder)
     if working:
         which = ", ".join(map(str, working[:5]))

@@ -17,7 +17,7 @@ from cimlnk.cohort.tables import COUNTS, PATIENTS, SAMPLES
 from cimlnk.common.errors import Plain, UserError
 from cimlnk.common.home import locate
 from cimlnk.common.provenance import provenance
-from cimlnk.common.tables import Schema, read_table, write_table
+from cimlnk.common.tables import read_table, write_table
 from cimlnk.cytof.features import summary_table
 from cimlnk.cytof.h5ad import iterate_x, read_names, read_record
 from cimlnk.cytof.tables import CELLS, SUMMARY
@@ -29,29 +29,12 @@ from cimlnk.populations.load import columns, feature_names, variables
 from cimlnk.populations.positivity import Reference, protein_thresholds
 from cimlnk.populations.tables import POPULATIONS, THRESHOLDS
 
+from .added import ADDED, added
+from .clock import Clock
+from .far import by_chance
 from .name_added import Earlier, NamedCells, name_added
 from .shift import Profiles, Shift, shifts
 from .voices import hear, worth_hearing
-
-# Of a sample's cells beyond the 99th percentile of the known ones' distances; 1 % by construction where nothing is new.
-STRANGE_SHARE = 0.10
-ADDED = Schema(
-    "added",
-    {
-        "sample": ("str", "new sample"),
-        "population": ("str", "named subset"),
-        "n_cells": ("int", "cells placed in it"),
-        "n_nk": ("int", "NK cells of the sample"),
-        "fraction": ("float", "n_cells / n_nk"),
-        "nearest": ("float", "the same fraction by the names of the nearest earlier cells alone"),
-        "confidence": ("float", "mean confidence of the cells placed in it; NaN without one"),
-        "strange": ("float", "share of the sample's cells unusually far from every known cell"),
-        "signal": ("float", "signal of the sample's lineages, as a multiple of the earlier samples'"),
-        "swapped": ("str?", "two markers that fit the earlier samples if read as each other"),
-        "unlike": ("float", "distance of its lineages from the earlier samples', in that of the farthest of those"),
-        "reason": ("str?", "why signal and exchanged markers cannot be determined"),
-    },
-)
 
 
 class Placed(NamedTuple):
@@ -84,13 +67,14 @@ def place(
     cluster is that of its nearest earlier cells; its population is what most of three voices say: its own markers on
     the earlier clusters, and two clusterings with the new cells (:mod:`.voices`; not where a large run gets few new
     cells: its own markers alone then). Where a person renamed cells of the earlier run, the nearest cells alone
-    decide. A sample without NK cells is left out; the summary has the reason.
+    decide. A sample without NK cells is left out; the summary has the reason. ``benchmarks/add.tsv`` has the times.
 
     Raises
     ------
     UserError
         If no new sample has an NK cell, or one lacks a marker of the clustering.
     """
+    clock = Clock()
     about = json.loads((earlier / "cytof/features.json").read_text(encoding="utf-8"))
     known = np.load(earlier / "cytof/features.npy", mmap_mode="r")
     clusters = read_table(earlier / "cytof/clusters.parquet", CLUSTERS)
@@ -129,6 +113,7 @@ def place(
             earlier, files, known=known_cells, rows=rows, X=X, found=found, new=new, cohort=cohort, cfg=cfg, out=out,
             base=base, seed=seed,
         )  # fmt: skip
+    clock.lap("clusters and names")
     new["population"] = by_markers.population
     named = new[["cell", "sample", "cluster", "population"]].assign(confidence=by_markers.confidence)
     record = provenance("add", {"earlier": earlier.name, "samples": list(files)}, [])
@@ -169,9 +154,13 @@ def place(
         folds=out / "dynamics/folds.parquet",
         provenance=record,
     )
+    clock.lap("tables")
     measured = _shifts(out / "cytof/lineages.npz", list(new["sample"].unique()), cohort)
-    table = added(new.assign(confidence=named["confidence"]), measured)
+    chance = by_chance(reach[:, -1], base_cells["cluster"].to_numpy(np.int32))
+    table = added(new.assign(confidence=named["confidence"]), measured, chance=chance)
     write_table(table, out / "cytof/added.parquet", ADDED, provenance=record)
+    clock.lap("strangeness")
+    clock.write(out / "benchmarks/add.tsv")
     strange = {s: m.strange for s, m in measured.items() if m.strange}
     return Placed(table, strange, *heard)
 
@@ -279,23 +268,3 @@ def new_features(path: Path, sample: str, about: Mapping[str, Any]) -> tuple[lis
     low, high, centre, spread = (np.asarray(about[k], np.float32) for k in ("low", "high", "centre", "spread"))
     values = np.vstack(list(iterate_x(path, about["features"])))
     return ids, ((np.clip(values, low, high) - centre) / spread).astype(np.float32)
-
-
-def added(new: pd.DataFrame, measured: Mapping[str, Shift]) -> pd.DataFrame:
-    """ADDED from the placed cells, and how each sample was measured."""
-    counts = new.groupby(["sample", "population"], observed=True).agg(
-        n_cells=("cell", "size"), confidence=("confidence", "mean")
-    )
-    nearest = new.groupby(["sample", "nearest"], observed=True).size().rename("nearest")
-    nearest.index = nearest.index.set_names(["sample", "population"])
-    table = counts.join(nearest, how="outer").sort_index().reset_index()
-    table["n_nk"] = table["sample"].map(new.groupby("sample").size())
-    table["n_cells"] = table["n_cells"].fillna(0).astype(int)
-    table["fraction"], table["nearest"] = table["n_cells"] / table["n_nk"], table["nearest"].fillna(0) / table["n_nk"]
-    table["strange"] = table["sample"].map((new["strangeness"] > 1).groupby(new["sample"]).mean())
-    table["signal"] = table["sample"].map({s: m.signal for s, m in measured.items()}).astype(float)
-    table["unlike"] = table["sample"].map({s: m.unlike for s, m in measured.items()}).astype(float)
-    pairs = {s: " and ".join(m.swapped) if m.swapped else None for s, m in measured.items()}
-    table["swapped"] = table["sample"].map(pairs).astype(object)
-    table["reason"] = table["sample"].map({s: m.reason for s, m in measured.items()}).astype(object)
-    return ADDED.check(table)
