@@ -1,5 +1,6 @@
 """Threads that share phases, and memory that collapsed graphs share."""
 
+import numba
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -7,11 +8,10 @@ import scipy.sparse as sp
 from cimlnk.graph import network
 from cimlnk.graph.edges import arrays_of
 from cimlnk.graph.kernels import team
-from cimlnk.graph.kernels.jit import jit
 from cimlnk.graph.tasks import pool
 
 
-@jit()
+@numba.njit(nogil=True)
 def count_up(state, times, pieces, phases):
     """Every piece of every phase counted where it belongs, and how many threads did any."""
     leader = team.leads(state)

@@ -9,9 +9,9 @@ from cimlnk.common import seeds
 
 from .kernels import nn_descent
 from .kernels import probe_pairs as kernel
+from .kernels.lists_i16 import lists
 from .kernels.tile_f32 import WIDTH
-from .kernels.tile_i16 import LOWEST
-from .search import BUDGETS, CELL, QUERIES, SPARE, Effort, Index, Lists, found_share
+from .search import BUDGETS, CELL, QUERIES, Effort, Index, Lists, found_share, wider
 
 SHARE = 10  # rows in the cells that a row may choose from, by rows that it looks into
 BLOCKS = 32  # of cells: a task compares the cells of two of them; half as many tasks can be done side by side
@@ -44,7 +44,7 @@ def calibrated(index: Index, k: int, miss: float) -> Effort:
     """
     m = min(index.n, QUERIES)
     q = np.sort(seeds.rng(index.seed, "queries").choice(index.n, m, replace=False))
-    found = index.scanned(np.ascontiguousarray(index.Z[q]), q.astype(np.int32), k)
+    found = index.surveyed(q, k)
     near, here = found.ident.ravel(), np.repeat(index.cell_of(q), k)
     there = index.cell_of(near)
     # both ways of every pair: the row and its cell, the cell that it has to look into, and what that takes
@@ -88,22 +88,24 @@ def compared(index: Index, k: int, budget: float) -> Lists:
     block = (index.start[:-1] * count // n).astype(np.int32)
     *pairs, group = kernel.meetings(at, others, block, count)
 
-    wide = Lists(np.full((n, k + SPARE), LOWEST), np.full((n, k + SPARE), np.int32(-1)))
+    wide = wider(k)
+    best, ident = lists(n, wide), lists(n, wide)
     # a panel's last places may reach beyond the last row
     bars, squares = np.zeros(n + WIDTH, np.int32), np.empty(n, np.int32)
     own = np.arange(n, dtype=np.int32)
     layout = (index.panels, index.start, index.first)
     run.spread(lambda a, b: kernel.half_of_squares(index.words, squares, a, b), n, 65536)
-    run.spread(lambda a, b: kernel.inside(index.words, own, squares, *layout, *wide, bars, a, b), cells, 8)
+    run.spread(lambda a, b: kernel.inside(index.words, own, squares, *layout, best, ident, bars, wide, a, b), cells, 8)
+    index_of, lists_of = (index.words, squares, *layout), (best, ident, bars, wide)
     tasks, touched = [], []
     for later in (0, count * count):
         for p, q in order_of_meetings(count):
             a, b = group[later + p * count + q], group[later + p * count + q + 1]
             if a < b:
-                tasks.append(((index.words, squares, *layout), tuple(pairs), bits, bits_at, (*wide, bars), a, b))
+                tasks.append((index_of, tuple(pairs), bits, bits_at, lists_of, a, b))
                 touched.append({p, q})
     run.run_apart(kernel.meet, tasks, touched)
-    return index.settled(index.Z, own, wide.ident, k=k)
+    return index.settled(index.Z, own, ident[:, :wide], k=k)
 
 
 def order_of_meetings(count: int) -> list[tuple[int, int]]:

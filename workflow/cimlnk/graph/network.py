@@ -70,8 +70,9 @@ def links(
 ) -> NDArray[np.float64]:
     """Weight between every community and its partner (-1: none)."""
     out = np.zeros(len(partner), np.float64)
-    for part in spread(subgraphs.links, (*graph[:3], labels, partner), graph.n, workers=workers):
-        out += part
+    used = partner[: int(labels.max(initial=-1)) + 1]  # every piece has sums of its own: no more of them than needed
+    for part in spread(subgraphs.links, (*graph[:3], labels, used), graph.n, workers=workers):
+        out[: len(used)] += part
     return out
 
 

@@ -11,6 +11,7 @@ from cimlnk.common import seeds
 
 from .kernels import partition as cut
 from .kernels import probe_partitions as kernel
+from .kernels.lists_i16 import fresh, room
 from .kernels.tile_f32 import WIDTH, pack, scan
 from .kernels.tile_i16 import largest, pack_whole, rounded
 from .tasks import Pool, pieces
@@ -19,11 +20,16 @@ EXACT_BELOW = 30_000  # up to here exact search is as fast as any other
 CELL = 160  # rows per cell
 QUERIES = 1000  # random rows searched exactly, to set the effort and to measure the recall
 GROUP = 128  # queries that share one pass over the panels
-SPARE = 2  # candidates more than asked for, which settles what the whole numbers leave open
+SPARE = 2  # candidates more than asked for at most, which settles what the whole numbers leave open; one at least
 SLICE = 500  # cells whose rows are laid out at a time for an exact search above that size
 SOME = 10_000  # evenly spaced rows that tell the centre, the spread and the typical size of a coordinate, or a few more
 TYPICAL = 0.999  # this quantile of the coordinates takes a quarter of the whole numbers; what is farther out is cut off
 BUDGETS = (500, 64_000)
+
+
+def wider(k: int) -> int:
+    """Entries of a list that is to give `k`: no line of the cache is begun for the last of the spare ones."""
+    return k + 1 if room(k + 1) < room(k + SPARE) else k + SPARE
 
 
 class Lists(NamedTuple):
@@ -165,21 +171,31 @@ class Index:
             self.workers.spread(lambda a, b, part=part: scan(*part, a, b), len(Q), GROUP)
         return self.ranked(Q, found.ident, k)
 
+    def surveyed(self, q: NDArray[np.integer], k: int) -> Lists:
+        """Lists of the indexed rows `q` from all others, chosen in whole numbers, a few more than asked for."""
+        own, wide = q.astype(np.int32), k + 2 * SPARE
+        lists = fresh(len(q), wide)
+        shared = (self.words[q], own, self.panels, self.start, self.first, *lists, wide)
+        self.workers.spread(lambda a, b: kernel.scan_whole(*shared, a, b), len(q), GROUP)
+        return self.ranked(np.ascontiguousarray(self.Z[q]), lists[1][:, :wide], k)
+
     def probed(
         self, Q: NDArray[np.float32], at: NDArray[np.int64], own: NDArray[np.int32], *, k: int, budget: float
     ) -> Lists:
         """Approximate lists; the queries come cell after cell, cell c has the rows at[c]..at[c + 1]."""
-        candidates = np.full((len(Q), k + SPARE), np.int32(-1))
+        wide = wider(k)
+        candidates = np.full((len(Q), room(wide)), np.int32(-1))
         reach = self.cells_in_reach(budget, ahead=16_000)
         words = self.words if Q is self.Z else self.in_words(Q)
         index = (self.panels, self.start, self.first, self.C, self.half, reach)
-        shared = (Q, words, at, own, *index, np.float32(budget), candidates)
+        shared = (Q, words, at, own, *index, np.float32(budget), candidates, wide)
         step = 8 if len(Q) > self.n_cells * 20 else 64
         self.workers.spread(lambda a, b: kernel.probe(*shared, a, b), self.n_cells, step)
-        return self.settled(Q, own, candidates, k=k)
+        return self.settled(Q, own, candidates[:, :wide], k=k)
 
     def ranked(self, Q: NDArray[np.float32], candidates: NDArray[np.int32], k: int) -> Lists:
         """The k nearest of each row's candidates (-1: none) by exact distances."""
+        candidates = np.ascontiguousarray(candidates)
         found = Lists(np.empty((len(Q), k), np.float32), np.empty((len(Q), k), np.int32))
         self.workers.spread(lambda a, b: kernel.rerank(Q, self.Z, candidates, *found, a, b), len(Q), 8192)
         return found

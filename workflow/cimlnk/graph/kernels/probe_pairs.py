@@ -11,10 +11,11 @@ from __future__ import annotations
 import numpy as np
 
 from .jit import jit
+from .lists_i16 import put
 from .prefetch import prefetch
 from .probe_partitions import own_cell
-from .tile_f32 import ROWS, WIDTH, bits_above, insert, lowest_bit, tile
-from .tile_i16 import NEVER, mutual_tile
+from .tile_f32 import ROWS, WIDTH, bits_above, lowest_bit, tile
+from .tile_i16 import LOWEST, NEVER, mutual_tile
 
 FAR = np.float32(-3e38)
 STEPS = 10  # of the bisection of a row's cut-off, at most
@@ -204,17 +205,19 @@ def half_of_squares(words, out, a, b):
 
 
 @jit(fast=True)
-def inside(words, own, squares, panels, start, first, best, ident, bars, a, b):
+def inside(words, own, squares, panels, start, first, best, ident, bars, k, a, b):
     """Lists of all rows of the cells a..b from their own cell, and what others must exceed to enter them.
 
     `bars` is the lowest score of each list less half the row's square: by so much the score that the other row has for
-    the pair, less half the other's square, differs from this row's.
+    the pair, less half the other's square, differs from this row's. The first `k` entries of a list count; what `best`
+    and `ident` held before is overwritten.
     """
-    k = ident.shape[1]
     for c in range(a, b):
         lo = start[c]
         hi = start[c + 1]
-        own_cell(words, own, lo, hi - lo, panels, lo, hi - lo, first[c], best[lo:hi], ident[lo:hi])
+        best[lo:hi] = LOWEST
+        ident[lo:hi] = -1
+        own_cell(words, own, lo, hi - lo, panels, lo, hi - lo, first[c], best[lo:hi], ident[lo:hi], k)
         for i in range(lo, hi):
             bars[i] = best[i, k - 1] - squares[i]
 
@@ -242,10 +245,10 @@ def compare(index, q0, chosen, n, c, done, done_at, lists, room, after):
     `done_at` on, -1: none) have met these rows already. `room` is working space; the panel `after` is needed next.
     """
     words, squares, panels, start, first = index
-    best, ident, bars = lists
+    best, ident, bars, k = lists
     out, mine, theirs, bar, squares_here = room
     pairs = words.shape[1]
-    k = ident.shape[1]
+    places = np.int64(ident.shape[1])
     panel_bytes = np.int64((pairs + 1) * WIDTH * 4)
     base = words.ctypes.data + np.int64(q0) * np.int64(pairs * 4)
     for i in range(n):
@@ -289,13 +292,13 @@ def compare(index, q0, chosen, n, c, done, done_at, lists, room, after):
                 i = q0 + chosen[q + r]
                 if bits != 0:
                     scores = best[i]
-                    names = ident[i]
+                    names = ident[i].ctypes.data
                     while bits != 0:
                         t = lowest_bit(bits)
                         bits &= bits - np.uint32(1)
                         s = out[r * WIDTH + t]
                         if s > scores[k - 1]:
-                            insert(scores, names, s, np.int32(position + t))
+                            put(scores.ctypes.data, names, places, s, np.int32(position + t))
                     bar[q + r] = scores[k - 1]
                     bars[i] = scores[k - 1] - squares_here[q + r]
                 while other_bits != 0:
@@ -304,7 +307,7 @@ def compare(index, q0, chosen, n, c, done, done_at, lists, room, after):
                     u = position + t
                     s = out[r * WIDTH + t] + squares[u] - squares_here[q + r]
                     if s > best[u, k - 1]:
-                        insert(best[u], ident[u], s, np.int32(i))
+                        put(best[u].ctypes.data, ident[u].ctypes.data, places, s, np.int32(i))
                         bars[u] = best[u, k - 1] - squares[u]
 
 
@@ -312,7 +315,8 @@ def compare(index, q0, chosen, n, c, done, done_at, lists, room, after):
 def meet(index, pairs, bits, bits_at, lists, a, b):
     """Compare the pairs a..b of cells (as :func:`meetings` returns them), in this order.
 
-    `index`: words, half squares, panels, first row and first panel of every cell. `lists`: best scores, names, bars.
+    `index`: words, half squares, panels, first row and first panel of every cell.
+    `lists`: best scores, names, bars, entries that count.
     """
     start, first = index[3], index[4]
     one, two, there, again = pairs

@@ -5,8 +5,9 @@ from __future__ import annotations
 import numpy as np
 
 from .jit import jit
+from .lists_i16 import above, put
 from .prefetch import prefetch
-from .tile_f32 import ROWS, WIDTH, insert, lowest_bit
+from .tile_f32 import ROWS, WIDTH, lowest_bit
 from .tile_i16 import LOWEST, NEVER, whole_tile
 
 LOW = np.float32(-3e38)
@@ -74,14 +75,14 @@ def floor_of(row, size, k):
 
 
 @jit(fast=True)
-def own_cell(words, own, q0, m, panels, position, size, first_panel, best, ident):
+def own_cell(words, own, q0, m, panels, position, size, first_panel, best, ident, k):
     """Candidates of the rows q0..q0 + m of `words` from the cell whose `size` rows begin at `position`.
 
     All scores first, then only those above a floor that enough of them exceed go into the lists `best` and `ident`,
-    of these m rows. ``own[i]`` is the row itself, or -1.
+    of these m rows, whose first `k` entries count. ``own[i]`` is the row itself, or -1.
     """
     pairs = words.shape[1]
-    k = ident.shape[1]
+    places = np.int64(ident.shape[1])
     n_panels = (size + WIDTH - 1) // WIDTH
     panel_bytes = np.int64((pairs + 1) * WIDTH * 4)
     out = np.empty(ROWS * WIDTH, np.int32)
@@ -114,22 +115,25 @@ def own_cell(words, own, q0, m, panels, position, size, first_panel, best, ident
             floor = floor_of(row, size, k)
             scores = best[q + r]
             names = ident[q + r]
-            for t in range(size):
-                if row[t] > floor and row[t] > scores[k - 1]:
-                    insert(scores, names, row[t], np.int32(position + t))
+            for p in range(n_panels):
+                bits = above(row.ctypes.data + np.int64(4 * p * WIDTH), floor)
+                while bits != 0:
+                    t = p * WIDTH + lowest_bit(bits)
+                    bits &= bits - np.uint32(1)
+                    put(scores.ctypes.data, names.ctypes.data, places, row[t], np.int32(position + t))
 
 
 @jit(fast=True)
-def probe(Q, words, at, own, panels, start, first, C, half, lists, budget, ident, a, b):
+def probe(Q, words, at, own, panels, start, first, C, half, lists, budget, ident, k, a, b):
     """Candidates of the queries of cells a..b (rows at[c]..at[c + 1] of `Q` have cell c as their nearest), best first.
 
     Their own cell is searched whole; beyond it each query has its own cut-off, so that about `budget` rows are
     compared with it, and a cell is only compared with the queries that chose it. `words` and `panels` hold the queries
-    and the indexed rows in whole numbers; `ident` comes filled with -1.
+    and the indexed rows in whole numbers; `ident` comes filled with -1, the first `k` of its entries count.
     """
     d = Q.shape[1]
     pairs = words.shape[1]
-    k = ident.shape[1]
+    places = np.int64(ident.shape[1])
     count = lists.shape[1]
     out = np.empty(ROWS * WIDTH, np.int32)
     mask = np.empty(ROWS, np.uint32)
@@ -147,8 +151,9 @@ def probe(Q, words, at, own, panels, start, first, C, half, lists, budget, ident
             weight[z] = start[cells[z] + 1] - start[cells[z]]
         S = np.dot(centres, np.ascontiguousarray(Q[q0 : q0 + m].T))
         cut = cut_offs(S, half, cells, weight, budget, 6)
-        best = np.full((m, k), LOWEST, np.int32)
-        own_cell(words, own, q0, m, panels, start[c], start[c + 1] - start[c], first[c], best, ident[q0 : q0 + m])
+        best = np.full((m, places), LOWEST, np.int32)
+        here = ident[q0 : q0 + m]
+        own_cell(words, own, q0, m, panels, start[c], start[c + 1] - start[c], first[c], best, here, k)
         chosen = np.empty(m + ROWS, np.int32)
         least = np.full(m + ROWS, LOWEST, np.int32)  # score a candidate of each chosen query must exceed
         for z in range(1, count):
@@ -192,8 +197,50 @@ def probe(Q, words, at, own, panels, start, first, C, half, lists, budget, ident
                             bits &= bits - np.uint32(1)
                             s = out[r * WIDTH + t]
                             if s > scores[k - 1]:
-                                insert(scores, names, s, np.int32(position + t))
+                                put(scores.ctypes.data, names.ctypes.data, places, s, np.int32(position + t))
                         least[q + r] = scores[k - 1]
+
+
+@jit()
+def scan_whole(words, own, panels, start, first, best, ident, k, a, b):
+    """Lists of the queries a..b from all rows, each panel read once for all of them; the first `k` entries count.
+
+    `words` and `panels` hold the queries and the rows in whole numbers. ``own[i]`` is the place of query i among the
+    rows, left out of its list, or -1. `best` and `ident` come filled with :data:`LOWEST` and -1.
+    """
+    pairs = words.shape[1]
+    places = np.int64(ident.shape[1])
+    out = np.empty(ROWS * WIDTH, np.int32)
+    mask = np.empty(ROWS, np.uint32)
+    least = np.full(b - a + ROWS, NEVER)
+    ids = np.full(b - a + ROWS, b - 1, np.int32)
+    for i in range(a, b):
+        least[i - a] = best[i, k - 1]
+        ids[i - a] = i
+    for c in range(len(start) - 1):
+        for p in range(first[c], first[c + 1]):
+            position = start[c] + (p - first[c]) * WIDTH
+            for q in range(0, b - a, ROWS):
+                whole_tile(
+                    words.ctypes.data,
+                    ids.ctypes.data + np.int64(q * 4),
+                    np.int64(pairs),
+                    panels.ctypes.data + np.int64(p) * np.int64((pairs + 1) * WIDTH * 4),
+                    np.int64(pairs),
+                    least.ctypes.data + np.int64(q * 4),
+                    out.ctypes.data,
+                    mask.ctypes.data,
+                )
+                for r in range(ROWS):
+                    bits = mask[r]
+                    i = a + q + r
+                    while bits != 0:
+                        t = lowest_bit(bits)
+                        bits &= bits - np.uint32(1)
+                        s = out[r * WIDTH + t]
+                        if s > best[i, k - 1] and position + t != own[i]:
+                            put(best[i].ctypes.data, ident[i].ctypes.data, places, s, np.int32(position + t))
+                            least[q + r] = best[i, k - 1]
 
 
 @jit(fast=True)
