@@ -118,6 +118,6 @@ def test_mode_interval_is_not_widened_by_a_tail():
     rng = np.random.default_rng(6)
     clean = rng.normal(50, 4, 5000)
     tailed = np.concatenate([clean, rng.normal(110, 10, 400)])
-    low, high = mode_interval(tailed, 4.0, rng)
+    low, high = mode_interval(tailed, 4.0)
     assert abs(low.value - 34) < 2.5 and 64 < high.value < 72
     assert high.low < high.value < high.high

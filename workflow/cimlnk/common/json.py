@@ -9,8 +9,6 @@ from typing import Any
 
 import numpy as np
 
-from .typing import PathLike
-
 
 def plain(value: Any) -> Any:
     """A value as JSON knows it, containers included.
@@ -41,7 +39,7 @@ def plain(value: Any) -> Any:
     return None if isinstance(value, float) and not np.isfinite(value) else value
 
 
-def write_json(path: PathLike, content: Mapping[str, Any]) -> None:
+def write_json(path: str | Path, content: Mapping[str, Any]) -> None:
     """Write a record as sorted, indented JSON with a newline at its end; folders are made.
 
     Parameters
@@ -56,7 +54,7 @@ def write_json(path: PathLike, content: Mapping[str, Any]) -> None:
     Path(path).write_text(text + "\n", encoding="utf-8")
 
 
-def read_json(path: PathLike) -> dict[str, Any]:
+def read_json(path: str | Path) -> dict[str, Any]:
     """Content of a file written by :func:`write_json`."""
     content: dict[str, Any] = json.loads(Path(path).read_text(encoding="utf-8"))
     return content

@@ -86,7 +86,7 @@ def make_donors(
     genotypes: dict[str, Genotypes] = {}
     sexes: dict[Node, tuple[float, float]] = {}
     for sample, row in by_sample.items():
-        calls[sample] = _calls(sample, row, places[sample])
+        calls[sample] = _calls(row, places[sample])
         if sample in cells:
             _join_cells(sample, row, calls[sample], path=cells[sample])
             sexes |= _sexes(sample, calls[sample], cells[sample])
@@ -116,7 +116,7 @@ def make_donors(
     return _all_calls(calls, matches), matches, COMPARISONS.check(pd.concat(compared, ignore_index=True))
 
 
-def _calls(sample: str, row: Row, files: Mapping[str, str]) -> pd.DataFrame:
+def _calls(row: Row, files: Mapping[str, str]) -> pd.DataFrame:
     file = str(row["calls"])
     found = read_calls(files["calls"], row["tool"], file=file, column=row["column"], barcodes=row["barcodes"])
     found["second"], found["antibody"], found["cell"] = None, np.nan, None

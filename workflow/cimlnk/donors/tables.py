@@ -15,12 +15,6 @@ METHODS = {
     "antibody": "an HLA antibody that binds the cells of one of the two persons",
     "none": "nothing",
 }
-DESIGNS = {
-    "graft_donor": "the NK cells infused come from the person who gave the graft",
-    "third_party": "the NK cells infused come from a person who did not give the graft (or there was none)",
-    "autologous": "the NK cells infused are the patient's own",
-    "not_stated": "the config does not say who the donor of the NK cells is (donors.design)",
-}
 
 CALLS = Schema(
     "DONOR_CALLS",

@@ -259,7 +259,7 @@ def protein_thresholds(
                 nothing_there = Threshold(math.nan, math.nan, math.nan, "none", NOT_MEASURED)
                 rows.append((feature, batch, *nothing_there))
                 continue
-            others = _of_batch(reference, batch, feature, seed=seed)
+            others = _of_batch(reference, batch, feature)
             found = find_threshold(
                 nk[mine, column],
                 others,
@@ -271,7 +271,7 @@ def protein_thresholds(
     return pd.DataFrame(rows, columns=["feature", "batch", "threshold", "low", "high", "method", "reason"])
 
 
-def _of_batch(reference: Reference | None, batch: str, feature: str, *, seed: int) -> dict[str, Floats]:
+def _of_batch(reference: Reference | None, batch: str, feature: str) -> dict[str, Floats]:
     if reference is None or feature not in reference.markers:
         return {}
     column = reference.markers.index(feature)

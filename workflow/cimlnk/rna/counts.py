@@ -147,7 +147,7 @@ def make_counts(
     counts = sp.csr_matrix((np.rint(counts.data).astype(np.int32), counts.indices, counts.indptr), shape=counts.shape)
     counts, names, ids = _human_symbols(file, counts, names, ids=ids, said=said)
     names = _named(names, ids, said)
-    counts, names = _merge_duplicates(file, counts, names, ids=ids, said=said)
+    counts, names = _merge_duplicates(counts, names, ids=ids, said=said)
     counts.eliminate_zeros()
     counts.sort_indices()
     if not counts.has_canonical_format:
@@ -238,7 +238,7 @@ def _named(names: np.ndarray, ids: np.ndarray | None, said: list[str]) -> np.nda
 
 
 def _merge_duplicates(
-    file: object, counts: sp.csr_matrix, names: np.ndarray, *, ids: Any, said: list[str]
+    counts: sp.csr_matrix, names: np.ndarray, *, ids: Any, said: list[str]
 ) -> tuple[sp.csr_matrix, np.ndarray]:
     """Sum the columns of one symbol; the first one's place is kept."""
     first: dict[str, int] = {}

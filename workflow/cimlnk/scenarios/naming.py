@@ -14,7 +14,6 @@ from .cells import BLOOD, MONTH, RESTING, Cohort, File, course, make, without
 from .checks import FOREIGN, RIGHT, Check, Scenario, at_least, at_most, holds
 
 DIM = ("CD56dim_NKG2A", "CD56dim_KIR", "CD56dim_CD57")
-HISTORY = ("CIML_activated", "memory_like")  # names that claim an infusion
 LATE = {"memory_like": 0.35, "CD56bright": 0.17, "CD56dim_NKG2A": 0.20, "CD56dim_KIR": 0.16, "CD56dim_CD57": 0.12}
 # Markers that a panel calls by other names.
 ALIASES = {"CD56": "NCAM1", "CD16": "FcgRIII", "NKG2A": "CD159a", "NKG2C": "CD159c", "NKG2D": "CD314", "NKp46": "CD335",

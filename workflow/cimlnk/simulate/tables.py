@@ -80,7 +80,6 @@ KINETICS = Schema(
     },
 )
 PIECE = 1_000_000  # rows of a truth table held at a time
-TRUTH_CELLS = {"cytof": CELLS_CYTOF, "flow": CELLS_FLOW, "rna": CELLS_RNA}
 RECOVERY = Schema(
     "recovery",
     {

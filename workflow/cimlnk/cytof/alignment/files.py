@@ -75,7 +75,6 @@ def fit_files(
     *,
     settings: Mapping[str, Any],
     seed: int = 0,
-    provenance: Mapping[str, Any] | None = None,
 ) -> None:
     """Fit the maps on the training samples' cells.
 

@@ -220,7 +220,7 @@ def _side_sd(values: Floats, mode: float, upper: bool) -> float:
     return max(float(np.median(part)) / 0.6745, 0.05) if len(part) else 0.3
 
 
-def mode_interval(values: Floats, sds: float, rng: np.random.Generator) -> tuple[Threshold, Threshold]:
+def mode_interval(values: Floats, sds: float) -> tuple[Threshold, Threshold]:
     """Lower and upper cut around the main mode of a channel on any scale, each side by its own spread.
 
     The spread of a side is that of the values between the median and the side's quartile, so that tails of debris or

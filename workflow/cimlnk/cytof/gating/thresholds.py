@@ -35,7 +35,7 @@ def find(
         if n >= least or (len(pooled) < 2 and n >= TOO_FEW):
             if cut.spec.keep == "singlets":
                 return dna_interval(values, rng, bootstraps)
-            return mode_interval(values, cut.spec.sds, rng)
+            return mode_interval(values, cut.spec.sds)
         why = f"{n} events, fewer than {least}"
         if len(pooled) == 2:
             low, high = (with_reason(t, "pool", f"{why}: threshold of the batch") for t in pooled)

@@ -104,9 +104,7 @@ def supported(
     for b in range(settings["bootstraps"]):
         weight = np.bincount(generator.integers(0, patients, patients), minlength=patients).astype(float)
         kept = (weight[course.patient] > 0) & (generator.random(len(label)) < KEPT)
-        again, match = _clustered_again(
-            course, label, lists, kept=kept, settings=settings, seed=derive(seed, "bootstrap", b)
-        )
+        again, match = _clustered_again(label, lists, kept=kept, settings=settings, seed=derive(seed, "bootstrap", b))
         for p, pair in pairs.items():
             used = weight * pair.both
             if not used.any():
@@ -191,7 +189,6 @@ def _happened(
 
 
 def _clustered_again(
-    course: Course,
     label: NDArray[np.integer],
     lists: Mapping[str, tuple[NDArray[np.intp], Near]],
     *,

@@ -22,7 +22,7 @@ NOBODY = ("none", "alone", "no target")
 def release_table(
     samples: pd.DataFrame, summary: pd.DataFrame, functional: pd.DataFrame, *, bound: float
 ) -> pd.DataFrame:
-    """RELEASE: one row per product with a mass-cytometry file.
+    """RELEASE: one row per product with a file of cytometry.
 
     A product is released if NK cells make up at least `bound` of its live single events (Tavakoli et al. 2025, doi
     10.1007/s12672-025-02489-0, asked 80 % CD56+ CD3-). Its interval joins the counting error with the range of the
@@ -32,15 +32,12 @@ def release_table(
     Parameters
     ----------
     samples, summary
-        SAMPLES, and SUMMARY of mass or flow cytometry; products of other files are not decided on.
+        SAMPLES, and SUMMARY of mass cytometry, or of flow cytometry in a cohort without any; products of other files
+        are not decided on.
     functional
         FUNCTIONAL; may be empty.
     bound
         Least share, 0 to 1.
-
-    Examples
-    --------
-    >>> release_table(samples, summary, functional, bound=0.8)["decision"]  # doctest: +SKIP
     """
     # of mass cytometry where there is any, as SUMMARY is
     kind = next((m for m in CYTOMETRY if (samples["modality"] == m).any()), None)
