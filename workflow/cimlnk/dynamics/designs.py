@@ -46,7 +46,7 @@ def make_design(
 ) -> Design:
     """Design matrix of the samples and the contrasts of every time point against the baseline.
 
-    Contrasts are those of :func:`.state_contrasts.contrasts`: each later time point against the baseline in each arm,
+    Contrasts are those of :func:`.contrasts.contrasts`: each later time point against the baseline in each arm,
     and (with `reference_arm`) the difference of that between arms: the arm × time interaction. Columns that the
     samples cannot distinguish are dropped in order; a contrast that depended on them is answered with a reason.
 

@@ -33,7 +33,7 @@ def tests_of(
     seed: int = 0,
 ) -> list[pd.DataFrame]:
     """All methods for the contrasts of one (population, feature) x sample matrix; one table per contrast and method
-    (see :func:`state_tests`), without FDR."""
+    (see :func:`.state.differential.state_tests`), without FDR."""
     fits = {arm: ArmFits(wide, samples, arm) for arm in {c.arm for c in todo}}
     return [
         table

@@ -14,13 +14,13 @@ from cimlnk.common import seeds
 from cimlnk.common.formulas import neutral
 from cimlnk.common.tables import read_table, write_table
 from cimlnk.dynamics.abundance.folds import SERIES, daily
+from cimlnk.stats.intervals import Z95
 
 from .tables import EXPOSURE
 
 LIMITS = ("cells_per_ul", "cells_per_ul_low", "cells_per_ul_high")
 DRAWS = 1000
 HORIZON = 28.0
-Z = 1.959964
 LEAST_TERMINAL = 3  # points that a half-life needs
 ZERO_SHAPE, ZERO_TOP = 0.5, 2.5119  # posterior of a rate of which nothing was counted, and its 97.5 % point
 
@@ -87,7 +87,7 @@ def draw_values(
     """Draws × days of what the values may be: log-normal by their limits, for no cells below the upper limit."""
     spread = np.zeros(len(value))
     told = (value > 0) & (low > 0) & (high > low)
-    spread[told] = np.log(high[told] / low[told]) / (2 * Z)
+    spread[told] = np.log(high[told] / low[told]) / (2 * Z95)
     draws = value * np.exp(spread * rng.standard_normal((DRAWS, len(value))))
     zero = (value == 0) & (high > 0)
     if zero.any():

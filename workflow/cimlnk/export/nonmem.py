@@ -7,10 +7,10 @@ import pandas as pd
 
 from cimlnk.common.palette import order
 from cimlnk.dynamics.abundance.folds import SERIES, daily
+from cimlnk.stats.intervals import Z95
 
 from .tables import EVENTS
 
-Z = 1.959964
 INFUSION, BLOOD, IL2 = 1, 2, 3
 
 
@@ -59,7 +59,7 @@ def make_events(
                 {
                     "ID": people.index(key[1]) + 1, "DAY": float(r.day), "AMT": 0.0, "DV": value, "LDV": np.log(value),
                     "CMT": BLOOD, "EVID": 0, "CENS": int(none), "DVID": names.index(key[3]) + 1,
-                    "SE": float(np.log(r.cells_per_ul_high / r.cells_per_ul_low) / (2 * Z)) if told else 0.0,
+                    "SE": float(np.log(r.cells_per_ul_high / r.cells_per_ul_low) / (2 * Z95)) if told else 0.0,
                     "ARM": arms.index(key[2]) + 1, "BASE": base, "AFTER": int(r.day > end),
                 }
             )  # fmt: skip

@@ -9,6 +9,7 @@ from numpy.typing import ArrayLike, NDArray
 from scipy import special
 
 Array = NDArray[np.float64]
+Z95 = 1.959963984540054  # standard errors from the middle of a normal distribution to the ends of its 95 % interval
 
 
 def label_variance(cells: Array, moved: Array, doubt: Array, *, root_doubt: Array, correlation: float) -> Array:
@@ -120,7 +121,7 @@ def product_limits(first: Sequence[ArrayLike], second: Sequence[ArrayLike], sign
     return np.exp(centre - np.hypot(b1, b2)), np.exp(centre + np.hypot(a1, a2))
 
 
-def wilson(share: float, n: int, z: float = 1.959963984540054) -> tuple[float, float]:
+def wilson(share: float, n: int, z: float = Z95) -> tuple[float, float]:
     """Wilson's interval of a share (1927, JASA 22:209).
 
     Examples

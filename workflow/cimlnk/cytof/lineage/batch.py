@@ -49,7 +49,7 @@ class Batch(NamedTuple):
 
 
 def load_batch(path: str | Path, batch: str) -> tuple[Batch | None, str | None]:
-    """The lineages of one batch as :func:`make_lineages` wrote them, or None and the reason."""
+    """The lineages of one batch as :func:`cimlnk.cytof.lineages.make_lineages` wrote them, or None and the reason."""
 
     def numbers(values: list[float | None]) -> Floats:
         return np.array([np.nan if v is None else v for v in values], np.float64)

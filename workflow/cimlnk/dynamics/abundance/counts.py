@@ -7,9 +7,8 @@ from collections.abc import Mapping
 import numpy as np
 import pandas as pd
 
-from cimlnk.stats.intervals import log_limits, product_limits, share_interval
+from cimlnk.stats.intervals import Z95, log_limits, product_limits, share_interval
 
-_Z = 1.959963984540054
 KEY = ["patient", "day"]
 _SHARE = ["share", "share_low", "share_high"]
 _TYPES = {"patient": object, "day": "int64", "sample": object, "n_nk": float, "n_lymphocytes": float}
@@ -51,7 +50,7 @@ def gate_log_sd(summary: pd.DataFrame) -> pd.Series:
     """
     low, high = summary["n_nk_low"].to_numpy(float), summary["n_nk_high"].to_numpy(float)
     with np.errstate(divide="ignore", invalid="ignore"):
-        sd = np.log(np.maximum(high, 1.0) / np.maximum(low, 1.0)) / (2.0 * _Z)
+        sd = np.log(np.maximum(high, 1.0) / np.maximum(low, 1.0)) / (2.0 * Z95)
     stated = np.isfinite(low) & np.isfinite(high)
     return pd.Series(np.where(stated, np.maximum(sd, 0.0), 0.0), index=summary["sample"].to_numpy())
 

@@ -43,7 +43,7 @@ def abundance_tests(
 
     Rows of one contrast differ by the column `test`:
 
-    - ``abundance`` (the default to read): share of NK cells, beta-binomial mixed model (:mod:`.mixed`);
+    - ``abundance`` (the default to read): share of NK cells, beta-binomial model (:mod:`cimlnk.stats.beta_binomial`);
     - ``absolute``: log2 cells/µL, linear mixed model: it answers whether a rise is more than compositional;
     - ``clr``: log2 share over the geometric mean of all populations, linear mixed model: a change that the growth of
       one other population cannot feign;
@@ -59,7 +59,7 @@ def abundance_tests(
     baseline
         Baseline time point.
     formula, reference_arm, min_patients
-        See :func:`.design.make_design`.
+        See :func:`.designs.make_design`.
     min_nk_cells
         Samples with fewer NK cells in the file are not used for shares.
     seed

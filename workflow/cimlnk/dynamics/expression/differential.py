@@ -13,6 +13,7 @@ from cimlnk.dynamics.contrasts import Contrast, contrasts
 from cimlnk.dynamics.designs import contrast_design
 from cimlnk.dynamics.results import blank_confounded, blank_rows
 from cimlnk.stats.count_glm import ql_test, trended_dispersion
+from cimlnk.stats.intervals import Z95
 from cimlnk.stats.paired import few_pairs
 
 Floats = NDArray[np.float64]
@@ -162,7 +163,7 @@ def _pydeseq2(
         )
         effect, se = found["log2FoldChange"].to_numpy(float), found["lfcSE"].to_numpy(float)
         p = found["pvalue"].to_numpy(float)
-        table = table.assign(effect=effect, se=se, effect_low=effect - 1.96 * se, effect_high=effect + 1.96 * se, p=p)
+        table = table.assign(effect=effect, se=se, effect_low=effect - Z95 * se, effect_high=effect + Z95 * se, p=p)
         table["converged"] = np.isfinite(p)
         table["p_floor"] = np.where(np.isfinite(p), 0.0, np.nan)
         table["reason"] = np.where(np.isfinite(p), None, "an outlying count (Cook's distance) or no fit")  # type: ignore[call-overload]

@@ -11,12 +11,12 @@ import pandas as pd
 from cimlnk.common.vocabulary import NK, UNASSIGNED
 from cimlnk.dynamics.abundance.folds import SERIES, daily
 from cimlnk.dynamics.baseline import DAY_BEFORE_INFUSION, baseline_row, before_infusion
+from cimlnk.stats.intervals import Z95
 
 from .fit import fit_series
 from .model import BASE, Prior, Series, pool, start_of
 from .tables import CURVES, KINETICS
 
-_Z = 1.959963984540054
 MEASURED = [
     "baseline_per_ul", "peak_day", "peak_fold", "peak_fold_low", "peak_fold_high", "first_day_10fold",
     "days_above_2fold", "last_day", "last_fold", "auc_log2",
@@ -42,7 +42,7 @@ def make_kinetics(
 ) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Measured summaries and fitted curves of every patient and population.
 
-    Measured numbers use all days. The fit (:mod:`.kinetics_model`) leaves out the days after a censoring event, such as
+    Measured numbers use all days. The fit (:mod:`.model`) leaves out the days after a censoring event, such as
     a stem-cell boost, whose donor cells cannot be distinguished from the infused ones; it is pooled over the patients
     of an arm, within modality and population, and needs `min_days` days. Its numbers are posterior medians with 95 %
     intervals.
@@ -140,7 +140,7 @@ def _series(group: pd.DataFrame, censored_day: float, baseline_timepoint: str) -
     none = (value <= 0) | (low <= 0)
     with np.errstate(divide="ignore"):
         log_value = np.where(none, np.log(high / 5.0), np.log(value))
-        log_sd = np.where(none, 1.2, np.log(high / low) / (2.0 * _Z))
+        log_sd = np.where(none, 1.2, np.log(high / low) / (2.0 * Z95))
     early = before_infusion(use, baseline_timepoint) & (use["day"] == 0)
     day = use["day"].astype(float).where(~early, DAY_BEFORE_INFUSION)
     return Series(day.to_numpy(float), log_value, np.maximum(log_sd, 1e-3))
