@@ -11,6 +11,7 @@ import pandas as pd
 from scipy.optimize import linear_sum_assignment
 
 from cimlnk.common.errors import UserError
+from cimlnk.stats.ranks import mid_ranks
 
 from .calls import WORDS, need_columns, read_text_table
 from .tables import STATUSES
@@ -144,14 +145,12 @@ def antibody_traits(
 
     Well apart is an area under the ROC curve of at least 0.9; no threshold of the antibody is needed. None otherwise.
     """
-    from scipy.stats import rankdata
-
     none: dict[str, str | None] = dict.fromkeys(labels)
     values = [level[(label == one) & level.notna()].to_numpy(float) for one in labels]
     if len(labels) != 2 or min(map(len, values)) < min_cells:
         return none
     a, b = values
-    ranks = rankdata(np.concatenate([a, b]))
+    ranks = mid_ranks(np.concatenate([a, b]))
     area = (ranks[: len(a)].sum() - len(a) * (len(a) + 1) / 2) / (len(a) * len(b))
     if max(area, 1 - area) < PURE:
         return none

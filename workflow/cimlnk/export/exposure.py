@@ -178,7 +178,7 @@ def make_exposure(
             "n_terminal": 0,
         }  # fmt: skip
         base = measured[measured["day"] == bases.get(key, np.nan)]
-        rng = np.random.default_rng(seeds.derive(seed, "exposure", *key))
+        rng = seeds.rng(seed, "exposure", *key)
         for measure in ("per_ul", "fold"):
             row, reasons = {**head, "measure": measure}, []
             if not len(after):
@@ -226,7 +226,7 @@ def write_pharmacology(
     people = read_table(patients)
     found = make_exposure(**tables, patients=people, seed=seed)
     write_table(found, exposure, EXPOSURE, provenance=provenance)
-    write_table(test_outcomes(found, people, outcomes), outcome_tests, OUTCOMES, provenance=provenance)
+    write_table(test_outcomes(found, people, outcomes, seed=seed), outcome_tests, OUTCOMES, provenance=provenance)
     events, key = make_events(
         tables["abundance"], tables["folds"], tables["kinetics"], patients=people, counts=read_table(counts)
     )

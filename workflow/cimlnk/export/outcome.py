@@ -10,6 +10,10 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cimlnk.common.seeds import rng
+from cimlnk.stats.fdr import fdr
+from cimlnk.stats.ranks import mid_ranks
+
 from .tables import OUTCOMES
 
 PARAMETERS = ("cmax", "tmax", "tlast", "auc0_28", "auc0_last", "half_life")
@@ -17,17 +21,19 @@ MOST = 200_000  # assignments looked at one by one; more are sampled
 FEWEST = 4  # patients
 
 
-def group_test(values: NDArray[np.float64], member: NDArray[np.bool_]) -> tuple[float, float, float, str]:
+def group_test(
+    values: NDArray[np.float64], member: NDArray[np.bool_], seed: int = 0
+) -> tuple[float, float, float, str]:
     """Probability of superiority of the members, its two-sided permutation p, the smallest attainable p, the method."""
     n, k = len(values), int(member.sum())
-    ranks = pd.Series(values).rank().to_numpy()
+    ranks = mid_ranks(values)
     centre = k * (n + 1) / 2
     if comb(n, k) <= MOST:
         sums = np.array([ranks[list(c)].sum() for c in combinations(range(n), k)])
         method = "exact permutation of patients (rank sum)"
     else:
-        rng = np.random.default_rng(0)
-        sums = np.array([ranks[rng.permutation(n)[:k]].sum() for _ in range(MOST // 10)] + [ranks[member].sum()])
+        random = rng(seed, "export", "outcomes")
+        sums = np.array([ranks[random.permutation(n)[:k]].sum() for _ in range(MOST // 10)] + [ranks[member].sum()])
         method = f"permutation of patients (rank sum, {len(sums) - 1:,} drawn)"
     away = np.abs(sums - centre)
     p = float((away >= abs(ranks[member].sum() - centre) - 1e-9).mean())
@@ -36,9 +42,11 @@ def group_test(values: NDArray[np.float64], member: NDArray[np.bool_]) -> tuple[
     return float(effect), p, floor, method
 
 
-def rank_test(values: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[float, float, float, str]:
+def rank_test(
+    values: NDArray[np.float64], other: NDArray[np.float64], seed: int = 0
+) -> tuple[float, float, float, str]:
     """Spearman's correlation, its permutation p, the smallest attainable p, the method."""
-    a, b = (pd.Series(v).rank().to_numpy() for v in (values, other))
+    a, b = mid_ranks(values), mid_ranks(other)
     a, b = a - a.mean(), b - b.mean()
     scale = np.sqrt((a**2).sum() * (b**2).sum())
     if scale == 0:
@@ -47,15 +55,17 @@ def rank_test(values: NDArray[np.float64], other: NDArray[np.float64]) -> tuple[
         sums = np.array([a @ b[list(order)] for order in permutations(range(len(a)))])
         method = "exact permutation of patients (Spearman)"
     else:
-        rng = np.random.default_rng(0)
-        sums = np.array([a @ rng.permutation(b) for _ in range(MOST // 10)] + [a @ b])
+        random = rng(seed, "export", "outcomes")
+        sums = np.array([a @ random.permutation(b) for _ in range(MOST // 10)] + [a @ b])
         method = f"permutation of patients (Spearman, {len(sums) - 1:,} drawn)"
     away = np.abs(sums)
     p = float((away >= abs(a @ b) - 1e-9).mean())
     return float(a @ b / scale), p, float((away >= away.max() - 1e-9).mean()), method
 
 
-def test_outcomes(exposure: pd.DataFrame, patients: pd.DataFrame, outcomes: Sequence[str]) -> pd.DataFrame:
+def test_outcomes(
+    exposure: pd.DataFrame, patients: pd.DataFrame, outcomes: Sequence[str], *, seed: int = 0
+) -> pd.DataFrame:
     """OUTCOMES: every outcome column of the patients' sheet against every exposure parameter, arm by arm.
 
     Parameters
@@ -65,6 +75,8 @@ def test_outcomes(exposure: pd.DataFrame, patients: pd.DataFrame, outcomes: Sequ
     outcomes
         Columns to look at; those the sheet lacks are passed over. Two values are compared as groups (the second in
         alphabetical order against the first), numbers by rank correlation, more than two texts each against the rest.
+    seed
+        Only used where the orders of the patients are too many to enumerate.
     """
     rows: list[dict[str, object]] = []
     for outcome in [o for o in outcomes if o in patients]:
@@ -79,19 +91,17 @@ def test_outcomes(exposure: pd.DataFrame, patients: pd.DataFrame, outcomes: Sequ
                     "outcome": outcome, "modality": modality, "arm": arm, "population": population,
                     "measure": measure, "parameter": parameter,
                 }  # fmt: skip
-                rows += _one(head, both, told.reindex(both.index))
+                rows += _one(head, both, told.reindex(both.index), seed=seed)
     if not rows:
         return OUTCOMES.empty()
     table = pd.DataFrame(rows)
     table["fdr"] = np.nan
     for _, part in table[(table["p_floor"] < 0.05) & table["p"].notna()].groupby(["outcome", "modality", "measure"]):
-        p = part["p"].sort_values()
-        adjusted = (p * len(p) / np.arange(1, len(p) + 1))[::-1].cummin()[::-1].clip(upper=1)
-        table.loc[adjusted.index, "fdr"] = adjusted
+        table.loc[part.index, "fdr"] = fdr(part["p"])
     return OUTCOMES.check(table)
 
 
-def _one(head: dict[str, object], values: pd.Series, outcome: pd.Series) -> list[dict[str, object]]:
+def _one(head: dict[str, object], values: pd.Series, outcome: pd.Series, *, seed: int) -> list[dict[str, object]]:
     numbers = pd.to_numeric(outcome, errors="coerce")
     numeric = len(outcome) > 0 and bool(numbers.notna().all()) and outcome.nunique() > 2
     blank = {"group": None, "n": len(values), "n_group": 0, "effect": np.nan, "p": np.nan, "p_floor": np.nan}
@@ -102,7 +112,7 @@ def _one(head: dict[str, object], values: pd.Series, outcome: pd.Series) -> list
     if values.nunique() < 2:
         return [{**nothing, "reason": "all patients have the same value"}]
     if numeric:
-        effect, p, floor, method = rank_test(values.to_numpy(float), numbers.to_numpy(float))
+        effect, p, floor, method = rank_test(values.to_numpy(float), numbers.to_numpy(float), seed)
         filled = {"effect": effect, "p": p, "p_floor": floor, "method": method, "reason": None}
         return [{**nothing, **filled}]
     groups = sorted(set(outcome.astype(str)))
@@ -111,7 +121,7 @@ def _one(head: dict[str, object], values: pd.Series, outcome: pd.Series) -> list
     rows = []
     for group in groups[1:] if len(groups) == 2 else groups:
         member = (outcome.astype(str) == group).to_numpy()
-        effect, p, floor, method = group_test(values.to_numpy(float), member)
+        effect, p, floor, method = group_test(values.to_numpy(float), member, seed)
         rows.append(
             {
                 **nothing, "group": group, "n_group": int(member.sum()), "effect": effect, "p": p, "p_floor": floor,

@@ -9,6 +9,7 @@ import pandas as pd
 
 from cimlnk.common.vocabulary import NK, UNASSIGNED
 from cimlnk.report.reading import rank_sum
+from cimlnk.stats.fdr import fdr
 
 METHOD = "exact permutation of patients (rank sum)"
 
@@ -52,7 +53,5 @@ def compare_arms(abundance: pd.DataFrame) -> pd.DataFrame:
     if len(table):
         table["fdr"] = np.nan
         for _, part in table.dropna(subset=["p"]).groupby("modality"):
-            p = part["p"].sort_values()
-            adjusted = (p * len(p) / np.arange(1, len(p) + 1))[::-1].cummin()[::-1].clip(upper=1)
-            table.loc[adjusted.index, "fdr"] = adjusted
+            table.loc[part.index, "fdr"] = fdr(part["p"])
     return table

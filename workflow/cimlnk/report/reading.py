@@ -7,6 +7,7 @@ import pandas as pd
 
 from cimlnk.common.vocabulary import MODALITIES
 from cimlnk.stats.exact import SAMPLED, dealings, relabel
+from cimlnk.stats.ranks import mid_ranks
 
 from .run import Run
 
@@ -104,7 +105,7 @@ def rank_sum(a: np.ndarray, b: np.ndarray) -> tuple[float, float, str | None]:
     """Two-sided p of the rank sum over all divisions of the patients, the smallest attainable, and a remark."""
     if min(len(a), len(b)) < 2:
         return np.nan, np.nan, "fewer than two patients in an arm"
-    ranks = pd.Series(np.concatenate([a, b])).rank().to_numpy()[None, :]
+    ranks = mid_ranks(np.concatenate([a, b]))[None, :]
     # the sum of one arm's ranks and the difference of mean ranks order the divisions alike
     found = relabel(ranks[:, : len(a)], ranks[:, len(a) :], least=2)
     many = None if dealings(len(a), len(b), 0)[1] else f"many patients: {SAMPLED:,} divisions at random"
