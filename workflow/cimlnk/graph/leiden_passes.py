@@ -19,6 +19,7 @@ from .tasks import Pool, pieces
 LARGE = 20_000  # above this many nodes a graph is visited in memory order
 BLOCK = 65_536  # nodes of a large graph in memory order that are grouped without looking at the others
 WIDE = 400_000  # above this many nodes they move in rounds, which takes a third more work but uses many threads
+FEW = 3  # visits of every node before its graph is collapsed, where a large graph is first grouped
 SCREENED = 4_000  # above this many nodes those that want to move are found side by side before they move one by one
 ROUNDS = 4_000  # where such a graph is collapsed, down to this many nodes
 CUTS = 4  # rounds of cutting communities in two, at most
@@ -77,7 +78,10 @@ def optimise(
 def rough(
     graph: Graph, price: float, stream: tuple[int, ...], *, workers: Pool | None, wide: bool, into: Room
 ) -> NDArray[np.int32]:
-    """A first clustering: two visits per node, block by block, then a full descent on the graph of the groups."""
+    """A first clustering: two visits per node, block by block, then the groups are grouped.
+
+    In a large graph step by step (:func:`grown`), in another by a full descent.
+    """
     labels = np.arange(graph.n, dtype=np.int32)
     total = graph.mass.copy()
     order = visiting(graph, stream)
@@ -85,9 +89,37 @@ def rough(
     run(kernel.move, tasks, workers)
     labels, count = aggregate.relabel(labels)
     small = collapsed(graph, labels, count, workers=workers, into=into)
-    alone = np.arange(count, dtype=np.int32)
-    stream = (*stream, 0)
-    return descend(small, alone, price, stream=stream, workers=workers, wide=wide, cutting=False, into=into)[0][labels]
+    if graph.n > LARGE:
+        above = grown(small, price, stream=(*stream, 0), workers=workers)
+        settle(small, above, price, order=visiting(small, stream), wide=wide, workers=workers)
+    else:
+        alone = np.arange(count, dtype=np.int32)
+        above, _ = descend(small, alone, price, stream=(*stream, 0), workers=workers, wide=wide, cutting=False)
+    return above[labels]
+
+
+def grown(graph: Graph, price: float, *, stream: tuple[int, ...], workers: Pool | None) -> NDArray[np.int32]:
+    """A clustering in small steps: nodes move :data:`FEW` times, then their groups are the nodes, until they are few.
+
+    Moved until they are at rest, the nodes of the first collapsed graph take most of the time of a large graph: they
+    wander together to far fewer groups than are joined at once. Moving them once more with the groups that come of
+    this leads as high.
+    """
+    maps: list[NDArray[np.int32]] = []
+    into = Room()
+    labels = np.arange(graph.n, dtype=np.int32)
+    while graph.n > ROUNDS:
+        move_in_rounds(graph, labels, price, workers=workers, sweeps=FEW)
+        labels, count = aggregate.relabel(labels)
+        if count == graph.n:
+            break
+        maps.append(labels)
+        graph = collapsed(graph, labels, count, workers=workers, into=into)
+        labels = np.arange(count, dtype=np.int32)
+    labels, _ = descend(graph, labels, price, stream=stream, workers=workers, wide=False, cutting=False)
+    for above in reversed(maps):
+        labels = labels[above]
+    return labels
 
 
 def visiting(graph: Graph, stream: tuple[int, ...]) -> NDArray[np.int32]:

@@ -18,10 +18,12 @@ QUIET = 0.002  # share of active nodes below which the moving ends
 SWEEPS = 100  # at most; graphs of cells need 5 to 20
 
 
-def move_in_rounds(graph: Graph, labels: NDArray[np.int32], price: float, *, workers: Pool | None) -> int:
+def move_in_rounds(
+    graph: Graph, labels: NDArray[np.int32], price: float, *, workers: Pool | None, sweeps: int = SWEEPS
+) -> int:
     """Move nodes to the communities where they gain most until almost none wants to; changes `labels` in place.
 
-    Returns the number of moves.
+    At most so many `sweeps` over all nodes are made. Returns the number of moves.
     """
     n = graph.n
     place = labels, np.bincount(labels, graph.mass, n), np.bincount(labels, minlength=n).astype(np.int32)
@@ -30,7 +32,7 @@ def move_in_rounds(graph: Graph, labels: NDArray[np.int32], price: float, *, wor
     step = max(32, STEP * n // max(1, len(graph.ix)))
     state = np.zeros(team.STATE, np.int64)
     shared = (*graph[:4], price), place, np.ones(n, np.uint8), room, np.empty(n, np.int32)
-    call = (state, step, SWEEPS, int(QUIET * n), *shared)
+    call = (state, step, sweeps, int(QUIET * n), *shared)
     return sum(run(kernel.sweeps, [call] * (1 if workers is None else workers.threads), workers))
 
 
