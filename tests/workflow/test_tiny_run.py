@@ -36,7 +36,9 @@ def test_editing_the_library_reruns_just_the_rules_that_use_it(tiny_run):
 def test_every_table_says_what_it_was_made_from(tiny_run):
     from cimlnk.common.tables import read_provenance
 
-    for path in sorted((tiny_run / RESULTS).glob("*/*.parquet")):
+    tables = sorted((tiny_run / RESULTS).glob("*/*.parquet"))
+    assert len(tables) > 40
+    for path in tables:
         record = read_provenance(path)
         assert record.get("rule"), path
         assert record["versions"]["cimlnk"], path

@@ -129,6 +129,7 @@ def test_every_batch_has_its_own_threshold():
 
 
 def test_reference_lineages_are_named_for_known_markers():
+    assert {"CD16", "NKG2A", "CD57"} <= set(negative_lineages())
     for marker, lineages in negative_lineages().items():
         assert canonical(marker) == marker
         assert set(lineages) <= {"T", "B", "monocyte", "granulocyte"}, marker
