@@ -167,6 +167,20 @@ def test_logarithmic_amplifiers_are_undone(tmp_path):
     found = read_linear(path)
     assert found.events[0, 4] == pytest.approx(10 ** (4 * 512 / span), rel=1e-5)
     assert "logarithmic" in found.notes[0]
+    path.write_bytes(raw.replace(b"$P5R/", b"$P5X/"))
+    with pytest.raises(UserError, match=r"\$P5R: found nothing, expected a number above zero"):
+        read_linear(path)
+
+
+@pytest.mark.parametrize(("written", "told"), [("x,1", True), ("-,1", True), ("4,x", True), ("0,1", False)])
+def test_an_amplifier_that_says_no_numbers_is_told_and_taken_for_linear(tmp_path, written, told):
+    from flow_files import write_flow as write
+
+    path = write(tmp_path / "a.fcs", np.full((50, 3), 512.0), matrix=None)
+    path.write_bytes(path.read_bytes().replace(b"$P5E/0,0/", f"$P5E/{written}/".encode()))
+    found = read_linear(path)
+    assert (found.events[:, 4] == 512).all()
+    assert [note for note in found.notes if "$P5E of FITC-A" in note] == found.notes and bool(found.notes) == told
 
 
 def test_instruments_are_told_by_keywords_and_channels(tmp_path):

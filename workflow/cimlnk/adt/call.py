@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from cimlnk.cytof.lineage import LINEAGES, Called, call_lineages
+from cimlnk.cytof.lineage.call import TooLittle
 from cimlnk.rna.antibodies import ISOTYPE, PROTEIN, Antibody
 
 from .background import Background, find_background
@@ -90,7 +91,7 @@ def call_proteins(
         names = [m for m, k in zip(labels, known, strict=True) if k]
         try:
             called = call_lineages(values[:, known], names, [COFACTOR] * len(names), seed=seed, threads=threads)
-        except ValueError as error:  # too few cells, or no antibody that tells lineages
+        except TooLittle as error:
             return _Call(values, None, str(error))
         return _Call(values, called, None)
 

@@ -48,18 +48,25 @@ def read_linear(path: str | Path) -> Linear:
         bad = int((~np.isfinite(events[:, i])).sum())
         if bad:
             raise UserError(path, f"channel {name}", Plain(f"{bad} values that are not finite"), "numbers")
-    notes, logarithmic = [], []
+    notes, logarithmic, odd = [], [], []
     for i, name in enumerate(header.channels):
         if name.lower() == "time":
             continue
-        decades, offset = _amplifier(header.text.get(f"$P{i + 1}E", ""))
-        gain = _number(header.text.get(f"$P{i + 1}G"), 1.0)
+        amplifier = _amplifier(_said(header, i, "E", otherwise="0,0"))
+        gain = _number(_said(header, i, "G", otherwise="1"))
+        odd += [f"$P{i + 1}{k} of {name}" for k, found in (("E", amplifier), ("G", gain)) if found is None]
+        decades, offset = amplifier or (0.0, 1.0)
         if decades > 0:
-            span = _number(header.text.get(f"$P{i + 1}R"), 1024.0)
+            span = _number(_said(header, i, "R"))
+            if span is None:
+                said = _said(header, i, "R")
+                raise UserError(path, f"TEXT keyword $P{i + 1}R", said or Plain("nothing"), "a number above zero")
             events[:, i] = offset * 10.0 ** (decades * events[:, i].astype(np.float64) / span)
             logarithmic.append(name)
-        elif gain != 1.0 and gain > 0:
+        elif gain is not None and gain != 1.0:
             events[:, i] /= gain
+    if odd:
+        notes.append(f"says no amplifier or gain, and is taken for a linear one of gain 1: {', '.join(odd)}")
     if logarithmic:
         notes.append(f"logarithmic amplifiers made linear ($PnE): {', '.join(logarithmic)}")
     else:
@@ -67,20 +74,29 @@ def read_linear(path: str | Path) -> Linear:
     return Linear(header, events, notes)
 
 
-def _amplifier(text: str) -> tuple[float, float]:
-    found = re.fullmatch(r"\s*([0-9.eE+-]+)\s*,\s*([0-9.eE+-]+)\s*", text)
+def _said(header: FcsHeader, i: int, letter: str, *, otherwise: str = "") -> str:
+    """What a channel's keyword says; `otherwise` where it is missing or empty."""
+    return header.text.get(f"$P{i + 1}{letter}", "").strip() or otherwise
+
+
+def _amplifier(text: str) -> tuple[float, float] | None:
+    """Decades (0: linear) and offset of $PnE; None where these are no numbers."""
+    found = re.fullmatch(r"([0-9.eE+-]+)\s*,\s*([0-9.eE+-]+)", text)
     if not found:
-        return 0.0, 1.0
-    decades, offset = _number(found[1], 0.0), _number(found[2], 1.0)
-    return decades, offset if offset > 0 else 1.0  # "4,0" is written for "4,1"
+        return None
+    decades, offset = (0.0 if re.fullmatch(r"[0.]+", number) else _number(number) for number in found.groups())
+    if decades is None or offset is None:
+        return None
+    return decades, offset or 1.0  # "4,0" is written for "4,1"
 
 
-def _number(text: str | None, otherwise: float) -> float:
+def _number(text: str) -> float | None:
+    """A number above zero; None where there is none."""
     try:
-        value = float(text) if text else otherwise
+        value = float(text)
     except ValueError:
-        return otherwise
-    return value if np.isfinite(value) else otherwise
+        return None
+    return value if np.isfinite(value) and value > 0 else None
 
 
 def _check_linear(header: FcsHeader, events: NDArray[np.float32]) -> None:
@@ -90,7 +106,7 @@ def _check_linear(header: FcsHeader, events: NDArray[np.float32]) -> None:
         for i, name in enumerate(header.channels)
         if i not in light
         and name.lower() != "time"
-        and _number(header.text.get(f"$P{i + 1}R"), 0) >= LEAST_RANGE
+        and (_number(_said(header, i, "R")) or 0) >= LEAST_RANGE
         and not (PULSE.search(name) and PULSE.search(name)[1][0].upper() == "W")  # type: ignore[index]
     ]
     if len(dyes) < 3 or len(events) < 200:

@@ -70,6 +70,10 @@ class Clustering(NamedTuple):
     medians: Floats
 
 
+class TooLittle(ValueError):
+    """Too few events, or no marker that tells lineages, so that none can be called."""
+
+
 def call_lineages(
     values: Floats,
     markers: Sequence[str],
@@ -102,7 +106,7 @@ def call_lineages(
 
     Raises
     ------
-    ValueError
+    TooLittle
         Fewer than 20 events, or no marker that distinguishes lineages.
 
     Examples
@@ -112,7 +116,7 @@ def call_lineages(
     """
     use = lineage_markers(markers)
     if len(values) < SMALLEST or not use:
-        raise ValueError(f"{len(values)} events and {len(use)} lineage markers: at least {SMALLEST} and one are needed")
+        raise TooLittle(f"{len(values)} events and {len(use)} lineage markers: at least {SMALLEST} and one are needed")
     X = np.ascontiguousarray(values[:, use], np.float32)
     names = [markers[j] for j in use]
     levels = levels_of(np.asarray(cofactors, np.float64)[use], X, input_scale)
