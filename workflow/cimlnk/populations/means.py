@@ -10,6 +10,9 @@ between. Who speaks, and how loudly:
 - A neighbour of another cluster has a tenth of the say. Clusters differ from seed to seed, so a border of theirs
   should not silence cells that are alike; but where markers are noisy and a population has few cells, most neighbours
   of its cells are others, and only the cluster keeps them apart.
+
+Weights by likeness are the idea of the bilateral filter (Tomasi and Manduchi, ICCV 1998) and of non-local means (Buades
+et al., CVPR 2005), on the graph's neighbours in place of an image's.
 """
 
 from __future__ import annotations
@@ -32,17 +35,25 @@ Floats = NDArray[np.floating]
 def smoothed(
     values: Floats, indices: NDArray[np.int32], cluster: NDArray[np.integer], *, rounds: int = ROUNDS
 ) -> tuple[Floats, Floats]:
-    """Means of every cell, which weighs 1, and its neighbours by likeness and cluster, taken `rounds` times; and the
-    same with neighbours alone in the last round.
+    """Means of every cell and its neighbours by likeness and cluster, taken `rounds` times.
 
     Parameters
     ----------
     values
-        Cells × columns, float32; NaN where a cell has none, which its neighbours fill.
+        Cells × columns, float32, distances from the thresholds on the analysis scale; NaN where a cell has none, which
+        its neighbours fill.
     indices
         Cells × k places of the neighbours, the cell itself not among them.
     cluster
         Of every cell; a neighbour of another one weighs a tenth.
+    rounds
+        How often the means are taken of the means before.
+
+    Returns
+    -------
+    around, alone : (cells, columns)
+        Means in which the cell itself weighs 1, and the same with its neighbours alone in the last round. NaN where no
+        cell that takes part has a value; without neighbours (k = 0) both are `values`.
 
     Examples
     --------
@@ -103,9 +114,22 @@ def _say(own: Floats, near: Floats, same: NDArray[np.bool_], *, width: float) ->
 
 
 def beside(mine: Floats, near: Floats, same: NDArray[np.bool_]) -> tuple[Floats, Floats]:
-    """A quarter of the own values of cells outside of the graph (m × columns) and the rest of their mean with the
-    nearest cells of the graph (m × k × columns, steadied already), by the weights of a first round; and the latter
-    alone."""
+    """:func:`steadied` for cells outside of the graph, of which their nearest cells in it speak, in one round.
+
+    Parameters
+    ----------
+    mine
+        m × columns, the cells' own values.
+    near
+        m × k × columns, those of the nearest cells of the graph, steadied already.
+    same
+        m × k, whether these are of the same cluster.
+
+    Returns
+    -------
+    around, alone : (m, columns)
+        As of :func:`steadied`.
+    """
     weight = _say(np.clip(mine, -FAR, FAR), np.clip(near, -FAR, FAR), same, width=FIRST)
     there, known = np.isfinite(near), np.isfinite(mine)
     total = np.einsum("ij,ijk->ik", weight, np.where(there, near, np.float32(0)))
@@ -114,8 +138,19 @@ def beside(mine: Floats, near: Floats, same: NDArray[np.bool_]) -> tuple[Floats,
 
 
 def steadied(values: Floats, indices: NDArray[np.int32], cluster: NDArray[np.integer]) -> tuple[Floats, Floats]:
-    """A quarter of every cell's own values, the rest of those smoothed over its neighbours; and what the neighbours
-    alone say: a cell that is unlike all of them by its own noise does not confirm itself."""
+    """Values that a cell is named by: a quarter its own, the rest smoothed over its neighbours.
+
+    Parameters
+    ----------
+    values, indices, cluster
+        As of :func:`smoothed`.
+
+    Returns
+    -------
+    around, alone : (cells, columns)
+        These values; and what the neighbours alone say, so that a cell that is unlike all of them by its own noise does
+        not confirm itself.
+    """
     around, alone = smoothed(values, indices, cluster)
     return _with_own(values, around), alone
 
