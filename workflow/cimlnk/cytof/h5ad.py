@@ -40,20 +40,20 @@ def write_h5ad(
 
     Path(path).parent.mkdir(parents=True, exist_ok=True)
     with h5py.File(path, "w", track_order=False) as f:
-        _mark(f, "anndata", "0.1.0")
+        mark(f, "anndata", "0.1.0")
         _array(f, "X", x)
         layers = f.create_group("layers")
-        _mark(layers, "dict", "0.1.0")
+        mark(layers, "dict", "0.1.0")
         _array(layers, "raw", raw)
         _frame(f, "obs", obs)
         _frame(f, "var", var)
         for name in ("obsm", "obsp", "varm", "varp"):
-            _mark(f.create_group(name), "dict", "0.1.0")
+            mark(f.create_group(name), "dict", "0.1.0")
         uns = f.create_group("uns")
-        _mark(uns, "dict", "0.1.0")
+        mark(uns, "dict", "0.1.0")
         text = json.dumps(plain(record), sort_keys=True, allow_nan=False)
         uns.create_dataset("cimlnk", data=text, dtype=h5py.string_dtype())
-        _mark(uns["cimlnk"], "string", "0.2.0")
+        mark(uns["cimlnk"], "string", "0.2.0")
 
 
 def read_record(path: str | Path) -> dict[str, Any]:
@@ -94,7 +94,8 @@ def _column(node: Any) -> Any:
     return node.asstr()[:] if node.dtype.kind == "O" else node[:]
 
 
-def _mark(node: Any, kind: str, version: str) -> None:
+def mark(node: Any, kind: str, version: str) -> None:
+    """Say in AnnData's way what a group or data set is."""
     node.attrs["encoding-type"] = kind
     node.attrs["encoding-version"] = version
 
@@ -109,19 +110,19 @@ def _array(group: Any, name: str, values: NDArray[Any]) -> None:
             "compression_opts": 1,
             "shuffle": True,
         }
-    _mark(group.create_dataset(name, data=data, track_times=False, **options), "array", "0.2.0")
+    mark(group.create_dataset(name, data=data, track_times=False, **options), "array", "0.2.0")
 
 
 def _strings(group: Any, name: str, values: Sequence[str]) -> None:
     import h5py
 
     data = np.array(list(values), dtype=object)
-    _mark(group.create_dataset(name, data=data, dtype=h5py.string_dtype()), "string-array", "0.2.0")
+    mark(group.create_dataset(name, data=data, dtype=h5py.string_dtype()), "string-array", "0.2.0")
 
 
 def _frame(parent: Any, name: str, table: pd.DataFrame) -> None:
     group = parent.create_group(name)
-    _mark(group, "dataframe", "0.2.0")
+    mark(group, "dataframe", "0.2.0")
     group.attrs["_index"] = "_index"
     group.attrs["column-order"] = (
         np.array(list(table.columns), dtype=object) if len(table.columns) else np.empty(0, "S1")
@@ -134,7 +135,7 @@ def _frame(parent: Any, name: str, table: pd.DataFrame) -> None:
             continue
         category = values.astype("category")
         node = group.create_group(column)
-        _mark(node, "categorical", "0.2.0")
+        mark(node, "categorical", "0.2.0")
         node.attrs["ordered"] = False
         _strings(node, "categories", category.cat.categories.astype(str))
         _array(node, "codes", category.cat.codes.to_numpy())

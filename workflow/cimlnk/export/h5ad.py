@@ -13,6 +13,7 @@ import pandas as pd
 from numpy.typing import NDArray
 
 from cimlnk.common.crosswalk import columns as crosswalk_columns
+from cimlnk.cytof.h5ad import mark
 from cimlnk.populations.load import cell_names, feature_names
 
 from .cells import cell_table, colour_entries, lineage_table
@@ -175,12 +176,6 @@ def shared_features(samples: Sequence[str | Path]) -> tuple[list[str], list[str]
         shared = names if shared is None else [n for n in shared if n in present]
     kept = set(shared or [])
     return shared or [], sorted(n for n in union if n not in kept)
-
-
-def mark(node: Any, kind: str, version: str) -> None:
-    """Say in AnnData's way what a group or data set is."""
-    node.attrs["encoding-type"] = kind
-    node.attrs["encoding-version"] = version
 
 
 def _var(modality: str, samples: Sequence[str | Path], shared: list[str], *, raw: Sequence[str | Path]) -> pd.DataFrame:

@@ -8,7 +8,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 
-from .h5ad import mark
+from cimlnk.cytof.h5ad import mark
 
 HEADER = 512  # bytes before the HDF5 part, where MuData says what the file is
 

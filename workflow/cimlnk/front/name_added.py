@@ -11,7 +11,7 @@ from numpy.typing import NDArray
 from cimlnk.graph.nearest import knn
 from cimlnk.graph.sketching import RECALL, Extension
 from cimlnk.populations.definitions import Definitions
-from cimlnk.populations.neighbours import same_name
+from cimlnk.populations.neighbours import confidence, same_name
 from cimlnk.populations.smoothing import name_in_graph
 
 
@@ -73,5 +73,4 @@ def name_added(
     )
     codes = pd.factorize(np.concatenate([earlier.names, population]))[0]
     agreement = same_name(near, codes, codes[n:])
-    certainty = np.nan_to_num(score) * (0.5 + 0.5 * np.nan_to_num(margin))
-    return NamedCells(np.asarray(population, object), (agreement * certainty).astype(np.float32))
+    return NamedCells(np.asarray(population, object), confidence(agreement, score, margin))

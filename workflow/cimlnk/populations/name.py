@@ -19,7 +19,7 @@ from .depth import cell_depths
 from .distances import cluster_distances, score_distances
 from .load import cell_names, common_features, gather, measured_features, variables
 from .naming import name_clusters, without_rivals
-from .neighbours import name_agreement, read_lists
+from .neighbours import confidence, name_agreement, read_lists
 from .override import annotation_by_hand, rename_cells, set_thresholds
 from .positivity import Reference, cuts_of, fraction_positive, gene_thresholds, protein_thresholds
 from .smoothing import Cells, name_cells
@@ -197,8 +197,6 @@ def write_populations(
     table = annotation_by_hand(table, changes)
     bears = population == table.set_index("cluster")["population"].reindex(cluster).to_numpy()
     table["share"] = pd.Series(bears).groupby(cluster).mean().reindex(named.index).to_numpy()
-    # the share of the name in the likelihood that it has together with the runner-up
-    certainty = np.nan_to_num(score) * (0.5 + 0.5 * np.nan_to_num(margin))
     names = pd.factorize(population, sort=True)[0]
     agreement = name_agreement(graph, matrix, names, samples=in_order, seed=seed, threads=threads)
     result = pd.DataFrame(
@@ -207,7 +205,7 @@ def write_populations(
             "sample": cell_table["sample"],
             "cluster": cluster,
             "population": population,
-            "confidence": agreement * certainty.astype(np.float32),
+            "confidence": confidence(agreement, score, margin),
         }
     )
     result.loc[population != by_pipeline, "confidence"] = np.float32(1.0)  # named by a person

@@ -95,6 +95,32 @@ def same_name(indices: NDArray[np.int32], known: NDArray[np.integer], own: NDArr
     return same / np.float32(k)
 
 
+def confidence(
+    agreement: NDArray[np.float32], score: NDArray[np.floating], margin: NDArray[np.floating]
+) -> NDArray[np.float32]:
+    """Confidence in the names of cells, 0 to 1.
+
+    Parameters
+    ----------
+    agreement
+        Share of the neighbours with the cell's name (:func:`same_name`).
+    score, margin
+        Evidence for the name, and its likelihood minus the runner-up's over their sum; NaN counts as 0.
+
+    Returns
+    -------
+    numpy.ndarray
+        agreement × score × the name's share in the likelihood that it has together with the runner-up.
+
+    Examples
+    --------
+    >>> confidence(np.float32([1.0, 0.5]), np.array([0.8, np.nan]), np.array([1.0, 1.0])).round(2).tolist()
+    [0.800000011920929, 0.0]
+    """
+    certainty = np.nan_to_num(score) * (0.5 + 0.5 * np.nan_to_num(margin))
+    return agreement * certainty.astype(np.float32)
+
+
 def name_agreement(
     graph: str | Path,
     features: str | Path,
