@@ -21,6 +21,7 @@ LEAST_CELLS = 20  # of a population in a sample, for a share among them
 
 
 def shares_of(evidence: Evidence, population: str, arm: str, *, modality: str) -> pd.DataFrame | Verdict:
+    """The population's shares in the samples of an arm, or why the claim cannot be evaluated."""
     if not evidence.has_arm(arm):
         return evidence.without_arm(arm)
     shares = evidence.shares(population, arm, modality)

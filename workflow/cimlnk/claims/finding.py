@@ -153,6 +153,7 @@ def risen(change: Floats, least: float) -> NDArray[np.bool_]:
 
 
 def unlogit(value: Floats) -> Floats:
+    """Share of log odds: the inverse of :func:`logit`."""
     return np.asarray(special.expit(value))
 
 

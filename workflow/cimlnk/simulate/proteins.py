@@ -184,6 +184,7 @@ def long_name(channel: str, marker: str) -> str:
 
 
 def write_panel(path: Path) -> None:
+    """Write the panel sheet of the synthetic mass cytometry files."""
     panel().to_csv(path, sep="\t", index=False, lineterminator="\n")
 
 

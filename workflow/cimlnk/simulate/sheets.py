@@ -189,6 +189,7 @@ def check_sheets(
 
 
 def main(arguments: list[str] | None = None) -> None:
+    """The command line of ``python -m cimlnk.simulate.sheets``."""
     parser = argparse.ArgumentParser(description="Write the sheets of a synthetic cohort.")
     parser.add_argument("--size", choices=sorted(SIZES), required=True)
     parser.add_argument("--seed", type=int, default=DEFAULT_SEED)

@@ -40,6 +40,7 @@ def few_pairs(n: int, least: int) -> str:
 
 
 def too_few(n: NDArray[np.int64], least: int) -> NDArray[np.object_]:
+    """For every row why there is no test (:func:`few_pairs`), None where it has `least` patients."""
     reason = np.full(len(n), None, dtype=object)
     for i in np.flatnonzero(n < least):
         reason[i] = few_pairs(n[i], least)

@@ -239,4 +239,5 @@ def common_markers(cells: Mapping[str, pd.DataFrame], wanted: Sequence[str]) -> 
 
 
 def dense(cells: pd.DataFrame, markers: Sequence[str]) -> npt.NDArray[np.float64]:
+    """The chosen markers as float64, cells × markers."""
     return np.asarray(cells[list(markers)], dtype=np.float64)

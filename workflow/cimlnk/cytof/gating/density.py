@@ -63,6 +63,7 @@ def bandwidth_for(n: float) -> float:
 
 
 def smooth(counts: Floats, bandwidth: float) -> Floats:
+    """Histograms smoothed along their last axis; `bandwidth` (Gaussian) on the gating scale, empty beyond the ends."""
     from scipy.ndimage import gaussian_filter1d
 
     return gaussian_filter1d(counts, bandwidth / STEP, axis=-1, mode="constant", truncate=5.0)
@@ -237,4 +238,5 @@ def mode_interval(values: Floats, sds: float) -> tuple[Threshold, Threshold]:
 
 
 def with_reason(threshold: Threshold, method: str, reason: str) -> Threshold:
+    """The same cut, with the way it was found and why."""
     return replace(threshold, method=method, reason=reason)

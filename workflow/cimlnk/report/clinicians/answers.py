@@ -73,6 +73,7 @@ def focus(run: Run, rows: pd.DataFrame) -> tuple[pd.DataFrame, pd.DataFrame, str
 
 
 def studied(run: Run, rows: pd.DataFrame) -> str:
+    """Question 1: patients by arm, files, days with a count, CMV viremia."""
     samples = run.samples
     arms = "; ".join(f"{a}: {len(g)} ({named(g['patient'])})" for a, g in rows.groupby("arm", sort=True))
     files = samples["modality"].value_counts()
@@ -94,6 +95,7 @@ def studied(run: Run, rows: pd.DataFrame) -> str:
 
 
 def products(run: Run) -> str:
+    """Question 2: release of the products by their purity."""
     table = run.table("dynamics/release.parquet")
     if not len(table):
         return "The cohort has no file of a product, so nothing can be said of the products."
@@ -116,6 +118,7 @@ def _purity(row: Mapping[Hashable, Any], limits: bool) -> str:
 
 
 def expanded(rows: pd.DataFrame, whose: str, bound: float) -> str:
+    """Question 3: who reached `bound` times the own count before infusion, who did not, who is not known."""
     known = rows.dropna(subset=["peak_fold"])
     if not len(known):
         return f"This cannot be said: {'; '.join(sorted(set(rows['reason'].dropna())))}."
@@ -134,6 +137,7 @@ def expanded(rows: pd.DataFrame, whose: str, bound: float) -> str:
 
 
 def how_far(rows: pd.DataFrame, whose: str) -> str:
+    """Question 4: median, lowest and highest of the highest folds, and the cells per microlitre behind them."""
     known = rows.dropna(subset=["peak_fold"]).sort_values("peak_fold")
     if not len(known):
         return "No fold over a count before infusion can be given."
@@ -148,6 +152,7 @@ def how_far(rows: pd.DataFrame, whose: str) -> str:
 
 
 def when(rows: pd.DataFrame, whose: str, bound: float) -> str:
+    """Question 5: days of the highest counts, and of the first at `bound`."""
     known = rows.dropna(subset=["peak_day"])
     if not len(known):
         return "No peak can be dated without counts before and after infusion."
@@ -159,6 +164,7 @@ def when(rows: pd.DataFrame, whose: str, bound: float) -> str:
 
 
 def lasted(rows: pd.DataFrame, whose: str) -> str:
+    """Question 6: the last folds, who lost the cells, and whose later counts are not read."""
     known = rows.dropna(subset=["last_fold"])
     if not len(known):
         return "This cannot be said without counts before and after infusion."
@@ -195,6 +201,7 @@ def others_did(run: Run, mine: pd.DataFrame, others: pd.DataFrame, *, whose: str
 
 
 def compared(mine: pd.DataFrame, others: pd.DataFrame, *, whose: str, bound: float) -> str:
+    """Question 8: the other arms beside the treated patients (`mine`), by exact rank sums of the highest folds."""
     if not len(others):
         return "There is no arm without the treatment to compare with, so what the treatment adds cannot be said."
     own = mine["peak_fold"].dropna().to_numpy()
@@ -218,6 +225,7 @@ def compared(mine: pd.DataFrame, others: pd.DataFrame, *, whose: str, bound: flo
 
 
 def reservations(run: Run, rows: pd.DataFrame) -> str:
+    """Question 10: files left out, patients without a fold, and what the analysis warns of."""
     missing, samples = left_out(run), run.samples
     if len(missing):
         who = [f"{r.sample} ({r.reason})" for r in missing.itertuples()]

@@ -53,6 +53,7 @@ def verdict(tests: pd.DataFrame, n: int) -> str:
 
 
 def certain(run: Run, rows: pd.DataFrame, *, whose: str, bound: float) -> str:
+    """Question 9: the verdict, the intervals of the folds and the smallest p that so many patients allow."""
     known = rows.dropna(subset=["peak_fold_low"])
     text = ""
     if len(known):

@@ -26,6 +26,7 @@ def cards(items: list[tuple[str, str]]) -> Text:
 
 
 def headline(run: Run) -> list[tuple[str, str]]:
+    """What the overview says in large figures: name and number each, without those that the run does not know."""
     samples, claims = run.samples, run.table("claims/claims.parquet")
     treated = run.config["claims"]["arms"]["treated"]
     n = samples["patient"].nunique()
