@@ -4,7 +4,7 @@ import numba
 import numpy as np
 import pytest
 
-from cimlnk.graph.kernels import lists_i16
+from cimlnk.graph.kernels import lists_i16, tile_i16
 from cimlnk.graph.kernels.tile_i16 import LOWEST
 from cimlnk.graph.search import SPARE, Index, wider
 from cimlnk.graph.tasks import pool
@@ -65,3 +65,36 @@ def test_surveyed_rows_get_their_true_neighbours(d):
     assert (found.ident != q[:, None]).all() and (found.ident >= 0).all()
     assert found.value == pytest.approx(exact.value, abs=1e-4), "rounded to a ten thousandth of the range"
     assert (found.value == exact.value).mean() > 0.99
+
+
+@pytest.mark.parametrize("d", [1, 7, 35])
+def test_half_a_tile_gives_the_first_rows_of_a_whole_one(d):
+    rng = np.random.default_rng(d)
+    words = rng.integers(-(2**31), 2**31, (8, d)).astype(np.int32) & np.int32(0x0FFF0FFF)
+    panel = rng.integers(0, 2**28, (d + 1, 32)).astype(np.int32) & np.int32(0x0FFF0FFF)
+    bars = rng.integers(0, 2**28, (2, 8)).astype(np.int32)
+    theirs = rng.integers(0, 2**28, 32).astype(np.int32)
+
+    @numba.njit
+    def whole(words, panel, ids, bars, theirs):
+        out, mine, others = np.zeros((8, 32), np.int32), np.zeros(8, np.uint32), np.zeros(8, np.uint32)
+        d = np.int64(words.shape[1])
+        tile_i16.mutual_tile(
+            words.ctypes.data, ids.ctypes.data, d, panel.ctypes.data, d, bars[0].ctypes.data, out.ctypes.data,
+            mine.ctypes.data, bars[1].ctypes.data, theirs.ctypes.data, others.ctypes.data,
+        )  # fmt: skip
+        return out, mine, others
+
+    @numba.njit
+    def half(words, panel, ids, bars, theirs):
+        out, mine, others = np.zeros((8, 32), np.int32), np.zeros(8, np.uint32), np.zeros(8, np.uint32)
+        d = np.int64(words.shape[1])
+        tile_i16.half_tile(
+            words.ctypes.data, ids.ctypes.data, d, panel.ctypes.data, d, bars[0].ctypes.data, out.ctypes.data,
+            mine.ctypes.data, bars[1].ctypes.data, theirs.ctypes.data, others.ctypes.data,
+        )  # fmt: skip
+        return out, mine, others
+
+    ids = np.int32([3, 1, 4, 1, 5, 0, 2, 6])
+    for a, b in zip(whole(words, panel, ids, bars, theirs), half(words, panel, ids, bars, theirs), strict=True):
+        assert (a[:4] == b[:4]).all() and a[4:].any() and not b[4:].any()

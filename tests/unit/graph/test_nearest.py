@@ -58,7 +58,7 @@ def test_a_look_at_the_neighbours_neighbours_only_improves():
     own = np.arange(4000, dtype=np.int32)
     with pool(2) as workers:
         index = Index(X, workers, exact=False)
-        before = index.probed(index.Z, index.start, own, k=10, budget=200)
+        before = index.probed(index.Z, index.start, own, k=10, budget=250)
         after = through(index, before, 8)
         some = through(index, before, 8, rows=np.array([3, 0, 1999], np.int32))
     kth = truth(X, 10)[index.order, -1:] / index.scale

@@ -17,6 +17,7 @@ SHARE = 10  # rows in the cells that a row may choose from, by rows that it look
 BLOCKS = 32  # of cells: a task compares the cells of two of them; half as many tasks can be done side by side
 ROUNDS = 2  # looks at the neighbours' neighbours before the budget is raised
 LOOKS = (3, 4, 6, 8, 11, 15)  # how many neighbours of how many neighbours
+AHEAD = 1.25  # the cells in reach are found for so many times the budget at hand, which seldom grows by more
 CAUTION = 1.05  # share of the misses allowed at which the budget is set: pairs that nobody chose are met on the way
 
 
@@ -66,7 +67,7 @@ def calibrated(index: Index, k: int, miss: float) -> Effort:
     budget, wanted = 0.0, least(None)
     while wanted > 1.02 * budget and budget < BUDGETS[1]:
         budget = min(wanted, max(1.5 * budget, least(None)))  # a larger budget reaches more cells
-        wanted = least(index.cells_in_reach(budget, share=SHARE))
+        wanted = least(index.cells_in_reach(budget, share=SHARE, ahead=AHEAD * budget))
     return Effort(min(max(budget, CELL), BUDGETS[1], index.n), q, found.value[:, -1])
 
 

@@ -94,7 +94,7 @@ def refuse_bad(X: NDArray[np.float32], workers: Pool) -> None:
 def knn(X: NDArray[np.float32], k: int = 15, recall: float = 0.95, *, seed: int = 0, threads: int | None = None) -> Knn:
     """The `k` nearest neighbours (Euclidean) of every row of a matrix.
 
-    Up to 30,000 rows, or if `recall` is 1, all rows are compared. Above, the rows are cut into cells of about 160 by
+    Up to 30,000 rows, or if `recall` is 1, all rows are compared. Above, the rows are cut into cells of about 200 by
     k-means, and every row looks into the cells nearest to it (an inverted file, Jegou 2011, but with a list of cells
     per row instead of per cell). A comparison serves both rows: two meet if either looks into the other's cell. How
     far they look is set on 1,000 random rows with known neighbours, so that the asked recall is reached on the data at

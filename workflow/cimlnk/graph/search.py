@@ -17,7 +17,7 @@ from .kernels.tile_i16 import largest, pack_whole, rounded
 from .tasks import Pool, pieces
 
 EXACT_BELOW = 30_000  # up to here exact search is as fast as any other
-CELL = 160  # rows per cell
+CELL = 200  # rows per cell
 QUERIES = 1000  # random rows searched exactly, to set the effort and to measure the recall
 GROUP = 128  # queries that share one pass over the panels
 SPARE = 2  # candidates more than asked for at most, which settles what the whole numbers leave open; one at least
@@ -126,7 +126,7 @@ class Index:
         run.spread(lambda a, b: cut.gather(X, order, *unit, self.Z, a, b), n, 16384)
         local = np.empty(n, np.int32)
         big_first = np.argsort(-np.diff(start), kind="stable")
-        done = run.run(cut.split, [(self.Z, start[c], start[c + 1], CELL, 4 * CELL, 6, local) for c in big_first])
+        done = run.run(cut.split, [(self.Z, start[c], start[c + 1], CELL, 4 * CELL, 3, local) for c in big_first])
         sizes = [np.empty(0, np.int64)] * tops
         for c, s in zip(big_first, done, strict=True):
             sizes[c] = s

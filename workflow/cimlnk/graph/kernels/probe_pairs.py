@@ -15,7 +15,7 @@ from .lists_i16 import put
 from .prefetch import prefetch
 from .probe_partitions import own_cell
 from .tile_f32 import ROWS, WIDTH, bits_above, lowest_bit, tile
-from .tile_i16 import LOWEST, NEVER, mutual_tile
+from .tile_i16 import LOWEST, NEVER, half_tile, mutual_tile
 
 FAR = np.float32(-3e38)
 STEPS = 10  # of the bisection of a row's cut-off, at most
@@ -271,19 +271,34 @@ def compare(index, q0, chosen, n, c, done, done_at, lists, room, after):
         for line in range(0, panel_bytes, 64):
             prefetch(panels.ctypes.data + ahead * panel_bytes + line)
         for q in range(0, n, ROWS):
-            mutual_tile(
-                base,
-                chosen.ctypes.data + np.int64(q * 4),
-                np.int64(pairs),
-                panels.ctypes.data + np.int64(p) * panel_bytes,
-                np.int64(pairs),
-                bar.ctypes.data + np.int64(q * 4),
-                out.ctypes.data,
-                mine.ctypes.data,
-                squares_here.ctypes.data + np.int64(q * 4),
-                bars.ctypes.data + np.int64(position * 4),
-                theirs.ctypes.data,
-            )
+            if n - q > ROWS // 2:
+                mutual_tile(
+                    base,
+                    chosen.ctypes.data + np.int64(q * 4),
+                    np.int64(pairs),
+                    panels.ctypes.data + np.int64(p) * panel_bytes,
+                    np.int64(pairs),
+                    bar.ctypes.data + np.int64(q * 4),
+                    out.ctypes.data,
+                    mine.ctypes.data,
+                    squares_here.ctypes.data + np.int64(q * 4),
+                    bars.ctypes.data + np.int64(position * 4),
+                    theirs.ctypes.data,
+                )
+            else:
+                half_tile(
+                    base,
+                    chosen.ctypes.data + np.int64(q * 4),
+                    np.int64(pairs),
+                    panels.ctypes.data + np.int64(p) * panel_bytes,
+                    np.int64(pairs),
+                    bar.ctypes.data + np.int64(q * 4),
+                    out.ctypes.data,
+                    mine.ctypes.data,
+                    squares_here.ctypes.data + np.int64(q * 4),
+                    bars.ctypes.data + np.int64(position * 4),
+                    theirs.ctypes.data,
+                )
             for r in range(min(ROWS, n - q)):
                 bits = mine[r] & open_to
                 other_bits = theirs[r] & open_to

@@ -45,8 +45,8 @@ def largest(d: int) -> int:
     return min(32767, int(np.sqrt(LARGEST / d)))
 
 
-def tile_code(b: Any, args: Any, both: bool) -> None:
-    """The instructions of a tile: scores, masks of the rows' hits and, if `both`, of the candidates' hits."""
+def tile_code(b: Any, args: Any, both: bool, count: int = ROWS) -> None:
+    """The instructions of a tile of so many rows: scores, masks of their hits and, if `both`, the candidates'."""
     base, ids, stride, panel, half, thresholds, scores, masks = args[:8]
     vector, narrow = ir.VectorType(I32, LANES), ir.VectorType(I16, 2 * LANES)
     word = I32.as_pointer()
@@ -81,11 +81,11 @@ def tile_code(b: Any, args: Any, both: bool) -> None:
     def above(x, y):
         return b.zext(b.bitcast(b.icmp_signed(">", x, y), ir.IntType(LANES)), I32)
 
-    rows = [row(r) for r in range(ROWS)]
+    rows = [row(r) for r in range(count)]
     bias = [load(panel, b.add(b.mul(half, I64(WIDTH)), I64(v * LANES))) for v in range(VECTORS)]
-    sums = [[cgutils.alloca_once(b, vector) for _ in range(VECTORS)] for _ in range(ROWS)]
-    for start in range(0, ROWS, AT_ONCE):
-        block = range(start, start + AT_ONCE)
+    sums = [[cgutils.alloca_once(b, vector) for _ in range(VECTORS)] for _ in range(count)]
+    for start in range(0, count, AT_ONCE):
+        block = range(start, min(count, start + AT_ONCE))
         for r in block:
             for v in range(VECTORS):
                 b.store(bias[v], sums[r][v])
@@ -99,7 +99,7 @@ def tile_code(b: Any, args: Any, both: bool) -> None:
     if both:
         halves, theirs, their_masks = (b.inttoptr(x, word) for x in args[8:])
         bars = [load(theirs, I64(v * LANES)) for v in range(VECTORS)]
-    for r in range(ROWS):
+    for r in range(count):
         threshold = spread(b.load(b.gep(thresholds, [I64(r)])))
         own_half = spread(b.load(b.gep(halves, [I64(r)]))) if both else None
         bits, their_bits = I32(0), I32(0)
@@ -141,8 +141,20 @@ def _mutual_tile(typingctx, base, ids, stride, panel, half, thresholds, scores, 
     return types.void(*([types.int64] * 11)), codegen
 
 
+@intrinsic
+def _half_tile(typingctx, base, ids, stride, panel, half, thresholds, scores, masks, halves, theirs, their_masks):
+    """As the mutual tile, of the first four rows alone: many looks into another cell are of a few rows."""
+
+    def codegen(context, b, signature, args):
+        tile_code(b, args, both=True, count=ROWS // 2)
+        return context.get_dummy_value()
+
+    return types.void(*([types.int64] * 11)), codegen
+
+
 whole_tile: Any = _whole_tile
 mutual_tile: Any = _mutual_tile
+half_tile: Any = _half_tile
 
 
 @jit()
