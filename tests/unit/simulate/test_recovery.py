@@ -36,7 +36,7 @@ def test_exit_code_follows_the_marks(here, capsys):
     assert main(["--config", config, "--no-run"]) == 0
     assert "0 of 1 marks missed" in capsys.readouterr().out
     write_table(marks(("ARI", 0.85, 0.9), ("told", 0.1, nan)), here, RECOVERY)
-    assert main(["--config", config, "--no-run"]) == 1
+    assert main(["--configfile", config, "--no-run"]) == 1  # the word that a run has for it, too
     assert "MISSED ARI" in capsys.readouterr().out
 
 

@@ -138,7 +138,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     """The command line of ``add``; 0 if all samples were placed, 1 for an error, 3 if many cells are strange."""
     parser = argparse.ArgumentParser("add", description="Place later samples on the clustering of a finished run.")
     parser.add_argument("sheet", help="sample sheet of the new samples only, or a drafted config of them")
-    parser.add_argument("--config", required=True, help="config of the finished run")
+    parser.add_argument("--config", "--configfile", required=True, help="config of the finished run")
     parser.add_argument("--id", help="name of the new result folder")
     parser.add_argument("--cores", type=int, default=1)
     given = parser.parse_args(arguments)
