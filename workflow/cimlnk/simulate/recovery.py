@@ -95,7 +95,8 @@ def main(arguments: list[str] | None = None) -> int:
         return subprocess.run([sys.executable, "-m", "cimlnk.scenarios", *rest], check=False).returncode
     parser = argparse.ArgumentParser(prog="run truth", description="Mark the pipeline on a synthetic cohort.")
     parser.epilog = "--scenarios [--small] [--only NUMBERS]: check the numbered situations instead"
-    parser.add_argument("--config", "--configfile", type=Path, default=Path("config/config.yaml"), help="cohort (default: the demo)")
+    demo = Path("config/config.yaml")
+    parser.add_argument("--config", "--configfile", type=Path, default=demo, help="cohort (default: the demo)")
     parser.add_argument("--cores", default="all", help="cores for the run (default: all)")
     parser.add_argument("--no-run", action="store_true", help="show the marks that are there, run nothing")
     given = parser.parse_args(words)
