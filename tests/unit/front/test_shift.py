@@ -57,6 +57,16 @@ def test_cells_of_another_laboratory_are_unlike_though_their_signal_is_the_same(
     assert found.unlike > 1.5 and "lineages lie" in found.strange[-1]
 
 
+def test_a_day_of_activated_cells_among_the_earlier_samples_makes_no_room_for_strangers(tmp_path):
+    profiles = write(tmp_path / "lineages.npz", lambda x: x + np.array([1.3, -1.3, 1.3, -1.3, 1.3]))
+    profiles.values[0, :, MARKERS.index("NKG2A")] += 2.5
+    kinds = dict.fromkeys(profiles.samples, False)
+    assert shifts(profiles, ["s7"], kinds)["s7"].unlike > 1.5
+    good = write(tmp_path / "lineages.npz", lambda x: x)
+    good.values[[0, 7], :, MARKERS.index("NKG2A")] += 2.5  # the next day of activated cells is none
+    assert shifts(good, ["s7"], kinds)["s7"].unlike < 1.5
+
+
 def test_a_product_is_not_compared_with_blood(tmp_path):
     kinds = {f"s{i}": i == 7 for i in range(8)}
     found = told(tmp_path, lambda x: x * 2, kinds)

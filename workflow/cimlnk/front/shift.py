@@ -21,7 +21,8 @@ POSITIVE = 1.5  # arcsinh units: from here on a signal is no noise
 FOLD = 1.5  # of the signal, either way; earlier samples of six sets among each other differ by up to 1.48
 NOISE = 0.25  # arcsinh units: what a quantile may differ by itself
 GAIN, PART = 120.0, 0.85  # the fit that is gained when two markers are read as each other, and its share of the misfit
-UNLIKE = 1.5  # times as far as any earlier sample: 0 of 129 good ones of five sets; BCR-XL by this cohort 1.8 to 2.6
+# times as far as any earlier sample: good ones of five sets up to 1.28; BCR-XL by the default cohort 1.37 to 1.99
+UNLIKE = 1.5
 
 
 class Shift(NamedTuple):
@@ -143,7 +144,7 @@ def compare(earlier: Floats, own: Floats, markers: Sequence[str], *, farthest: f
     there, x = np.where(known, middle, 0.0), np.where(known, own, 0.0)
     weight = known / (spread**2 + NOISE**2)
     misfit = (weight * (x - there) ** 2).sum(axis=0)
-    unlike = float(np.sqrt(misfit.sum() / known.sum())) / farthest
+    unlike = _apart(misfit, known) / farthest
     # what the values of column b cost as those of column a: the square written out, so that all pairs are one product
     cost = (weight * there**2).sum(axis=0)[:, None] - 2 * (weight * there).T @ x + weight.T @ x**2
     before = misfit[:, None] + misfit[None, :]
@@ -170,6 +171,16 @@ def _farthest(earlier: Floats) -> float:
     for i in range(len(earlier)):
         middle, spread, known = _usual(np.delete(earlier, i, axis=0), earlier[i])
         if known.any():
-            misfit = (earlier[i] - middle)[known] ** 2 / (spread[known] ** 2 + NOISE**2)
-            distances.append(float(np.sqrt(misfit.mean())))
+            misfit = np.where(known, (earlier[i] - middle) ** 2 / (spread**2 + NOISE**2), 0.0)
+            distances.append(_apart(misfit.sum(axis=0), known))
     return max(distances, default=float("nan"))
+
+
+def _apart(misfit: Floats, known: NDArray[np.bool_]) -> float:
+    """Mean over the markers of each one's root mean square deviation.
+
+    A treatment moves a few markers far, another measurement all of them a little: with the squares of all together, one
+    day of activated cells among the earlier samples made room for strangers.
+    """
+    count = known.sum(axis=0)
+    return float(np.sqrt(misfit[count > 0] / count[count > 0]).mean())
