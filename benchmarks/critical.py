@@ -45,7 +45,7 @@ class Timed(tasks.Pool):
         return results
 
 
-def phase_by_phase(graph: Any, labels: Any, price: float, *, workers: Any) -> int:
+def phase_by_phase(graph: Any, labels: Any, price: float, *, workers: Any, sweeps: int = rounds.SWEEPS) -> int:
     """What ``rounds.move_in_rounds`` does, with every phase a section of its own."""
     n = graph.n
     place = labels, np.bincount(labels, graph.mass, n), np.bincount(labels, minlength=n).astype(np.int32)
@@ -55,7 +55,7 @@ def phase_by_phase(graph: Any, labels: Any, price: float, *, workers: Any) -> in
     active, empty = np.ones(n, np.uint8), np.empty(n, np.int32)
     n_empty, moves = kernel.vacancies(place[2], empty), 0
     step = max(32, rounds.STEP * n // max(1, len(graph.ix)))
-    for sweep in range(rounds.SWEEPS):
+    for sweep in range(sweeps):
         for turn in range(kernel.GROUPS):
             count = kernel.due(active, sweep, turn, nodes)
             shared = (*graph[:4], *place, price, nodes, wish, stay, go)

@@ -1,5 +1,7 @@
 """Moving in rounds, on graphs small enough to be compared with igraph; benchmarks/leiden.py compares large ones."""
 
+from types import SimpleNamespace
+
 import numpy as np
 import pytest
 import scipy.sparse as sp
@@ -7,6 +9,7 @@ from scipy.sparse.csgraph import connected_components
 
 from cimlnk.graph import knn, leiden, leiden_passes, modularity, network, weights
 from cimlnk.graph.edges import arrays_of
+from cimlnk.graph.kernels import rounds as kernel
 from cimlnk.graph.rounds import move_in_rounds
 from cimlnk.graph.tasks import pool
 
@@ -99,6 +102,36 @@ def test_rounds_gain_what_single_moves_gain(grouped):
     leiden_passes.kernel.move(*graph[:4], single, total, price, order, 1000 * graph.n, 0, graph.n)
     share = (network.quality(graph, x, price) / graph.mass.sum() for x in (labels, single))
     assert next(share) >= next(share) - 0.02  # both are far from the end of a descent, 0.1 apart between seeds
+
+
+def test_choices_leave_a_shared_table_empty_and_do_not_depend_on_its_size(grouped):
+    graph = network.weighed(arrays_of(grouped[3]), "modularity", True)
+    n, labels = graph.n, (np.arange(graph.n) // 7).astype(np.int32)
+    total, size = np.bincount(labels, graph.mass, n), np.bincount(labels, minlength=n).astype(np.int32)
+    shared = (*graph[:4], labels, total, size, 1 / graph.mass.sum(), np.arange(n, dtype=np.int32))
+    found = [(np.empty(n, np.int32), np.empty(n, np.float32), np.empty(n, np.float32)) for _ in range(2)]
+    kernel.wishes(*shared, *found[0], 0, n)
+    table = kernel.table(kernel.places(1000))
+    for a in range(0, n, 100):
+        kernel.choose(*shared, *found[1], table, a, min(n, a + 100))
+    assert all((x == y).all() for x, y in zip(*found, strict=True)) and (found[0][0] != labels).any()
+    assert (table[0] == -1).all() and (table[1] == 0).all()
+
+
+def test_a_lack_of_memory_is_told_before_threads_could_wait_for_each_other(grouped, monkeypatch):
+    graph = network.weighed(arrays_of(grouped[3]), "modularity", True)
+    given = []
+
+    def table(size):
+        if given:
+            raise MemoryError
+        given.append(size)
+        return kernel.table.py_func(size)
+
+    monkeypatch.setattr("cimlnk.graph.rounds.kernel", SimpleNamespace(**vars(kernel) | {"table": table}))
+    with pool(2) as workers, pytest.raises(MemoryError):
+        move_in_rounds(graph, np.arange(graph.n, dtype=np.int32), 1 / graph.mass.sum(), workers=workers)
+    assert given[0] >= 4 * np.diff(graph.indptr).max()
 
 
 @pytest.mark.parametrize("seed", range(4))

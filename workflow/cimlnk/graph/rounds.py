@@ -33,7 +33,10 @@ def move_in_rounds(
     state = np.zeros(team.STATE, np.int64)
     shared = (*graph[:4], price), place, np.ones(n, np.uint8), room, np.empty(n, np.int32)
     call = (state, step, sweeps, int(QUIET * n), *shared)
-    return sum(run(kernel.sweeps, [call] * (1 if workers is None else workers.threads), workers))
+    size = kernel.places(int(np.diff(graph.indptr).max(initial=0)))
+    # all memory is asked for here: a thread that got none on its way would leave the others waiting
+    tables = [kernel.table(size) for _ in range(1 if workers is None else workers.threads)]
+    return sum(run(kernel.sweeps, [(*call, own) for own in tables], workers))
 
 
 def restless(graph: Graph, labels: NDArray[np.int32], price: float, *, workers: Pool | None) -> NDArray[np.bool_]:

@@ -38,11 +38,8 @@ def due(active, sweep, turn, nodes):
 
 
 @jit()
-def table_size(indptr, nodes, a, b):
-    """Places of a table, a power of two, in which the neighbours of any of nodes[a:b] fill a quarter at most."""
-    most = 16
-    for z in range(a, b):
-        most = max(most, indptr[nodes[z] + 1] - indptr[nodes[z]])
+def places(most):
+    """Places of a table, a power of two, of which `most` communities, 16 at least, fill a quarter at most."""
     size = 64
     while size < 4 * most:
         size *= 2
@@ -50,15 +47,38 @@ def table_size(indptr, nodes, a, b):
 
 
 @jit()
+def table_size(indptr, nodes, a, b):
+    """Places of a table for the neighbours of any of nodes[a:b]."""
+    most = 0
+    for z in range(a, b):
+        most = max(most, indptr[nodes[z] + 1] - indptr[nodes[z]])
+    return places(most)
+
+
+@jit()
+def table(size):
+    """An empty table of so many places: communities, weights to them, and a list of the places that are taken."""
+    return np.full(size, np.int32(-1)), np.zeros(size, np.float32), np.empty(size, np.int32)
+
+
+@jit()
 def wishes(indptr, ix, w, mass, label, total, size, g, nodes, wish, stay, go, a, b):
+    """:func:`choose` with a table of its own."""
+    own = table(table_size(indptr, nodes, a, b))
+    choose(indptr, ix, w, mass, label, total, size, g, nodes, wish, stay, go, own, a, b)
+
+
+@jit()
+def choose(indptr, ix, w, mass, label, total, size, g, nodes, wish, stay, go, empty, a, b):
     """The best community of every node of nodes[a:b], its own if none is better, and the weights to both.
 
     Weights are gathered in a small table by community, so that it needs no memory for all communities of the graph.
+    It is the beginning of `empty`, which may be larger, and is left as empty as it was.
     """
     room = table_size(indptr, nodes, a, b)
-    key = np.full(room, np.int32(-1))
-    weight = np.zeros(room, np.float32)
-    touched = np.empty(room, np.int32)
+    key = empty[0][:room]
+    weight = empty[1][:room]
+    touched = empty[2][:room]
     for z in range(a, b):
         far = nodes[min(z + AHEAD, b - 1)]
         for line in range(4 * indptr[far], 4 * indptr[far + 1], 64):
@@ -165,8 +185,11 @@ def wake(indptr, ix, label, moved, active, a, b):
 
 
 @jit()
-def work(state, step, graph, place, active, room):
-    """Do pieces of the open phase, of `step` nodes each, until none is left."""
+def work(state, step, graph, place, active, room, own):
+    """Do pieces of the open phase, of `step` nodes each, until none is left; `own` is a table of this thread.
+
+    Nothing here may ask for memory: a thread that gets none ends, and the others would wait for its piece for ever.
+    """
     indptr, ix, w, mass, g = graph
     label, total, size = place
     nodes, wish, moved, stay, go = room
@@ -177,18 +200,18 @@ def work(state, step, graph, place, active, room):
         a = piece * step
         b = min(a + step, state[COUNT])
         if state[KIND] == WISH:
-            wishes(indptr, ix, w, mass, label, total, size, g, nodes, wish, stay, go, a, b)
+            choose(indptr, ix, w, mass, label, total, size, g, nodes, wish, stay, go, own, a, b)
         else:
             wake(indptr, ix, label, moved, active, a, b)
         done(state)
 
 
 @jit()
-def sweeps(state, step, most, quiet, graph, place, active, room, empty):
+def sweeps(state, step, most, quiet, graph, place, active, room, empty, own):
     """Move nodes in rounds, at most `most` times all of them, until no more than `quiet` are active.
 
-    Called by every thread of a team with the same arguments (see ``team.py``). Returns the number of moves, from the
-    leader; 0 from others.
+    Called by every thread of a team with the same arguments (see ``team.py``) but for `own`, a table for the neighbours
+    of any node. Returns the number of moves, from the leader; 0 from others.
     """
     if not leads(state):
         seen = np.int64(0)
@@ -196,7 +219,7 @@ def sweeps(state, step, most, quiet, graph, place, active, room, empty):
             seen = await_phase(state, seen)
             if seen == OVER:
                 return 0
-            work(state, step, graph, place, active, room)
+            work(state, step, graph, place, active, room, own)
     indptr, ix, w, mass, g = graph
     label, total, size = place
     nodes, wish, moved, stay, go = room
@@ -209,7 +232,7 @@ def sweeps(state, step, most, quiet, graph, place, active, room, empty):
                 continue
             pieces = (count + step - 1) // step
             open_phase(state, WISH, count, pieces)
-            work(state, step, graph, place, active, room)
+            work(state, step, graph, place, active, room, own)
             finished(state, pieces)
             n_moved, n_empty = apply(
                 nodes, count, wish, stay, go, mass, label, total, size, g, empty, n_empty, active, moved
@@ -218,7 +241,7 @@ def sweeps(state, step, most, quiet, graph, place, active, room, empty):
                 continue
             pieces = (n_moved + step - 1) // step
             open_phase(state, WAKE, n_moved, pieces)
-            work(state, step, graph, place, active, room)
+            work(state, step, graph, place, active, room, own)
             finished(state, pieces)
             moves += n_moved
         restless = 0

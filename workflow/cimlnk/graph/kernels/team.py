@@ -6,6 +6,7 @@ its pieces (:func:`finished`); everybody takes pieces (:func:`take`) until none 
 comes late, is not waited for: the leader does all that is left.
 
 `state` is an int64 array of :data:`STATE` zeros. Which thread does a piece is open, so pieces must not depend on it.
+A piece must not fail, nor ask for memory: the leader would wait for it for ever.
 """
 
 from __future__ import annotations
