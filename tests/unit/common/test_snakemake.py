@@ -62,6 +62,13 @@ def test_an_end_that_is_asked_for_reaches_the_called_program_and_its_code_is_ret
     assert (tmp_path / "told").read_text() == "TERM\n" and caller.returncode == 3
 
 
+def test_a_quit_does_not_leave_the_called_program_behind(tmp_path):
+    caller = called(tmp_path)
+    caller.send_signal(signal.SIGQUIT)
+    caller.communicate(timeout=20)
+    assert caller.returncode == -signal.SIGQUIT % 256, "that of the called program, in whose place it is told"
+
+
 def test_a_program_called_without_a_signal_returns_its_code(tmp_path):
     (tmp_path / "child.py").write_text("raise SystemExit(5)")
     assert subprocess.run([sys.executable, "-c", CALLER], cwd=tmp_path, env=WORKFLOW).returncode == 5

@@ -48,6 +48,12 @@ def test_what_all_names_say_is_read_as_what_one_name_says():
     assert set(products["tissue_or_product"]) == {"product"}
     # another word of the kind tells the files apart: what all have is then something else
     assert set(drafted("data5_P1_run1.fcs", "data5_P2_run2.fcs")["batch"]) == {"run1", "run2"}
+    # so do a free word and the days of acquisition, which go before what all have
+    free = drafted(*(f"exp1_P{i}_{plate}.fcs" for i, plate in enumerate(("left", "left", "right", "right"))))
+    assert list(free["batch"]) == ["left", "left", "right", "right"]
+    days = {"exp1_P1.fcs": date(2020, 1, 1), "exp1_P2.fcs": date(2020, 1, 2)}
+    assert list(drafted(*days, dates=days)["batch"]) == ["2020-01-01", "2020-01-02"]
+    assert set(drafted(*days, dates=dict.fromkeys(days, date(2020, 1, 1)))["batch"]) == {"exp1"}
     later = drafted("Gates_PTLG034_Unstim_Control_1.fcs", "Gates_PTLG034_Unstim_Control_2.fcs")
     assert later["?"].str.contains("batch: nothing says so (all names hold PTLG034: a run?)", regex=False).all()
 

@@ -13,7 +13,7 @@ import subprocess
 import sys
 import threading
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 from typing import NoReturn
@@ -37,9 +37,9 @@ def become_snakemake(arguments: Sequence[str]) -> NoReturn:
 def run_snakemake(arguments: Sequence[str], folder: str | Path = ".") -> int:
     """Run Snakemake in `folder`; its exit code.
 
-    It leads a process group of its own, and what this process is sent (Ctrl-C, ``kill``, a closed terminal, Ctrl-Z) is
-    handed on, once: by the terminal alone a signal to one of both would not reach the other. Snakemake ends by itself
-    then: it is not killed, as `subprocess.run` would after a quarter of a second, which leaves a lock.
+    It leads a process group of its own, and what this process is sent (Ctrl-C, a quit, ``kill``, a closed terminal,
+    Ctrl-Z) is handed on, once: by the terminal alone a signal to one of both would not reach the other. Snakemake ends
+    by itself then: it is not killed, as `subprocess.run` would after a quarter of a second, which leaves a lock.
 
     Raises
     ------
@@ -85,7 +85,8 @@ def _handed_on() -> Iterator[Callable[[subprocess.Popen[bytes]], list[int]]]:
         if process is None:
             waiting.append(number)
         else:
-            pass_on(number)
+            with suppress(ProcessLookupError):  # it has just ended
+                pass_on(number)
 
     def follow(started: subprocess.Popen[bytes]) -> list[int]:
         nonlocal process
@@ -94,7 +95,7 @@ def _handed_on() -> Iterator[Callable[[subprocess.Popen[bytes]], list[int]]]:
             pass_on(waiting.pop(0))
         return received
 
-    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGTSTP)
+    numbers = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGTSTP)
     before = {n: signal.signal(n, hand_on) for n in numbers if signal.getsignal(n) is not signal.SIG_IGN}  # nohup
     # what is started here may write to the terminal from behind, also after `stty tostop`
     before[signal.SIGTTOU] = signal.signal(signal.SIGTTOU, signal.SIG_IGN)

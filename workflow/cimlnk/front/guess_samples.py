@@ -94,9 +94,8 @@ def parts_of_names(names: Sequence[str]) -> dict[str, dict[str, str]]:
         one = [w for w in split[names[0]] if w in common and PERSON.match(w)]
         if len(one) == 1:  # all files are of one patient
             persons, common = dict.fromkeys(names, one[0]), common - set(one)
-    for forms in (TIMES, (PRODUCT,), (RUN,)):
-        of_kind = {n: {w for w in words if _fits(w, forms) and w != persons[n]} for n, words in split.items()}
-        if len(shared := set.union(*of_kind.values()) if of_kind else set()) == 1:
+    for forms in (TIMES, (PRODUCT,)):
+        if len(shared := _of_kind(split, forms, persons)) == 1:
             common -= shared
     found: dict[str, dict[str, str]] = {n: {} for n in names}
     free: dict[str, list[str]] = {}
@@ -129,7 +128,18 @@ def parts_of_names(names: Sequence[str]) -> dict[str, dict[str, str]]:
             continue
         for name, word in zip(names, columns.pop(0), strict=True):
             found[name].setdefault(what, word)
+    run = _of_kind(split, (RUN,), persons) & common
+    if len(run) == 1 and not any("batch" in f for f in found.values()):  # words that tell files apart go first
+        for own in found.values():
+            own["batch"] = next(iter(run))
     return found
+
+
+def _of_kind(
+    split: Mapping[str, Sequence[str]], forms: Sequence[re.Pattern[str]], persons: Mapping[str, str | None]
+) -> set[str]:
+    """The words of a kind in any of the names, but for those of persons."""
+    return {w for name, words in split.items() for w in words if _fits(w, forms) and w != persons[name]}
 
 
 def _fits(word: str, forms: Sequence[re.Pattern[str]]) -> bool:
@@ -188,6 +198,8 @@ def guess_samples(
     unit = next((c for c in ([] if described is None else described.columns) if _plain(c) in UNIT), "")
     dates = dates or {}
     several_dates = len({d for d in dates.values() if d}) > 1
+    named = {words.get("batch", "") for words in by_stem.values()}
+    of_all = next(iter(named)) if len(named) == 1 and "batch" not in columns else ""
     rows = []
     for name in names:
         doubts: list[str] = []
@@ -215,7 +227,8 @@ def guess_samples(
                 doubts[-1] = f"tissue_or_product: {_label(said)} is neither blood, product nor donor"
             tissue = known or tissue
         batch = take("batch", "")
-        if not batch and several_dates and dates.get(name):
+        untold = not batch or (of_all and batch == of_all)  # days tell more apart than a word that all names have
+        if untold and several_dates and dates.get(name):
             batch, doubts[-1] = f"{dates[name]:%Y-%m-%d}", "batch: the acquisition date"
         arm = take("arm", UNTOLD) if "arm" in columns else UNTOLD
         if arm == UNTOLD and "arm" not in columns:
