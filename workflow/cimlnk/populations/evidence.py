@@ -19,6 +19,14 @@ LEAST_MET: Mapping[str, float] = dict.fromkeys(("bright", "raised"), float(ndtr(
 Floats = NDArray[np.floating]
 
 
+def least_met(state: str, least: float, told: Floats | float) -> Floats | float:
+    """Least probability of a state with which it is met: `least`, and less of bright and raised, in whose doubt the
+    other markers decide, as far as these were measured (`told`, share of their weight)."""
+    if state not in LEAST_MET:
+        return least
+    return told * LEAST_MET[state] + (1 - told) * max(least, LEAST_MET[state])
+
+
 class Distances(NamedTuple):
     """What names are given by: clusters (or cells) × features, NaN where one was not measured or has no threshold.
 

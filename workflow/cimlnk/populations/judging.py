@@ -9,7 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from .definitions import ROOT, Definition, Definitions
-from .evidence import LEAST_MET, Evidence
+from .evidence import Evidence, least_met
 
 TIE = 1e-3  # log-likelihoods no further apart than rounding and the doubt of no marker make them
 UNMEASURED = 0.85  # confidence that is left for every forbidden marker that was not measured
@@ -77,7 +77,8 @@ def judge(definition: Definition, definitions: Definitions, e: Evidence, *, know
         return known[definition.name]
     refines = ROOT not in definition.parents
     least = definitions.refine_from if refines else 0.5
-    own = [_alternative(r, e, least=least) for r in definition.requires]
+    support, measured, further = _further(definition, e)
+    own = [_alternative(r, e, least=least, told=measured) for r in definition.requires]
     alternative = _best(own)
     met, misses, evidence = (np.choose(alternative, part) for part in zip(*own, strict=True))
     parent = np.zeros(e.n, np.int64)
@@ -87,7 +88,6 @@ def judge(definition: Definition, definitions: Definitions, e: Evidence, *, know
         met = met & np.choose(parent, [j.met for j in above])
         misses = misses + np.choose(parent, [j.misses for j in above])
         evidence = np.minimum(evidence, np.choose(parent, [j.evidence for j in above]))
-    support, measured, further = _further(definition, e)
     if definition.agree is not None:
         fails = (measured < MEASURED) | (support < definition.agree)
         if e.around is not None:  # the noise of a cell itself makes several markers agree now and then
@@ -110,7 +110,9 @@ def _best(options: list[tuple[Bools, NDArray[np.int64], Floats]]) -> NDArray[np.
     return best
 
 
-def _alternative(requires: Mapping[str, str], e: Evidence, *, least: float) -> tuple[Bools, NDArray[np.int64], Floats]:
+def _alternative(
+    requires: Mapping[str, str], e: Evidence, *, least: float, told: Floats
+) -> tuple[Bools, NDArray[np.int64], Floats]:
     evidence, misses = np.ones(e.n), np.zeros(e.n, np.int64)
     doubt = np.ones(e.n)
     for feature, state in requires.items():
@@ -121,7 +123,7 @@ def _alternative(requires: Mapping[str, str], e: Evidence, *, least: float) -> t
             found = np.where(measured, found, 1.0)
         else:
             found = np.where(measured, found, 0.0)
-        misses += found < LEAST_MET.get(state, least)
+        misses += found < least_met(state, least, told)
         evidence = np.minimum(evidence, found)
     return misses == 0, misses, evidence * doubt
 
@@ -141,11 +143,37 @@ def _further(definition: Definition, e: Evidence) -> tuple[Floats, Floats, Float
     return support, total / whole if whole else np.ones(e.n), fit
 
 
-def choose(judged: Mapping[str, Judged], definitions: Definitions) -> Named:
-    """The name of every row: of the names that are met and that no other met one refines, the likeliest."""
+def withheld(definitions: Definitions, e: Evidence) -> dict[str, Bools]:
+    """Rows that a sibling of a name may claim as well: one that refines the same name, needs a marker that was not
+    measured, and whose states of the markers that both ask for are met and are likelier than the name's.
+
+    With that marker the sibling could be the name, so without it the parent is. Only markers that both names require
+    are compared: what else a panel has measured must not tip it.
+    """
+    found: dict[str, Bools] = {}
+    for d in definitions.populations:
+        rival = np.zeros(e.n, bool)
+        for s in definitions.populations:
+            if s.name == d.name or s.parents != d.parents or ROOT in d.parents:
+                continue
+            for theirs in s.requires:
+                unknown = np.any([np.isnan(e.of(state, f)) for f, state in theirs.items()], axis=0)
+                for ours in d.requires if unknown.any() else ():
+                    both = [f for f in theirs if f in ours]
+                    if both:
+                        here = np.min([e.of(ours[f], f) for f in both], axis=0)
+                        there = np.min([e.of(theirs[f], f) for f in both], axis=0)
+                        rival |= unknown & (there > here) & (there >= definitions.refine_from)
+        found[d.name] = rival
+    return found
+
+
+def choose(judged: Mapping[str, Judged], definitions: Definitions, *, without: Mapping[str, Bools]) -> Named:
+    """The name of every row: of the names that are met and that no other met one refines, the likeliest; `without`
+    those that are withheld."""
     names = list(judged)
     place = {name: i for i, name in enumerate(names)}
-    met = np.stack([j.met for j in judged.values()], axis=1)
+    met = np.stack([j.met & ~without[name] for name, j in judged.items()], axis=1)
     score = np.stack([j.score for j in judged.values()], axis=1)
     refined = np.zeros_like(met)
     for i, name in enumerate(names):

@@ -10,7 +10,7 @@ from cimlnk.common.vocabulary import UNASSIGNED
 
 from .definitions import ROOT, Definitions
 from .evidence import Distances, Evidence
-from .judging import Judged, Named, choose, judge
+from .judging import Judged, Named, choose, judge, withheld
 from .reasons import SHARED, Reasons
 
 ROWS = 200_000  # cells that are named at once
@@ -91,4 +91,4 @@ def _named(distances: Distances, definitions: Definitions) -> tuple[Evidence, di
     e = Evidence(distances)
     known: dict[str, Judged] = {}
     judged = {d.name: judge(d, definitions, e, known=known) for d in definitions.populations}
-    return e, judged, choose(judged, definitions)
+    return e, judged, choose(judged, definitions, without=withheld(definitions, e))

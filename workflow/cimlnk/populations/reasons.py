@@ -7,7 +7,7 @@ from collections.abc import Mapping
 import numpy as np
 
 from .definitions import ROOT, Definition, Definitions
-from .evidence import LEAST_MET, Evidence
+from .evidence import Evidence, least_met
 from .judging import MEASURED, Judged
 
 SHARED = "fit equally well: the name they share"  # how the remark on such a name ends
@@ -24,13 +24,14 @@ class Reasons:
         d, j, e = self.definitions.get(name), self.judged[name], self.evidence
         refines = ROOT not in d.parents
         least = self.definitions.refine_from if refines else 0.5
+        told = self._lacking(d, row)[1]
         words = []
         for feature, state in d.requires[j.alternative[row]].items():
             found = e.of(state, feature)[row]
             if not np.isfinite(found):
                 if state not in ("negative", "low"):
                     words.append(f"needs {feature}, {e.d.missing.get(feature, 'which was not measured')}")
-            elif found < LEAST_MET.get(state, least):
+            elif found < least_met(state, least, told):
                 away = e.d.threshold[feature].iloc[row]
                 words.append(f"{feature} is not {state} ({away:+.2f} from its threshold)")
         if refines:
@@ -61,7 +62,8 @@ class Reasons:
         asked = d.further()
         there = [bool(np.isfinite(self.evidence.of(state, feature)[row])) for state, feature, _ in asked]
         measured = sum(w for (_, _, w), t in zip(asked, there, strict=True) if t)
-        return [f for (_, f, _), t in zip(asked, there, strict=True) if not t], measured / sum(w for *_, w in asked)
+        whole = sum(w for *_, w in asked)
+        return [f for (_, f, _), t in zip(asked, there, strict=True) if not t], measured / whole if whole else 1.0
 
     def of_unassigned(self, row: int) -> tuple[str | None, str]:
         """The definition nearest to a row, and what the two nearest fail by."""
