@@ -104,3 +104,38 @@ def test_the_least_typed_name_of_real_cells_is_not_the_surest():
     definitions = load_definitions(NK, infused=True)
     dim = without_rivals(general, definitions)[lambda t: t["population"] == "CD56dim"]
     assert len(dim) and dim[["score", "margin"]].isna().all(axis=None)
+
+
+def medians(columns: dict[str, list[float]], *, without: tuple[str, ...] = ()) -> list[str]:
+    """Names of alike cells by their levels, beside CD57+ cells that are the yardstick; every threshold is 1.5."""
+    features = [f for f in columns if f not in without]
+    mature = {"CD56": 2.6, "CD16": 3.5, "CD57": 4.0, "KIR2DL1": 3.5}
+    n = len(columns["CD56"])
+    levels = np.array([[*columns[f], mature.get(f, 0.0)] for f in features], np.float32).T
+    values, labels = np.repeat(levels, 100, axis=0), np.repeat(np.arange(n + 1), 100)
+    thresholds = pd.DataFrame(
+        [{"feature": f, "batch": "b", "threshold": 1.5, "low": 1.4, "high": 1.6, "method": "reference", "reason": None}
+         for f in features]
+    )  # fmt: skip
+    definitions = load_definitions(NK, infused=False)
+    distances = cluster_distances(
+        values, features, labels, batch=np.full(len(values), "b"), thresholds=thresholds, definitions=definitions
+    )
+    return [str(p) for p in name_clusters(distances, definitions)["population"]][:n]
+
+
+def test_a_little_cd57_is_no_name_where_kir_that_would_be_likelier_were_not_measured():
+    levels = {"CD56": [2.6] * 4, "CD16": [3.5] * 4, "CD57": [1.7, 1.7, 2.4, 0.0], "KIR2DL1": [0.0, 3.5, 3.5, 0.0],
+              "NKG2A": [0.0, 0.0, 0.0, 3.5]}  # fmt: skip
+    assert medians(levels) == ["CD56dim_CD57", "CD56dim_KIR", "CD56dim_CD57", "CD56dim_NKG2A"]
+    # of NKG2A+ cells, too, some have KIR, but both names want little CD57: nothing measured speaks for KIR there
+    assert medians(levels, without=("KIR2DL1",)) == ["CD56dim", "CD56dim", "CD56dim_CD57", "CD56dim_NKG2A"]
+
+
+def test_cells_not_quite_bright_need_the_other_markers_that_say_so():
+    others = {"NKG2A": 3.5, "CD94": 3.5, "CD62L": 3.5, "CD127": 3.5, "CD27": 3.5, "CXCR3": 3.5, "CD57": 0.0,
+              "KIR2DL1": 0.0, "CD25": 0.0, "Ki-67": 0.0}  # fmt: skip
+    # bright begins at 3.6; the first lies below by less than the doubt of that, the second above
+    levels = {"CD56": [3.3, 3.9], "CD16": [0.5, 0.5], **{f: [v, v] for f, v in others.items()}}
+    assert medians(levels) == ["CD56bright", "CD56bright"]
+    assert medians(levels, without=tuple(f for f in others if f != "CD57")) == ["CD56dim", "CD56bright"]

@@ -16,6 +16,7 @@ UNMEASURED = 0.85  # confidence that is left for every forbidden marker that was
 SUPPORT = 0.3  # share of the score that the further evidence decides
 REQUIRED = 2.0  # weight of the requirements beside further markers, whose weights are 1 or 2
 IMPROBABLE = 0.02  # no single marker makes a name less likely than this: one bad channel must not decide
+ABOVE = ("positive", "clear", "bright", "raised")  # states of much of a marker
 MEASURED = 0.7  # share, by weight, of the markers that have to agree (`agree`) that the panel has to have measured
 
 Floats = NDArray[np.floating]
@@ -145,10 +146,10 @@ def _further(definition: Definition, e: Evidence) -> tuple[Floats, Floats, Float
 
 def withheld(definitions: Definitions, e: Evidence) -> dict[str, Bools]:
     """Rows that a sibling of a name may claim as well: one that refines the same name, needs a marker that was not
-    measured, and whose states of the markers that both ask for are met and are likelier than the name's.
+    measured, and is likelier by the markers of which one name wants much and the other little.
 
-    With that marker the sibling could be the name, so without it the parent is. Only markers that both names require
-    are compared: what else a panel has measured must not tip it.
+    With that marker the sibling could be the name, so without it the parent is. Only what both names require is
+    compared: what else a panel has measured must not tip it.
     """
     found: dict[str, Bools] = {}
     for d in definitions.populations:
@@ -159,7 +160,7 @@ def withheld(definitions: Definitions, e: Evidence) -> dict[str, Bools]:
             for theirs in s.requires:
                 unknown = np.any([np.isnan(e.of(state, f)) for f, state in theirs.items()], axis=0)
                 for ours in d.requires if unknown.any() else ():
-                    both = [f for f in theirs if f in ours]
+                    both = [f for f in theirs if f in ours and (theirs[f] in ABOVE) != (ours[f] in ABOVE)]
                     if both:
                         here = np.min([e.of(ours[f], f) for f in both], axis=0)
                         there = np.min([e.of(theirs[f], f) for f in both], axis=0)
