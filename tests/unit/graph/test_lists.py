@@ -6,7 +6,7 @@ import pytest
 
 from cimlnk.graph.kernels import lists_i16, tile_i16
 from cimlnk.graph.kernels.tile_i16 import LOWEST
-from cimlnk.graph.search import SPARE, Index, wider
+from cimlnk.graph.search import SPARE, Index, per_query, wider
 from cimlnk.graph.tasks import pool
 
 
@@ -65,6 +65,20 @@ def test_surveyed_rows_get_their_true_neighbours(d):
     assert (found.ident != q[:, None]).all() and (found.ident >= 0).all()
     assert found.value == pytest.approx(exact.value, abs=1e-4), "rounded to a ten thousandth of the range"
     assert (found.value == exact.value).mean() > 0.99
+
+
+@pytest.mark.parametrize("far", [0.0, 0.005, 0.05])
+def test_rows_that_whole_numbers_cannot_tell_apart_are_surveyed_exactly(far):
+    """Some rows a million times as far away as the others from each other; and heavy tails."""
+    rng = np.random.default_rng(5)
+    X = rng.normal(size=(4000, 6)) if far else rng.standard_cauchy(size=(4000, 6))
+    X[: int(far * 4000)] *= 1e6
+    with pool(2) as workers:
+        index = Index(X.astype(np.float32), workers, exact=False)
+        q = np.sort(rng.choice(4000, 200, replace=False))
+        found = index.surveyed(q, 9)
+        exact = index.scanned(np.ascontiguousarray(index.Z[q]), q.astype(np.int32), 9)
+    assert (per_query(found.value, exact.value[:, -1]) == 1).mean() > 0.99
 
 
 @pytest.mark.parametrize("d", [1, 7, 35])

@@ -21,6 +21,7 @@ CELL = 200  # rows per cell
 QUERIES = 1000  # random rows searched exactly, to set the effort and to measure the recall
 GROUP = 128  # queries that share one pass over the panels
 SPARE = 2  # candidates more than asked for at most, which settles what the whole numbers leave open; one at least
+ROUNDING = 1.0  # steps of the whole numbers by which a distance may be wrong: two and a half standard deviations
 SLICE = 500  # cells whose rows are laid out at a time for an exact search above that size
 SOME = 10_000  # evenly spaced rows that tell the centre, the spread and the typical size of a coordinate, or a few more
 TYPICAL = 0.999  # this quantile of the coordinates takes a quarter of the whole numbers; what is farther out is cut off
@@ -172,12 +173,26 @@ class Index:
         return self.ranked(Q, found.ident, k)
 
     def surveyed(self, q: NDArray[np.integer], k: int) -> Lists:
-        """Lists of the indexed rows `q` from all others, chosen in whole numbers, a few more than asked for."""
+        """Exact lists of the indexed rows `q`, themselves left out.
+
+        They are chosen in whole numbers, a few more than asked for. Whoever is not chosen is by these numbers no nearer
+        than the last one chosen; rows whose k-th neighbour is no nearer than that (coordinates are cut off far out,
+        and steps are too large for rows that lie close together beside others far away) are compared with all anew.
+        """
         own, wide = q.astype(np.int32), k + 2 * SPARE
-        lists = fresh(len(q), wide)
-        shared = (self.words[q], own, self.panels, self.start, self.first, *lists, wide)
+        scores, ident = fresh(len(q), wide)
+        words = self.words[q]
+        shared = (words, own, self.panels, self.start, self.first, scores, ident, wide)
         self.workers.spread(lambda a, b: kernel.scan_whole(*shared, a, b), len(q), GROUP)
-        return self.ranked(np.ascontiguousarray(self.Z[q]), lists[1][:, :wide], k)
+        Q = np.ascontiguousarray(self.Z[q])
+        found = self.ranked(Q, ident[:, :wide], k)
+        squares = np.square(words.view(np.int16).astype(np.int64)).sum(axis=1)
+        last = np.sqrt(np.maximum(0, squares - 2 * scores[:, wide - 1].astype(np.int64)))
+        unsure = np.flatnonzero(np.sqrt(found.value[:, -1]) * self.unit + ROUNDING > last)
+        if len(unsure):
+            exact = self.scanned(Q[unsure], own[unsure], k)
+            found.value[unsure], found.ident[unsure] = exact.value, exact.ident
+        return found
 
     def probed(
         self, Q: NDArray[np.float32], at: NDArray[np.int64], own: NDArray[np.int32], *, k: int, budget: float
