@@ -203,3 +203,18 @@ def test_where_half_the_files_lack_a_receptor_of_a_group_the_complete_files_spea
     asked = Cells(few, list(MARKERS), batch, thresholds=cuts, definitions=DEFINITIONS, clusters=cluster_distances(
         few, list(MARKERS), cluster, batch=batch, thresholds=cuts, definitions=DEFINITIONS))  # fmt: skip
     assert not asked.lacks("KIR", few).any(), "a tenth of the cells does not speak for the others"
+
+
+@pytest.mark.parametrize("gaps", [False, True])
+def test_the_last_cells_alone_are_what_they_are_among_all(gaps):
+    rng = np.random.default_rng(8)
+    values = rng.normal(size=(3_000, 3)).astype(np.float32)
+    if gaps:
+        values[rng.random(values.shape) < 0.2] = np.nan
+        values[:, 1] = np.nan
+    near, cluster = rng.integers(0, 3_000, (3_000, 4)).astype(np.int32), rng.integers(0, 3, 3_000)
+    for of_all, of_some in zip(
+        steadied(values, near, cluster), steadied(values, near, cluster, first=2_990), strict=True
+    ):
+        assert of_some.shape == (10, 3)
+        np.testing.assert_array_equal(of_some, of_all[2_990:])

@@ -33,7 +33,7 @@ Floats = NDArray[np.floating]
 
 
 def smoothed(
-    values: Floats, indices: NDArray[np.int32], cluster: NDArray[np.integer], *, rounds: int = ROUNDS
+    values: Floats, indices: NDArray[np.int32], cluster: NDArray[np.integer], *, rounds: int = ROUNDS, first: int = 0
 ) -> tuple[Floats, Floats]:
     """Means of every cell and its neighbours by likeness and cluster, taken `rounds` times.
 
@@ -48,10 +48,12 @@ def smoothed(
         Of every cell; a neighbour of another one weighs a tenth.
     rounds
         How often the means are taken of the means before.
+    first
+        From which cell on means are wanted: of the others only what those are made of is computed.
 
     Returns
     -------
-    around, alone : (cells, columns)
+    around, alone : (cells from `first` on, columns)
         Means in which the cell itself weighs 1, and the same with its neighbours alone in the last round. NaN where no
         cell that takes part has a value; without neighbours (k = 0) both are `values`.
 
@@ -63,32 +65,53 @@ def smoothed(
     """
     n, k = indices.shape
     if k == 0:  # one cell in all
-        return values, values
+        return values[first:], values[first:]
     held = np.isfinite(values).any(axis=0)
     if not held.all():  # columns that nobody has stay empty, and cost nothing
-        out = np.full((2, *values.shape), np.nan, np.float32)
-        out[:, :, held] = smoothed(np.ascontiguousarray(values[:, held]), indices, cluster, rounds=rounds)
+        out = np.full((2, n - first, values.shape[1]), np.nan, np.float32)
+        out[:, :, held] = smoothed(np.ascontiguousarray(values[:, held]), indices, cluster, rounds=rounds, first=first)
         return out[0], out[1]
     same = cluster[indices] == cluster[:, None]
-    ends = np.arange(0, n * k + 1, k)
     around = alone = values
-    for i in range(rounds):
+    for i, needed in enumerate(_needed(indices, first, rounds)):
         cut = np.clip(around, -FAR, FAR)
-        weight = np.empty((n, k), np.float32)
-        for a in range(0, n, ROWS):
+        which, mine = indices[needed], cut[needed]
+        m = len(which)
+        weight = np.empty((m, k), np.float32)
+        alike = same[needed]
+        for a in range(0, m, ROWS):
             rows = slice(a, a + ROWS)
-            near = np.take(cut, indices[rows], axis=0, mode="clip")  # the mode is four times as fast; all exist
-            weight[rows] = _say(cut[rows], near, same[rows], width=LATER if i else FIRST)
-        graph = sp.csr_matrix((weight.ravel(), indices.ravel(), ends), shape=(n, n))
+            near = np.take(cut, which[rows], axis=0, mode="clip")  # the mode is four times as fast; all exist
+            weight[rows] = _say(mine[rows], near, alike[rows], width=LATER if i else FIRST)
+        graph = sp.csr_matrix((weight.ravel(), which.ravel(), np.arange(0, m * k + 1, k)), shape=(m, n))
         known = np.isfinite(around)
         if known.all():
-            total, count = graph @ around, np.broadcast_to(weight.sum(axis=1)[:, None], values.shape)
+            total, count = graph @ around, np.broadcast_to(weight.sum(axis=1)[:, None], mine.shape)
         else:
             total, count = graph @ np.where(known, around, np.float32(0)), graph @ known.astype(np.float32)
         if i == rounds - 1:
             alone = _ratio(total, count)
-        around = _joined(around, total, count, known=known)
+        joined = _joined(around[needed], total, count, known=known[needed])
+        if m == n or i == rounds - 1:
+            around = joined
+        else:
+            around = around.copy()
+            around[needed] = joined
     return around, alone
+
+
+def _needed(indices: NDArray[np.int32], first: int, rounds: int) -> list[slice | NDArray[np.intp]]:
+    """The cells whose means are needed in each round: in the last those from `first` on, before it their neighbours,
+    too, and so on."""
+    if first == 0:
+        return [slice(None)] * rounds
+    needed = np.zeros(len(indices), bool)
+    needed[first:] = True
+    found = [np.flatnonzero(needed)]
+    for _ in range(rounds - 1):
+        needed[indices[found[-1]].ravel()] = True
+        found.append(np.flatnonzero(needed))
+    return list(reversed(found))
 
 
 def _ratio(total: Floats, count: Floats) -> Floats:
@@ -137,22 +160,24 @@ def beside(mine: Floats, near: Floats, same: NDArray[np.bool_]) -> tuple[Floats,
     return _with_own(mine, _joined(mine, total, count, known=known)), _ratio(total, count)
 
 
-def steadied(values: Floats, indices: NDArray[np.int32], cluster: NDArray[np.integer]) -> tuple[Floats, Floats]:
+def steadied(
+    values: Floats, indices: NDArray[np.int32], cluster: NDArray[np.integer], *, first: int = 0
+) -> tuple[Floats, Floats]:
     """Values that a cell is named by: a quarter its own, the rest smoothed over its neighbours.
 
     Parameters
     ----------
-    values, indices, cluster
+    values, indices, cluster, first
         As of :func:`smoothed`.
 
     Returns
     -------
-    around, alone : (cells, columns)
+    around, alone : (cells from `first` on, columns)
         These values; and what the neighbours alone say, so that a cell that is unlike all of them by its own noise does
         not confirm itself.
     """
-    around, alone = smoothed(values, indices, cluster)
-    return _with_own(values, around), alone
+    around, alone = smoothed(values, indices, cluster, first=first)
+    return _with_own(values[first:], around), alone
 
 
 def _with_own(own: Floats, around: Floats) -> Floats:

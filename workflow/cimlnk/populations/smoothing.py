@@ -145,10 +145,10 @@ def name_in_graph(
     clusters = cluster_distances(values[:1], features, cluster[:1], batch=batch[:1], **some)
     cells = Cells(values, features, batch, **some, clusters=clusters)
     distances = cells.distances(slice(None))
-    known = np.isfinite(distances)
-    if (known.any(axis=0) & ~known.all(axis=0)).any():
+    own, around = steadied(distances, indices, cluster, first=first)
+    gaps = ~(np.isfinite(own) & np.isfinite(around)).all(axis=0)
+    if (gaps & np.isfinite(distances).any(axis=0)).any():
         cells.clusters = cluster_distances(values, features, cluster, batch=batch, **some)
-    own, around = (v[first:] for v in steadied(distances, indices, cluster))
     return name_rows(cells.tables(own, cluster[first:], around=around), definitions)
 
 
