@@ -110,8 +110,8 @@ def place(
     else:
         known_cells = Earlier(lists, base_cells["cluster"].to_numpy(np.int32), names)
         by_markers, heard = _named(
-            earlier, files, known=known_cells, rows=rows, X=X, found=found, new=new, cohort=cohort, cfg=cfg, out=out,
-            base=base, seed=seed,
+            earlier, files, known=known_cells, samples=populations["sample"].to_numpy(dtype=object), rows=rows, X=X,
+            found=found, new=new, cohort=cohort, cfg=cfg, out=out, base=base, seed=seed,
         )  # fmt: skip
     clock.lap("clusters and names")
     new["population"] = by_markers.population
@@ -179,6 +179,7 @@ def _named(
     files: Mapping[str, Path],
     *,
     known: Earlier,
+    samples: NDArray[np.object_],
     rows: NDArray[np.int64],
     X: NDArray[np.float32],
     found: Extension,
@@ -189,23 +190,28 @@ def _named(
     base: Path,
     seed: int,
 ) -> tuple[NamedCells, Said]:
-    """Names of the new cells by the thresholds of the earlier run (of a new batch, by its own)."""
-    cells = pd.concat([read_table(earlier / "cytof/cells.parquet"), new[["cell", "sample"]]], ignore_index=True)
-    sample = cells["sample"].to_numpy(dtype=object)
+    """Names of the new cells by the thresholds of the earlier run (of a new batch, by its own).
+
+    `samples` are those of all earlier cells.
+    """
+    sample = np.concatenate([samples, new["sample"].to_numpy(dtype=object)])
     paths = {s: files.get(s, earlier / f"cytof/samples/{s}.h5ad") for s in pd.unique(sample)}
     batch = cohort.samples.set_index("sample")["batch"].astype(str).reindex(sample).to_numpy(dtype=str)
     cuts = read_table(earlier / "cytof/thresholds.parquet", THRESHOLDS)
     features = list(dict.fromkeys(cuts["feature"]))
 
+    codes, names = pd.factorize(sample)
+    starts = np.searchsorted(codes, np.arange(len(names)))  # the rows of a sample lie together, in its file's order
+
     def values(rows: NDArray[np.int64]) -> NDArray[np.float32]:
         picked = np.full((len(rows), len(features)), np.nan, np.float32)
-        for name in pd.unique(sample[rows]):
-            span = np.flatnonzero(sample == name)  # the rows of a sample lie together, in the order of its file
-            mine = np.flatnonzero(sample[rows] == name)
+        own = codes[rows]
+        for code in np.unique(own):
+            name, mine = names[code], np.flatnonzero(own == code)
             measured = set(feature_names(paths[name]))
             there = [f for f in features if f in measured]
             at = np.array([features.index(f) for f in there])
-            picked[np.ix_(mine, at)] = columns(paths[name], there)[rows[mine] - span[0]]
+            picked[np.ix_(mine, at)] = columns(paths[name], there)[rows[mine] - starts[code]]
         return picked
 
     unknown = sorted(set(batch) - set(cuts["batch"].astype(str)))

@@ -88,7 +88,10 @@ def smoothed(
         if known.all():
             total, count = graph @ around, np.broadcast_to(weight.sum(axis=1)[:, None], mine.shape)
         else:
-            total, count = graph @ np.where(known, around, np.float32(0)), graph @ known.astype(np.float32)
+            total = graph @ np.where(known, around, np.float32(0))
+            gaps = ~known.all(axis=0)  # of a column without, all weights count, added up in the same order
+            count = np.repeat(graph @ np.ones((n, 1), np.float32), known.shape[1], axis=1)
+            count[:, gaps] = graph @ known[:, gaps].astype(np.float32)
         if i == rounds - 1:
             alone = _ratio(total, count)
         joined = _joined(around[needed], total, count, known=known[needed])
