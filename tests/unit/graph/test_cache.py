@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import importlib.util
 import os
+import subprocess
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -104,3 +106,27 @@ def test_the_name_of_the_cache_changes_with_sources_and_compiler(tmp_path, monke
     monkeypatch.setattr(jit.numba_config, "BOUNDSCHECK", 1)
     names.add(jit.source_hash())
     assert len(names) == 4
+
+
+COLD = """import importlib, inspect, pkgutil, re
+import cimlnk.graph
+from cimlnk.graph.warm import warm
+warm()
+for info in pkgutil.iter_modules(cimlnk.graph.__path__):
+    if info.ispkg or info.name == "reference":
+        continue
+    module = importlib.import_module(f"cimlnk.graph.{info.name}")
+    used = list(vars(module).values())
+    for name, part in set(re.findall(r"\\b(\\w+)\\.(\\w+)\\b", inspect.getsource(module))):
+        if inspect.ismodule(kernels := vars(module).get(name)) and "kernels" in kernels.__name__:
+            used.append(getattr(kernels, part, None))
+    for kernel in used:
+        if hasattr(kernel, "py_func") and not kernel.signatures:
+            print(info.name, kernel.py_func.__name__)
+"""
+
+
+def test_setting_up_compiles_every_kernel_that_is_called_from_python():
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(sys.path)}
+    done = subprocess.run([sys.executable, "-c", COLD], capture_output=True, text=True, env=environment)
+    assert (done.returncode, done.stdout) == (0, ""), done.stderr

@@ -89,8 +89,9 @@ def leiden(
         `W` is already in `order` (``weights(lists, ordered=True)``). Labels, given or returned, are in the order of the
         data in either case.
     rounds
-        Let many nodes choose side by side where they move (always one by one up to 20,000 nodes). By default above
-        400,000 nodes: it takes about a third more work, and wins from four threads on.
+        Let many nodes choose side by side where they move (always one by one up to 20,000 nodes, and never one by one
+        while a larger graph is first grouped). By default above 400,000 nodes: it takes about a third more work, and
+        wins from four threads on.
 
     Returns
     -------

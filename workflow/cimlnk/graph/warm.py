@@ -12,11 +12,13 @@ from cimlnk.common import seeds
 def warm() -> float:
     """Run every kernel on a small matrix, so that its machine code lies in the cache; returns the seconds taken."""
     from .communities import leiden
-    from .edges import KINDS, weights
+    from .edges import KINDS, arrays_of, weights
     from .kernels.jit import clear_stale
     from .mutual_search import backward, compared, self_search, through
     from .nearest import knn
+    from .network import weighed
     from .resolution import choose_resolution
+    from .rounds import move_in_rounds, restless
     from .search import Index, query
     from .sketching import sketch, transfer
     from .subclusters import subcluster
@@ -37,7 +39,10 @@ def warm() -> float:
     rows = sketch(X, 300)
     transfer(X, rows, np.zeros(len(rows), np.int32))
     umap_layout(W, X, n_epochs=2)
+    graph = weighed(arrays_of(W), "modularity", True)
     with pool() as workers:
+        for moving in (move_in_rounds, restless):  # small graphs would not use them
+            moving(graph, np.arange(graph.n, dtype=np.int32), 1.0, workers=workers)
         index = Index(X, workers, exact=False)  # small matrices would only use the exact search
         self_search(index, 15, 0.95)
         backward(index, through(index, compared(index, 15, 200), 8))
