@@ -42,13 +42,21 @@ def sketch_words(sketch: Mapping[str, Any], graph: Mapping[str, Any]) -> str:
     )
 
 
+def _short(graph: Mapping[str, Any]) -> str:
+    """What is to be said of a recall that is less than was asked by more than its own error (three of it)."""
+    asked, error = float(graph.get("recall_asked") or 0), float(graph.get("recall_error") or 0)
+    if float(graph["recall"]) + 3 * error >= asked:
+        return ""
+    return f", less than the {asked:g} that was asked: some cells' true neighbours are not in the graph"
+
+
 def _clustering(run: Run, modality: str, site: Site) -> Section:
     section = Section(f"clustering-{modality}", f"Clusters and their stability: {MODALITY[modality]}")
     info, graph = run.json(f"{modality}/clustering.json"), run.json(f"{modality}/graph.json")
     recall = graph.get("recall")
     words = []
     if recall is not None:
-        words.append(f"Neighbours found at a measured recall of {float(recall):.3f}.")
+        words.append(f"Neighbours found at a measured recall of {float(recall):.3f}{_short(graph)}.")
     if info.get("sketch"):
         words.append(sketch_words(info["sketch"], graph))
     if info.get("verdict"):
