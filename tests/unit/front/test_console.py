@@ -93,17 +93,26 @@ def test_a_finished_stage_says_what_its_tables_hold(tmp_path, monkeypatch):
     )
     stream = io.StringIO()
     Run(stream, n=2)
-    assert stream.getvalue().splitlines()[-1].endswith("· 100 NK cells, 1-9 % of a file's events")
+    assert stream.getvalue().splitlines()[-1].endswith("· 100 NK cells, 1-9 % of a file")
     one = pd.DataFrame({"n_nk": [10], "n_events": [1000], "left_out": [False]})
     one.to_parquet(folder / "summary.parquet")
     pd.DataFrame({"population": ["CD56dim", "unassigned"]}).to_parquet(folder / "populations.parquet")
     pd.DataFrame({"cluster": [0]}).to_parquet(folder / "cluster_support.parquet")
     said = [headline(stage, folder.parent) for stage in ("cytof", "populations", "graph")]
     assert said == [
-        "10 NK cells, 1 % of a file's events",
+        "10 NK cells, 1 % of a file",
         "mass cytometry 1 population, 50% unassigned",
         "mass cytometry 1 cluster",
     ]
+
+
+def test_the_longest_headline_of_two_modalities_fits_on_a_line_of_80(tmp_path):
+    for modality, n in (("cytof", 140), ("rna", 128)):
+        (tmp_path / modality).mkdir()
+        pd.DataFrame({"cluster": range(n)}).to_parquet(tmp_path / modality / "cluster_support.parquet")
+    said = headline("graph", tmp_path)
+    assert said == "mass cytometry 140 clusters, RNA 128"
+    assert len(f"  clustering          8/8       6 min · {said}") <= 80
 
 
 def test_words():

@@ -51,19 +51,20 @@ def _cells(root: Path, stage: str) -> str:
         share = 100 * used["n_nk"] / used["n_events"].clip(lower=1)
         low, high = f"{share.min():.2g}", f"{share.max():.2g}"
         said = low if low == high else f"{low}-{high}"
-        words.append(f"{used['n_nk'].sum():,} NK cells, {said} % of a file's events")
+        words.append(f"{used['n_nk'].sum():,} NK cells, {said} % of a file")
     if len(used) < len(table):
         words.append(f"{len(table) - len(used)} of {count(len(table), 'sample')} left out")
     return " · ".join(words)
 
 
 def _graph(root: Path, stage: str) -> str:
-    words = []
+    words: list[str] = []
     for modality, name in MODALITY.items():
         path = root / modality / "cluster_support.parquet"
         table = pd.read_parquet(path) if path.is_file() else None
         if table is not None and len(table):
-            words.append(f"{name} {count(len(table), 'cluster')}")
+            # the word once: two of them do not fit on a line of 80
+            words.append(f"{name} {f'{len(table):,}' if words else count(len(table), 'cluster')}")
     return ", ".join(words)
 
 
