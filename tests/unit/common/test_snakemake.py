@@ -34,11 +34,16 @@ sys.exit(snakemake.run_snakemake([]))
 """
 
 
+def hear():
+    """Signals as a terminal's programs have them: what runs in the background may have been told to ignore some."""
+    for number in (signal.SIGINT, signal.SIGQUIT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(number, signal.SIG_DFL)
+
+
 def called(tmp_path):
     (tmp_path / "child.py").write_text(CHILD)
-    caller = subprocess.Popen(
-        [sys.executable, "-c", CALLER], cwd=tmp_path, env=WORKFLOW, stderr=subprocess.PIPE, start_new_session=True
-    )
+    how = {"cwd": tmp_path, "env": WORKFLOW, "stderr": subprocess.PIPE, "start_new_session": True, "preexec_fn": hear}
+    caller = subprocess.Popen([sys.executable, "-c", CALLER], **how)
     for _ in range(300):
         if (tmp_path / "ready").exists():
             return caller
