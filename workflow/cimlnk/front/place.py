@@ -104,6 +104,7 @@ def place(
     nearest, confidence = vote(found.indices, found.distances, codes.astype(np.int32), confidence=own)
     new = new.assign(cluster=found.labels, confidence=found.confidence, strangeness=found.strangeness)
     new["nearest"] = vocabulary[nearest]
+    clock.lap("clusters")
     if len(read_table(earlier / "cytof/overridden.parquet")):
         why = "names of the earlier run were given by hand: populations are those of the nearest earlier cells"
         by_markers, heard = NamedCells(new["nearest"].to_numpy(dtype=object), confidence), Said(None, None, why)
@@ -113,7 +114,7 @@ def place(
             earlier, files, known=known_cells, samples=populations["sample"].to_numpy(dtype=object), rows=rows, X=X,
             found=found, new=new, cohort=cohort, cfg=cfg, out=out, base=base, seed=seed,
         )  # fmt: skip
-    clock.lap("clusters and names")
+    clock.lap("names")
     new["population"] = by_markers.population
     named = new[["cell", "sample", "cluster", "population"]].assign(confidence=by_markers.confidence)
     record = provenance("add", {"earlier": earlier.name, "samples": list(files)}, [])
