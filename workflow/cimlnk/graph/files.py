@@ -129,8 +129,8 @@ def make_clusters(
     """Stable clusters of the graph, their finer parts, support, confidence and verdict.
 
     Writes the tables CLUSTERS, RESOLUTIONS and CLUSTER_SUPPORT and a JSON with the verdict. With `clustered` it writes
-    the clustering of the graph's cells there instead (npz), for :func:`.parts.make_part` to transfer it sample by
-    sample and :func:`.parts.gather` to write the tables.
+    the clustering of the graph's cells there instead (npz), for :func:`.sample_transfer.make_part` to transfer it sample by
+    sample and :func:`.sample_transfer.gather` to write the tables.
     """
     X = np.load(features, mmap_mode="r")
     saved = load_graph(graph)
@@ -276,7 +276,7 @@ def make_umap(
 ) -> None:
     """UMAP coordinates of every cell (table UMAP) from the saved graph; cells outside a sketch are placed into it.
 
-    With `picture` the coordinates of the graph's cells are written there (npz) instead, for :mod:`.parts`.
+    With `picture` the coordinates of the graph's cells are written there (npz) instead, for :mod:`.sample_transfer`.
     """
     X = np.load(features, mmap_mode="r")
     saved = load_graph(graph)
