@@ -129,8 +129,8 @@ def make_clusters(
     """Stable clusters of the graph, their finer parts, support, confidence and verdict.
 
     Writes the tables CLUSTERS, RESOLUTIONS and CLUSTER_SUPPORT and a JSON with the verdict. With `clustered` it writes
-    the clustering of the graph's cells there instead (npz), for :func:`.sample_transfer.make_part` to transfer it sample by
-    sample and :func:`.sample_transfer.gather` to write the tables.
+    the clustering of the graph's cells there instead (npz), for :func:`.sample_transfer.make_part` to transfer it
+    sample by sample and :func:`.sample_transfer.gather` to write the tables.
     """
     X = np.load(features, mmap_mode="r")
     saved = load_graph(graph)

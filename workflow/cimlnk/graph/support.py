@@ -30,7 +30,7 @@ class Support:
     cells: int
 
     def table(self) -> pd.DataFrame:
-        """CLUSTER_SUPPORT without sizes and confidence, which are those of all cells (:func:`.result.write_clusters`)."""
+        """CLUSTER_SUPPORT without sizes and confidence, those of all cells (:func:`.result.write_clusters`)."""
         return pd.DataFrame(
             {
                 "cluster": np.arange(len(self.support), dtype=np.int32),
