@@ -207,6 +207,15 @@ def work(state, step, graph, place, active, room, own):
 
 
 @jit()
+def share(state, kind, count, step, graph, place, active, room, own):
+    """Open a phase over `count` nodes, as the leader, and do it with the others to its end."""
+    pieces = (count + step - 1) // step
+    open_phase(state, kind, count, pieces)
+    work(state, step, graph, place, active, room, own)
+    finished(state, pieces)
+
+
+@jit()
 def sweeps(state, step, most, quiet, graph, place, active, room, empty, own):
     """Move nodes in rounds, at most `most` times all of them, until no more than `quiet` are active.
 
@@ -230,19 +239,13 @@ def sweeps(state, step, most, quiet, graph, place, active, room, empty, own):
             count = due(active, sweep, turn, nodes)
             if count == 0:
                 continue
-            pieces = (count + step - 1) // step
-            open_phase(state, WISH, count, pieces)
-            work(state, step, graph, place, active, room, own)
-            finished(state, pieces)
+            share(state, WISH, count, step, graph, place, active, room, own)
             n_moved, n_empty = apply(
                 nodes, count, wish, stay, go, mass, label, total, size, g, empty, n_empty, active, moved
             )
             if n_moved == 0:
                 continue
-            pieces = (n_moved + step - 1) // step
-            open_phase(state, WAKE, n_moved, pieces)
-            work(state, step, graph, place, active, room, own)
-            finished(state, pieces)
+            share(state, WAKE, n_moved, step, graph, place, active, room, own)
             moves += n_moved
         restless = 0
         for x in active:
