@@ -48,13 +48,14 @@ def test_by_name_without_a_word(tmp_path):
 @pytest.mark.parametrize("name", ["(Nd145)Di", "(Nd145)Dd", "CD56(Nd145)Dd", "145Nd", "Nd145", "145Nd_CD56"])
 def test_by_metal_with_a_note(tmp_path, name):
     found = match_panel(header(tmp_path, ["Time", name, *NAMES[2:]], LABELS), sheet(tmp_path))
-    assert found.channels[0].channel == name and "found by its metal" in found.notes[0]
+    assert found.channels[0].channel == name
+    assert found.notes == (f"channels of the panel found by their metal: Nd145Di is {name}",)
 
 
 @pytest.mark.parametrize("label", ["CD56", "145Nd_CD56", "cd56"])
 def test_a_renamed_channel_by_its_marker(tmp_path, label):
     found = match_panel(header(tmp_path, ["Time", "FL7", *NAMES[2:]], ["", label, *LABELS[2:]]), sheet(tmp_path))
-    assert found.channels[0].channel == "FL7" and "found by its marker name" in found.notes[0]
+    assert found.channels[0].channel == "FL7" and "found by their marker name: Nd145Di is FL7" in found.notes[0]
 
 
 def test_a_label_that_names_a_marker_outside_the_panel_is_told(tmp_path):
@@ -86,6 +87,27 @@ def test_absent_channels_are_all_told_with_the_nearest(tmp_path):
 def test_a_technical_channel_may_be_absent_and_is_said_to_be(tmp_path):
     found = match_panel(header(tmp_path, NAMES[:-1], LABELS[:-1]), sheet(tmp_path))
     assert [m for _, m in found.absent] == ["DNA1"] and "not measured" in found.notes[0]
+
+
+def test_what_many_channels_share_is_one_note(tmp_path):
+    lower = ["Time", *(n.lower() for n in NAMES[1:3])]
+    found = match_panel(header(tmp_path, lower, ["", "", ""]), sheet(tmp_path))
+    assert found.notes == (
+        "channels of the panel found by their name in other letters: Nd145Di is nd145di, Er170Di is er170di",
+        "not measured, since the file has no such channel: Yb174Di (HLA-DR), Ir191Di (DNA1)",
+    )
+
+
+@pytest.mark.parametrize("first", [True, False])
+def test_a_row_that_is_never_read_yields_its_channel(tmp_path, first):
+    """Half of the files name their channels by the marker, half by the dye; one panel has rows for both."""
+    read, never = "CD56\tCD56\tidentity\t\tyes\n", "PE-A\tCD56_pea\tignore\t\tno\n"
+    head = "channel\tmarker\trole\tcofactor\tcluster\n"
+    rows = head + (never + read if first else read + never)
+    by_dye = match_panel(header(tmp_path, ["Time", "PE-A"], ["", "CD56"]), sheet(tmp_path, rows))
+    assert [(c.channel, c.marker, c.role) for c in by_dye.channels] == [("PE-A", "CD56", "identity")]
+    alone = match_panel(header(tmp_path, ["Time", "PE-A"], ["", ""]), sheet(tmp_path, head + never))
+    assert [(c.channel, c.role) for c in alone.channels] == [("PE-A", "ignore")]
 
 
 def test_a_channel_that_bears_another_marker_of_the_panel_is_refused(tmp_path):

@@ -82,6 +82,7 @@ def match_panel(header: FcsHeader, panel: pd.DataFrame) -> Matched:
     $PnS. Only the first way is silent. Rows of role `ignore` may be absent. So may markers that do not decide which
     events are NK cells (any role but lineage and identity): panels change, and such a
     channel is then not measured in this file, and its gate not made, as where the whole panel lacks it.
+    A row that is never read yields its channel to one that is: one panel may serve files that name channels otherwise.
 
     Raises
     ------
@@ -95,6 +96,7 @@ def match_panel(header: FcsHeader, panel: pd.DataFrame) -> Matched:
     taken: dict[int, str] = {}
     absent: list[tuple[str, str]] = []
     conflicts: list[tuple[str, str, str]] = []
+    renamed: dict[str, list[tuple[str, str]]] = {}
     names = list(header.channels)
     keys = {_key(m): m for m, r in zip(panel["marker"], panel["role"], strict=True) if r not in TECHNICAL}
     for row in panel.to_dict("records"):
@@ -106,7 +108,6 @@ def match_panel(header: FcsHeader, panel: pd.DataFrame) -> Matched:
                 continue
             if not columns and role not in DECIDING:
                 absent.append((wanted, marker))
-                notes.append(f"{marker}: not measured, the file has no channel {wanted}")
                 continue
             seen = Plain("no such channel" if not columns else "channels " + ", ".join(names[c] for c in columns))
             error_names = [*names, *(m for m in header.markers if m)]
@@ -118,6 +119,9 @@ def match_panel(header: FcsHeader, panel: pd.DataFrame) -> Matched:
                 problems.add(header.path, where, seen, f"a channel of the file{hint}")
             continue
         column = columns[0]
+        if role in UNREAD:
+            found.append(Channel(column, names[column], marker, role, float(row["cofactor"]), cluster=False))
+            continue
         if column in taken:
             problems.add(header.path, where, names[column], f"a channel of its own; {taken[column]} has it already")
             continue
@@ -132,11 +136,24 @@ def match_panel(header: FcsHeader, panel: pd.DataFrame) -> Matched:
             conflicts.append((marker, names[column], label))
             notes.append(f"{marker}: $PnS of {names[column]} is {label}; the panel sheet is followed")
         if how != "name":
-            notes.append(f"{marker}: channel {wanted} of the panel is {names[column]} in the file, found by its {how}")
+            renamed.setdefault(how, []).append((wanted, names[column]))
         cluster = str(row["cluster"]) == "yes"
         found.append(Channel(column, names[column], marker, role, float(row["cofactor"]), cluster))
     problems.raise_if_any()
-    return Matched(tuple(found), tuple(notes), tuple(absent), tuple(conflicts))
+    notes += _one_note_a_kind(renamed, absent)
+    kept = tuple(c for c in found if c.role not in UNREAD or c.column not in taken)
+    return Matched(kept, tuple(notes), tuple(absent), tuple(conflicts))
+
+
+def _one_note_a_kind(renamed: dict[str, list[tuple[str, str]]], absent: list[tuple[str, str]]) -> list[str]:
+    notes = []
+    for how, pairs in renamed.items():
+        listed = ", ".join(f"{wanted} is {name}" for wanted, name in pairs)
+        notes.append(f"channels of the panel found by their {how}: {listed}")
+    if absent:
+        listed = ", ".join(wanted if wanted == marker else f"{wanted} ({marker})" for wanted, marker in absent)
+        notes.append(f"not measured, since the file has no such channel: {listed}")
+    return notes
 
 
 def _lookup(header: FcsHeader, wanted: str, marker: str) -> tuple[list[int], str]:
