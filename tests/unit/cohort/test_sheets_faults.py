@@ -110,7 +110,13 @@ COUNTS_FAULTS = [
     ("a\t7\t500", "a\t7\t-5", "row 3, column nk_per_ul: found -5.0, expected a number >= 0"),
     ("a\t7\t500", "a\t7\tinf", "found 'inf', expected a number"),
     ("a\t7\t500", "a\t7\t5,5", "(with a decimal point and no thousands separator)"),
+    ("a\t7\t500", "a\t7\t1.500,5", "(with a decimal point and no thousands separator)"),
+    ("a\t7\t500", "a\t7\t1'500", "(with a decimal point and no thousands separator)"),
+    ("a\t7\t500", "a\t7\t1 500", "(with a decimal point and no thousands separator)"),
     ("a\t7\t500", "a\t7\t500/uL", "(the number alone)"),
+    ("a\t7\t500", "a\tD+7\t500", "row 3, column day: found 'D+7', expected an integer >= -3650 and <= 36500 (the number"),
+    ("a\t7\t500", "a\t2026-01-07\t500", "(a number, not a date)"),
+    ("a\t7\t500", "a\t7.1.26\t500", "(a number, not a date)"),
     ("a\t7\t500", "c\t7\t500", "row 3, column patient: found 'c', expected a patient of samples.tsv"),
     ("a\t7\t500", "a\t-6\t500", "one row per patient and day, but row 2 is a, day -6, too"),
     ("a\t7\t500\t900", "a\t7\t\t", "row 3: found no count, no dose and no event"),
@@ -244,6 +250,39 @@ def test_a_covariate_of_decimal_commas_is_told_but_where_semicolons_separate_it_
     assert "rows 2, 3, column age: found '61,2', '54,5', expected numbers" in folder.told()[0]
     folder.write("patients", text.replace("\t", ";"))
     assert list(folder.load().patients["age"]) == [61.2, 54.5]
+
+
+@pytest.mark.parametrize(
+    ("first", "second", "separator", "sign"),
+    [
+        ("369,5", "1.491", ";", "comma"),  # a spreadsheet program of a country with decimal commas
+        ("369", "1.491", ";", "comma"),
+        ("369,5", "1.491", "\t", "comma"),  # pasted from it
+        ("369.5", "1,491", ";", "point"),
+    ],
+)
+def test_a_number_that_can_be_read_in_two_ways_a_thousandfold_apart_is_told(folder, first, second, separator, sign):
+    text = f"patient\tday\tnk_per_ul\na\t-6\t{first}\na\t7\t{second}\nb\t-6\t20\n"
+    folder.write("counts", text.replace("\t", separator))
+    expected = f"no thousands separator, and a decimal {sign} as the rest of the sheet has"
+    assert f"counts.tsv: row 3, column nk_per_ul: found {second!r}, expected {expected}" in folder.told()
+
+
+@pytest.mark.parametrize(
+    ("cells", "separator"),
+    [
+        (["1.491", "0.25"], "\t"),
+        (["1.491", "0.25"], ";"),
+        (["1.491", "12.5"], ";"),
+        (["1,491", "0,25"], ";"),
+        (["1,491", "20"], ";"),
+        (["1.491", "20"], "\t"),
+    ],
+)
+def test_three_decimals_of_the_one_sign_a_sheet_has_are_decimals(folder, cells, separator):
+    text = "patient\tday\tnk_per_ul\na\t-6\t{}\na\t7\t{}\n".format(*cells)
+    folder.write("counts", text.replace("\t", separator))
+    assert list(folder.load().counts["nk_per_ul"]) == [float(c.replace(",", ".")) for c in cells]
 
 
 @pytest.mark.parametrize("words", [["A", "B"], ["001", "2b"], ["2a", "3b"], ["D7", "D14"]])

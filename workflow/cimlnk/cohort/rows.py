@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from cimlnk.common.errors import Plain, Problems, UserError
-from cimlnk.common.sheet import MINUS, is_missing, number
+from cimlnk.common.sheet import MINUS, is_missing, number, read_two_ways
 
 from .describe import expectation
 from .read import LINE, REMARKS, Sheet, read_sheet
@@ -81,7 +81,19 @@ def read_rows(path: Path, kind: str, file: str, *, problems: Problems) -> pd.Dat
         if column not in properties and column != REMARKS:
             frame[column] = _covariate(sheet, column, problems)
     frame[LINE] = [row for row, _ in sheet.rows]
+    _tell_thousands(sheet, [c for c in sheet.columns if pd.api.types.is_numeric_dtype(frame.get(c))], problems)
     return frame
+
+
+def _tell_thousands(sheet: Sheet, columns: list[str], problems: Problems) -> None:
+    doubtful = read_two_ways({cells[c] for _, cells in sheet.rows for c in columns}, semicolons=sheet.decimal_comma)
+    for row, cells in sheet.rows if doubtful else []:
+        for column in columns:
+            if cells[column] in doubtful:
+                expected = (
+                    f"no thousands separator, and a decimal {doubtful[cells[column]]} as the rest of the sheet has"
+                )
+                problems.add(sheet.file, f"row {row}, column {column}", cells[column], expected)
 
 
 def convert(
@@ -122,9 +134,12 @@ def _integer(cell: str) -> int | None:
 
 
 def _number_words(cell: str, expected: str) -> str:
-    if re.fullmatch(r"[+-]?[0-9]{1,3}(,[0-9]{3})+(\.[0-9]*)?|[+-]?[0-9]*,[0-9]+", cell):
+    thousands = r"[0-9]{1,3}(?:([ .,'\u2019])[0-9]{3})(?:\1[0-9]{3})*([.,][0-9]*)?"
+    if re.fullmatch(rf"[+-]?(?:{thousands}|[0-9]*,[0-9]+)", cell):
         return f"{expected} (with a decimal point and no thousands separator)"
-    if re.search(r"[0-9]\s*[^0-9eE.,+-]|^[A-Za-z]+\s*[0-9]", cell):
+    if re.fullmatch(r"[0-9]{4}([-/.])[0-9]{1,2}\1[0-9]{1,2}(?:[T ].*)?|[0-9]{1,2}([-/.])[0-9]{1,2}\2[0-9]{2,4}", cell):
+        return f"{expected} (a number, not a date)"
+    if re.search(r"[0-9]\s*[^0-9eE.,+-]|^[A-Za-z]+\s*[+\u2212-]?\s*[0-9]", cell):
         return f"{expected} (the number alone)"
     return expected
 

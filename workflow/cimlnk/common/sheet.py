@@ -145,6 +145,22 @@ def number(cell: str, decimal_comma: bool = False) -> float | None:
     return value if abs(value) != float("inf") else None
 
 
+def read_two_ways(cells: Collection[str], *, semicolons: bool) -> dict[str, str]:
+    """Numbers whose comma or point may part thousands or decimals, with the decimal sign that the other cells speak for.
+
+    ``1.491`` is one such where another number of the sheet has a comma (``369,5``), and in a sheet separated by
+    semicolons, which programs write where the comma is the decimal sign, unless another point there parts decimals;
+    ``1,491`` is one where another number has a point. Read wrongly it is a thousandfold off.
+    """
+    signs = {c: m[1] for c in cells if (m := re.fullmatch(r"[+-]?[0-9]*([.,])[0-9]+", c))}
+    like = {c for c in signs if re.fullmatch(r"[+-]?[1-9][0-9]{0,2}[.,][0-9]{3}", c)}
+    certain = {sign for c, sign in signs.items() if c not in like}
+    commas = "," in signs.values() or (semicolons and "." not in certain)
+    points = "." in signs.values()
+    other = {".": "comma" if commas else "", ",": "point" if points else ""}
+    return {c: other[signs[c]] for c in sorted(like) if other[signs[c]]}
+
+
 def _utf16_order(data: bytes) -> bool | None:
     """Whether bytes without BOM are little-endian UTF-16 of mostly Latin letters; None if they are no UTF-16."""
     head = data[:2000]
