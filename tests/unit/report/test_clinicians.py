@@ -58,8 +58,9 @@ def tables():
         most = course[peak] if np.isfinite(before) else np.nan
         kinetics.append(
             {
-                **who, "baseline_per_ul": before, "peak_day": peak, "peak_fold": most, "peak_fold_low": most * 0.7,
-                "peak_fold_high": most * 1.4, "last_day": 60.0, "last_fold": course[60] if most == most else np.nan,
+                **who, "baseline_per_ul": before, "peak_day": peak, "peak_from": peak, "peak_fold": most,
+                "peak_fold_low": most * 0.7, "peak_fold_high": most * 1.4, "last_day": 60.0,
+                "last_fold": course[60] if most == most else np.nan,
                 "reason": None if most == most else "baseline not measured: no count",
             }
         )  # fmt: skip
@@ -138,6 +139,18 @@ def changed(tmp_path, **edits):
     return run_of(tmp_path)
 
 
+def test_a_height_that_is_kept_has_no_day_of_its_own(tmp_path):
+    def long(table):
+        return table.assign(peak_day=table["peak_day"].where(table["patient"] != "P1", 60.0))
+
+    run = changed(tmp_path, dynamics__kinetics=long)
+    text = [a.text for a in answers(run)]
+    assert "not tell from the highest: P1 from day 14 to 60." in text[4]
+    assert "Day 14 (P1, P2)" in text[6], "the file at the height that counts first"
+    plain_text = [a.text for a in answers(changed(tmp_path / "plain"))]
+    assert "not tell from the highest" not in plain_text[4]
+
+
 @pytest.fixture
 def boosted(tmp_path):
     """P1 has a stem-cell boost on day 10 and P3 on day 7: P1's peak of 40-fold on day 14 came after it."""
@@ -157,7 +170,7 @@ def test_what_comes_after_a_boost_is_not_read_as_persistence(boosted):
     assert "(day 7) 2 of these 2 were above 2-fold" in text[5] and "Nobody" not in text[5]
     assert "P1 12-fold" not in text[2] and "from 6.0-fold (P3) to 20-fold (P2)" in text[3]
     rows = patient_rows(boosted).set_index("patient")
-    assert rows.loc["P1", ["peak_day", "peak_fold", "last_day", "last_fold"]].tolist() == [7, 12, 7, 12]
+    assert rows.loc["P1", ["peak_from", "peak_day", "peak_fold", "last_day", "last_fold"]].tolist() == [7, 7, 12, 7, 12]
     assert rows.loc["P2", "last_fold"] == 1.5 and pd.isna(rows.loc["P2", "event"])
 
 

@@ -4,7 +4,7 @@ import pytest
 
 from cimlnk.dynamics.abundance.folds import make_folds
 from cimlnk.dynamics.abundance.shares import make_abundance
-from cimlnk.dynamics.kinetics.summary import censoring_days, make_kinetics
+from cimlnk.dynamics.kinetics.summary import censoring_days, make_kinetics, peak_from
 
 SETTINGS = {"min_days": 4, "censor_events": ["boost"], "pooling": True, "draws": 500}
 
@@ -25,6 +25,34 @@ def test_measured_summary_of_a_hand_made_series(cohort):
     assert nk["auc_log2"] == pytest.approx(7 * np.log2(20) / 2 + 21 * (np.log2(20) + np.log2(5)) / 2)
     assert nk["days_above_2fold"] == pytest.approx(28 - 7 / np.log2(20))
     assert nk["baseline_per_ul"] == 20.0
+
+
+def days_of(values, ratio):
+    value = pd.Series(values, dtype=float)
+    return pd.DataFrame({"day": value.index, "cells_per_ul": value.to_numpy(), "cells_per_ul_low": value / ratio,
+                         "cells_per_ul_high": value * ratio})  # fmt: skip
+
+
+def test_a_peak_is_dated_by_what_its_error_tells_apart():
+    course = {-7: 30.0, 3: 40.0, 7: 60.0, 10: 215.0, 14: 217.0, 28: 142.0, 100: 220.0, 180: np.nan}
+    assert peak_from(days_of(course, 1.35)) == 10
+    assert peak_from(days_of(course, 1.001)) == 100, "counts without error have their order"
+    assert peak_from(days_of(course, 5.0)) == 3, "counts of 5 and 200 that may be fivefold off tell no day"
+    assert peak_from(days_of({-7: 300.0, 7: 5.0}, 1.3)) == 7, "days before infusion are no peak after it"
+    assert np.isnan(peak_from(days_of({-7: 30.0}, 1.3))) and np.isnan(peak_from(days_of({-7: 30.0, 7: 0.0}, 1.3)))
+
+
+def test_the_share_of_courses_whose_true_peak_is_later_than_told_is_that_of_the_interval():
+    rng = np.random.default_rng(5)
+    late = 0
+    for _ in range(
+        400
+    ):  # a true peak on day 10, twice what it is on day 7; counts with a coefficient of variation of .15
+        sd = np.sqrt(np.log(1 + 0.15**2))
+        true = pd.Series({3: 30.0, 7: 110.0, 10: 220.0, 14: 160.0, 28: 80.0})
+        seen = true * np.exp(rng.normal(0, sd, len(true)))
+        late += peak_from(days_of(seen, np.exp(1.96 * sd))) > 10
+    assert late / 400 <= 0.05 + 2 * np.sqrt(0.05 * 0.95 / 400)
 
 
 def test_too_few_days_give_a_reason_instead_of_a_fit(cohort):

@@ -17,8 +17,10 @@ from .fit import fit_series
 from .model import BASE, Prior, Series, pool, start_of
 from .tables import CURVES, KINETICS
 
+LIMITS = ["cells_per_ul", "cells_per_ul_low", "cells_per_ul_high"]
+TINY = 1e-12  # cells/µL: a lower limit of none has no logarithm
 MEASURED = [
-    "baseline_per_ul", "peak_day", "peak_fold", "peak_fold_low", "peak_fold_high", "first_day_10fold",
+    "baseline_per_ul", "peak_day", "peak_from", "peak_fold", "peak_fold_low", "peak_fold_high", "first_day_10fold",
     "days_above_2fold", "last_day", "last_fold", "auc_log2",
 ]  # fmt: skip
 
@@ -70,7 +72,7 @@ def make_kinetics(
     series: dict[tuple[str, ...], Series] = {}
     fold_of = dict(iter(folds.groupby(SERIES, sort=True)))
     for key, group in days.groupby(SERIES, sort=True):
-        row = _measured(fold_of[key], baseline_row(group, baseline_timepoint, known))
+        row = _measured(fold_of[key], baseline_row(group, baseline_timepoint, known), group)
         row["censored_day"] = censored.get(key[1], np.nan)
         series[key] = _series(group, row["censored_day"], baseline_timepoint)
         row["n_days"] = len(series[key].day)
@@ -91,7 +93,34 @@ def make_kinetics(
     return (KINETICS.check(table) if len(table) else KINETICS.empty()), drawn
 
 
-def _measured(folds: pd.DataFrame, baseline: tuple[pd.Series | None, str | None]) -> dict[str, Any]:
+def peak_from(days: pd.DataFrame) -> float:
+    """First day after infusion whose cells/µL their error does not tell from the highest; NaN without a value.
+
+    Told apart are two days whose logarithms differ by more than 1.96 standard deviations of the difference, each day's
+    by its own 95 % limits. So a count that stays at its height for months has no peak on the day of its largest value.
+
+    Parameters
+    ----------
+    days
+        Blood days of one series: day, cells_per_ul and its limits (NaN where not measured).
+
+    Examples
+    --------
+    >>> days = pd.DataFrame({"day": [-7, 7, 10, 100], "cells_per_ul": [20.0, 60.0, 215.0, 220.0]})
+    >>> peak_from(days.assign(cells_per_ul_low=days.cells_per_ul / 1.3, cells_per_ul_high=days.cells_per_ul * 1.3))
+    10.0
+    """
+    after = days[(days["day"] > 0) & (days["cells_per_ul"] > 0)].sort_values("day")
+    if len(after) == 0:
+        return float("nan")
+    value, low, high = (np.log(np.maximum(after[c].to_numpy(float), TINY)) for c in LIMITS)
+    sd = (high - low) / (2.0 * Z95)
+    top = int(np.argmax(value))
+    like = value[top] - value <= Z95 * np.hypot(sd, sd[top])
+    return float(after["day"].to_numpy(float)[like][0])
+
+
+def _measured(folds: pd.DataFrame, baseline: tuple[pd.Series | None, str | None], days: pd.DataFrame) -> dict[str, Any]:
     base, why = baseline
     row: dict[str, Any] = dict.fromkeys(MEASURED, np.nan)
     row["reason"] = why
@@ -105,6 +134,7 @@ def _measured(folds: pd.DataFrame, baseline: tuple[pd.Series | None, str | None]
         return row
     day, fold = after["day"].to_numpy(float), after["fold_change"].to_numpy(float)
     top = int(np.argmax(fold))
+    row.update(peak_from=peak_from(days[days["day"].isin(after["day"])]))
     row.update(peak_day=day[top], peak_fold=fold[top], last_day=day[-1], last_fold=fold[-1])
     row.update(peak_fold_low=after["fold_low"].iloc[top], peak_fold_high=after["fold_high"].iloc[top])
     reached = day[fold >= 10]

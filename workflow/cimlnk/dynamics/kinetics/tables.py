@@ -11,7 +11,11 @@ KINETICS = Schema(
         **SERIES,
         "baseline_per_ul": ("float", "cells/uL before infusion"),
         "peak_day": ("float", "day of the highest measured value after infusion"),
-        "peak_fold": ("float", "that value over baseline"),
+        "peak_from": (
+            "float",
+            "first measured day after infusion whose value its error does not tell from the highest",
+        ),
+        "peak_fold": ("float", "the highest value over baseline"),
         "peak_fold_low": ("float", "lower 95 % limit"),
         "peak_fold_high": ("float", "upper 95 % limit"),
         "first_day_10fold": ("float", "first measured day with a fold of at least 10"),

@@ -151,6 +151,15 @@ def how_far(rows: pd.DataFrame, whose: str) -> str:
     return text
 
 
+def plateaus(rows: pd.DataFrame) -> str:
+    """Whose highest count is not told from earlier ones, in words; "" where all are."""
+    long = rows[rows["peak_from"] < rows["peak_day"]]
+    if not len(long):
+        return ""
+    parts = [f"{r.patient} from day {r.peak_from:.0f} to {r.peak_day:.0f}" for r in long.itertuples()]
+    return f" Counts that their error does not tell from the highest: {named(parts)}."
+
+
 def when(rows: pd.DataFrame, whose: str, bound: float) -> str:
     """Question 5: days of the highest counts, and of the first at `bound`."""
     known = rows.dropna(subset=["peak_day"])
@@ -160,7 +169,8 @@ def when(rows: pd.DataFrame, whose: str, bound: float) -> str:
     reached = rows["reached"].dropna()
     if len(reached):
         text += f"; {bound:.0f}-fold was first measured {on_days(reached)}"
-    return text + ". Only days with a count can be seen; the true peak may lie between them."
+    text += f".{plateaus(known)} Only days with a count can be seen; the true peak may lie between them."
+    return text
 
 
 def lasted(rows: pd.DataFrame, whose: str) -> str:

@@ -9,10 +9,12 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.common.vocabulary import NK
+from cimlnk.dynamics.kinetics.summary import LIMITS, peak_from
 from cimlnk.report.reading import first_modality
 from cimlnk.report.run import Run
 
 FOLD = 10.0  # an expansion, unless the claim on it has another bound
+READ = ("peak_day", "peak_from", "peak_fold", "peak_fold_low", "peak_fold_high", "last_fold", "last_day")
 KEPT = 2.0  # a count is gone from the day on which this fold is no longer reached again
 
 
@@ -27,9 +29,10 @@ def patient_rows(run: Run) -> pd.DataFrame:
     Returns
     -------
     pandas.DataFrame
-        patient, arm, counts (blood counts), first_day, last_counted; baseline (NK/µL), peak, peak_day, peak_fold with
-        limits, reached (first day at :func:`expansion_bound` or more), last_fold, last_day, lost_day (first day of
-        :data:`KEPT`-fold or less that no later count exceeds; NaN if the last count exceeds it or none did),
+        patient, arm, counts (blood counts), first_day, last_counted; baseline (NK/µL), peak, peak_day, peak_from (first
+        day whose count is not told from the highest), peak_fold with limits, reached (first day at
+        :func:`expansion_bound` or more), last_fold, last_day, lost_day (first day of :data:`KEPT`-fold or less that no
+        later count exceeds; NaN if the last count exceeds it or none did),
         event and event_day (what makes later counts not the infusion's alone, such as a stem-cell boost; the folds are
         then those up to that day), and `reason` where there is no fold.
     """
@@ -50,14 +53,15 @@ def patient_rows(run: Run) -> pd.DataFrame:
         )
         row |= {"counts": days.nunique(), "first_day": days.min(), "last_counted": days.max()}
         own = kinetics.loc[patient] if len(kinetics) and patient in kinetics.index else None
-        blank = ("baseline_per_ul", "peak_day", "peak_fold", "peak_fold_low", "peak_fold_high", "last_fold", "last_day")
-        row |= {c: float(own[c]) if own is not None else np.nan for c in blank}
+        row |= {c: float(own[c]) if own is not None else np.nan for c in ("baseline_per_ul", *READ)}
         course = folds[(folds["patient"] == patient) & folds["fold_change"].notna()] if len(folds) else folds
         course = course[course["day"] > 0].sort_values("day") if len(course) else course
         row |= _event(run, str(patient), own)
         if row["event"] is not None and len(course):
             course = course[course["day"] <= row["event_day"]]
-            row |= _up_to_event(row, course)
+            row |= _up_to_event(
+                row, course, first_modality(nk[nk["patient"] == patient]).groupby("day", as_index=False)[LIMITS].mean()
+            )
         row |= {"reached": first_at(course, bound), "lost_day": lost(course)}
         if not np.isfinite(row["peak_fold"]):
             told = str(own["reason"]) if own is not None and own["reason"] else "no NK cells per microlitre"
@@ -91,17 +95,17 @@ def event_words(event: str) -> str:
     return event.replace("stem_cell", "stem-cell").replace("_", " ")
 
 
-def _up_to_event(row: Mapping[str, Any], course: pd.DataFrame) -> dict[str, Any]:
+def _up_to_event(row: Mapping[str, Any], course: pd.DataFrame, days: pd.DataFrame) -> dict[str, Any]:
     """Peak and last fold of the counts up to the event; what the kinetics hold may be the event's doing."""
     if not len(course):
-        folds = ("peak_day", "peak_fold", "peak_fold_low", "peak_fold_high", "last_fold", "last_day")
         why = f"no count after infusion up to the {row['event']} on day {row['event_day']:.0f}"
-        return {**dict.fromkeys(folds, np.nan), "reason": why}
+        return {**dict.fromkeys(READ, np.nan), "reason": why}
     last = course.iloc[-1]
     found = {"last_fold": float(last["fold_change"]), "last_day": float(last["day"])}
     if row["peak_day"] > row["event_day"]:
         top = course.loc[course["fold_change"].idxmax()]
         found |= {"peak_day": float(top["day"]), "peak_fold": float(top["fold_change"])}
+        found["peak_from"] = peak_from(days[days["day"].isin(course["day"])])
         found |= {f"peak_{c}": float(top.get(c, np.nan)) for c in ("fold_low", "fold_high")}
     return found
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 import numpy as np
 import pandas as pd
 
@@ -24,8 +26,8 @@ def kinds(run: Run, rows: pd.DataFrame, whose: str) -> str:
     if not len(table):
         return "This cannot be said: there is no blood file after infusion of a patient with a known peak."
     by = MODALITY_WORDS[str(table["modality"].iloc[0])]
-    text = f"In the blood file nearest to each patient's peak (median share among NK cells of the {whose}, {by}; all "
-    text += f"kinds from {LEAST:.0%})"
+    text = f"In the blood file at each patient's peak, or nearest to it (median share among NK cells of the {whose}, "
+    text += f"{by}; all kinds from {LEAST:.0%})"
     groups = sorted(table.groupby("day"), key=lambda g: (-g[1]["patient"].nunique(), g[0]))
     for day, part in groups[:MOST_DAYS]:
         who = list(dict.fromkeys(part["patient"]))
@@ -58,8 +60,27 @@ def shares(part: pd.DataFrame) -> str:
     return "; ".join(words) or "none could be named"
 
 
+def file_at_peak(days: Iterable[int], highest: float, first: float) -> int:
+    """The day of the files that stands for the peak: the first at a count like the highest, else the nearest.
+
+    Parameters
+    ----------
+    days
+        Days after infusion with a file.
+    highest, first
+        Day of the highest count, and the first one whose count is not told from it (NaN if not known).
+
+    Examples
+    --------
+    >>> file_at_peak([7, 14, 28, 100], 100, 10), file_at_peak([7, 14, 28], 10, 10)
+    (14, 7)
+    """
+    high = [d for d in days if first <= d <= highest]
+    return min(high) if high else min(days, key=lambda d: (abs(d - highest), d))
+
+
 def subsets_at_peak(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
-    """Named subsets in the blood file nearest to each patient's peak day, and in the one before infusion.
+    """Named subsets in the blood file of each patient's peak (:func:`file_at_peak`), and in the one before infusion.
 
     Returns
     -------
@@ -80,7 +101,7 @@ def subsets_at_peak(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
         after = mine.loc[(mine["day"] > 0) & (mine["day"] <= limit), "day"].unique()
         if not len(after):
             continue
-        day = min(after, key=lambda d: (abs(d - row.peak_day), d))
+        day = file_at_peak(after, row.peak_day, row.peak_from)
         shares = mine[mine["day"] == day].groupby("population")["fraction"].mean()
         early = mine[mine["day"] < 0]
         before = early[early["day"] == early["day"].max()].groupby("population")["fraction"].mean()

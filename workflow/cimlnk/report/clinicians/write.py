@@ -124,7 +124,7 @@ def _end_labels(axis: Any, ends: list[tuple[float, str, str, float]]) -> None:
 
 
 def _shares(axis: Any, shares: pd.DataFrame) -> None:
-    """Composition of every patient's NK cells at the file nearest to the peak."""
+    """Composition of every patient's NK cells at the file of the peak, or nearest to it."""
     names = order(shares["population"])
     colour = colours(names)
     wide = shares.pivot_table(index="patient", columns="population", values="share", fill_value=0.0)
@@ -137,7 +137,7 @@ def _shares(axis: Any, shares: pd.DataFrame) -> None:
     axis.set_ylabel("share of NK cells")
     axis.set_ylim(0, 1)
     axis.grid(False)
-    axis.set_title("Kinds of NK cells in the blood file nearest to the peak")
+    axis.set_title("Kinds of NK cells in the blood file at the peak, or nearest to it")
     handles, labels = axis.get_legend_handles_labels()
     axis.legend(handles[::-1], labels[::-1], loc="center left", bbox_to_anchor=(1.02, 0.5))
 
@@ -146,8 +146,13 @@ def _day(value: float) -> str:
     return "" if not np.isfinite(value) else f"{value:.0f}"
 
 
+def _days(first: float, last: float) -> str:
+    """The day of the highest count, or the days whose counts are not told from it."""
+    return f"{first:.0f}–{last:.0f}" if first < last else _day(last)
+
+
 def _table(sheet: Sheet, rows: pd.DataFrame) -> None:
-    head = ["patient", "arm", "NK/µL before", "highest fold (95 %)", "on day", "last fold", "on day", "lost by day"]
+    head = ["patient", "arm", "NK/µL before", "highest fold (95 %)", "on days", "last fold", "on day", "lost by day"]
     body = []
     for r in rows.to_dict("records"):
         most = f"{digits(r['peak_fold'])} ({digits(r['peak_fold_low'])}–{digits(r['peak_fold_high'])})"
@@ -156,7 +161,7 @@ def _table(sheet: Sheet, rows: pd.DataFrame) -> None:
             [
                 r["patient"] + ("*" if pd.notna(r["event"]) else ""), r["arm"], plain(r["baseline_per_ul"]),
                 most if known else str(r["reason"]),
-                _day(r["peak_day"]), digits(r["last_fold"]), _day(r["last_day"]), _day(r["lost_day"]),
+                _days(r["peak_from"], r["peak_day"]), digits(r["last_fold"]), _day(r["last_day"]), _day(r["lost_day"]),
             ]
         )  # fmt: skip
     room = int((sheet.y - (0.08 if rows["event"].notna().any() else 0.06)) / 0.0155) - 1
@@ -212,7 +217,10 @@ def _in_words(run: Run, row: Mapping[Any, Any]) -> str:
     if np.isfinite(row["peak_fold_low"]):
         text += f" (95 % interval {fold(row['peak_fold_low'])} to {fold(row['peak_fold_high'])})"
     bound = expansion_bound(run)
-    text += f", on day {row['peak_day']:.0f}; "
+    text += f", on day {row['peak_day']:.0f}"
+    if row["peak_from"] < row["peak_day"]:
+        text += f" (not told from that of day {row['peak_from']:.0f} by their error)"
+    text += "; "
     reached = np.isfinite(row["reached"])
     text += f"{bound:.0f}-fold first on day {row['reached']:.0f}." if reached else f"{bound:.0f}-fold was not reached."
     cut = pd.notna(row["event"])

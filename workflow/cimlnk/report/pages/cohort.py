@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+from typing import Any
+
 import pandas as pd
 
 from cimlnk.cohort.words import count
@@ -142,6 +145,16 @@ def asked_words(claims: pd.DataFrame) -> str:
     )
 
 
+def remark(row: Mapping[Any, Any]) -> str | None:
+    """What must be known of a patient's row: why there is no fold, what ended the counts, a peak without a day."""
+    words = [row["reason"]] if row["reason"] else []
+    if row["event"] and not words:
+        words.append(f"counts up to the {row['event']} on day {row['event_day']:.0f}")
+    if row["peak_from"] < row["peak_day"]:
+        words.append(f"counts from day {row['peak_from']:.0f} on are not told from the peak")
+    return "; ".join(words) or None
+
+
 def page(run: Run, site: Site) -> Page:
     """Build the page."""
     cohort = run.config["cohort"]
@@ -212,10 +225,7 @@ def page(run: Run, site: Site) -> Page:
     if len(patients):
         if run.has("dynamics/kinetics.parquet") and infused(run):
             rows = patient_rows(run)
-            rows["remark"] = [
-                r.reason or (f"counts up to the {r.event} on day {r.event_day:.0f}" if r.event else None)
-                for r in rows.itertuples()
-            ]
+            rows["remark"] = [remark(r) for r in rows.to_dict("records")]
             shown = ["patient", "baseline_per_ul", "peak_day", "peak_fold", "last_day", "last_fold", "remark"]
             patients = patients.merge(rows[shown], on="patient", how="left")
         columns = {

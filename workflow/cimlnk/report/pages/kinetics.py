@@ -20,7 +20,8 @@ from .names import MODALITY
 
 MEASURED = {
     "baseline_per_ul": "before/µL", "peak_fold": "peak fold", "peak_fold_range": "95 % interval",
-    "peak_day": "peak day", "days_above_2fold": "days above 2×", "last_fold": "last fold", "last_day": "last day",
+    "peak_from": "peak from day", "peak_day": "highest on day",
+    "days_above_2fold": "days above 2×", "last_fold": "last fold", "last_day": "last day",
     "reason": "remark",
 }  # fmt: skip
 FITTED = {
@@ -171,7 +172,9 @@ def tables(site: Site, name: str, rows: pd.DataFrame, *, who: dict[str, str]) ->
         name,
         shown,
         "<b>As measured.</b> Fold is over the patient's own blood before infusion. Intervals carry counting, gating "
-        "and naming uncertainty." + (" An empty number has its reason in the last column." if gaps else ""),
+        "and naming uncertainty. Where earlier counts are not told from the highest by their error, the peak has no "
+        "day of its own: it is from the first of them on."
+        + (" An empty number has its reason in the last column." if gaps else ""),
         columns={**key, **MEASURED},
     )
     fitted = shown[shown["model_peak_fold"].notna()]
