@@ -114,7 +114,7 @@ COUNTS_FAULTS = [
     ("a\t7\t500", "a\t7\t1'500", "(with a decimal point and no thousands separator)"),
     ("a\t7\t500", "a\t7\t1 500", "(with a decimal point and no thousands separator)"),
     ("a\t7\t500", "a\t7\t500/uL", "(the number alone)"),
-    ("a\t7\t500", "a\tD+7\t500", "row 3, column day: found 'D+7', expected an integer >= -3650 and <= 36500 (the number"),
+    ("a\t7\t500", "a\tD+7\t500", "column day: found 'D+7', expected an integer >= -3650 and <= 36500 (the number"),
     ("a\t7\t500", "a\t2026-01-07\t500", "(a number, not a date)"),
     ("a\t7\t500", "a\t7.1.26\t500", "(a number, not a date)"),
     ("a\t7\t500", "c\t7\t500", "row 3, column patient: found 'c', expected a patient of samples.tsv"),

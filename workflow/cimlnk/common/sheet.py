@@ -146,7 +146,7 @@ def number(cell: str, decimal_comma: bool = False) -> float | None:
 
 
 def read_two_ways(cells: Collection[str], *, semicolons: bool) -> dict[str, str]:
-    """Numbers whose comma or point may part thousands or decimals, with the decimal sign that the other cells speak for.
+    """Numbers whose comma or point may part thousands or decimals, with the decimal sign the other cells speak for.
 
     ``1.491`` is one such where another number of the sheet has a comma (``369,5``), and in a sheet separated by
     semicolons, which programs write where the comma is the decimal sign, unless another point there parts decimals;
