@@ -21,6 +21,7 @@ import numpy as np
 from scipy.optimize import linear_sum_assignment
 
 from data import make
+from page import exponents, quality, scaling_table, seconds, times, write_docs
 
 HERE = Path(__file__).parent
 ROOT = HERE.parent
@@ -51,14 +52,6 @@ FULL = [
     *[(data, cells, ["cimlnk", "scanpy igraph", *PARTS, "FlowSOM"]) for data, cells in REAL],
 ]
 SCALING = (1, 2, 4, 8)  # threads; more than the machine has cost time but must not change the labels
-TITLES = {
-    "cytof": "35 markers",
-    "rna": "50 components",
-    "bcrxl": "BCR-XL, 24 markers",
-    "plex": "20 barcodes, 8 channels",
-    "dcmononk": "flow cytometry, 10 channels",
-    "imubac": "two batches, 25 markers",
-}
 
 
 def peers_python() -> str:
@@ -79,19 +72,6 @@ def scaling(stem: Path, limit: int) -> list[dict]:
         rows.append({"threads": threads, "matrix": stem.name} | record)
         print(f"{stem.name}, {threads} threads: {record.get('failed') or seconds(record, -1, 0)}", flush=True)
     return rows
-
-
-def scaling_table(rows: list[dict]) -> str:
-    """The Markdown table of the numbers of threads, with the hash of the labels."""
-    lines = ["| matrix | threads | neighbours s | graph s | Leiden s | CPU s | labels (sha256) |", "| --- " * 7 + "|"]
-    for r in rows:
-        if "failed" in r:
-            lines.append(f"| {r['matrix']} | {r['threads']} | {r['failed']} | | | | |")
-            continue
-        parts = " | ".join(f"{r['runs'][-1][stage][0]:.2f}" for stage in ("neighbours", "graph", "leiden"))
-        matrix, threads, digest = r["matrix"], r["threads"], r["sha256"]
-        lines.append(f"| {matrix} | {threads} | {parts} | {seconds(r, -1, 1):.1f} | `{digest}` |")
-    return "\n".join(lines) + "\n"
 
 
 def measure(method: str, stem: Path, threads: int, *, repeats: int, limit: int) -> dict:
@@ -140,68 +120,6 @@ def scores(y: np.ndarray, labels: np.ndarray) -> dict:
     }
 
 
-def seconds(record: dict, which: int, kind: int) -> float:
-    """Wall (0) or CPU (1) seconds of the first (0) or last (-1) repeat."""
-    return sum(stage[kind] for stage in record["runs"][which].values())
-
-
-def table(results: list[dict]) -> str:
-    """The Markdown table."""
-    head = (
-        "| data | cells | method | warm s | warm CPU s | cold s | neighbours s | Leiden s | peak GB | recall@15 "
-        "| modularity | clusters | ARI | mean F1 | rare F1 | load |\n" + "| --- " * 16 + "|\n"
-    )
-    lines = []
-    for r in results:
-        start = f"| {r['data']} | {r['cells']:,} | {r['method']} |"
-        if "failed" in r:
-            lines.append(f"{start} {r['failed']} |" + " |" * 12)
-            continue
-        last = r["runs"][-1]
-        warm = f"{seconds(r, -1, 0):.1f} | {seconds(r, -1, 1):.1f}" if len(r["runs"]) > 1 else "– | –"
-        parts = [f"{last[s][0]:.1f}" if s in last else "–" for s in ("neighbours", "leiden")]
-        recall, modularity = r.get("recall", "–"), r.get("modularity", "–")
-        lines.append(
-            f"{start} {warm} | {seconds(r, 0, 0):.1f} | {parts[0]} | {parts[1]} | {r['peak_gb']} "
-            f"| {recall} | {modularity} | {r['clusters']} | {r['ari']} | {r['f1']} | {r['f1_rare']} "
-            f"| {r.get('load', '–')} |"
-        )
-    return head + "\n".join(lines) + "\n"
-
-
-def exponents(results: list[dict]) -> list[str]:
-    """Growth of the CPU time with the number of cells, per method and kind of data."""
-    lines = []
-    for data in ("cytof", "rna"):  # the real matrices come in one size
-        for method in dict.fromkeys(r["method"] for r in results):
-            rows = [r for r in results if r["data"] == data and r["method"] == method and "failed" not in r]
-            if len(rows) > 1:
-                x, t = np.log([r["cells"] for r in rows]), np.log([seconds(r, -1, 1) for r in rows])
-                lines.append(
-                    f"{method}, {data}, {rows[0]['cells']:,} to {rows[-1]['cells']:,}: {np.polyfit(x, t, 1)[0]:.2f}"
-                )
-    return lines
-
-
-def ratios(results: list[dict]) -> list[str]:
-    """How many times faster than each peer, by wall and by CPU time, where both ran on the same matrix."""
-    lines = []
-    for ours in [r for r in results if r["method"] == "cimlnk" and "failed" not in r]:
-        for peer in results:
-            same = peer["data"] == ours["data"] and peer["cells"] == ours["cells"]
-            if not same or "cimlnk" in peer["method"] or "failed" in peer:
-                continue
-            # a peer that ran once is compared by its first run with our first run
-            which = 0 if len(peer["runs"]) == 1 else -1
-            wall, cpu = (seconds(peer, which, i) / seconds(ours, which, i) for i in (0, 1))
-            kind = "first call" if which == 0 else "warm"
-            lines.append(
-                f"{TITLES[ours['data']]}, {ours['cells']:,} cells, {peer['method']}: {wall:.1f} times the wall time, "
-                f"{cpu:.1f} times the CPU time ({kind})"
-            )
-    return lines
-
-
 def machine(threads: int) -> str:
     """The machine and the versions in one line."""
     cpu = platform.processor() or platform.machine()
@@ -211,31 +129,6 @@ def machine(threads: int) -> str:
     load = f", load average at the start {os.getloadavg()[0]:.1f}" if hasattr(os, "getloadavg") else ""
     packages = ", ".join(f"{p} {version(p)}" for p in SHOWN)
     return f"{cpu}, {threads} threads{load}; Python {platform.python_version()}, {packages}."
-
-
-def plot(results: list[dict], path: Path) -> None:
-    """CPU seconds over cells, one line per method."""
-    import matplotlib
-
-    matplotlib.use("Agg")
-    matplotlib.rcParams["svg.hashsalt"] = "benchmarks"
-    import matplotlib.pyplot as plt
-
-    figure, axes = plt.subplots(1, 2, figsize=(9, 3.8), sharex=True, sharey=True)
-    for axis, data in zip(axes, ("cytof", "rna"), strict=True):
-        for method in dict.fromkeys(r["method"] for r in results):
-            rows = [r for r in results if r["data"] == data and r["method"] == method and "failed" not in r]
-            if rows:
-                axis.loglog([r["cells"] for r in rows], [seconds(r, -1, 1) for r in rows], "o-", label=method, ms=4)
-        axis.set_title(TITLES[data])
-        axis.set_xlabel("cells")
-        axis.grid(alpha=0.3)
-    axes[0].set_ylabel("CPU seconds, matrix to labels")
-    handles, names = axes[0].get_legend_handles_labels()
-    axes[1].legend(handles, names, fontsize=8, frameon=False, loc="center left", bbox_to_anchor=(1.0, 0.5))
-    figure.tight_layout()
-    figure.savefig(path, metadata={"Date": None})
-    plt.close(figure)
 
 
 def one_matrix(text: str, parser: argparse.ArgumentParser) -> tuple[str, int, list[str]]:
@@ -286,8 +179,8 @@ def main() -> None:
             note = record.get("failed") or f"{seconds(record, -1, 0):.1f} s, {seconds(record, -1, 1):.1f} CPU s"
             print(f"{data} {cells:,} {method}: {note} ({time.perf_counter() - start:.0f} s in all)", flush=True)
     stored.write_text(json.dumps({"about": about, "results": results, "threads": threads}, indent=1))
-    print(table(results))
-    print("\n".join(exponents(results) + ratios(results)))
+    print(f"{times(results)}\n{quality(results)}")
+    print("\n".join(exponents(results)))
     print(scaling_table(threads))
     if options.docs:
         results.sort(key=lambda r: (r["data"], r["cells"]))
@@ -297,28 +190,6 @@ def main() -> None:
             threads,
             command="./run bench " + " ".join(f"'{a}'" if " " in a else a for a in sys.argv[1:]),
         )
-
-
-def write_docs(about: str, results: list[dict], threads: list[dict], *, command: str) -> None:
-    """The page with the table, between its fixed introduction and the notes kept by hand."""
-    page = ROOT / "docs" / "benchmarks.md"
-    plot(results, ROOT / "docs" / "benchmarks.svg")
-    growth = "\n".join(f"- {line}" for line in exponents(results))
-    faster = "\n".join(f"- {line}" for line in ratios(results))
-    sketched = "\n".join(
-        f"- {r['cells']:,} cells: ARI {r['ari_full']} with the labels of the full run"
-        for r in results
-        if "ari_full" in r
-    )
-    made = (
-        f"Made by `{command}` on: {about}\n\n{table(results)}\n![CPU seconds over cells](benchmarks.svg)\n\n"
-        f"Growth exponents of the CPU time:\n\n{growth}\n\nPeers against cimlnk:\n\n{faster}\n"
-        + (f"\nThe engine by number of threads:\n\n{scaling_table(threads)}" if threads else "")
-        + (f"\nSketch of 200,000 cells with label transfer:\n\n{sketched}\n" if sketched else "")
-    )
-    before, _, rest = page.read_text().partition("<!-- table -->\n")
-    _, _, after = rest.partition("<!-- end of table -->\n")
-    page.write_text(f"{before}<!-- table -->\n{made}<!-- end of table -->\n{after}")
 
 
 if __name__ == "__main__":
