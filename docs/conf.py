@@ -1,6 +1,7 @@
 """Sphinx: the pages of the repository as they stand, with the docstrings of the public sub-packages."""
 
 import os
+import re
 import sys
 from pathlib import Path
 
@@ -32,3 +33,21 @@ html_show_sourcelink = False
 html_copy_source = False
 html_last_updated_fmt = None
 html_theme_options = {"navigation_with_keys": True}
+
+
+def link_decisions(_app, page, source):
+    """Make the ids in the table of docs/decisions.md links to their entries; in the file they are for searching."""
+    if page == "docs/decisions":
+        head, _, entries = source[0].partition("\n## ")
+        entries = re.sub(r"^## \S+ · (\S+) · ", r"(\1)=\n\n\g<0>", f"## {entries}", flags=re.M)
+        ids = set(re.findall(r"^\((\S+)\)=$", entries, re.M))
+        lines = head.splitlines()
+        for at, line in enumerate(lines):
+            row, bar, named = line.removesuffix(" |").rpartition(" | ")
+            linked = [f"[{i}](#{i})" if i in ids else i for i in named.split(" · ")]
+            lines[at] = f"{row}{bar}{' · '.join(linked)} |" if bar else line
+        source[0] = "\n".join([*lines, "", entries])
+
+
+def setup(app):
+    app.connect("source-read", link_decisions)

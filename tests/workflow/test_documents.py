@@ -36,6 +36,40 @@ def test_links_between_documents_lead_somewhere(page):
     assert missing == []
 
 
+def index_faults(text: str) -> list[str]:
+    """What the table at the head of the decisions and their headings do not have in common."""
+    head, _, entries = text.partition("\n## ")
+    rows = [line.strip("| ").split(" | ")[-1] for line in head.splitlines() if line.startswith("| ")]
+    named = [i for row in rows[2:] for i in row.split(" · ")]
+    headed = re.findall(r"^## \S+ · (\S+) · ", f"## {entries}", re.M)
+    faults = [
+        f"{i} is in no row of the table at the head: add ` · {i}` to the part it is about"
+        for i in headed
+        if i not in named
+    ]
+    faults += [f"the table names {i}, which is no entry" for i in named if i not in headed]
+    return faults + [f"the table names {i} twice" for i in sorted(set(named)) if named.count(i) > 1]
+
+
+def test_decisions_are_named_once_in_the_table_at_their_head():
+    assert index_faults((ROOT / "docs/decisions.md").read_text()) == []
+
+
+@pytest.mark.parametrize(
+    ("now", "then"),
+    [
+        ("## 2026-11-25 · least-split · ", "## 2026-11-25 · a-new-one · New\n\ntext\n\n## 2026-11-25 · least-split · "),
+        ("own-doublets · harmony-by-design", "own-doublets"),
+        ("own-doublets · harmony-by-design", "own-doublets · harmony-by-design · no-such-entry"),
+        ("own-doublets · harmony-by-design", "own-doublets · own-doublets · harmony-by-design"),
+    ],
+)
+def test_an_entry_that_the_table_lacks_or_has_too_many_is_told(now, then):
+    text = (ROOT / "docs/decisions.md").read_text()
+    assert text.count(now) == 1
+    assert len(index_faults(text.replace(now, then))) == 1
+
+
 def test_tables_of_the_architecture_are_those_of_the_code():
     """Each row of its table of schemas names all columns of one, and nothing else."""
     known = {}
