@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import json
 import re
 import subprocess
@@ -16,6 +17,7 @@ import pytest
 from cimlnk.common.tables import Schema
 
 ROOT = Path(__file__).resolve().parents[2]
+CIMLNK = ROOT / "workflow/cimlnk"
 
 
 def test_the_index_names_every_document():
@@ -68,6 +70,32 @@ def test_an_entry_that_the_table_lacks_or_has_too_many_is_told(now, then):
     text = (ROOT / "docs/decisions.md").read_text()
     assert text.count(now) == 1
     assert len(index_faults(text.replace(now, then))) == 1
+
+
+def named_and_not_there(package: Path) -> list[str]:
+    """Modules (in double backticks) and packages (in single ones) that a docstring names and that are not there."""
+    text = ast.get_docstring(ast.parse((package / "__init__.py").read_text())) or ""
+    modules = [name for name in re.findall(r"``([a-z_0-9]+)``", text) if not (package / f"{name}.py").is_file()]
+    listed = "\n".join(re.findall(r"^- .*(?:\n  .*)*", text.replace("``", ""), re.M))
+    return modules + [name for name in re.findall(r"`([a-z]+)`", listed) if not (package / name).is_dir()]
+
+
+@pytest.mark.parametrize("package", sorted(p.parent.relative_to(ROOT) for p in CIMLNK.rglob("__init__.py")), ids=str)
+def test_docstrings_of_packages_name_modules_that_are_there(package):
+    assert named_and_not_there(ROOT / package) == []
+
+
+def test_paths_of_the_architecture_are_there():
+    """Its table "Where a thing is done": a name alone lies beside the path before it."""
+    text = (ROOT / "docs/architecture.md").read_text()
+    rows = re.search(r"## Where a thing is done\n(.*?)\n## ", text, re.S)[1].split("| --- | --- |")[1]
+    missing, folder, seen = [], CIMLNK, 0
+    for path in re.findall(r"`([^`]+)`", rows):
+        places = [ROOT / path, CIMLNK / path, folder / path]
+        found = [hit for place in places for hit in place.parent.glob(place.name)]
+        missing += [] if found else [path]
+        folder, seen = (found[0].parent if found else folder), seen + 1
+    assert missing == [] and seen > 40
 
 
 def test_tables_of_the_architecture_are_those_of_the_code():

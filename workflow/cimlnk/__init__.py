@@ -1,8 +1,12 @@
-"""cimlnk: longitudinal profiling of CIML NK cells, mass cytometry and scRNA-seq together.
+"""cimlnk: longitudinal profiling of CIML NK cells, mass cytometry, flow cytometry and scRNA-seq together.
 
-One sub-package per stage; a stage imports only stages to its left::
+One sub-package per stage; a stage imports only the libraries and the stages before it::
 
-    common  cohort  (simulate | cytof | rna)  graph  populations  dynamics  claims  report
+    libraries  common  stats  graph
+    stages     cohort  simulate  cytof  rna  populations  adt  donors  dynamics  claims  export  report  front
+    last       scenarios (known answers asked of single functions)
+
+docs/architecture.md, "Where a thing is done", leads from a question to the module.
 """
 
 import os

@@ -5,6 +5,11 @@ Arrays: :func:`knn`, :func:`weights`, :func:`leiden`, :func:`umap_layout`. AnnDa
 ``ordered=True`` in both calls the graph stays in the order of the search, which spares a tenth of the time where no
 matrix in the cells' own order is wanted.
 
+- Neighbours: ``nearest``, ``search``, ``mutual_search``, ``duplicates``; weights ``edges``.
+- Leiden: ``communities``, ``leiden_passes``, ``rounds``; the compiled loops in `kernels`.
+- Which resolution: ``resolution``, ``stability``, ``support``; rare populations ``subclusters``.
+- Many cells: ``sketching``, ``sample_transfer``. The picture: ``umap``. What the rules call: ``files``.
+
 Examples
 --------
 Two clouds of cells are two clusters:

@@ -1,4 +1,12 @@
-"""From clusters to named NK subsets, the same names in both modalities."""
+"""Named NK subsets: from clusters and cells to names, the same names in all modalities.
+
+- Definitions: ``definitions``, read by ``definitions_file``.
+- By protein: where a marker is positive ``positivity``; distances from there ``distances``, ``evidence``; a cell with
+  its neighbours ``smoothing``, ``means``; the likeliest name ``judging``, ``naming``; why there is none ``reasons``.
+- By gene: ``transcripts``, at one depth ``depth``.
+- How sure a name is: ``neighbours``. What a person decides: ``override``. The rule's function: ``name``.
+- For what comes after: ``state``, ``pseudobulk``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,11 @@
-"""Single-cell RNA: from 10x counts to clean NK cells."""
+"""Single-cell RNA: from 10x counts to clean NK cells.
+
+- Reading: ``read``, ``read_h5``, ``read_mtx``, ``folder``, ``checked_h5``; antibodies ``read_adt``, ``proteins``,
+  ``antibodies``.
+- One sample from counts to NK cells: ``cells``; quality ``qc``, ambient RNA ``ambient``, doublets ``doublets``,
+  ``doublet_mixture``; NK cells ``selection``, ``lineage``, ``contradiction``; the table of gates ``gates``.
+- The matrix for the graph: ``features``, ``normalise``, ``variable``, ``components``, ``integrate``.
+"""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Whether the two modalities say the same of the same patients and days."""
+"""Whether any two modalities say the same of the same patients and days."""
 
 from __future__ import annotations
 
