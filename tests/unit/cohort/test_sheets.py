@@ -107,6 +107,13 @@ def test_labels_may_spread_over_the_window_the_config_gives(folder):
 def test_patients_without_baseline_are_one_line_a_modality(folder):
     folder.replace("samples", "a_pre\ta\t-6\tpre\tCIML\tblood\tcytof\tfcs/a_pre.fcs\t1\n", "")
     assert "patient a has no cytof blood sample at pre: folds only from the counts sheet" in folder.load().warnings
-    folder.replace("counts", "a\t-6\t20\t400\n", "")
-    text = "patient a has no cytof blood sample at pre: no count before infusion either, so no folds"
+    folder.replace("counts", "a\t-6\t20\t400\n", "a\t-6\t\t400\n")  # lymphocytes, but no file to say how many are NK
+    text = "patient a has no cytof blood sample at pre: no NK count before infusion either, so no folds"
     assert text in folder.load().warnings
+
+
+def test_files_after_infusion_alone_have_folds_of_the_nk_counts_before_it(folder):
+    header, *rows = folder.text("samples").splitlines()
+    folder.write("samples", "\n".join([header, *(row for row in rows if "\t-6\t" not in row)]) + "\n")
+    words = "no blood sample at day 0 or before (the first is 'D7'): no baseline, so no folds but those of NK counts"
+    assert any(text.startswith(words) for text in folder.load().warnings)

@@ -47,6 +47,9 @@ def test_one_time_point_is_said_to_tell_no_change():
     assert any("one time point (D28): no change can be determined" in text for text in findings.of(WARN))
     said = findings.tables["What the number of patients allows"].loc[0, "found with 80 % power"]
     assert said == "nothing: no patient has a baseline and a later day"
+    counts = pd.DataFrame({"patient": "p1", "day": [-7, 7, 28], "nk_per_ul": [20.0, 200.0, np.nan]})
+    look_at_design(pd.DataFrame(rows, columns=columns), "pre", findings := Findings(), counts=counts)
+    assert any("only their number (counted on 2 days)" in text for text in findings.of(WARN))
 
 
 def test_power_agrees_with_the_textbook():

@@ -139,6 +139,9 @@ def test_what_a_small_cohort_cannot_say_stands_on_its_first_page():
     assert "nothing can be tested" in cannot_tell(samples[samples["patient"] == "a"])[0]
     assert "one time point (pre)" in cannot_tell(samples[samples["timepoint"] == "pre"])[0]
     assert "no change over time can be told, and nothing" in cannot_tell(samples.tail(1))[0]
+    counted = cannot_tell(samples[samples["timepoint"] == "pre"], 9)[0]
+    assert "no change over time" not in counted and "NK cells were counted on 9 days" in counted
+    assert "nothing can be tested" in cannot_tell(samples.tail(1), 9)[0]
     assert cannot_tell(samples.assign(tissue_or_product="product")) == []
     assert cannot_tell(samples.tail(1).assign(tissue_or_product="product")) == []
 

@@ -46,8 +46,10 @@ def check_baselines(
     blood = samples[(samples["tissue_or_product"] == "blood") & samples["timepoint"].notna()]
     baseline = blood[blood["timepoint"] == label]
     labels = list(dict.fromkeys(blood.sort_values("day")["timepoint"]))
-    if baseline.empty and len(labels) > 1 and (blood["day"] > 0).all():
-        warnings.append(f"no blood sample at day 0 or before (the first is {labels[0]!r}): no baseline, so no folds")
+    counted = _counted_before(blood, counts)
+    if baseline.empty and labels and (blood["day"] > 0).all() and (len(labels) > 1 or counted):
+        words = f"no blood sample at day 0 or before (the first is {labels[0]!r}): no baseline, so no folds"
+        warnings.append(f"{words} but those of NK counts ({_patients(sorted(counted))})" if counted else words)
         return
     if baseline.empty and len(labels) > 1:
         expected = f"a time point of the blood samples in {file}: {', '.join(labels)}"
@@ -62,19 +64,27 @@ def check_baselines(
         problems.add(file, f"row {row[LINE]}, column day", int(row["day"]), f"at most 0, as {label!r} is the baseline")
     if len(labels) < 2:  # a cohort of one time point has nothing to be compared with a baseline
         return
-    counted: set[str] = set()
-    if counts is not None:
-        before = counts[(counts["day"] <= 0) & counts[["nk_per_ul", "lymphocytes_per_ul"]].notna().any(axis=1)]
-        counted = set(before["patient"].dropna())
     for modality, rows in blood.dropna(subset=["patient"]).groupby("modality", sort=True):
         without = sorted(set(rows["patient"]) - set(rows.loc[rows["timepoint"] == label, "patient"]))
         for names, end in (
             ([p for p in without if p in counted], "folds only from the counts sheet"),
-            ([p for p in without if p not in counted], "no count before infusion either, so no folds"),
+            ([p for p in without if p not in counted], "no NK count before infusion either, so no folds"),
         ):
             if names:
                 have = f"{_patients(names)} {'has' if len(names) == 1 else 'have'}"
                 warnings.append(f"{have} no {modality} blood sample at {label}: {end}")
+
+
+def _counted_before(blood: pd.DataFrame, counts: pd.DataFrame | None) -> set[str]:
+    """Patients with NK cells per microlitre before infusion: counted, or lymphocytes on a day with a file."""
+    if counts is None:
+        return set()
+    before = counts[counts["day"] <= 0]
+    days = set(zip(blood["patient"], blood["day"], strict=True))
+    with_file = pd.Series([d in days for d in zip(before["patient"], before["day"], strict=True)], before.index, bool)
+    of_nk, of_lymphocytes = before["nk_per_ul"].notna(), before["lymphocytes_per_ul"].notna()
+    known = (of_nk & (with_file | (before["day"] < 0))) | (of_lymphocytes & with_file)
+    return set(before.loc[known, "patient"].dropna())
 
 
 def check_patients(

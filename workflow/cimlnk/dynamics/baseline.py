@@ -67,12 +67,14 @@ def baseline_row(
 
     It is the latest measured blood value at `baseline_timepoint`; a patient without that time point gets the latest
     value before infusion. A time point that no blood of the cohort has (`known` lists those it has) is nobody's
-    baseline.
+    baseline: no file of another name stands in for it, only a count of a day without a file (not `sampled`).
     """
-    if baseline_timepoint not in known:
-        return None, f"no blood of this cohort at time point {baseline_timepoint!r}"
     named = series[series["timepoint"] == baseline_timepoint]
     candidates = named if len(named) else series[before_infusion(series, baseline_timepoint)]
+    if baseline_timepoint not in known:
+        candidates = candidates[~candidates["sampled"]]
+        if len(candidates) == 0:
+            return None, f"no blood of this cohort at time point {baseline_timepoint!r}"
     if len(candidates) == 0:
         return None, f"no blood value at time point {baseline_timepoint!r}"
     measured = candidates[candidates["cells_per_ul"].notna()]

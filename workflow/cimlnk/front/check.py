@@ -131,7 +131,7 @@ def check_config(
     if cohort is not None:
         who_when(cohort.samples, findings)
         look_at_arms(cohort.samples, cfg, findings)
-        look_at_design(cohort.samples, cfg["dynamics"]["baseline_timepoint"], findings)
+        look_at_design(cohort.samples, cfg["dynamics"]["baseline_timepoint"], findings, counts=cohort.counts)
         look_at_repeats(cohort.samples, findings)
         if cfg["cohort"]["counts"] is None:
             findings.add(NOTE, "no counts sheet: fractions only, no NK cells per microlitre")

@@ -27,7 +27,9 @@ from .findings import NOTE, WARN, Findings
 FIXED, PER_FCS, PER_RNA, PER_MILLION = 90.0, 4.0, 8.0, 60.0
 
 
-def look_at_design(samples: pd.DataFrame, baseline: str, findings: Findings) -> None:
+def look_at_design(
+    samples: pd.DataFrame, baseline: str, findings: Findings, *, counts: pd.DataFrame | None = None
+) -> None:
     """Confounding, baselines and power."""
     for modality, part in confounding(samples).items():
         if part["verdict"] in ("confounded", "partly confounded"):
@@ -53,9 +55,12 @@ def look_at_design(samples: pd.DataFrame, baseline: str, findings: Findings) -> 
         findings.add(WARN, "all samples are of one patient: nothing can be tested")
     if blood["timepoint"].nunique() == 1 and len(blood) > 1:
         only = blood["timepoint"].iloc[0]
-        findings.add(
-            WARN, f"all blood is of one time point ({only}): no change can be determined, only how patients differ"
-        )
+        days = counts.loc[counts["nk_per_ul"].notna()].groupby("patient")["day"].nunique() if counts is not None else []
+        told = "no change can be determined, only how patients differ"
+        if len(days) and days.max() > 1:
+            counted = f"counted on {days.max()} days"
+            told = f"how the kinds of NK cells change cannot be determined, only their number ({counted})"
+        findings.add(WARN, f"all files of blood are of one time point ({only}): {told}")
     vague = samples[samples["patient"] == "unknown"]
     if len(vague):
         findings.add(WARN, f"patient 'unknown' has {count(len(vague), 'sample')}: the sheet does not say whose")

@@ -44,6 +44,15 @@ def test_a_time_point_nobody_has_is_nobodys_baseline(cohort):
     )
 
 
+def test_where_all_files_are_of_one_later_time_point_counts_before_infusion_give_folds_of_all_nk(cohort):
+    cohort["samples"] = cohort["samples"].query("sample == 'A_d28'")
+    table = make_folds(make_abundance(**cohort), "pre").set_index(["patient", "population", "day"])
+    assert table.at[("A", "NK", 28), "fold_change"] == pytest.approx(100 / 20)
+    assert table.at[("A", "NK", 28), "baseline_day"] == -7
+    assert table.drop("NK", level="population")["fold_change"].isna().all()
+    assert table.loc[("B", "NK"), "reason"].str.startswith("baseline not measured: no NK count").all()
+
+
 def test_a_patient_without_the_baseline_time_point_gets_the_last_value_before_infusion(cohort):
     cohort["samples"].loc[cohort["samples"]["patient"] == "B", "timepoint"] = "screening"
     table = make_folds(make_abundance(**cohort), "pre").set_index(["patient", "population", "day"])

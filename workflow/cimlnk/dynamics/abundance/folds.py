@@ -17,7 +17,9 @@ _LIMITS = ["cells_per_ul", "cells_per_ul_low", "cells_per_ul_high"]
 
 
 def daily(abundance: pd.DataFrame) -> pd.DataFrame:
-    """One row per series and blood day (SERIES, day, timepoint, cells_per_ul and limits, n_cells, n_counted, reason).
+    """One row per series and blood day.
+
+    Columns are SERIES, day, timepoint, whether a file was sampled, cells_per_ul and limits, n_cells, n_counted, reason.
 
     Replicate files of a day are averaged, their limits too: the error of the common blood count does not average out.
     """
@@ -30,6 +32,7 @@ def daily(abundance: pd.DataFrame) -> pd.DataFrame:
     table["n_counted"] = resting.groupby([blood[c] for c in (*SERIES, "day")], sort=True).sum(min_count=1)
     table["timepoint"] = grouped["timepoint"].first()
     table["reason"] = grouped["reason"].first()
+    table["sampled"] = grouped["sample"].count() > 0
     return table.reset_index()
 
 

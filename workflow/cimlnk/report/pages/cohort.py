@@ -8,6 +8,7 @@ from typing import Any
 import pandas as pd
 
 from cimlnk.cohort.words import count
+from cimlnk.common.vocabulary import NK
 from cimlnk.report.blocks import Page, Section, Site, Text, esc
 from cimlnk.report.clinicians.course import patient_rows
 from cimlnk.report.figures.course import folds_by_arm, nk_by_patient
@@ -55,8 +56,13 @@ def headline(run: Run) -> list[tuple[str, str]]:
     return items
 
 
-def cannot_tell(samples: pd.DataFrame) -> list[str]:
+def cannot_tell(samples: pd.DataFrame, days_counted: int = 0) -> list[str]:
     """What no analysis of these samples can say, in at most one line.
+
+    Parameters
+    ----------
+    days_counted
+        Days for which NK cells per microlitre are known; counts may go on where files do not.
 
     Examples
     --------
@@ -66,6 +72,13 @@ def cannot_tell(samples: pd.DataFrame) -> list[str]:
     """
     blood = samples[samples["tissue_or_product"] == "blood"]
     patients, times = samples["patient"].nunique(), blood["timepoint"].nunique()
+    if times == 1 and days_counted > 1:
+        label = blood["timepoint"].iloc[0]
+        alone = ", and nothing can be tested in one patient" if patients == 1 else ""
+        return [
+            f"All files of blood are of one time point ({label}): how the kinds of NK cells change cannot be told. "
+            f"NK cells were counted on {days_counted} days; their number over time is shown{alone}."
+        ]
     if times == 1 and patients == 1:
         return ["One patient and one time point: no change over time can be told, and nothing be tested."]
     if times == 1:
@@ -74,6 +87,14 @@ def cannot_tell(samples: pd.DataFrame) -> list[str]:
     if patients == 1 and times > 1:
         return ["One patient: what changed is shown, but nothing can be tested, as chance cannot be told from one."]
     return []
+
+
+def _days_counted(run: Run) -> int:
+    table = run.table("dynamics/abundance.parquet")
+    if not len(table):
+        return 0
+    known = table[(table["population"] == NK) & (table["tissue_or_product"] == "blood") & table["cells_per_ul"].notna()]
+    return int(known.groupby("patient")["day"].nunique().max()) if len(known) else 0
 
 
 def warning_box(run: Run, site: Site) -> list[Text]:
@@ -170,7 +191,7 @@ def page(run: Run, site: Site) -> Page:
         if len(missing) > MOST_NAMED:
             words += f"; and {len(missing) - MOST_NAMED} more, see the page “Quality”"
         overview.blocks.append(Text(f"<b>{len(missing)} sample(s) left out.</b> {words}", "warning"))
-    overview.blocks += [Text(esc(words), "note") for words in cannot_tell(samples)]
+    overview.blocks += [Text(esc(words), "note") for words in cannot_tell(samples, _days_counted(run))]
     overview.blocks += warning_box(run, site)
     if run.config.get("simulate"):
         overview.blocks.append(
