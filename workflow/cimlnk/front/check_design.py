@@ -55,11 +55,13 @@ def look_at_design(
         findings.add(WARN, "all samples are of one patient: nothing can be tested")
     if blood["timepoint"].nunique() == 1 and len(blood) > 1:
         only = blood["timepoint"].iloc[0]
-        days = counts.loc[counts["nk_per_ul"].notna()].groupby("patient")["day"].nunique() if counts is not None else []
+        counted = (
+            counts[counts["nk_per_ul"].notna()] if counts is not None else pd.DataFrame(columns=["patient", "day"])
+        )
+        days = int(counted.groupby("patient")["day"].nunique().max()) if len(counted) else 0
         told = "no change can be determined, only how patients differ"
-        if len(days) and days.max() > 1:
-            counted = f"counted on {days.max()} days"
-            told = f"how the kinds of NK cells change cannot be determined, only their number ({counted})"
+        if days > 1:
+            told = f"how the kinds of NK cells change cannot be determined, only their number (counted on {days} days)"
         findings.add(WARN, f"all files of blood are of one time point ({only}): {told}")
     vague = samples[samples["patient"] == "unknown"]
     if len(vague):
