@@ -11,7 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from cimlnk.common.errors import Plain, UserError
+from cimlnk.common.errors import LeftOutBefore, Plain, UserError
 from cimlnk.common.job import KEEP_GOING, MEMORY_LIMIT, job
 from cimlnk.common.provenance import fingerprint
 
@@ -156,6 +156,15 @@ def test_what_is_kept_of_a_left_out_sample_tells_no_folder(rule, tmp_path, monke
         raise UserError(raw, f"beside {raw.parent}/panel.tsv", Plain("nothing"), "something")
     assert str(told[0]) == "raw.fcs: beside panel.tsv: found nothing, expected something"
     assert str(tmp_path) in capsys.readouterr().err, "the console says where"
+
+
+def test_a_file_left_out_by_an_earlier_step_keeps_its_reason_and_is_told_once(rule, tmp_path, monkeypatch, capsys):
+    monkeypatch.setenv(KEEP_GOING, "1")
+    told: list[UserError] = []
+    with job(rule, leave_out=told.append):
+        raise LeftOutBefore(tmp_path / "compensated/raw.fcs", "raw.fcs: events: found none, expected some")
+    assert str(told[0]) == "raw.fcs: events: found none, expected some"
+    assert capsys.readouterr().err == ""
 
 
 def test_a_file_that_was_removed_meanwhile_leaves_out_its_sample(rule, monkeypatch):

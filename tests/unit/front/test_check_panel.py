@@ -22,6 +22,7 @@ from cimlnk.front.findings import WARN, Findings
     [
         (["CD3", "CD19", "CD56"], None),
         (["CD19", "CD56"], "cannot be distinguished"),
+        (["Lineage", "CD14", "CD56"], "known by Lineage alone, if its antibodies include CD3"),
         (["CD4", "CD8a", "CD19", "CD56"], "known by CD4 and CD8a alone"),
     ],
 )

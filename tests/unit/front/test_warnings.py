@@ -107,7 +107,10 @@ def test_an_absent_lineage_is_told_in_blood_only():
         assert kinds(collect.of_lineages(lineages(100, 100, b_cells=0).assign(), samples)) in ([], expected)
     many = lineages(100, 100, b_cells=0).assign(n_cells=lambda t: t["n_cells"] * 10)
     blood = pd.DataFrame({"sample": ["s1"], "tissue_or_product": ["blood"]})
-    assert [r["subject"] for r in collect.of_lineages(many, blood)] == ["B"]
+    (row,) = collect.of_lineages(many, blood)
+    assert row["subject"] == "B" and row["text"].endswith("live single events are B cells")
+    none = many.assign(n_cells=many["n_cells"].where(many["lineage"] != "monocyte", 0))
+    assert any(r["text"].endswith(" are monocytes") for r in collect.of_lineages(none, blood))
 
 
 def test_unassigned_cells_are_told_for_the_run_or_else_per_sample():

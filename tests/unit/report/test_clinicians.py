@@ -10,7 +10,7 @@ import pandas as pd
 import pytest
 
 from cimlnk.common.tables import Schema, write_table
-from cimlnk.report.clinicians.answers import answers
+from cimlnk.report.clinicians.answers import answers, how_far, lasted
 from cimlnk.report.clinicians.certainty import apart, verdict
 from cimlnk.report.clinicians.course import lost, patient_rows
 from cimlnk.report.clinicians.sheet import fit, lines, measure
@@ -269,12 +269,23 @@ def test_not_certain_is_said_where_chance_is_enough():
     assert verdict(chance.iloc[:0], 2) == (
         "Not certain: no change over the counts before infusion could be tested, with 2 patients."
     )
+    assert verdict(chance.iloc[:0], 1).endswith("tested, with 1 patient.")
     fell = pd.DataFrame([row | {"effect_low": -2.0, "effect_high": -1.0, "fdr": 0.01}])
     assert verdict(fell, 6).startswith("Certain beyond chance: NK cells were fewer than before on D7 (")
     assert verdict(fell, 5).startswith("Likely, but not certain")
     assert [apart(0.01, 0.001), apart(0.3, 0.2), apart(0.3, 0.02)] == [
         "the arms differ beyond chance", "so few patients cannot show a difference", "a difference is not certain",
     ]  # fmt: skip
+
+
+def test_one_patient_has_no_median(root):
+    rows = patient_rows(Run(root, sorted(root.rglob("*.parquet")), CONFIG))
+    alone = rows[rows["patient"] == "P2"]
+    assert how_far(alone, "CIML patients") == (
+        "The highest count of P2 was 20-fold of the count before: from 10 to 200 NK cells per microlitre."
+    )
+    alone = alone.assign(event="boost", event_day=61.0)
+    assert "(day 60) they were 1.5-fold of the count before; how long" in lasted(alone, "CIML patients")
 
 
 def test_lost_means_never_above_again():

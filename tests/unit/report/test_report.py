@@ -283,5 +283,7 @@ def test_only_events_with_support_are_listed_and_the_others_say_why(tmp_path):
     assert [row[0] for row in table.rows] == ["birth"]
     assert text.body.startswith("Not shown: 2 (in fewer than 80% of the resamples).")
     (alone,) = _events(events.iloc[1:], "events_y", Site(tmp_path, "t"))
-    assert alone.body.startswith("No event is shown. Not shown: 2 (in")
+    assert alone.body.startswith(
+        "No event is shown: clusters that part or join in the figure may be chance. Not shown: 2 (in"
+    )
     assert "No cluster is born" in _events(events.iloc[:0], "events_z", Site(tmp_path, "t"))[0].body

@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pandas as pd
 import pytest
 
 from cimlnk.report.blocks import Figure, Page, Section, Site, prose
 from cimlnk.report.figures.change import effect_map, effect_reach
 from cimlnk.report.figures.effects import forest
+from cimlnk.report.figures.quality import nk_share
 from cimlnk.report.pages.dynamics import compared
 from cimlnk.report.pages.identity import _ancestry
 from cimlnk.report.pages.quality import gate_remarks, gathered, of_several
 from cimlnk.report.reading import nk_share_words, without_told
 from cimlnk.report.site import AS_ABOVE, say_once
-from cimlnk.report.style import pyplot
+from cimlnk.report.style import pyplot, told
 
 
 @pytest.fixture
@@ -182,3 +184,16 @@ def test_what_was_compared_stands_in_one_column():
         }
     )  # fmt: skip
     assert compared(table)["what"].tolist() == ["adaptive", "CD56 and NCAM1", "CD16 and FCGR3A in adaptive"]
+
+
+def test_long_names_of_samples_leave_room_for_the_figure_and_the_share_is_of_what_is_known():
+    name = "export_20240117_P1_D28_CIML_trial_tube1_live_singlets"
+    samples = pd.DataFrame({"sample": [name], "patient": "P1", "day": 28, "arm": "CIML", "timepoint": "D28"})
+    summary = pd.DataFrame({"sample": [name], "left_out": False, "n_nk": 120.0, "n_nk_low": 110.0, "n_nk_high": 130.0,
+                            "n_live_singlets": 1200.0, "n_lymphocytes": np.nan})  # fmt: skip
+    figure = nk_share(summary, samples, of="n_live_singlets")
+    axis = figure.axes[0]
+    assert axis.get_ylabel() == "NK / live single events"
+    assert [t.get_text() for t in axis.get_xticklabels()] == ["export_2024…tube1_live_singlets"]
+    assert [text for _, _, text in told(figure)] == [f"{name}: 10.0 % of live single events"]
+    assert axis.lines[0].get_ydata().tolist() == [0.1]

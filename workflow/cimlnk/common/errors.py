@@ -112,6 +112,20 @@ class UserErrors(UserError):
         Exception.__init__(self, "\n".join(str(e) for e in errors))
 
 
+class LeftOutBefore(UserError):
+    """A file that an earlier step left out: `reason` is what was told then, and is not told again."""
+
+    def __init__(self, file: object, reason: str) -> None:
+        self.file, self.where, self.found, self.expected = (
+            str(file),
+            "an earlier step",
+            Plain(reason),
+            "a prepared file",
+        )
+        self.suggestion = None
+        Exception.__init__(self, reason)
+
+
 class Problems:
     """Collects user errors so that all problems of a sheet are reported together.
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from .errors import Plain, UserError, UserErrors
+from .errors import LeftOutBefore, Plain, UserError, UserErrors
 from .provenance import place, provenance, without_places
 
 MEMORY_LIMIT = "CIMLNK_MEMORY_LIMIT"
@@ -170,7 +170,8 @@ def _end(
     if leave_out is not None and of_the_file and keep_going():
         try:
             leave_out(_for_results(told, snakemake))
-            print(f"cimlnk: left out: {told}", file=sys.stderr)
+            if not isinstance(told, LeftOutBefore):
+                print(f"cimlnk: left out: {told}", file=sys.stderr)
             return
         except (OSError, MemoryError, RuntimeError) as second:
             # even the empty results cannot be written

@@ -75,6 +75,8 @@ def lineage_markers(panel: pd.DataFrame, identity: str, findings: Findings) -> N
             f"T cells are known by {' and '.join(others)} alone, and those without count as NK cells where they "
             f"carry {identity}"
             if others
+            else "T cells are known by Lineage alone, if its antibodies include CD3"
+            if "Lineage" in markers
             else "T cells cannot be distinguished from NK cells by it"
         )
         findings.add(WARN, f"the panel has no CD3: {text}")

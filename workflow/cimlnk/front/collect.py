@@ -151,10 +151,10 @@ def of_lineages(lineages: pd.DataFrame, samples: pd.DataFrame, modality: str = "
                 )
         counts = part.set_index("lineage")["n_cells" if "n_cells" in part.columns else "n"].astype(float)
         total = counts.sum()
-        for name in ("T", "B", "monocyte"):
+        for name, cells in (("T", "T cells"), ("B", "B cells"), ("monocyte", "monocytes")):
             if total >= 1000 and tissue.get(sample) == "blood" and counts.get(name, 0.0) < 0.001 * total:
                 n = counts.get(name, 0.0)
-                text = f"{n:.0f} of {total:,.0f} live single events are {name} cells"
+                text = f"{n:.0f} of {total:,.0f} live single events are {cells}"
                 rows.append(
                     warning(
                         modality,

@@ -91,6 +91,17 @@ Spot = tuple[int, int, str]  # thousandths of the picture's width from the left 
 MOST_SPOTS = 1_200  # of one picture
 
 
+def short(name: str, most: int = 30) -> str:
+    """A name for an axis, without its middle where it would take more room than the figure.
+
+    Examples
+    --------
+    >>> short("export_20240117_P1_D28_CIML_trial_tube1_live_singlets")
+    'export_2024…tube1_live_singlets'
+    """
+    return name if len(name) <= most else f"{name[: most // 3 + 1]}…{name[most // 3 + 1 - most :]}"
+
+
 def tell(axis: Any, x: Iterable[Any], y: Iterable[Any], *, texts: Iterable[str]) -> None:
     """Say what stands at points of an axis (data coordinates); :func:`save` gives their places in the picture."""
     figure = axis.figure

@@ -13,7 +13,7 @@ from numpy.typing import NDArray
 
 from cimlnk.cohort.read import read_sheet
 from cimlnk.common import seeds
-from cimlnk.common.errors import Plain, Problems, UserError
+from cimlnk.common.errors import LeftOutBefore, Plain, Problems, UserError
 from cimlnk.common.job import keep_going
 from cimlnk.common.json import write_json
 from cimlnk.common.sheet import is_missing
@@ -256,9 +256,7 @@ def make_panel(
         header = read_header(path)
         if "CIMLNK_LEFT_OUT" in header.text:
             if not keep_going():
-                raise UserError(
-                    path, "preparation of the file", Plain(header.text["CIMLNK_LEFT_OUT"]), "a prepared file"
-                )
+                raise LeftOutBefore(path, header.text["CIMLNK_LEFT_OUT"])
             continue
         sizes[sample] = header
     if not sizes:

@@ -11,7 +11,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 
-from cimlnk.common.errors import Plain, UserError
+from cimlnk.common.errors import LeftOutBefore, Plain, UserError
 from cimlnk.cytof.acquisition import Acquisition, check_acquisition
 from cimlnk.cytof.fcs.header import FcsHeader, read_events, read_header
 from cimlnk.cytof.panel import LIGHT, LINEAR, Matched, compact, load_panel, match_panel
@@ -63,7 +63,7 @@ def read_channels(fcs: str | Path, sheet: Any) -> tuple[FcsHeader, Matched, NDAr
     """
     header = read_header(fcs)
     if "CIMLNK_LEFT_OUT" in header.text:
-        raise UserError(fcs, "preparation of the file", Plain(header.text["CIMLNK_LEFT_OUT"]), "a prepared file")
+        raise LeftOutBefore(fcs, header.text["CIMLNK_LEFT_OUT"])
     matched = compact(match_panel(header, sheet))
     if header.n_events == 0:
         raise UserError(fcs, "events", Plain("none"), "an FCS file with events")

@@ -142,6 +142,12 @@ def how_far(rows: pd.DataFrame, whose: str) -> str:
     if not len(known):
         return "No fold over a count before infusion can be given."
     low, high = known.iloc[0], known.iloc[-1]
+    if len(known) == 1:
+        own = known["baseline_per_ul"] * known["peak_fold"]
+        return (
+            f"The highest count of {low['patient']} was {fold(low['peak_fold'])} of the count before: from "
+            f"{span(known['baseline_per_ul'])} to {span(own)} NK cells per microlitre."
+        )
     text = f"The highest count of the {whose} was a median {fold(float(known['peak_fold'].median()))} of the count "
     text += (
         f"before, from {fold(low['peak_fold'])} ({low['patient']}) to {fold(high['peak_fold'])} ({high['patient']})."
@@ -189,8 +195,12 @@ def lasted(rows: pd.DataFrame, whose: str) -> str:
     if len(short):
         kept = short[short["last_fold"] > KEPT]
         text += f" {boosts(short)}: later counts are not the infusion's alone and are not read. At the last count up "
-        text += f"to then ({on_days(short['last_day']).removeprefix('on ')}) {len(kept)} of these {len(short)} were "
-        text += f"above {KEPT:.0f}-fold; how long they would have stayed so cannot be said."
+        text += f"to then ({on_days(short['last_day']).removeprefix('on ')}) "
+        if len(short) == 1:
+            text += f"they were {fold(float(short['last_fold'].iloc[0]))} of the count before; "
+        else:
+            text += f"{len(kept)} of these {len(short)} were above {KEPT:.0f}-fold; "
+        text += "how long they would have stayed so cannot be said."
     gone = known.dropna(subset=["lost_day"])
     if len(gone):
         days = [f"{r.patient} by day {r.lost_day:.0f} ({fold(r.last_fold)} at the end)" for r in gone.itertuples()]
@@ -258,6 +268,7 @@ def reservations(run: Run, rows: pd.DataFrame) -> str:
         lesser = table.loc[table["severity"] == "caution", "kind"].value_counts()
         if caution:  # what they are about; the overview has each
             text += f" ({'; '.join(f'{kind}: {n}' if n > 1 else str(kind) for kind, n in lesser.items())})"
-        worst = table[table["severity"] == "serious"].drop_duplicates("kind").head(MOST_WARNINGS)
+        worst = table[(table["severity"] == "serious") & (table["kind"] != "sample left out")]
+        worst = worst.drop_duplicates("kind").head(MOST_WARNINGS)
         text += "".join(f"; {r.kind}: {r.text.rstrip('.')}" for r in worst.itertuples()) + "."
     return text

@@ -34,7 +34,7 @@ def verdict(tests: pd.DataFrame, n: int) -> str:
     """
     if not len(tests):
         return "Not certain: no change over the counts before infusion could be tested" + (
-            f", with {n} patients." if n else "."
+            f", with {count(n, 'patient')}." if n else "."
         )
     sure = tests[tests["fdr"] < ALPHA]
     up, down = sure[sure["effect_low"] > 0], sure[sure["effect_high"] < 0]
@@ -59,11 +59,14 @@ def certain(run: Run, rows: pd.DataFrame, *, whose: str, bound: float) -> str:
     if len(known):
         sure = int((known["peak_fold_low"] > 1).sum())
         far = int((known["peak_fold_low"] >= bound).sum())
-        text = " The 95 % interval of the highest fold (counting, gating and the blood count) lies wholly above 1 in "
-        text += (
-            f"{sure} and above {bound:.0f} in {far} of {len(known)} {whose}. It does not hold how counts vary from day "
-        )
-        text += "to day, and the highest of several counts lies above their mean by chance alone."
+        text = " The 95 % interval of the highest fold (counting, gating and the blood count) lies wholly above "
+        if len(known) == 1:
+            text = text if sure else text.replace("lies wholly", "does not lie wholly")
+            text += f"{bound if far else 1:.0f}."
+        else:
+            text += f"1 in {sure} and above {bound:.0f} in {far} of {len(known)} {whose}."
+        text += " It does not hold how counts vary from day to day, and the highest of several counts lies above their "
+        text += "mean by chance alone."
     tests = run.table("dynamics/tests.parquet")
     treated = str(run.config["claims"]["arms"]["treated"])
     own = pd.DataFrame()

@@ -18,6 +18,7 @@ from cimlnk.report.style import (
     plain,
     plain_log,
     pyplot,
+    short,
     symlog_days,
     tell,
 )
@@ -203,7 +204,7 @@ def composition(abundance: pd.DataFrame) -> Any:
             tell(axis, seen, (bottom + wide[name].to_numpy() / 2)[seen], texts=words)
             bottom += wide[name].to_numpy()
         axis.set_xticks(range(len(wide)))
-        axis.set_xticklabels(times, rotation=90, fontsize=7)
+        axis.set_xticklabels([short(t) for t in times], rotation=90, fontsize=7)
         axis.set_title(str(group) if once else f"{group} ({mine['arm'].iloc[0]})", fontsize=9)
         axis.grid(False)
         axis.set_ylim(0, 1)

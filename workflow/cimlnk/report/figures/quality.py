@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from cimlnk.report.style import GATES, pyplot, tell
+from cimlnk.report.style import GATES, pyplot, short, tell
 
 
 def gate_yields(gates: pd.DataFrame, samples: pd.DataFrame, unit: str = "events") -> Any:
@@ -24,7 +24,12 @@ def gate_yields(gates: pd.DataFrame, samples: pd.DataFrame, unit: str = "events"
     figure, axis = plt.subplots(figsize=(min(14, 0.17 * share.shape[1] + 3.2), 0.3 * len(steps) + 2.0))
     drawn = axis.imshow(share, aspect="auto", cmap="viridis", vmin=0, vmax=1)
     axis.set_yticks(range(len(steps)), [GATES.get(s, s) for s in steps])
-    axis.set_xticks(range(share.shape[1]), share.columns, rotation=90, fontsize=5.5 if share.shape[1] > 30 else 7)
+    axis.set_xticks(
+        range(share.shape[1]),
+        [short(c) for c in share.columns],
+        rotation=90,
+        fontsize=5.5 if share.shape[1] > 30 else 7,
+    )
     axis.grid(False)
     y, x = np.where(share.notna().to_numpy())
     words = [
@@ -36,23 +41,27 @@ def gate_yields(gates: pd.DataFrame, samples: pd.DataFrame, unit: str = "events"
     return figure
 
 
-def nk_of_lymphocytes(summary: pd.DataFrame, samples: pd.DataFrame) -> Any:
-    """NK share of lymphocytes per sample with the range that the gates' uncertainty allows."""
+def nk_share(summary: pd.DataFrame, samples: pd.DataFrame, *, of: str = "n_lymphocytes") -> Any:
+    """NK share of the lymphocytes (or live single events) of a sample, with the range that uncertain gates allow."""
     plt = pyplot()
     rows = summary.merge(samples[["sample", "patient", "day", "arm", "timepoint"]], on="sample")
-    rows = rows[(rows["n_lymphocytes"] > 0) & ~rows["left_out"]].sort_values(["arm", "patient", "day"])
+    rows = rows[(rows[of] > 0) & ~rows["left_out"]].sort_values(["arm", "patient", "day"])
     figure, axis = plt.subplots(figsize=(min(14, 0.16 * len(rows) + 2.5), 3.0))
-    axis.plot(range(len(rows)), rows["n_nk"] / rows["n_lymphocytes"], "o", markersize=3.5, color="#6a1fa8")
+    axis.plot(range(len(rows)), rows["n_nk"] / rows[of], "o", markersize=3.5, color="#6a1fa8")
     axis.vlines(
         range(len(rows)),
-        rows["n_nk_low"] / rows["n_lymphocytes"],
-        (rows["n_nk_high"] / rows["n_lymphocytes"]).clip(upper=1.0),
+        rows["n_nk_low"] / rows[of],
+        (rows["n_nk_high"] / rows[of]).clip(upper=1.0),
         color="#6a1fa8",
         linewidth=0.9,
     )
-    words = [f"{r.sample}: {100 * r.n_nk / r.n_lymphocytes:.1f} % of lymphocytes" for r in rows.itertuples()]
-    tell(axis, range(len(rows)), rows["n_nk"] / rows["n_lymphocytes"], texts=words)
-    axis.set_xticks(range(len(rows)), rows["sample"], rotation=90, fontsize=5.5 if len(rows) > 30 else 7)
-    axis.set_ylabel("NK / lymphocytes")
+    whole = {"n_lymphocytes": "lymphocytes", "n_live_singlets": "live single events"}[of]
+    share = rows["n_nk"] / rows[of]
+    words = [f"{name}: {100 * s:.1f} % of {whole}" for name, s in zip(rows["sample"], share, strict=True)]
+    tell(axis, range(len(rows)), share, texts=words)
+    axis.set_xticks(
+        range(len(rows)), [short(s) for s in rows["sample"]], rotation=90, fontsize=5.5 if len(rows) > 30 else 7
+    )
+    axis.set_ylabel(f"NK / {whole}")
     axis.set_ylim(bottom=0)
     return figure

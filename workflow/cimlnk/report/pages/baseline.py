@@ -6,7 +6,7 @@ from cimlnk.common.vocabulary import NK
 from cimlnk.report.arms import compare_arms
 from cimlnk.report.blocks import Section, Site, Text, esc
 from cimlnk.report.figures.course import composition
-from cimlnk.report.figures.quality import nk_of_lymphocytes
+from cimlnk.report.figures.quality import nk_share
 from cimlnk.report.many import of_patients, samples_shown
 from cimlnk.report.reading import nk_share_words
 from cimlnk.report.run import Run
@@ -21,13 +21,17 @@ def sections(run: Run, site: Site) -> list[Section]:
     for modality in run.modalities:
         section = Section(f"self-{modality}", f"The samples: {MODALITY[modality]}")
         summary = run.table(f"{modality}/summary.parquet")
-        if len(summary) and (summary["n_lymphocytes"] > 0).any():
-            caption = "NK cells as a share of the lymphocytes of each sample, with the range that the gates allow."
+        if len(summary) and (summary["n_live_singlets"] > 0).any():
+            of_lymphocytes = (summary["n_lymphocytes"] > 0).any()
+            caption = "NK cells as a share of the {} of each sample, with the range that the gates allow.".format(
+                "lymphocytes" if of_lymphocytes else "live single events (the markers do not tell all lymphocytes)"
+            )
             meaningless = nk_share_words(run, modality)
             if meaningless:
                 section.blocks.append(Text(meaningless, "warning"))
             names, choice = samples_shown(run, list(summary["sample"]))
-            drawn = nk_of_lymphocytes(summary[summary["sample"].isin(names)], run.samples)
+            whole = "n_lymphocytes" if of_lymphocytes else "n_live_singlets"
+            drawn = nk_share(summary[summary["sample"].isin(names)], run.samples, of=whole)
             name = f"self_nk_{modality}"
             section.blocks.append(
                 site.figure(name, drawn, caption + choice, table=summary, table_name=f"summary_{modality}")

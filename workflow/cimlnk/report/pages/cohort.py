@@ -232,7 +232,10 @@ def page(run: Run, site: Site) -> Page:
             )
             course.blocks.append(site.figure("nk_folds", folds_by_arm(folds, band), caption, table=folds))
     else:
-        reasons = sorted(set(nk["reason"].dropna())) if len(nk) else []
+        # why a file was left out stands above; it is not why nothing was counted
+        reasons = (
+            sorted(r for r in set(nk["reason"].dropna()) if not r.startswith("sample left out")) if len(nk) else []
+        )
         course.blocks.append(
             Text(
                 "This cohort has no absolute counts, so NK cells per microlitre and folds cannot be determined"

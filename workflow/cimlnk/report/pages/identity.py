@@ -87,7 +87,7 @@ def _events(found: pd.DataFrame, name: str, site: Site) -> list[Text | Figure | 
     hidden = found.loc[found["verdict"] != "shown", "reason"].value_counts()
     if len(hidden):
         why = "; ".join(f"{n} ({esc(str(reason))})" for reason, n in hidden.items())
-        first = "" if len(shown) else "No event is shown. "
+        first = "" if len(shown) else "No event is shown: clusters that part or join in the figure may be chance. "
         blocks.append(Text(f"{first}Not shown: {why}. All rows are in <code>dynamics/events.parquet</code>."))
     return blocks
 

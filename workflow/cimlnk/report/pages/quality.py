@@ -8,7 +8,7 @@ import pandas as pd
 
 from cimlnk.cohort.design import ONE_BATCH
 from cimlnk.report.blocks import MAX_ROWS, Page, Section, Site, Text, esc, plain
-from cimlnk.report.figures.quality import gate_yields, nk_of_lymphocytes
+from cimlnk.report.figures.quality import gate_yields, nk_share
 from cimlnk.report.many import MOST_SAMPLES, first_the_odd, samples_shown
 from cimlnk.report.reading import left_out, nk_share_words
 from cimlnk.report.run import Run
@@ -199,7 +199,7 @@ def page(run: Run, site: Site) -> Page:
                 section.blocks.append(Text(meaningless, "warning"))
                 caption = "NK cells as a share of the lymphocytes of the same file."
             names, choice = samples_shown(run, list(with_nodes["sample"]))
-            drawn = nk_of_lymphocytes(summary[summary["sample"].isin(names)], run.samples)
+            drawn = nk_share(summary[summary["sample"].isin(names)], run.samples)
             name = f"nk_share_{modality}"
             section.blocks.append(
                 site.figure(name, drawn, caption + choice, table=summary, table_name=f"summary_{modality}")
