@@ -63,6 +63,7 @@ def kinds(base: Path) -> list[Kind]:
     from cimlnk.dynamics.expression.signatures import read_gene_sets
     from cimlnk.front.beside import barcodes_of, tool_of
     from cimlnk.front.found import read_any
+    from cimlnk.front.marks import read_marks
     from cimlnk.populations.definitions_file import load_definitions
     from cimlnk.rna.genes import load_lineages
     from cimlnk.rna.read import read_counts
@@ -108,6 +109,8 @@ def kinds(base: Path) -> list[Kind]:
         ),
         *(Kind(f"sheet {k}", base / f"{k}.tsv", "", rows(k)) for k in SHEETS),
         Kind("sheet panel", base / "panel.tsv", "", load_panel),
+        Kind("drafted sheet", base / "drafted.tsv", "", rows("samples")),
+        Kind("marks of a drafted sheet", base / "drafted.tsv", "", lambda p: read_marks(p, p.name, "samples")),
         Kind("workbook", base / "samples.xlsx", "", rows("samples")),
         Kind("debarcoding key", base / "key.csv", "", read_key),
         Kind("spillover matrix", base / "matrix.csv", "", read_matrix),

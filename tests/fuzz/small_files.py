@@ -53,6 +53,10 @@ def make_small_files(base: Path) -> None:
     for kind in ("samples", "counts", "patients"):
         lines = (ROOT / f"config/{kind}/tiny.tsv").read_text(encoding="utf-8").splitlines()[:8]
         (base / f"{kind}.tsv").write_text("\n".join(lines) + "\n", encoding="utf-8")
+    header, *rows = (base / "samples.tsv").read_text(encoding="utf-8").splitlines()
+    marks = ["# ? patient: from the file name", '"# ? arm: nothing says so (H, S?)"\t\t', header + "\t?"]
+    drafted = [*marks, *(row + "\tday: by its name" for row in rows)]
+    (base / "drafted.tsv").write_text("\n".join(drafted) + "\n", encoding="utf-8")
     (base / "panel.tsv").write_text((ROOT / "resources/panels/synthetic.tsv").read_text(encoding="utf-8"))
     with xlsxwriter.Workbook(base / "samples.xlsx") as book:
         sheet = book.add_worksheet("samples")

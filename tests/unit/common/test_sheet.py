@@ -30,6 +30,7 @@ WAYS = {
     "UTF-16 with BOM": joined("\t").encode("utf-16"),
     "UTF-16 without BOM": joined("\t").encode("utf-16-be"),
     "comments above": ("# run 3; old\n#\n\n" + joined("\t")).encode(),
+    "comments as a spreadsheet saves them": ('"# run 3, old";;\n# a;;\n;;\n' + joined(";")).encode(),
     "trailing columns": joined("\t").replace("\n", "\t\t \n").encode(),
     "trailing rows": (joined("\t") + "\t\t\n" * 4).encode(),
     "blanks": joined("\t").replace("\t", " \t\u00a0").encode(),
@@ -42,6 +43,13 @@ WAYS = {
 def test_every_way_of_saving_gives_the_same_cells(tmp_path, way):
     (tmp_path / "a.csv").write_bytes(WAYS[way])
     assert [cells for _, cells in read_cells(tmp_path / "a.csv", known=("patient", "day")).rows] == ROWS
+
+
+def test_comments_are_kept_and_a_quoted_header_is_none(tmp_path):
+    (tmp_path / "a.csv").write_text('"# ? day: a ""b"", c",,\n#\n# x ,,\n"#id","day",c\n1,2,3\n')
+    cells = read_cells(tmp_path / "a.csv")
+    assert cells.comments == ['# ? day: a "b", c', "#", "# x"]
+    assert cells.rows == [(4, ["#id", "day", "c"]), (5, ["1", "2", "3"])]
 
 
 def test_windows_letters_are_letters(tmp_path):

@@ -93,7 +93,7 @@ def put(earlier, tmp_path, x, markers=MARKERS, **more):
 
 @pytest.fixture(autouse=True)
 def _sheet(tmp_path):
-    (tmp_path / "s.tsv").write_text("sample\n")
+    (tmp_path / "s.tsv").write_text("sample\nearlier\n")
 
 
 def test_new_cells_find_their_population_and_old_rows_are_as_they_were(earlier, tmp_path):
@@ -224,6 +224,15 @@ def test_a_mistake_in_the_new_sheet_is_told_by_its_own_row_and_leaves_nothing(ea
     with pytest.raises(UserError) as caught:
         add(tmp_path / "n.tsv", tmp_path / "c.yaml", base=tmp_path)
     assert f"{tmp_path}/n.tsv: row 2, column day: found 'D28', expected an integer" in str(caught.value)
+    # a drafted sheet has lines above its header, and they count; so do quotes that a spreadsheet puts around them
+    (tmp_path / "n.tsv").write_text(
+        '# ? patient: from the file name\n"# ? arm: H, S"\n' + head + row.format("c", "D28", 28, "c")
+    )
+    with pytest.raises(UserError, match="n.tsv: row 4, column day: found 'D28'"):
+        add(tmp_path / "n.tsv", tmp_path / "c.yaml", base=tmp_path)
+    (tmp_path / "n.tsv").write_text(head + row.format("c", 28, 28, "c").rstrip() + "\tmore\n")
+    with pytest.raises(UserError, match="n.tsv: row 2: found 10 fields"):
+        add(tmp_path / "n.tsv", tmp_path / "c.yaml", base=tmp_path)
     assert not [p for p in (tmp_path / "config").rglob("*") if p.is_file()]
 
 

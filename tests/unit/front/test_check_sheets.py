@@ -6,10 +6,8 @@ import pytest
 import yaml
 
 from cimlnk.front.check import check_config, main
-from cimlnk.front.check_design import (
-    look_at_marks,
-)
 from cimlnk.front.findings import NOTE, STOP, WARN, Findings
+from cimlnk.front.marks import look_at_marks
 from lab import ROOT, Lab
 
 

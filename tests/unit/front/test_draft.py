@@ -14,8 +14,9 @@ from cimlnk.cohort.sheets import load_cohort
 from cimlnk.common.errors import UserError, UserErrors
 from cimlnk.cytof.fcs import write_fcs
 from cimlnk.front.draft import main, make_draft, write_draft
-from cimlnk.front.guess_samples import day_of, guess_samples, parse_date, tokens
+from cimlnk.front.guess_samples import guess_samples
 from cimlnk.front.scale import guess_scale
+from cimlnk.front.words_of_names import day_of, parse_date, tokens
 from cimlnk.rna.folder import find_files
 from lab import make_lab
 
@@ -128,7 +129,7 @@ def test_samples_whose_three_files_lie_in_one_folder_get_folders_of_links(tmp_pa
     assert list(draft.samples["patient"]) == ["P1", "P1"] and list(draft.samples["timepoint"]) == ["pre", "D28"]
     assert any("more.tar" in note for note in draft.notes)
     write_draft(draft, tmp_path)
-    sheet = pd.read_csv(tmp_path / "config/samples/mine.tsv", sep="\t").set_index("sample")
+    sheet = pd.read_csv(tmp_path / "config/samples/mine.tsv", sep="\t", comment="#").set_index("sample")
     files, _ = find_files(Path(sheet.loc["GSM2_P1_D28", "path"]))
     assert files.matrix.resolve() == (folder / "GSM2_P1_D28_matrix.mtx.gz").resolve()
     with pytest.raises(UserErrors, match="it is there already"):
@@ -217,7 +218,7 @@ def test_nothing_is_overwritten_and_nothing_half_written(folder, tmp_path, monke
     assert (tmp_path / "config/samples/mine.tsv").read_text() == "precious"
     assert not (tmp_path / "config/mine.yaml").exists()
     assert main([str(folder), "--id", "other"]) == 0
-    assert "next: look at the cells marked ?" in capsys.readouterr().out
+    assert "next: look at what is marked ?" in capsys.readouterr().out
 
 
 def test_a_folder_without_data_is_told(tmp_path):

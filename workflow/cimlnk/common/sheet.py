@@ -11,7 +11,7 @@ import io
 import re
 import unicodedata
 from collections.abc import Collection
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from .errors import Plain, UserError
@@ -24,6 +24,8 @@ INVISIBLE = "\u200b\u200c\u200d\u2060\ufeff\u00ad"
 MISSING = {"", "na", "n/a", "nan", "null", "none", "#n/a"}
 MINUS = "\N{MINUS SIGN}"  # spreadsheets turn a typed hyphen into it
 LARGEST = 64 << 20  # bytes; a sheet of ten thousand samples has two million
+# A comment above the header that says what of the sheet is a guess: "# ? patient: from the file name".
+MARK = re.compile(r"#[ \u00a0]*\?[ \u00a0]*([^\s,;].*)")
 
 
 @dataclass(frozen=True)
@@ -38,11 +40,14 @@ class Cells:
         Line number in a spreadsheet (from 1) and cells, without empty rows; the first one is the header.
     separator
         ``tab``, ``comma``, ``semicolon`` or another character.
+    comments
+        The lines above the header that begin with ``#``.
     """
 
     file: str
     rows: list[tuple[int, list[str]]]
     separator: str
+    comments: list[str] = field(default_factory=list)
 
     @property
     def decimal_comma(self) -> bool:
@@ -55,9 +60,10 @@ def read_cells(path: str | Path, file: str | None = None, known: Collection[str]
 
     UTF-8 with or without BOM, UTF-16, or Windows-1252; any line ends; tab, comma or semicolon, or as a first line
     ``sep=;`` says. Outer blanks (non-breaking ones too) are cut off, letters composed (é as one character), empty rows
-    and columns left out. Lines that begin with ``#`` above the header are comments; below it they are rows like any
-    other, for ``#REF!`` in a first cell must not make a sample vanish. A header may begin with ``#`` itself. Of a
-    workbook the tab is read whose header holds the most known columns, so that one file may hold all sheets.
+    and columns left out. Lines that begin with ``#`` above the header are comments, also with the quotes and separators
+    that a spreadsheet saves them with; below it they are rows like any other, for ``#REF!`` in a first cell must not
+    make a sample vanish. A header may begin with ``#`` itself. Of a workbook the tab is read whose header holds the
+    most known columns, so that one file may hold all sheets.
 
     Parameters
     ----------
@@ -87,9 +93,10 @@ def read_cells(path: str | Path, file: str | None = None, known: Collection[str]
     data = read_bytes(path, shown, LARGEST)
     names = {clean(k) for k in known}
     if data[:4] in WORKBOOKS:
-        return Cells(shown, _without_empty_columns(_tab(read_workbook(data, shown), names, shown)), "cells")
-    rows, separator = _text_rows(decode(data, shown), names, shown)
-    return Cells(shown, _without_empty_columns(rows), separator)
+        rows, comments = _tab(read_workbook(data, shown), names, shown)
+        return Cells(shown, _without_empty_columns(rows), "cells", comments)
+    rows, separator, comments = _text_rows(decode(data, shown), names, shown)
+    return Cells(shown, _without_empty_columns(rows), separator, comments)
 
 
 def read_bytes(path: str | Path, file: str, largest: int) -> bytes:
@@ -172,8 +179,9 @@ def _utf16_order(data: bytes) -> bool | None:
     return False if even > 0.6 * len(head) / 2 and odd == 0 else None
 
 
-def _text_rows(text: str, known: set[str], file: str) -> tuple[list[tuple[int, list[str]]], str]:
+def _text_rows(text: str, known: set[str], file: str) -> tuple[Rows, str, list[str]]:
     lines = text.split("\n")
+    comments: list[str] = []
     delimiter: str | None = None
     start = 0
     for start, line in enumerate(lines):
@@ -183,13 +191,15 @@ def _text_rows(text: str, known: set[str], file: str) -> tuple[list[tuple[int, l
             delimiter = "\t"
         elif said is not None:
             delimiter = said[1]
-        elif bare.startswith("#") and _known_cells(bare.lstrip("# "), known) >= 2:
+        elif comment := _comment(bare, known):
+            comments.append(comment)
+        elif bare.startswith("#"):  # before the header's first name
             lines[start] = bare.lstrip("# ")
             break
-        elif bare and not bare.startswith("#"):
+        elif bare.strip("\t,; "):
             break
     else:
-        return [], "tab"
+        return [], "tab", comments
     if delimiter is None:
         delimiter = _delimiter(lines[start], known)
     try:
@@ -200,12 +210,28 @@ def _text_rows(text: str, known: set[str], file: str) -> tuple[list[tuple[int, l
             line_number = start + reader.line_num + 1
     except csv.Error as error:
         raise UserError(file, f"row {line_number}", Plain(str(error)), "cells of a sheet") from None
-    return [(n, cells) for n, cells in rows if any(cells)], DELIMITERS.get(delimiter, repr(delimiter))
+    return [(n, cells) for n, cells in rows if any(cells)], DELIMITERS.get(delimiter, repr(delimiter)), comments
 
 
-def _tab(tabs: dict[str, Rows], known: set[str], file: str) -> Rows:
-    """The rows of the tab that is meant, from its header on, cells cleaned."""
+def _comment(line: str, known: set[str]) -> str:
+    """The words of a comment above the header; "" for anything else.
+
+    A spreadsheet quotes a comment with commas in it, and fills its line with separators to the width of the sheet.
+    """
+    if line.startswith('"#'):
+        words, *others = max((_cells_of(line, d) for d in DELIMITERS), key=len) or [""]
+        return words if line.count('"') % 2 == 0 and not any(others) else ""
+    if not line.startswith("#"):
+        return ""
+    words = line.rstrip("\t,; ")
+    header = MARK.match(line) is None and _known_cells(line.lstrip("# "), known) >= 2
+    return "" if header else words
+
+
+def _tab(tabs: dict[str, Rows], known: set[str], file: str) -> tuple[Rows, list[str]]:
+    """The rows of the tab that is meant, from its header on, cells cleaned, and the comments above them."""
     found: dict[str, Rows] = {}
+    comments: dict[str, list[str]] = {}
     for name, rows in tabs.items():
         cleaned = [(n, [clean(c) for c in cells]) for n, cells in rows]
         start = 0
@@ -217,14 +243,15 @@ def _tab(tabs: dict[str, Rows], known: set[str], file: str) -> Rows:
             if not cells[0].startswith("#"):
                 break
         found[name] = cleaned[start:]
+        comments[name] = [cells[0] for _, cells in cleaned[:start]]
     if not found:
-        return []
+        return [], []
     score = {name: sum(c in known for c in rows[0][1]) for name, rows in found.items()}
     best = [name for name, s in score.items() if s == max(score.values())]
     if len(best) > 1 and score[best[0]]:
         words = " and ".join(repr(b) for b in best)
         raise UserError(file, "tabs", Plain(f"{words}, with the same columns"), "one tab with them, or a file for each")
-    return found[best[0]]
+    return found[best[0]], comments[best[0]]
 
 
 def _cells_of(line: str, delimiter: str) -> list[str]:

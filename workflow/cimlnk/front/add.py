@@ -17,12 +17,12 @@ import yaml
 
 from cimlnk.cohort.config import resolve
 from cimlnk.cohort.places import data_root
-from cimlnk.cohort.read import REMARKS
+from cimlnk.cohort.read import REMARKS, read_sheet
+from cimlnk.cohort.schemas import load_schema
 from cimlnk.cohort.sheets import Cohort, load_cohort
 from cimlnk.cohort.words import count
 from cimlnk.common.errors import Plain, Problems, UserError, UserErrors
 from cimlnk.common.home import HOME, called, locate
-from cimlnk.common.sheet import decode
 from cimlnk.common.snakemake import run_snakemake
 from cimlnk.common.tables import read_table
 from cimlnk.common.yaml_file import read_yaml
@@ -56,8 +56,6 @@ def widened(config: Mapping[str, Any], sheet: Path, name: str, *, base: Path) ->
     old_sheet = config["cohort"]["samples"]
     old = _read(locate(old_sheet, base), old_sheet).drop(columns=REMARKS, errors="ignore")
     new = _read_new(sheet, base, old).drop(columns=REMARKS, errors="ignore")
-    if "sample" not in new:
-        raise UserError(sheet, "row 1", Plain("no column sample"), f"the columns of {old_sheet}", list(old.columns))
     for modality, why in NOT_ADDED.items():
         if "modality" in new and (new["modality"].str.strip() == modality).any():
             expected = f"cytof only: {why}; put the rows into {old_sheet} and run the cohort"
@@ -124,7 +122,8 @@ def add(
             path.unlink()
         earlier_rows = len(text.splitlines()) - 1 - len(samples)
         own = (drafted or {"samples": sheet})["samples"]
-        raise _of_new_sheet(error, wide["cohort"]["samples"], sheet=own, earlier=earlier_rows) from None
+        rows = list(_read(locate(own, base), str(own)).index)
+        raise _of_new_sheet(error, wide["cohort"]["samples"], sheet=own, earlier=earlier_rows, rows=rows) from None
     targets = [f"results/{name}/cytof/samples/{s}.h5ad" for s in samples]
     _gate(f"config/{name}.yaml", targets, base, cores=cores)
     _check_unchanged(earlier, cohort)
@@ -211,10 +210,13 @@ def warnings_of(folder: Path, placed: Placed, everything: int) -> tuple[list[str
 
 
 def _read(path: Path, name: str) -> pd.DataFrame:
+    """A sample sheet as text; the index is the row in the sheet, comments above the header counted."""
     if not path.is_file():
         raise UserError(name, "file", Plain("no such file"), "a sample sheet")
-    text = "\n".join(line for line in decode(path.read_bytes(), name).split("\n") if not line.startswith("#"))
-    return pd.read_csv(io.StringIO(text), sep=None, engine="python", dtype=str, keep_default_na=False)
+    known = [c for c in (load_schema("samples") or {})["properties"] if c != "sample"]
+    given = read_sheet(path, ["sample"], known, file=name, closed=False)
+    rows = [list(cells.values()) for _, cells in given.rows]
+    return pd.DataFrame(rows, index=[n for n, _ in given.rows], columns=given.columns, dtype=str)
 
 
 def _drafted(sheet: Path, base: Path) -> dict[str, Any] | None:
@@ -261,7 +263,9 @@ def _write_once(texts: Mapping[Path, str]) -> None:
         path.write_text(text, encoding="utf-8")
 
 
-def _of_new_sheet(error: UserError, wide: str, *, sheet: str | Path, earlier: int) -> UserErrors:
+def _of_new_sheet(
+    error: UserError, wide: str, *, sheet: str | Path, earlier: int, rows: Sequence[int]
+) -> UserErrors:  # fmt: skip
     """The mistakes by the rows of the sheet that was given, not of the widened one, which is not kept."""
     problems = Problems()
     for one in error.errors if isinstance(error, UserErrors) else [error]:
@@ -270,8 +274,8 @@ def _of_new_sheet(error: UserError, wide: str, *, sheet: str | Path, earlier: in
         if hit is None or any(n < earlier + 2 for n in numbers):
             problems.extend(one)
             continue
-        rows = ", ".join(str(n - earlier) for n in numbers)
-        place = f"row{'s' if len(numbers) > 1 else ''} {rows}{hit[2]}"
+        own = ", ".join(str(rows[n - earlier - 2]) for n in numbers)
+        place = f"row{'s' if len(numbers) > 1 else ''} {own}{hit[2]}"
         problems.extend(UserError(sheet, place, one.found, one.expected, one.suggestion and [one.suggestion]))
     return UserErrors(problems.errors)
 

@@ -19,6 +19,7 @@ from cimlnk.rna.read_adt import read_antibody_file
 from cimlnk.rna.read_h5 import read_obs
 
 from .found import Found
+from .marks import BETWEEN, plain_reason
 
 LEAST_SHARE = 0.5  # of a sample's barcodes in a file that is said to be its own
 MARGIN = 2.0  # by which the best sample must hold more of them than the next
@@ -113,7 +114,8 @@ def donor_rows(found: Found, cells: Mapping[str, Sequence[str]]) -> tuple[pd.Dat
             continue
         beside = [p for p in path.parent.iterdir() if p.name.removesuffix(".gz") in GENOTYPES]
         genotypes = str(beside[0].relative_to(found.folder)) if beside else ""
-        rows.append({"sample": sample, "tool": tool, "calls": shown, "genotypes": genotypes, "?": why})
+        rows.append({"sample": sample, "tool": tool, "calls": shown, "genotypes": genotypes,
+                     "?": f"calls: {plain_reason(why)}"})  # fmt: skip
     return _once(pd.DataFrame(rows, columns=list(DONOR_COLUMNS)), "calls", notes), notes
 
 
@@ -131,7 +133,7 @@ def antibody_rows(found: Found, cells: Mapping[str, Sequence[str]]) -> tuple[pd.
             notes.append(f"{shown}: counts of {counts.matrix.shape[1]} antibodies in {len(barcodes):,} cells, of no "
                          f"sample here ({why})")  # fmt: skip
             continue
-        rows.append({"sample": sample, "counts": shown, "empty": "", "?": f"counts: {why}"})
+        rows.append({"sample": sample, "counts": shown, "empty": "", "?": f"counts: {plain_reason(why)}"})
     table = _once(pd.DataFrame(rows, columns=list(ANTIBODY_COLUMNS)), "counts", notes)
     for path in found.raw:
         owners = [s for s, p in found.places.items() if p.parent in (path.parent, path) and s in cells]
@@ -139,7 +141,7 @@ def antibody_rows(found: Found, cells: Mapping[str, Sequence[str]]) -> tuple[pd.
             shown, why = str(path.relative_to(found.folder)), "empty: the unfiltered matrix beside the sample"
             if owners[0] in set(table["sample"]):
                 at = table.index[table["sample"] == owners[0]][0]
-                table.loc[at, ["empty", "?"]] = [shown, f"{table.at[at, '?']}; {why}"]
+                table.loc[at, ["empty", "?"]] = [shown, f"{table.at[at, '?']}{BETWEEN}{why}"]
             else:
                 table.loc[len(table)] = [owners[0], "", shown, why]
     return table, notes

@@ -32,7 +32,7 @@ from cimlnk.cytof.flow.files import given_cofactors
 from cimlnk.populations.definitions_file import load_definitions
 
 from .check_console import report
-from .check_design import look_at_arms, look_at_costs, look_at_design, look_at_marks, look_at_repeats, who_when
+from .check_design import look_at_arms, look_at_costs, look_at_design, look_at_repeats, who_when
 from .check_files import look_at_fcs, look_at_rna
 from .check_flow import look_at_flow
 from .check_panel import lineage_markers, odd_cofactors, populations_of_panel, try_gates
@@ -40,6 +40,7 @@ from .check_preparation import look_at_preparation
 from .check_run import check_as_a_run_does
 from .check_sheets import look_at_antibodies, look_at_donors
 from .findings import NOTE, STOP, WARN, WORDS, Findings
+from .marks import look_at_marks
 
 GATED_PER_BATCH, GATED = 2, 6
 
@@ -77,10 +78,14 @@ def check_config(
         cohort = None
         for one in error.errors if isinstance(error, UserErrors) else [error]:
             findings.add(STOP, str(one))
+    if cohort is not None:
+        who_when(cohort.samples, findings)  # first on the page
     for text in cohort.warnings if cohort is not None else ():
         findings.add(WARN, text)
     sound = check_as_a_run_does(cfg, base, cohort, config=path, findings=findings)
-    sheets_of = cfg["cohort"] | {"antibodies": cfg["rna"]["antibodies"], "donors": cfg["donors"]["sheet"]}
+    sheets_of = cfg["cohort"] | {
+        "antibodies": cfg["rna"]["antibodies"], "donors": cfg["donors"]["sheet"], "flow_panel": cfg["flow"]["panel"],
+    }  # fmt: skip
     look_at_marks(sheets_of, base, findings)
     samples = cohort.samples if cohort is not None else _rows_that_are_there(cfg, base)
     panel = cohort.panel if cohort is not None else _panel(cfg, base)
@@ -129,7 +134,6 @@ def check_config(
             gates = locate(cfg["cytof"]["gates"], base)
             try_gates(some.to_dict("records"), sheet, gates, settings=cfg["cytof"], seed=cfg["seed"], findings=findings)
     if cohort is not None:
-        who_when(cohort.samples, findings)
         look_at_arms(cohort.samples, cfg, findings)
         look_at_design(cohort.samples, cfg["dynamics"]["baseline_timepoint"], findings, counts=cohort.counts)
         look_at_repeats(cohort.samples, findings)

@@ -12,15 +12,13 @@ import pandas as pd
 
 from cimlnk.cohort.config import fill_defaults
 from cimlnk.cohort.design import confounding
-from cimlnk.cohort.read import REMARKS
-from cimlnk.cohort.schemas import config_schema, load_schema
+from cimlnk.cohort.schemas import config_schema
 from cimlnk.cohort.words import count, listed
 from cimlnk.common.errors import UserError
-from cimlnk.common.home import locate
-from cimlnk.common.sheet import is_missing, read_cells
 from cimlnk.dynamics.abundance.power import detectable as least_effect
 
 from .console import duration
+from .design_grid import design_table
 from .findings import NOTE, WARN, Findings
 
 # CPU seconds, fitted to the ready cohorts (tiny 203, demo about 840): a rough guide, not a promise.
@@ -71,7 +69,7 @@ def look_at_design(
 def who_when(samples: pd.DataFrame, findings: Findings) -> None:
     """A line about the cohort, and who was sampled when, as the sheet has it: slips in it show here.
 
-    A patient a row, a time point a column in the order of days; a cell names what was measured there.
+    A patient a row, a time point a column in the order of days; a cell has the files, what they are of, and batches.
     """
     arms = samples.drop_duplicates("patient").groupby("arm", sort=True).size()
     times = samples.sort_values(["day", "timepoint"])["timepoint"].drop_duplicates()
@@ -80,25 +78,9 @@ def who_when(samples: pd.DataFrame, findings: Findings) -> None:
         parts.append(f"{count(len(arms), 'arm')} ({listed([f'{arm} {n}' for arm, n in arms.items()])})")
     parts += [f"{count(len(times), 'time point')} ({listed(list(times))})", count(samples["batch"].nunique(), "batch")]
     findings.summary = ", ".join(parts)
-    named = {}
-    for label, days in samples.groupby("timepoint")["day"]:
-        low, high = int(days.min()), int(days.max())
-        said = f" (day {low})" if low == high else f" (days {low} to {high})"
-        named[label] = str(label) + said * (str(label).lstrip("Dd") != str(low))
-    kinds = samples.groupby("modality").size()
-    what = samples["modality"].where(samples["tissue_or_product"] == "blood",
-                                     samples["modality"] + " of " + samples["tissue_or_product"])  # fmt: skip
-    cells = (
-        samples.assign(what=what)
-        .groupby(["patient", "arm", "timepoint"], sort=True)["what"]
-        .agg(lambda words: ", ".join(w if n == 1 else f"{n} × {w}" for w, n in words.value_counts(sort=False).items()))
-    )
-    table = cells.unstack("timepoint").reindex(columns=list(times)).fillna("").rename(columns=named).reset_index()
-    table.columns.name = None
-    if len(times) > 1 or len(kinds) > 1:
-        title = "Who was sampled when"
-        findings.tables[title] = table
-        findings.page_only.add(title)
+    title = "Who was sampled when"
+    findings.tables[title] = design_table(samples)
+    findings.page_only.add(title)
 
 
 def look_at_arms(samples: pd.DataFrame, cfg: Mapping[str, Any], findings: Findings) -> None:
@@ -194,21 +176,3 @@ def _size(path: Path) -> int:
     if path.is_dir():
         return sum(f.stat().st_size for f in path.rglob("*") if f.is_file())
     return path.stat().st_size if path.is_file() else 0
-
-
-def look_at_marks(sheets: Mapping[str, Any], base: Path, findings: Findings) -> None:
-    """Guesses of a draft that nobody has confirmed: rows with something in the column ``?``."""
-    for kind in ("samples", "panel", "counts", "patients", "antibodies", "donors"):
-        name = sheets.get(kind)
-        if name is None:
-            continue
-        try:
-            (_, header), *rows = read_cells(locate(name, base), name, (load_schema(kind) or {})["properties"]).rows or [
-                (1, [])
-            ]
-        except UserError:  # reported with the sheets
-            continue
-        at = header.index(REMARKS) if REMARKS in header else len(header)
-        n = sum(not is_missing(cells[at]) for _, cells in rows if len(cells) > at) if at < len(header) else 0
-        if n:
-            findings.add(NOTE, f"{name}: unconfirmed guesses in {count(n, 'row')} (column {REMARKS})")

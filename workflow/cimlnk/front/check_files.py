@@ -24,8 +24,8 @@ from cimlnk.rna.read import read_counts
 
 from .check_events import Events
 from .findings import NOTE, STOP, WARN, Findings
-from .guess_samples import parse_date
 from .scale import guess_scale
+from .words_of_names import parse_date
 
 SHOWN_EVENTS = 5_000
 LARGEST_RNA = 300_000_000  # bytes: counts beyond it are not opened here

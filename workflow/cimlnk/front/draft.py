@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import argparse
-import io
 import re
 import sys
 from collections.abc import Sequence
@@ -14,6 +13,7 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.cohort.describe import expectation
+from cimlnk.cohort.read import REMARKS
 from cimlnk.cohort.schemas import config_schema
 from cimlnk.cohort.words import count, listed
 from cimlnk.common.errors import Plain, Problems, UserError
@@ -24,17 +24,21 @@ from cimlnk.cytof.flow.instrument import check_fluorescence, foreign_to_mass
 from cimlnk.cytof.metals import parse_metal
 from cimlnk.rna.folder import TenxFiles
 
+from .design_grid import LINES, WIDTH, design_grid
 from .draft_config import cohort_config, flow_config, sheets_config
 from .found import Found, look
 from .gather import files_of, first_of, left_over, link, linked_path, parts_within, sheets_beside, split_path
 from .guess_panel import guess_panel
-from .guess_samples import guess_samples, parse_date
+from .guess_samples import guess_samples
+from .marks import BETWEEN, said_once, sheet_text
 from .scale import Scale, guess_scale
 from .split_h5ad import Parts, write_parts
+from .words_of_names import parse_date
 
 ONLY_METAL = re.compile(r"\(?[A-Za-z]*\d{2,3}[A-Za-z]*\)?(D[id])?")
 LEAST_MARKERS = 3  # known ones among the channels' names, which are then the markers
-MOST_NOTES = 10  # on the console
+MOST_NOTES = 10  # of a kind on the console
+LEAST_GRID = 10  # lines
 READ_EVENTS = 20_000  # events of the first files, to tell the scale
 
 
@@ -125,14 +129,14 @@ def write_draft(draft: Draft, base: str | Path = ".") -> list[Path]:
     places |= {str(linked_path(draft.id, start)): str(folder.resolve()) for start, folder in links.items()}
     samples = draft.samples.assign(path=draft.samples["path"].replace(places))
     texts = {base / f"config/{draft.id}.yaml": draft.config}
-    texts[base / f"config/samples/{draft.id}.tsv"] = _tsv(samples)
+    texts[base / f"config/samples/{draft.id}.tsv"] = sheet_text(samples)
     if draft.panel is not None:
-        texts[base / f"config/panels/{draft.id}.tsv"] = _tsv(draft.panel)
+        texts[base / f"config/panels/{draft.id}.tsv"] = sheet_text(draft.panel, "marker")
     if draft.flow_panel is not None:
-        texts[base / f"config/panels/{draft.id}_flow.tsv"] = _tsv(draft.flow_panel)
+        texts[base / f"config/panels/{draft.id}_flow.tsv"] = sheet_text(draft.flow_panel, "marker")
     for kind, sheet in (("donors", draft.donors), ("antibodies", draft.antibodies)):
         if sheet is not None and len(sheet):
-            texts[base / f"config/{kind}/{draft.id}.tsv"] = _tsv(sheet)
+            texts[base / f"config/{kind}/{draft.id}.tsv"] = sheet_text(sheet)
     problems = Problems()
     for path in [*texts, *links.values(), *(t for v in targets.values() for t in v.values())]:
         if path.exists():
@@ -165,29 +169,40 @@ def main(arguments: Sequence[str] | None = None) -> int:
 
 
 def report(draft: Draft, written: Sequence[Path]) -> list[str]:
-    """What was found and guessed, in a screen's worth of lines."""
+    """What was found and guessed, in a screen's worth of lines: the design as a grid, and each reason once."""
     samples, panel = draft.samples, draft.panel
-    lines = [f"wrote {path}" for path in written]
+    head = [f"wrote {path}" for path in written]
     batches, arms = count(samples["batch"].nunique(), "batch"), sorted(samples["arm"].unique())
     if len(arms) > 1:
         batches += f", {count(len(arms), 'arm')} ({listed(arms)})"
-    lines.append(
+    head.append(
         f"{count(len(samples), 'file')}, {count(samples['patient'].nunique(), 'patient')}, time points "
         f"{', '.join(samples.sort_values('day')['timepoint'].unique()[:8])}, {batches}"
     )
-    for what in samples["?"].str.split("; ").explode().value_counts().items():
-        lines.append(f"  ? {what[0]} ({count(what[1], 'row')})")
+    lines = []
+    reasons = list(samples[REMARKS].str.split(BETWEEN).explode().value_counts().items())
+    for reason, n in reasons[:MOST_NOTES]:
+        lines.append(f"  ? {reason} ({count(n, 'row')})")
+    if len(reasons) > MOST_NOTES:
+        lines.append(f"  ? and {count(len(reasons) - MOST_NOTES, 'more reason')} in the sample sheet")
     if panel is not None:
         used = panel[panel["role"] != "ignore"]
         lines.append(f"{len(used)} of {len(panel)} channels used, {(panel['cluster'] == 'yes').sum()} for clustering")
-        for row in panel[panel["?"] != ""].head(10).to_dict("records"):
-            lines.append(f"  ? {row['channel']} = {row['marker']} ({row['role']}): {row['?']}")
+        marks = said_once(panel, "marker")
+        lines += [f"  ? {said}" for said in marks.shared]
+        odd = [said != "" for said in marks.rows]
+        for row, said in zip(panel[odd].to_dict("records"), filter(None, marks.rows), strict=True):
+            lines.append(f"  ? {row['channel']} = {row['marker']} ({row['role']}): {said}")
+        if sum(odd) > MOST_NOTES:
+            lines[MOST_NOTES - sum(odd) :] = [f"  ? and {count(sum(odd) - MOST_NOTES, 'more channel')}"]
     lines += [f"  ! {note}" for note in draft.notes[:MOST_NOTES]]
     if len(draft.notes) > MOST_NOTES:
         lines.append(f"  ! and {len(draft.notes) - MOST_NOTES} more notes like these")
     then = called("check", f"config/{draft.id}.yaml")
-    lines.append(f"next: look at the cells marked ? and empty that column, then: {then}")
-    return lines
+    lines.append(f"next: look at what is marked ? in these files and take the marks away, then: {then}")
+    taken = sum(-(-len(line) // WIDTH) for line in [*head, *lines])
+    grid = design_grid(samples, lines=max(LEAST_GRID, LINES - taken), width=WIDTH - 2)
+    return [*head, *(f"  {line}" for line in grid), *lines]
 
 
 def _name(folder: Path) -> str:
@@ -250,9 +265,3 @@ def _scale(headers: Sequence[FcsHeader]) -> Scale:
     events = read_events(first, wanted)
     step = max(1, len(events) // READ_EVENTS)
     return guess_scale(np.asarray(events[::step]), first.channels, first.text)
-
-
-def _tsv(table: pd.DataFrame) -> str:
-    stream = io.StringIO()
-    table.to_csv(stream, sep="\t", index=False, lineterminator="\n", float_format="%g")
-    return stream.getvalue()

@@ -13,6 +13,8 @@ from cimlnk.cohort.words import count
 from cimlnk.common.markers import canonical, plain, read_name, usual_role, without_channel
 from cimlnk.cytof.flow.instrument import AUTOFLUORESCENCE
 
+from .marks import BETWEEN
+
 TECHNICAL = {
     "time": ("Time", "time"), "eventlength": ("Event_length", "event_length"),
     "celllength": ("Event_length", "event_length"), "center": ("Center", "gaussian"),
@@ -130,7 +132,7 @@ def guess_panel(
         else:
             seen[key] = row.channel
         if (n := (absent or {}).get(row.channel, 0)) and role != "ignore":
-            doubt = "; ".join(filter(None, [doubt, f"no such channel in {count(n, 'file')}"]))
+            doubt = BETWEEN.join(filter(None, [doubt, f"no such channel in {count(n, 'file')}"]))
         cluster = "yes" if role in CLUSTER or marker in ("T-bet", "Eomes", "Ki-67") and role != "ignore" else "no"
         table.append({"channel": row.channel, "marker": marker, "role": role, "cofactor": cofactor,
                       "cluster": cluster, "?": doubt})  # fmt: skip
@@ -138,7 +140,7 @@ def guess_panel(
     if (frame["cluster"] == "yes").sum() < 5:
         more = (frame["role"] == "lineage") & ~frame["marker"].isin(TAKEN_AWAY)
         frame.loc[more, "cluster"] = "yes"
-        frame.loc[more & (frame["?"] == ""), "?"] = "in the graph, as there are few NK markers"
+        frame.loc[more & (frame["?"] == ""), "?"] = "cluster: in the graph, as there are few NK markers"
     names = set(frame.loc[frame["role"] != "ignore", "marker"])
     identity = next((m for m in ("CD56", "NKp46", "NKp80", "CD94", "CD7", "CD161", "NK1.1") if m in names), None)
     return frame, identity
