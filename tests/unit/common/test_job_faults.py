@@ -7,12 +7,13 @@ import os
 import subprocess
 import sys
 import time
+from pathlib import Path
 from types import SimpleNamespace
 
 import pytest
 
 from cimlnk.common.errors import LeftOutBefore, Plain, UserError
-from cimlnk.common.job import KEEP_GOING, MEMORY_LIMIT, job
+from cimlnk.common.job import INTERRUPTED, KEEP_GOING, MEMORY_LIMIT, job
 from cimlnk.common.provenance import fingerprint
 
 
@@ -76,6 +77,7 @@ def test_a_disk_too_full_for_the_empty_results_is_one_line(rule, monkeypatch, ca
 SLOW = """
 import sys, time
 from pathlib import Path
+from pathlib import Path
 from types import SimpleNamespace
 from cimlnk.common.job import job
 base, own, seconds = Path(sys.argv[1]), sys.argv[2], float(sys.argv[3])
@@ -104,6 +106,7 @@ def test_memory_that_runs_out_names_the_input(rule, capsys):
 
 
 RUNAWAY = """
+from pathlib import Path
 from types import SimpleNamespace
 from cimlnk.common.job import job
 rule = SimpleNamespace(log=[], params={}, rule="r", input=["raw.fcs"], resources=SimpleNamespace(mem_mb=100))
@@ -201,3 +204,4 @@ def test_ctrl_c_ends_a_job_without_words(rule, capsys):
     with pytest.raises(SystemExit) as ended, job(rule):
         raise KeyboardInterrupt
     assert ended.value.code == 130 and capsys.readouterr().err == ""
+    assert Path(rule.log[0]).read_text().endswith(f"{INTERRUPTED}\n"), "by which the console knows it for no failure"

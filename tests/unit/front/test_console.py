@@ -5,6 +5,7 @@ import logging
 
 import pandas as pd
 
+from cimlnk.common.job import INTERRUPTED
 from cimlnk.front.console import Console, duration, stage_of
 from cimlnk.front.headlines import headline
 
@@ -118,3 +119,17 @@ def test_the_longest_headline_of_two_modalities_fits_on_a_line_of_80(tmp_path):
 def test_words():
     assert stage_of("graph_cluster") == "clustering" and stage_of("new_thing") == "new"
     assert [duration(s) for s in (8, 89, 200, 7800)] == ["8 s", "89 s", "3 min", "2 h 10 min"]
+
+
+def test_steps_that_were_interrupted_are_no_failures(tmp_path):
+    stream = io.StringIO()
+    run = Run(stream, n=3)
+    for name, last in (("a", INTERRUPTED), ("b", INTERRUPTED), ("c", "KeyError: 'x'")):
+        (tmp_path / name).write_text(f"2026-11-28 ERROR cimlnk: first\n2026-11-28 INFO cimlnk: {last}\n")
+        run.tell(
+            "job_error", jobid=9, rule_name="cytof_cells", log=[str(tmp_path / name)], output=[f"results/x/{name}"]
+        )
+    run.tell("job_error", jobid=9, rule_name="cytof_cells", log=[str(tmp_path / "none")], output=["results/x/d"])
+    lines = stream.getvalue().splitlines()
+    assert len([line for line in lines if line.startswith("cimlnk: interrupted")]) == 1
+    assert [line.split(";")[0][-1] for line in lines if "failed" in line] == ["c", "d"]

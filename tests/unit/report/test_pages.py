@@ -16,7 +16,7 @@ from cimlnk.report.blocks import Site
 from cimlnk.report.figures.change import volcano
 from cimlnk.report.figures.maps import heat_map, overview
 from cimlnk.report.pages import claims
-from cimlnk.report.pages.cohort import arms_words, asked_words, cannot_tell
+from cimlnk.report.pages.cohort import arms_words, asked_words, cannot_tell, warning_box
 from cimlnk.report.pages.identity import no_identity
 from cimlnk.report.pages.patients import place_words
 from cimlnk.report.pages.quality import correction
@@ -129,6 +129,16 @@ def test_words_of_a_cohort_with_one_arm_one_batch_and_one_time_point():
     assert place_words("x", ["pre", "D7"], two) == "Arm x; time points: pre, D7."
     assert correction({"verdict": "refused", "why": ONE_BATCH}) == ONE_BATCH
     assert correction({"verdict": "refused", "why": "b"}) == "Correction of batches: refused. b"
+
+
+def test_a_sample_left_out_is_told_once_on_the_first_page(tmp_path):
+    row = {"modality": "cytof", "sample": "s1", "subject": None, "severity": "serious", "remedy": "r"}
+    table = pd.DataFrame([row | {"kind": "sample left out", "text": "no NK cells"}, row | {"kind": "few", "text": "7"}])
+    site = Site(tmp_path, "t")
+    (both,) = warning_box(SimpleNamespace(table=lambda _: table), site)
+    assert "no NK cells" not in both.body and "<b>few</b>" in both.body and "2 warnings as a table" in both.body.lower()
+    (alone,) = warning_box(SimpleNamespace(table=lambda _: table.head(1)), site)
+    assert alone.body.startswith("Nothing more to warn of") and "1 warning as a table" in alone.body
 
 
 def test_what_a_small_cohort_cannot_say_stands_on_its_first_page():

@@ -14,6 +14,7 @@ from typing import Any
 from .errors import LeftOutBefore, Plain, UserError, UserErrors
 from .provenance import place, provenance, without_places
 
+INTERRUPTED = "interrupted by the user"  # last line of a log: the console takes it for no failure
 MEMORY_LIMIT = "CIMLNK_MEMORY_LIMIT"
 KEEP_GOING = "CIMLNK_KEEP_GOING"  # set by the Snakefile from --keep-going, inherited by every job
 
@@ -252,6 +253,7 @@ def job(
         inputs = [p for p in snakemake.input if os.path.exists(p)]
         yield provenance(snakemake.rule, params, inputs) if record else {}
     except KeyboardInterrupt:  # Ctrl-C ends Snakemake and all its jobs: it needs no traceback of each
+        logger.info(INTERRUPTED)
         sys.exit(130)
     except Exception as error:  # noqa: BLE001 (raised again unless it is a user's mistake that can be reported)
         _end(error, snakemake, leave_out, logger=logger)

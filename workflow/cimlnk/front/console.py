@@ -11,6 +11,8 @@ from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import Any, TextIO
 
+from cimlnk.common.job import INTERRUPTED
+
 from .headlines import headline
 from .locked import locked_words
 
@@ -39,6 +41,15 @@ def duration(seconds: float) -> str:
     return f"{minutes} min" if minutes < 90 else f"{minutes // 60} h {minutes % 60:02d} min"
 
 
+def _was_interrupted(log: Path) -> bool:
+    """Whether the log of a failed step ends with an interruption."""
+    try:
+        lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
+    except OSError:
+        return False
+    return bool(lines) and lines[-1].endswith(INTERRUPTED)
+
+
 class Console:
     """Turns Snakemake's log records into a few lines.
 
@@ -65,6 +76,7 @@ class Console:
         self.root: Path | None = None
         self.quarters = list(QUARTERS)
         self.shown = False
+        self.interrupted = False
 
     def take(self, record: logging.LogRecord) -> None:
         """React to one record; events are distinguished by ``record.event``, messages have none."""
@@ -126,6 +138,11 @@ class Console:
         if record.get("jobid") in self.running:
             self.running.pop(record["jobid"])
         log = next(iter(record.get("log") or []), None)
+        if log and _was_interrupted(Path(log)):
+            if not self.interrupted:
+                self._say(f"{OWN} interrupted: the steps at work are left unfinished, and the next run does them again")
+            self.interrupted = True
+            return
         output = next(iter(record.get("output") or []), "")
         where = f"; its log: {log}" if log else ""
         self._say(f"{OWN} error: step {record['rule_name']} failed, so there is no {output}{where}")

@@ -105,19 +105,24 @@ def warning_box(run: Run, site: Site) -> list[Text]:
     shown = table[table["severity"] != "note"]
     file = site.table_file("warnings", table)
     items = []
-    for (modality, kind, remedy), group in shown.groupby(["modality", "kind", "remedy"], sort=False):
+    # a sample that was left out stands in the box above, with the reason
+    for (modality, kind, remedy), group in shown[shown["kind"] != "sample left out"].groupby(
+        ["modality", "kind", "remedy"], sort=False
+    ):
         words = []
         for _, part in group.fillna({"subject": ""}).groupby("subject", sort=False):
             words.append(f"<li>{esc(told_of(part))}</li>")
         what = "" if modality == "all" else f" ({esc(MODALITY[modality])})"
         items.append(f"<li><b>{esc(kind)}</b>{what}. <i>{esc(remedy)}</i><ul>{''.join(words)}</ul></li>")
     notes = len(table) - len(shown)
-    if not items:
+    if not len(shown):
         said = count(notes, "note")
         where = f'on the page <a href="quality.html">Quality</a> and as a <a href="{file}">table (CSV)</a>'
         return [Text(f"Nothing to warn of; {said} {where}.", "note")]
     more = f" and {count(notes, 'note')}" if notes else ""
     tail = f'<a href="{file}">{count(len(shown), "warning").capitalize()}{more} as a table (CSV)</a>'
+    if not items:
+        return [Text(f"Nothing more to warn of; {tail}.", "note")]
     most = 12
     body = f"<ul>{''.join(items[:most])}</ul>"
     if len(items) > most:
