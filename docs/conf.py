@@ -20,7 +20,6 @@ root_doc = "docs/index"
 include_patterns = ["README.md", "CONTRIBUTING.md", "CHANGELOG.md", "config/README.md", "seeds/*.md", "docs/**"]
 exclude_patterns = ["**/.*", "build", "data", "results", "tests", "workflow", "benchmarks"]
 myst_heading_anchors = 3
-myst_enable_extensions = ["dollarmath"]
 autodoc_typehints = "none"  # the signatures have them
 autodoc_member_order = "bysource"
 napoleon_use_rtype = False
