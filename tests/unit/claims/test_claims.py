@@ -294,3 +294,12 @@ def test_an_unknown_kind_is_a_fault(tmp_path):
     path.write_text("C01:\n  kind: rumour\n")
     with pytest.raises(ValueError, match="rumour"):
         load_claims(path)
+
+
+def test_patients_too_few_are_counted_in_words():
+    evidence = Evidence({}, Arms(), 1)
+    verdicts = [evidence.too_few(n, "a count") for n in (0, 1, 2)]
+    assert [v.why for v in verdicts if v is not None] == [
+        "no patient has a count, at least 3 asked", "1 patient with a count, at least 3 asked",
+        "2 patients with a count, at least 3 asked",
+    ]  # fmt: skip

@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from cimlnk.cohort.words import count
 from cimlnk.common.seeds import rng
 from cimlnk.stats.one_sided import rank_sum
 
@@ -52,8 +53,8 @@ def without_cmv(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     free, with_it = group == "no", group == "yes"
     if free.sum() < 2 or with_it.sum() < 2:
         return not_evaluable(
-            f"{int(free.sum())} treated patient(s) without and {int(with_it.sum())} with CMV viremia have a fold; two "
-            "of each are needed to compare them", arm=arm, n=int(free.sum() + with_it.sum()),
+            f"{count(int(free.sum()), 'treated patient')} without and {int(with_it.sum())} with CMV viremia have a "
+            "fold; two of each are needed to compare them", arm=arm, n=int(free.sum() + with_it.sum()),
         )  # fmt: skip
     peak = np.nanmax(folds(grid.values), axis=1)
     after = noise_of(Grid(grid.values[:, 1:] - grid.values[:, :1], grid.patients, grid.slots[1:]))

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from cimlnk.cohort.words import count
+
 from .evidence import Evidence, Verdict, judged, not_evaluable
 
 
@@ -64,6 +66,7 @@ def il2(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
         return not_evaluable(f"no IL-2 doses of arm {arm} in the patients sheet", arm=arm)
     fewer = treated[treated["il2_received"] < treated["il2_planned"]]
     least = float(treated["il2_received"].min())
+    all_of = f"all {len(treated)} patients" if len(treated) > 1 else "the one patient"
     ok = (
         bool((treated["il2_planned"] == bounds["planned"]).all())
         and len(fewer) == bounds["received_less"]
@@ -71,9 +74,9 @@ def il2(evidence: Evidence, bounds: Mapping[str, Any]) -> Verdict:
     )
     return judged(
         ok,
-        f"{len(fewer)} patient(s) received fewer than planned: {', '.join(fewer['patient'])}"
+        f"{count(len(fewer), 'patient')} received fewer than planned: {', '.join(fewer['patient'])}"
         if len(fewer)
-        else f"all {len(treated)} patient(s) received what was planned",
+        else f"{all_of} received what was planned",
         value=least,
         low=least,
         high=float(treated["il2_received"].max()),

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
+from cimlnk.cohort.words import count
 from cimlnk.stats.one_sided import rank_sum
 
 from .chance import Grid
@@ -57,7 +58,7 @@ def by_outcome(
     known = said.isin(["yes", "no"])
     bad, good = share[known & (said == worse)].to_numpy(), share[known & (said != worse)].to_numpy()
     if not len(bad) or not len(good):
-        return not_evaluable(f"{len(bad)} patient(s) {words[0]} and {len(good)} {words[1]} with {what}", arm=arm)
+        return not_evaluable(f"{count(len(bad), 'patient')} {words[0]} and {len(good)} {words[1]} with {what}", arm=arm)
     value = float((bad[:, None] > good).mean() + 0.5 * (bad[:, None] == good).mean())
 
     def decide(of: Arrays) -> Decided:

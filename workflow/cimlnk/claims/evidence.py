@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from cimlnk.cohort.words import count
 from cimlnk.common.vocabulary import NK, SAMPLE_KEYS
 from cimlnk.dynamics.baseline import at_baseline
 
@@ -97,7 +98,7 @@ class Evidence:
         """Not evaluable if fewer than `min_patients` patients have `what`; else None."""
         if n >= self.min_patients:
             return None
-        have = f"no patient has {what}" if n == 0 else f"{n} patient(s) with {what}"
+        have = f"no patient has {what}" if n == 0 else f"{count(n, 'patient')} with {what}"
         return not_evaluable(f"{have}, at least {self.min_patients} asked", n=n, **fields)
 
     def get(self, name: str) -> pd.DataFrame:

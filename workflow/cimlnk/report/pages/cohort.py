@@ -195,7 +195,7 @@ def page(run: Run, site: Site) -> Page:
         words = "; ".join(f"{esc(r.sample)}: {esc(r.reason)}" for r in missing.head(MOST_NAMED).itertuples())
         if len(missing) > MOST_NAMED:
             words += f"; and {len(missing) - MOST_NAMED} more, see the page “Quality”"
-        overview.blocks.append(Text(f"<b>{len(missing)} sample(s) left out.</b> {words}", "warning"))
+        overview.blocks.append(Text(f"<b>{count(len(missing), 'sample')} left out.</b> {words}", "warning"))
     overview.blocks += [Text(esc(words), "note") for words in cannot_tell(samples, _days_counted(run))]
     overview.blocks += warning_box(run, site)
     if run.config.get("simulate"):
