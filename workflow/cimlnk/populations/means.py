@@ -17,6 +17,8 @@ et al., CVPR 2005), on the graph's neighbours in place of an image's.
 
 from __future__ import annotations
 
+from typing import NamedTuple
+
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
@@ -73,28 +75,23 @@ def smoothed(
         return out[0], out[1]
     same = cluster[indices] == cluster[:, None]
     around = alone = values
+    gaps = np.arange(values.shape[1])  # columns that some cell lacks
     for i, needed in enumerate(_needed(indices, first, rounds)):
+        gaps = gaps[~np.isfinite(around[:, gaps]).all(axis=0)]
+        which, mine, alike = indices[needed], around[needed], same[needed]
         cut = np.clip(around, -FAR, FAR)
-        which, mine = indices[needed], cut[needed]
         m = len(which)
         weight = np.empty((m, k), np.float32)
-        alike = same[needed]
         for a in range(0, m, ROWS):
             rows = slice(a, a + ROWS)
             near = np.take(cut, which[rows], axis=0, mode="clip")  # the mode is four times as fast; all exist
-            weight[rows] = _say(mine[rows], near, alike[rows], width=LATER if i else FIRST)
+            width = LATER if i else FIRST
+            weight[rows] = _say(np.clip(mine[rows], -FAR, FAR), near, alike[rows], gaps=gaps, width=width)
         graph = sp.csr_matrix((weight.ravel(), which.ravel(), np.arange(0, m * k + 1, k)), shape=(m, n))
-        known = np.isfinite(around)
-        if known.all():
-            total, count = graph @ around, np.broadcast_to(weight.sum(axis=1)[:, None], mine.shape)
-        else:
-            total = graph @ np.where(known, around, np.float32(0))
-            gaps = ~known.all(axis=0)  # of a column without, all weights count, added up in the same order
-            count = np.repeat(graph @ np.ones((n, 1), np.float32), known.shape[1], axis=1)
-            count[:, gaps] = graph @ known[:, gaps].astype(np.float32)
+        told = _Told.of(graph, around, weight, gaps=gaps)
         if i == rounds - 1:
-            alone = _ratio(total, count)
-        joined = _joined(around[needed], total, count, known=known[needed])
+            alone = told.mean()
+        joined = told.mean(mine)
         if m == n or i == rounds - 1:
             around = joined
         else:
@@ -117,26 +114,55 @@ def _needed(indices: NDArray[np.int32], first: int, rounds: int) -> list[slice |
     return list(reversed(found))
 
 
+class _Told(NamedTuple):
+    """What neighbours say: weighted sums (m × columns), and sums of their weights (m) where no cell lacks a column;
+    of the columns `gaps` their own (m × gaps)."""
+
+    total: Floats
+    weight: Floats
+    gaps: NDArray[np.intp]
+    known: Floats
+
+    @classmethod
+    def of(cls, graph: sp.csr_matrix, values: Floats, weight: Floats, *, gaps: NDArray[np.intp]) -> _Told:
+        """Of the neighbours in `graph`, whose weights are `weight` (m × k)."""
+        if not len(gaps):
+            return cls(graph @ values, weight.sum(axis=1), gaps, np.empty((len(weight), 0), np.float32))
+        there = np.isfinite(values[:, gaps])
+        filled = values.copy()
+        filled[:, gaps] = np.where(there, values[:, gaps], np.float32(0))
+        ones = np.ones((len(values), 1), np.float32)
+        return cls(graph @ filled, (graph @ ones)[:, 0], gaps, graph @ there.astype(np.float32))
+
+    def mean(self, own: Floats | None = None) -> Floats:
+        """Means of the neighbours, with the cells themselves where `own` values are given; NaN where nobody has one."""
+        total, weight, known = self.total[:, self.gaps], self.weight[:, None], self.known
+        if own is None:
+            out = self.total / weight
+        else:
+            out = self.total + own
+            out /= weight + np.float32(1)
+            there = np.isfinite(own[:, self.gaps])
+            total, known = total + np.where(there, own[:, self.gaps], np.float32(0)), known + there.astype(np.float32)
+        out[:, self.gaps] = _ratio(total, known)
+        return out
+
+
 def _ratio(total: Floats, count: Floats) -> Floats:
     return np.divide(total, count, out=np.full(total.shape, np.nan, np.float32), where=count > 0)
 
 
-def _joined(own: Floats, total: Floats, count: Floats, *, known: NDArray[np.bool_]) -> Floats:
-    """Means of the cells, where they have a value, and their neighbours."""
-    return _ratio(total + np.where(known, own, np.float32(0)), count + known.astype(np.float32))
-
-
-def _say(own: Floats, near: Floats, same: NDArray[np.bool_], *, width: float) -> Floats:
+def _say(own: Floats, near: Floats, same: NDArray[np.bool_], *, gaps: NDArray[np.intp], width: float) -> Floats:
     """Weights (m × k) of the neighbours (m × k × columns; both cut at FAR) of m cells; a column that one of two cells
-    lacks does not count between them."""
-    apart = near - own[:, None]
-    alike = np.einsum("ijk,ijk->ij", apart, apart)
-    if np.isnan(alike).any():
-        apart[np.isnan(apart)] = 0
-        alike = np.einsum("ijk,ijk->ij", apart, apart)
+    lacks, which is one of `gaps`, does not count between them. `near` is overwritten."""
+    near -= own[:, None]
+    for column in gaps:
+        np.copyto(near[:, :, column], 0, where=np.isnan(near[:, :, column]))
+    alike = np.einsum("ijk,ijk->ij", near, near)
     alike *= np.float32(-0.5 / width**2)
     np.exp(np.maximum(alike, np.float32(LEAST), out=alike), out=alike)
-    return np.where(same, alike, np.float32(STRANGER) * alike)
+    alike *= np.where(same, np.float32(1), np.float32(STRANGER))
+    return alike
 
 
 def beside(mine: Floats, near: Floats, same: NDArray[np.bool_]) -> tuple[Floats, Floats]:
@@ -156,11 +182,13 @@ def beside(mine: Floats, near: Floats, same: NDArray[np.bool_]) -> tuple[Floats,
     around, alone : (m, columns)
         As of :func:`steadied`.
     """
-    weight = _say(np.clip(mine, -FAR, FAR), np.clip(near, -FAR, FAR), same, width=FIRST)
-    there, known = np.isfinite(near), np.isfinite(mine)
+    there = np.isfinite(near)
+    gaps = np.flatnonzero(~(np.isfinite(mine).all(axis=0) & there.all(axis=(0, 1))))
+    weight = _say(np.clip(mine, -FAR, FAR), np.clip(near, -FAR, FAR), same, gaps=gaps, width=FIRST)
     total = np.einsum("ij,ijk->ik", weight, np.where(there, near, np.float32(0)))
     count = np.einsum("ij,ijk->ik", weight, there.astype(np.float32))
-    return _with_own(mine, _joined(mine, total, count, known=known)), _ratio(total, count)
+    told = _Told(total, weight.sum(axis=1), np.arange(total.shape[1]), count)
+    return _with_own(mine, told.mean(mine)), told.mean()
 
 
 def steadied(
