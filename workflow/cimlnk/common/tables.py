@@ -71,6 +71,20 @@ def write_table(
     pq.write_table(arrow, path, compression="zstd")
 
 
+def write_appended(
+    earlier: str | Path, more: pd.DataFrame, path: str | Path, *, schema: Schema, provenance: Mapping[str, Any]
+) -> None:
+    """Write the rows of the table `earlier` as they are and `more` behind them.
+
+    As :func:`write_table` of both, which for many rows takes most of its time to make Python's strings of the earlier
+    ones. Optional strings (``str?``) must not be missing in all of `more`.
+    """
+    new = _arrow(more[list(schema.columns)], schema, provenance)
+    old = pq.read_table(earlier, columns=list(schema.columns)).cast(new.schema)
+    Path(path).parent.mkdir(parents=True, exist_ok=True)
+    pq.write_table(pa.concat_tables([old, new]).combine_chunks(), path, compression="zstd")
+
+
 def write_pieces(
     pieces: Iterable[pd.DataFrame], path: str | Path, schema: Schema, *, provenance: Mapping[str, Any] | None = None
 ) -> None:
@@ -109,9 +123,19 @@ def read_pieces(path: str | Path, columns: list[str]) -> Iterator[pd.DataFrame]:
             yield file.read_row_group(number, columns=columns).to_pandas()
 
 
-def read_table(path: str | Path, schema: Schema | None = None, *, columns: Sequence[str] | None = None) -> pd.DataFrame:
-    """Read a table written by :func:`write_table`, or some of its `columns`; with `schema`, check it again."""
-    table = pq.read_table(path, columns=None if columns is None else list(columns)).to_pandas()
+def read_table(
+    path: str | Path,
+    schema: Schema | None = None,
+    *,
+    columns: Sequence[str] | None = None,
+    categories: Sequence[str] = (),
+) -> pd.DataFrame:
+    """Read a table written by :func:`write_table`, or some of its `columns`; with `schema`, check it again.
+
+    Columns of strings in `categories` come as categories: a name that many rows have is made once.
+    """
+    wanted = None if columns is None else list(columns)
+    table = pq.read_table(path, columns=wanted, read_dictionary=list(categories) or None).to_pandas()
     return schema.check(table) if schema is not None else table
 
 

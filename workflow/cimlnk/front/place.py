@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -17,15 +18,16 @@ from cimlnk.cohort.tables import COUNTS, PATIENTS, SAMPLES
 from cimlnk.common.errors import Plain, UserError
 from cimlnk.common.home import locate
 from cimlnk.common.provenance import provenance
-from cimlnk.common.tables import read_table, write_table
+from cimlnk.common.tables import read_table, write_appended, write_table
 from cimlnk.cytof.features import summary_table
 from cimlnk.cytof.h5ad import iterate_x, read_names, read_record
 from cimlnk.cytof.tables import CELLS, SUMMARY
 from cimlnk.dynamics.abundance.run import write_abundance
+from cimlnk.graph.result import read_rows
 from cimlnk.graph.sketching import NEAREST, Extension, extend, vote
 from cimlnk.graph.tables import CLUSTERS, UMAP
 from cimlnk.populations.definitions_file import load_definitions
-from cimlnk.populations.load import columns, feature_names, variables
+from cimlnk.populations.load import columns_or_nan, variables
 from cimlnk.populations.positivity import Reference, protein_thresholds
 from cimlnk.populations.tables import POPULATIONS, THRESHOLDS
 
@@ -76,15 +78,17 @@ def place(
     """
     clock = Clock()
     about = json.loads((earlier / "cytof/features.json").read_text(encoding="utf-8"))
-    known = np.load(earlier / "cytof/features.npy", mmap_mode="r")
-    clusters = read_table(earlier / "cytof/clusters.parquet", CLUSTERS)
-    populations = read_table(earlier / "cytof/populations.parquet", POPULATIONS)
+    clusters = read_table(earlier / "cytof/clusters.parquet", columns=["cluster", "confidence"])
+    own = ["sample", "population"]
+    populations = read_table(earlier / "cytof/populations.parquet", columns=[*own, "confidence"], categories=own)
+    records = {sample: read_record(path) for sample, path in files.items()}
     parts, matrices, unusable = [], [], []
     for sample, path in files.items():
-        if not read_names(path)[0]:
-            unusable.append(f"{sample}: {read_record(path).get('reason') or 'no NK cells'}")
+        ids, var = read_names(path)
+        if not ids:
+            unusable.append(f"{sample}: {records[sample].get('reason') or 'no NK cells'}")
             continue
-        ids, values = new_features(path, sample, about)
+        values = new_features(path, sample, var, about=about)
         parts.append(pd.DataFrame({"cell": ids, "sample": sample}))
         matrices.append(values)
     if not parts:
@@ -95,13 +99,13 @@ def place(
     base_cells = clusters.iloc[rows].reset_index(drop=True)  # all, or the sketch
     k = lists.shape[1]
     found = extend(
-        np.asarray(known[rows]), base_cells["cluster"].to_numpy(np.int32), X,
+        read_rows(earlier / "cytof/features.npy", rows), base_cells["cluster"].to_numpy(np.int32), X,
         confidence=base_cells["confidence"].fillna(0.0).to_numpy(np.float32), reach=reach[:, -1], k=k, seed=seed,
     )  # fmt: skip
     names = populations["population"].to_numpy(dtype=object)[rows]
     codes, vocabulary = pd.factorize(names, sort=True)
-    own = populations["confidence"].fillna(0.0).to_numpy(np.float32)[rows]
-    nearest, confidence = vote(found.indices, found.distances, codes.astype(np.int32), confidence=own)
+    sure = populations["confidence"].fillna(0.0).to_numpy(np.float32)[rows]
+    nearest, confidence = vote(found.indices, found.distances, codes.astype(np.int32), confidence=sure)
     new = new.assign(cluster=found.labels, confidence=found.confidence, strangeness=found.strangeness)
     new["nearest"] = vocabulary[nearest]
     clock.lap("clusters")
@@ -111,29 +115,24 @@ def place(
     else:
         known_cells = Earlier(lists, base_cells["cluster"].to_numpy(np.int32), names)
         by_markers, heard = _named(
-            earlier, files, known=known_cells, samples=populations["sample"].to_numpy(dtype=object), rows=rows, X=X,
+            earlier, files, known=known_cells, samples=populations["sample"], rows=rows, X=X,
             found=found, new=new, cohort=cohort, cfg=cfg, out=out, base=base, seed=seed,
         )  # fmt: skip
     clock.lap("names")
     new["population"] = by_markers.population
     named = new[["cell", "sample", "cluster", "population"]].assign(confidence=by_markers.confidence)
     record = provenance("add", {"earlier": earlier.name, "samples": list(files)}, [])
-    records = [read_record(p) for p in files.values()]
-    old_summary = read_table(earlier / "cytof/summary.parquet", SUMMARY)
-    tables = [
-        ("cells", CELLS, read_table(earlier / "cytof/cells.parquet"), new),
-        ("clusters", CLUSTERS, clusters, new),
-        ("populations", POPULATIONS, populations, named),
-        ("summary", SUMMARY, old_summary, summary_table(list(files), records)),
-    ]
-    for name, schema, old, more in tables:
-        both = pd.concat([old, more[list(schema.columns)]], ignore_index=True)
-        write_table(both, out / f"cytof/{name}.parquet", schema, provenance=record)
+    summary = read_table(earlier / "cytof/summary.parquet", SUMMARY)
+    summary = pd.concat([summary, summary_table(list(files), list(records.values()))], ignore_index=True)
+    write_table(summary, out / "cytof/summary.parquet", SUMMARY, provenance=record)
+    tables = [("cells", CELLS, new), ("clusters", CLUSTERS, new), ("populations", POPULATIONS, named)]
     if (earlier / "cytof/umap.parquet").is_file():
-        old = read_table(earlier / "cytof/umap.parquet", UMAP)
-        points = new[["cell"]].assign(**_points(found, old.iloc[rows]))
-        both = pd.concat([old, points], ignore_index=True)
-        write_table(both, out / "cytof/umap.parquet", UMAP, provenance=record)
+        drawn = read_table(earlier / "cytof/umap.parquet", columns=["umap1", "umap2"])
+        tables.append(("umap", UMAP, new[["cell"]].assign(**_points(found, drawn.iloc[rows]))))
+    for name, schema, more in tables:
+        file = f"cytof/{name}.parquet"
+        write_appended(earlier / file, more, out / file, schema=schema, provenance=record)
+    clock.lap("tables")
     sheets = (("samples", SAMPLES), ("counts", COUNTS), ("patients", PATIENTS))
     written = {"samples": placeless_samples(cohort), "counts": cohort.counts, "patients": cohort.patients}
     if (earlier / "cohort/samples.parquet").is_file():  # what told earlier files apart may not tell them from new ones
@@ -155,7 +154,7 @@ def place(
         folds=out / "dynamics/folds.parquet",
         provenance=record,
     )
-    clock.lap("tables")
+    clock.lap("abundance")
     measured = _shifts(out / "cytof/lineages.npz", list(new["sample"].unique()), cohort)
     chance = by_chance(reach[:, -1], base_cells["cluster"].to_numpy(np.int32))
     table = added(new.assign(confidence=named["confidence"]), measured, chance=chance)
@@ -180,7 +179,7 @@ def _named(
     files: Mapping[str, Path],
     *,
     known: Earlier,
-    samples: NDArray[np.object_],
+    samples: pd.Series,
     rows: NDArray[np.int64],
     X: NDArray[np.float32],
     found: Extension,
@@ -193,35 +192,33 @@ def _named(
 ) -> tuple[NamedCells, Said]:
     """Names of the new cells by the thresholds of the earlier run (of a new batch, by its own).
 
-    `samples` are those of all earlier cells.
+    `samples` are those of all earlier cells, as categories.
     """
-    sample = np.concatenate([samples, new["sample"].to_numpy(dtype=object)])
-    paths = {s: files.get(s, earlier / f"cytof/samples/{s}.h5ad") for s in pd.unique(sample)}
-    batch = cohort.samples.set_index("sample")["batch"].astype(str).reindex(sample).to_numpy(dtype=str)
+    codes, names = pd.factorize(samples)
+    more_codes, more_names = pd.factorize(new["sample"])
+    codes, names = np.concatenate([codes, more_codes + len(names)]), [*names, *more_names]
+    starts = np.searchsorted(codes, np.arange(len(names)))  # the rows of a sample lie together, in its file's order
+    paths = [files.get(s, earlier / f"cytof/samples/{s}.h5ad") for s in names]
+    batches = cohort.samples.set_index("sample")["batch"].astype(str).reindex(names).to_numpy(dtype=str)
+    batch = batches[codes]
     cuts = read_table(earlier / "cytof/thresholds.parquet", THRESHOLDS)
     features = list(dict.fromkeys(cuts["feature"]))
 
-    codes, names = pd.factorize(sample)
-    starts = np.searchsorted(codes, np.arange(len(names)))  # the rows of a sample lie together, in its file's order
-
     def values(rows: NDArray[np.int64]) -> NDArray[np.float32]:
-        picked = np.full((len(rows), len(features)), np.nan, np.float32)
-        own = codes[rows]
-        for code in np.unique(own):
-            name, mine = names[code], np.flatnonzero(own == code)
-            measured = set(feature_names(paths[name]))
-            there = [f for f in features if f in measured]
-            at = np.array([features.index(f) for f in there])
-            picked[np.ix_(mine, at)] = columns(paths[name], there)[rows[mine] - starts[code]]
+        picked = np.empty((len(rows), len(features)), np.float32)
+        ends = np.searchsorted(rows, [*starts, len(codes)])  # they ascend
+        for code, (a, b) in enumerate(pairwise(ends)):
+            if a < b:
+                picked[a:b] = columns_or_nan(paths[code], features)[rows[a:b] - starts[code]]
         return picked
 
-    unknown = sorted(set(batch) - set(cuts["batch"].astype(str)))
+    unknown = sorted(set(batches) - set(cuts["batch"].astype(str)))
     if unknown:
         there = np.flatnonzero(np.isin(batch, unknown))
         reference = out / "cytof/lineages.npz"
         given = cohort.panel.dropna(subset=["threshold"]).set_index("marker")["threshold"]
         more = protein_thresholds(
-            values(there), features, batch[there], samples=sample[there],
+            values(there), features, batch[there], samples=np.array(names, object)[codes[there]],
             cofactors=variables(list(files.values()), "cofactor"),
             reference=Reference.read(reference) if reference.is_file() else None, panel=given.to_dict(), seed=seed,
         )  # fmt: skip
@@ -230,7 +227,7 @@ def _named(
         cohort.samples["arm"] == cfg["claims"]["arms"]["treated"]
     ).any()
     definitions = load_definitions(locate(cfg["populations"]["cytof"]["definitions"], base), infused=bool(infused))
-    picked = np.concatenate([rows, np.arange(len(sample) - len(X), len(sample))])
+    picked = np.concatenate([rows, np.arange(len(codes) - len(X), len(codes))])
     read = values(picked)
     named = name_added(
         known, X, found, values=read, features=features, batch=batch[picked], thresholds=cuts,
@@ -245,10 +242,9 @@ def _named(
             f"the new cells are {share:.0%} of all: the earlier clusters decide; whether these move them was not tried"
         )
         return named, Said(None, None, why)
-    matrix = np.load(earlier / "cytof/features.npy", mmap_mode="r")
     heard = hear(
-        np.asarray(matrix[rows]), known.names, X, first=named.population, values=read, features=features,
-        batch=batch[picked], thresholds=cuts, definitions=definitions, resolution=float(resolution),
+        read_rows(earlier / "cytof/features.npy", rows), known.names, X, first=named.population, values=read,
+        features=features, batch=batch[picked], thresholds=cuts, definitions=definitions, resolution=float(resolution),
         settings=cfg["graph"], seed=seed,
     )  # fmt: skip
     return NamedCells(heard.population, named.confidence * heard.share), Said(heard.otherwise, heard.apart, None)
@@ -263,9 +259,8 @@ def _shifts(lineages: Path, new: list[str], cohort: Cohort) -> dict[str, Shift]:
     return shifts(Profiles.read(lineages), new, kinds)
 
 
-def new_features(path: Path, sample: str, about: Mapping[str, Any]) -> tuple[list[str], NDArray[np.float32]]:
-    """Cell ids and features of a new sample, cut and scaled as those of the earlier run were."""
-    ids, var = read_names(path)
+def new_features(path: Path, sample: str, var: pd.DataFrame, *, about: Mapping[str, Any]) -> NDArray[np.float32]:
+    """Features of a new sample with the markers `var`, cut and scaled as those of the earlier run were."""
     lacking = [m for m in about["features"] if m not in var.index]
     if lacking:
         expected = (
@@ -274,4 +269,4 @@ def new_features(path: Path, sample: str, about: Mapping[str, Any]) -> tuple[lis
         raise UserError(sample, "markers", Plain(f"no {', '.join(lacking)}"), expected)
     low, high, centre, spread = (np.asarray(about[k], np.float32) for k in ("low", "high", "centre", "spread"))
     values = np.vstack(list(iterate_x(path, about["features"])))
-    return ids, ((np.clip(values, low, high) - centre) / spread).astype(np.float32)
+    return ((np.clip(values, low, high) - centre) / spread).astype(np.float32)

@@ -115,6 +115,8 @@ def read_rows(features: str | Path, rows: NDArray[np.int64]) -> NDArray[np.float
     The file is mapped again for every piece: a mapping holds every page it has touched, for a sketch the whole file.
     """
     n, d = np.load(features, mmap_mode="r").shape
+    if len(rows) == n:
+        return np.load(features)
     out = np.empty((len(rows), d), np.float32)
     for a in range(0, n, CHUNK):
         low, high = np.searchsorted(rows, [a, a + CHUNK])

@@ -54,17 +54,35 @@ def columns(path: str | Path, features: Sequence[str], layer: str | None = None)
         wanted = names.get_indexer(list(features))
         if (wanted < 0).any():
             raise KeyError(f"{path}: no {[n for n, w in zip(features, wanted, strict=True) if w < 0]}")
-        node = f["X"] if layer is None else f["layers"][layer]
-        if isinstance(node, h5py.Dataset):
-            return node[:][:, wanted].astype(np.float32, copy=False)
-        indptr, indices, data = node["indptr"][:], node["indices"][:], node["data"][:]
-        position = np.full(len(names), -1, dtype=np.int64)
-        position[wanted] = np.arange(len(wanted))
-        rows = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
-        keep = position[indices] >= 0
-        result = np.zeros((len(indptr) - 1, len(wanted)), dtype=np.float32)
-        result[rows[keep], position[indices[keep]]] = data[keep]
-        return result
+        return _picked(f["X"] if layer is None else f["layers"][layer], wanted, len(names))
+
+
+def columns_or_nan(path: str | Path, features: Sequence[str]) -> np.ndarray:
+    """Cells × `features` as float32 from `X`, NaN in those that the file lacks."""
+    with h5py.File(path) as f:
+        names = pd.Index(_strings(f["var"], "_index"))
+        wanted = names.get_indexer(list(features))
+        there = wanted >= 0
+        picked = _picked(f["X"], wanted[there], len(names))
+    if there.all():
+        return picked
+    result = np.full((len(picked), len(wanted)), np.nan, dtype=np.float32)
+    result[:, there] = picked
+    return result
+
+
+def _picked(node: h5py.Dataset | h5py.Group, wanted: np.ndarray, n_features: int) -> np.ndarray:
+    """The columns `wanted` of a dense or CSR matrix, dense."""
+    if isinstance(node, h5py.Dataset):
+        return node[:][:, wanted].astype(np.float32, copy=False)
+    indptr, indices, data = node["indptr"][:], node["indices"][:], node["data"][:]
+    position = np.full(n_features, -1, dtype=np.int64)
+    position[wanted] = np.arange(len(wanted))
+    rows = np.repeat(np.arange(len(indptr) - 1), np.diff(indptr))
+    keep = position[indices] >= 0
+    result = np.zeros((len(indptr) - 1, len(wanted)), dtype=np.float32)
+    result[rows[keep], position[indices[keep]]] = data[keep]
+    return result
 
 
 def common_features(paths: Iterable[str | Path]) -> list[str]:
@@ -111,14 +129,7 @@ def gather(paths: Sequence[str | Path], features: Sequence[str], cells: Sequence
         rows = index.get_indexer(names)
         if (rows < 0).any():
             raise ValueError(f"{path}: {int((rows < 0).sum())} cells are not in the cell table")
-        present = set(feature_names(path))
-        there = [j for j, f in enumerate(features) if f in present]
-        if len(there) == len(features):
-            result[rows] = columns(path, features)
-        else:
-            part = np.full((len(names), len(features)), np.nan, np.float32)
-            part[:, there] = columns(path, [features[j] for j in there])
-            result[rows] = part
+        result[rows] = columns_or_nan(path, features)
         filled += len(names)
     if filled != len(cells):
         raise ValueError(f"{len(cells) - filled} cells of the cell table are in none of the sample files")

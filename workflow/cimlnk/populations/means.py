@@ -17,8 +17,6 @@ et al., CVPR 2005), on the graph's neighbours in place of an image's.
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 import numpy as np
 import scipy.sparse as sp
 from numpy.typing import NDArray
@@ -68,36 +66,43 @@ def smoothed(
     n, k = indices.shape
     if k == 0:  # one cell in all
         return values[first:], values[first:]
-    held = np.isfinite(values).any(axis=0)
+    known = np.isfinite(values)
+    held = known.any(axis=0)
     if not held.all():  # columns that nobody has stay empty, and cost nothing
         out = np.full((2, n - first, values.shape[1]), np.nan, np.float32)
         out[:, :, held] = smoothed(np.ascontiguousarray(values[:, held]), indices, cluster, rounds=rounds, first=first)
         return out[0], out[1]
     same = cluster[indices] == cluster[:, None]
-    around = alone = values
-    gaps = np.arange(values.shape[1])  # columns that some cell lacks
+    gaps = np.flatnonzero(~known.all(axis=0))  # columns that some cells lack: the others need not be asked
+    there = known[:, gaps]
+    around, cut = np.where(known, values, np.float32(0)), np.clip(values, -FAR, FAR)
     for i, needed in enumerate(_needed(indices, first, rounds)):
-        gaps = gaps[~np.isfinite(around[:, gaps]).all(axis=0)]
-        which, mine, alike = indices[needed], around[needed], same[needed]
-        cut = np.clip(around, -FAR, FAR)
+        which, mine, own, alike = indices[needed], around[needed], cut[needed], same[needed]
         m = len(which)
         weight = np.empty((m, k), np.float32)
         for a in range(0, m, ROWS):
             rows = slice(a, a + ROWS)
             near = np.take(cut, which[rows], axis=0, mode="clip")  # the mode is four times as fast; all exist
-            width = LATER if i else FIRST
-            weight[rows] = _say(np.clip(mine[rows], -FAR, FAR), near, alike[rows], gaps=gaps, width=width)
+            weight[rows] = _say(own[rows], near, alike[rows], gaps=gaps, width=LATER if i else FIRST)
         graph = sp.csr_matrix((weight.ravel(), which.ravel(), np.arange(0, m * k + 1, k)), shape=(m, n))
-        told = _Told.of(graph, around, weight, gaps=gaps)
+        total, heard = graph @ around, graph @ there.astype(np.float32)
+        # with gaps added up in the order of the columns that have some
+        count = graph @ np.ones((n, 1), np.float32) if len(gaps) else weight.sum(axis=1)[:, None]
         if i == rounds - 1:
-            alone = told.mean()
-        joined = told.mean(mine)
-        if m == n or i == rounds - 1:
-            around = joined
-        else:
-            around = around.copy()
-            around[needed] = joined
-    return around, alone
+            alone = total / count
+            alone[:, gaps] = _ratio(total[:, gaps], heard)
+        total += mine
+        joined = total / (count + np.float32(1))
+        joined[:, gaps] = _ratio(total[:, gaps], heard + there[needed])
+        if i == rounds - 1:
+            return joined, alone
+        cut[needed] = np.clip(joined, -FAR, FAR)
+        there[needed] = np.isfinite(joined[:, gaps])
+        joined[:, gaps] = np.nan_to_num(joined[:, gaps])
+        around[needed] = joined
+        left = ~there.all(axis=0)
+        gaps, there = gaps[left], there[:, left]
+    return values[first:], values[first:]  # no rounds
 
 
 def _needed(indices: NDArray[np.int32], first: int, rounds: int) -> list[slice | NDArray[np.intp]]:
@@ -112,40 +117,6 @@ def _needed(indices: NDArray[np.int32], first: int, rounds: int) -> list[slice |
         needed[indices[found[-1]].ravel()] = True
         found.append(np.flatnonzero(needed))
     return list(reversed(found))
-
-
-class _Told(NamedTuple):
-    """What neighbours say: weighted sums (m × columns), and sums of their weights (m) where no cell lacks a column;
-    of the columns `gaps` their own (m × gaps)."""
-
-    total: Floats
-    weight: Floats
-    gaps: NDArray[np.intp]
-    known: Floats
-
-    @classmethod
-    def of(cls, graph: sp.csr_matrix, values: Floats, weight: Floats, *, gaps: NDArray[np.intp]) -> _Told:
-        """Of the neighbours in `graph`, whose weights are `weight` (m × k)."""
-        if not len(gaps):
-            return cls(graph @ values, weight.sum(axis=1), gaps, np.empty((len(weight), 0), np.float32))
-        there = np.isfinite(values[:, gaps])
-        filled = values.copy()
-        filled[:, gaps] = np.where(there, values[:, gaps], np.float32(0))
-        ones = np.ones((len(values), 1), np.float32)
-        return cls(graph @ filled, (graph @ ones)[:, 0], gaps, graph @ there.astype(np.float32))
-
-    def mean(self, own: Floats | None = None) -> Floats:
-        """Means of the neighbours, with the cells themselves where `own` values are given; NaN where nobody has one."""
-        total, weight, known = self.total[:, self.gaps], self.weight[:, None], self.known
-        if own is None:
-            out = self.total / weight
-        else:
-            out = self.total + own
-            out /= weight + np.float32(1)
-            there = np.isfinite(own[:, self.gaps])
-            total, known = total + np.where(there, own[:, self.gaps], np.float32(0)), known + there.astype(np.float32)
-        out[:, self.gaps] = _ratio(total, known)
-        return out
 
 
 def _ratio(total: Floats, count: Floats) -> Floats:
@@ -182,13 +153,13 @@ def beside(mine: Floats, near: Floats, same: NDArray[np.bool_]) -> tuple[Floats,
     around, alone : (m, columns)
         As of :func:`steadied`.
     """
-    there = np.isfinite(near)
-    gaps = np.flatnonzero(~(np.isfinite(mine).all(axis=0) & there.all(axis=(0, 1))))
+    known, there = np.isfinite(mine), np.isfinite(near)
+    gaps = np.flatnonzero(~(known.all(axis=0) & there.all(axis=(0, 1))))
     weight = _say(np.clip(mine, -FAR, FAR), np.clip(near, -FAR, FAR), same, gaps=gaps, width=FIRST)
     total = np.einsum("ij,ijk->ik", weight, np.where(there, near, np.float32(0)))
     count = np.einsum("ij,ijk->ik", weight, there.astype(np.float32))
-    told = _Told(total, weight.sum(axis=1), np.arange(total.shape[1]), count)
-    return _with_own(mine, told.mean(mine)), told.mean()
+    joined = _ratio(total + np.where(known, mine, np.float32(0)), count + known.astype(np.float32))
+    return _with_own(mine, joined), _ratio(total, count)
 
 
 def steadied(
