@@ -110,7 +110,10 @@ def test_new_cells_find_their_population_and_old_rows_are_as_they_were(earlier, 
     assert {p: p.read_bytes() for p in before} == before
     assert read_table(tmp_path / "results/new/cohort/samples.parquet")["path"].tolist() == ["s0.fcs", "s1.fcs"]
     times = pd.read_csv(tmp_path / "results/new/benchmarks/add.tsv", sep="\t")
-    assert times["part"].tolist() == ["clusters", "names", "tables", "strangeness"] and (times["cpu_time"] >= 0).all()
+    assert (
+        times["part"].tolist() == ["clusters", "names", "tables", "abundance", "strangeness"]
+        and (times["cpu_time"] >= 0).all()
+    )
     shares = read_table(tmp_path / "results/new/dynamics/abundance.parquet")
     assert set(shares["sample"]) == {"s0", "s1"} and shares["fraction"].notna().any()
 

@@ -14,7 +14,7 @@ from cimlnk.cohort.panel import marker_name, rename_markers
 from cimlnk.cohort.read import LINE
 from cimlnk.cohort.rows import read_rows
 from cimlnk.cohort.tables import PANEL
-from cimlnk.common.errors import Plain, Problems
+from cimlnk.common.errors import Plain, Problems, UserError
 from cimlnk.common.markers import read_name
 
 if TYPE_CHECKING:
@@ -154,6 +154,24 @@ def _one_note_a_kind(renamed: dict[str, list[tuple[str, str]]], absent: list[tup
         listed = ", ".join(wanted if wanted == marker else f"{wanted} ({marker})" for wanted, marker in absent)
         notes.append(f"not measured, since the file has no such channel: {listed}")
     return notes
+
+
+def markers_in(header: FcsHeader, panel: pd.DataFrame) -> set[str]:
+    """The markers of a file: those of the panel that it is read by. Where the panel does not fit it, or half of the
+    channels are called otherwise, what its own names say, and the panel's markers on channels without one."""
+    try:
+        matched = match_panel(header, panel)
+    except UserError:
+        matched = None  # the gating says why
+    if matched is not None and 2 * len(matched.conflicts) < len(matched.markers):
+        return {c.marker for c in matched.channels}
+    labels = [m or c for c, m in zip(header.channels, header.markers, strict=True)]
+    found = {m for m in (read_name(name).marker for name in [*labels, *header.channels]) if m is not None}
+    for row in panel.to_dict("records"):
+        columns, _ = _lookup(header, str(row["channel"]), str(row["marker"]))
+        if row["role"] not in TECHNICAL and any(not _key(METAL.sub("", labels[c])) for c in columns):
+            found.add(str(row["marker"]))
+    return found
 
 
 def _lookup(header: FcsHeader, wanted: str, marker: str) -> tuple[list[int], str]:

@@ -31,6 +31,7 @@ from .added_page import write_added_page
 from .far import Far
 from .guess_samples import UNTOLD
 from .place import Placed, place
+from .strangers import StrangeFiles, refuse_strangers
 
 # Earlier cells that clusterings with the new ones name otherwise, beyond what two of those clusterings differ by, from
 # which on the earlier names are no longer those that the data would get: a run of everything is due.
@@ -66,6 +67,7 @@ def widened(config: Mapping[str, Any], sheet: Path, name: str, *, base: Path) ->
     both = pd.concat([old, new], ignore_index=True).fillna("")
     result = copy.deepcopy(dict(config))
     result["cohort"] = dict(result["cohort"]) | {"id": name, "samples": f"config/samples/{name}.tsv"}
+    result["simulate"] = None  # the earlier files are there, and the new ones are nobody's simulation
     stream = io.StringIO()
     both.to_csv(stream, sep="\t", index=False, lineterminator="\n")
     return result, stream.getvalue(), list(new["sample"])
@@ -88,7 +90,8 @@ def add(
     Raises
     ------
     UserError
-        If the earlier run is not there or not finished, for mistakes in the sheet, or if the gating fails.
+        If the earlier run is not there or not finished, for mistakes in the sheet, for files that lack markers of the
+        clustering (StrangeFiles, where they lack most), or if the gating fails.
     """
     base, given = Path(base), read_yaml(config)
     earlier_cfg = resolve(given, base, str(config))
@@ -109,7 +112,10 @@ def add(
     places = {base / f"config/{name}.yaml": yaml.safe_dump(wide, sort_keys=False, allow_unicode=True)}
     places[base / wide["cohort"]["samples"]] = text
     drafted = _drafted(Path(sheet), base)
-    for mine in (Path(sheet), *([locate(drafted["samples"], base)] if drafted else [])):
+    rows = pd.read_csv(io.StringIO(text), sep="\t", dtype=str, keep_default_na=False)
+    refuse_strangers(earlier, rows, samples, cfg=earlier_cfg, own=drafted, wanted=about["features"], sheet=str(sheet),
+                     base=base)  # fmt: skip
+    for mine in (Path(sheet), *([locate(drafted["cohort"]["samples"], base)] if drafted else [])):
         if any(mine.resolve() == path.resolve() for path in places):
             expected = f"another one: what is written under this id would take the place of {mine}"
             raise UserError("command line", "--id", name, expected)
@@ -121,9 +127,11 @@ def add(
         for path in fresh:  # else the corrected sheet would find another one in its place
             path.unlink()
         earlier_rows = len(text.splitlines()) - 1 - len(samples)
-        own = (drafted or {"samples": sheet})["samples"]
-        rows = list(_read(locate(own, base), str(own)).index)
-        raise _of_new_sheet(error, wide["cohort"]["samples"], sheet=own, earlier=earlier_rows, rows=rows) from None
+        own = drafted["cohort"]["samples"] if drafted else sheet
+        rows_of_own = list(_read(locate(own, base), str(own)).index)
+        raise _of_new_sheet(
+            error, wide["cohort"]["samples"], sheet=own, earlier=earlier_rows, rows=rows_of_own
+        ) from None
     targets = [f"results/{name}/cytof/samples/{s}.h5ad" for s in samples]
     _gate(f"config/{name}.yaml", targets, base, cores=cores)
     _check_unchanged(earlier, cohort)
@@ -134,7 +142,7 @@ def add(
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
-    """The command line of ``add``; 0 if all samples were placed, 1 for an error, 3 if many cells are strange."""
+    """The command line of ``add``; 0 if all samples were placed, 1 for an error, 3 if any is strange."""
     parser = argparse.ArgumentParser("add", description="Place later samples on the clustering of a finished run.")
     parser.add_argument("sheet", help="sample sheet of the new samples only, or a drafted config of them")
     parser.add_argument("--config", "--configfile", required=True, help="config of the finished run")
@@ -143,6 +151,9 @@ def main(arguments: Sequence[str] | None = None) -> int:
     given = parser.parse_args(arguments)
     try:
         folder, placed = add(given.sheet, given.config, name=given.id, cores=given.cores)
+    except StrangeFiles as error:
+        print(f"cimlnk: strange: {error}", file=sys.stderr)
+        return 3
     except UserError as error:
         print(f"cimlnk: error: {error}", file=sys.stderr)
         return 1
@@ -220,13 +231,12 @@ def _read(path: Path, name: str) -> pd.DataFrame:
 
 
 def _drafted(sheet: Path, base: Path) -> dict[str, Any] | None:
-    """The section `cohort` of a drafted config that is given in place of a sheet; None of a sheet."""
+    """The drafted config that is given in place of a sheet; None of a sheet."""
     if sheet.suffix.lower() not in (".yaml", ".yml"):
         return None
     if not sheet.is_file():
         raise UserError("command line", "SHEET", str(sheet), "the path of a sample sheet or a drafted config")
-    section: dict[str, Any] = resolve(read_yaml(sheet), base, str(sheet))["cohort"]
-    return section
+    return resolve(read_yaml(sheet), base, str(sheet))
 
 
 def _read_new(sheet: Path, base: Path, old: pd.DataFrame | None = None) -> pd.DataFrame:
@@ -237,9 +247,9 @@ def _read_new(sheet: Path, base: Path, old: pd.DataFrame | None = None) -> pd.Da
     drafted = _drafted(sheet, base)
     if drafted is None:
         return _read(sheet, str(sheet))
-    rows = _read(locate(drafted["samples"], base), drafted["samples"])
+    rows = _read(locate(drafted["cohort"]["samples"], base), drafted["cohort"]["samples"])
     problems = Problems()
-    root = data_root({"cohort": drafted}, base, problems)
+    root = data_root(drafted, base, problems)
     problems.raise_if_any()
     if "path" in rows and root is not None:
         # a cell without a path stays one, to be told as such

@@ -259,14 +259,16 @@ def _shifts(lineages: Path, new: list[str], cohort: Cohort) -> dict[str, Shift]:
     return shifts(Profiles.read(lineages), new, kinds)
 
 
+def all_markers(n: int) -> str:
+    """What is expected of a sample that lacks one of the `n` markers of the clustering."""
+    return f"all {n} markers the cells were clustered by: put it into the sheet of all samples and run that again"
+
+
 def new_features(path: Path, sample: str, var: pd.DataFrame, *, about: Mapping[str, Any]) -> NDArray[np.float32]:
     """Features of a new sample with the markers `var`, cut and scaled as those of the earlier run were."""
     lacking = [m for m in about["features"] if m not in var.index]
     if lacking:
-        expected = (
-            f"all {len(about['features'])} markers the cells were clustered by: put it into the sheet and run it again"
-        )
-        raise UserError(sample, "markers", Plain(f"no {', '.join(lacking)}"), expected)
+        raise UserError(sample, "markers", Plain(f"no {', '.join(lacking)}"), all_markers(len(about["features"])))
     low, high, centre, spread = (np.asarray(about[k], np.float32) for k in ("low", "high", "centre", "spread"))
     values = np.vstack(list(iterate_x(path, about["features"])))
     return ((np.clip(values, low, high) - centre) / spread).astype(np.float32)
