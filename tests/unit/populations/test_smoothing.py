@@ -80,6 +80,36 @@ def test_the_first_round_is_wide_and_the_others_narrow():
     assert (default != smoothed(line, near, np.zeros(12, int), rounds=3)[0]).any()
 
 
+def test_columns_that_some_cells_lack_are_filled_round_by_round():
+    """Against plain loops: one column is whole, of one most cells lack a value, so that it fills over the rounds."""
+    rng = np.random.default_rng(5)
+    n, k = 60, 4
+    values = rng.normal(size=(n, 4)).astype(np.float32)
+    values[:, 1:][rng.random((n, 3)) < [0.1, 0.9, 1.0]] = np.nan
+    near = np.argsort(rng.random((n, n)), axis=1)[:, :k].astype(np.int32)
+    cluster = rng.integers(0, 3, n)
+    told = values.astype(float)
+    for h in (3, 1.4, 1.4, 1.4):
+        before, told, alone = told, np.full((n, 4), np.nan), np.full((n, 4), np.nan)
+        for i in range(n):
+            apart = np.clip(before[near[i]], -2, 2) - np.clip(before[i], -2, 2)
+            weight = np.exp(-np.nansum(apart**2, axis=1) / (2 * h**2)) * np.where(
+                cluster[near[i]] == cluster[i], 1, 0.1
+            )
+            for j in range(4):
+                own, theirs = before[i, j], before[near[i], j]
+                there = np.isfinite(theirs)
+                if there.any():
+                    alone[i, j] = (weight * theirs)[there].sum() / weight[there].sum()
+                parts = [(1.0, own)] * int(np.isfinite(own)) + list(zip(weight[there], theirs[there], strict=True))
+                if parts:
+                    told[i, j] = sum(w * v for w, v in parts) / sum(w for w, _ in parts)
+    for first in (0, 50):
+        found, others = smoothed(values, near, cluster, first=first)
+        np.testing.assert_allclose(found, told[first:], rtol=2e-4, atol=1e-5)
+        np.testing.assert_allclose(others, alone[first:], rtol=2e-4, atol=1e-5)
+
+
 def test_a_cell_itself_weighs_a_quarter_and_one_without_a_value_has_its_neighbours():
     values = np.array([[0.0, np.nan], [2.0, 4.0], [4.0, 4.0]], np.float32)
     near = np.array([[1, 2], [0, 2], [0, 1]], np.int32)
