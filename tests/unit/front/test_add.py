@@ -13,9 +13,10 @@ from cimlnk.common.errors import UserError
 from cimlnk.common.tables import read_table, write_table
 from cimlnk.cytof.h5ad import write_h5ad
 from cimlnk.cytof.tables import CELLS, SUMMARY
-from cimlnk.front.add import NEEDED, add, say, warnings_of, widened
+from cimlnk.front.add import NEEDED, add, widened
 from cimlnk.front.added_page import write_added_page
 from cimlnk.front.place import place
+from cimlnk.front.say_added import say, warnings_of
 from cimlnk.graph.nearest import knn
 from cimlnk.graph.tables import CLUSTERS, UMAP
 from cimlnk.populations.tables import OVERRIDDEN, POPULATIONS, THRESHOLDS

@@ -9,6 +9,6 @@
 - ``check``: files ``check_files``, ``check_events``, ``check_flow``, ``check_preparation``; sheets ``check_sheets``,
   ``check_panel``, ``check_design``; what a run refuses ``check_run``, ``early``; what is said ``findings``,
   ``check_console``.
-- ``add``: clusters ``place``; names ``name_added``, ``voices``; strangeness ``far``, ``shift``; tables and page
-  ``added``, ``added_page``.
+- ``add``: files of another panel ``strangers``; clusters ``place``; names ``name_added``, ``voices``; strangeness
+  ``far``, ``shift``; tables and page ``added``, ``added_page``; what is said ``say_added``.
 """
