@@ -15,7 +15,7 @@ import pandas as pd
 from cimlnk.common.formulas import neutral
 from cimlnk.common.palette import LABELS
 
-from .style import GATES, label, plain, save
+from .style import GATES, label, plain, plain_column, save
 
 MAX_CSV_ROWS = 5_000  # the site stays small enough to send; the results folder holds every table whole
 MOST_FILE_ROWS = 10_000  # of a table behind a figure
@@ -213,7 +213,7 @@ class Site:
                 shown = shown.assign(**{column: [_spoken(v, words) for v in shown[column].astype(object)]})
         for column in [c for c in PROSE if c in shown]:
             shown = shown.assign(**{column: [prose(v) if isinstance(v, str) else v for v in shown[column]]})
-        rows = [[plain(v) for v in row] for row in shown.astype(object).itertuples(index=False, name=None)]
+        rows = [list(row) for row in zip(*(plain_column(shown.iloc[:, i]) for i in range(shown.shape[1])), strict=True)]
         head, rows, same = _told_once([str(h) for h in head], rows, keys=[str(c) for c in shown])
         if same:
             caption += f" In every row: {esc('; '.join(same))}."

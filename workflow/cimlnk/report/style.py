@@ -7,11 +7,14 @@ from collections.abc import Iterable, Sequence
 from contextlib import suppress
 from numbers import Integral
 from pathlib import Path
-from typing import IO, Any
+from typing import IO, TYPE_CHECKING, Any
 
 from cimlnk.common.palette import ARMS, OTHERS, POPULATIONS, colours, distinct, label, order
 
 from .again import keep, taken
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 __all__ = [
     "ARMS", "GATES", "OTHERS", "POPULATIONS", "by_number", "colours", "distinct", "label", "label_lowest", "order",
@@ -85,6 +88,20 @@ def plain(value: object) -> str:
             return f"{float(f'{value:.3g}'):,.0f}"
         return f"{value:,.0f}" if 1000 <= abs(value) < 1e6 else f"{value:.3g}"
     return str(value)
+
+
+def plain_column(values: pd.Series) -> list[str]:
+    """The cells of a column as texts that can be compared down it: fractions all have three significant digits.
+
+    Examples
+    --------
+    >>> import pandas as pd
+    >>> plain_column(pd.Series([0.999, 1.0, 0.95, 22.0, float("nan")])), plain_column(pd.Series([7.0, 28.0]))
+    (['0.999', '1.00', '0.950', '22.0', ''], ['7', '28'])
+    """
+    if values.dtype.kind != "f" or not (values.dropna() % 1 != 0).any():
+        return [plain(v) for v in values.astype(object)]
+    return [f"{v:#.3g}".removesuffix(".") if 0 < abs(v) < 999.5 else plain(v) for v in values.astype(float)]
 
 
 Spot = tuple[int, int, str]  # thousandths of the picture's width from the left and of its height from the top; text
