@@ -12,13 +12,13 @@ import pytest
 
 from cimlnk.common.tables import Schema, write_table
 from cimlnk.dynamics.abundance.tables import ABUNDANCE
-from cimlnk.report.blocks import MAX_CSV_ROWS, MAX_ROWS, Site, esc, plain, slug
+from cimlnk.report.blocks import MAX_CSV_ROWS, MAX_ROWS, Site, esc, slug
 from cimlnk.report.figures.change import alluvial, distance_map, effect_map
 from cimlnk.report.figures.course import composition, folds_by_arm, nk_by_patient, subsets_absolute
 from cimlnk.report.figures.effects import diversity, forest, planted_and_found
 from cimlnk.report.figures.maps import heat_map, overview, thin
 from cimlnk.report.site import write_site
-from cimlnk.report.style import by_number, colours, order, pyplot, save, symlog_days, tell, told
+from cimlnk.report.style import by_number, colours, order, plain, pyplot, save, symlog_days, tell, told
 
 DAYS = [-7, 7, 28]
 

@@ -15,7 +15,7 @@ import pandas as pd
 from cimlnk.common.formulas import neutral
 from cimlnk.common.palette import LABELS
 
-from .style import GATES, label, plain, plain_column, save
+from .style import GATES, label, plain_column, save
 
 MAX_CSV_ROWS = 5_000  # the site stays small enough to send; the results folder holds every table whole
 MOST_FILE_ROWS = 10_000  # of a table behind a figure

@@ -7,7 +7,7 @@ from collections.abc import Iterable
 import numpy as np
 import pandas as pd
 
-from cimlnk.report.blocks import plain
+from cimlnk.report.style import plain
 
 MOST_NAMES = 8  # patients or files named one by one
 

@@ -10,10 +10,9 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.common.vocabulary import NK
-from cimlnk.report.blocks import plain
 from cimlnk.report.reading import blood_nk, first_modality, infused, left_out
 from cimlnk.report.run import Run
-from cimlnk.report.style import colours, label, order, plain_log, set_days
+from cimlnk.report.style import colours, label, order, plain, plain_log, set_days
 
 from .answers import answers, focus
 from .course import boosts, event_words, expansion_bound, patient_rows

@@ -6,10 +6,11 @@ import pandas as pd
 
 from cimlnk.cohort.words import count
 from cimlnk.common.vocabulary import CYTOMETRY
-from cimlnk.report.blocks import Page, Section, Site, Text, esc, plain, slug
+from cimlnk.report.blocks import Page, Section, Site, Text, esc, slug
 from cimlnk.report.clinicians.course import patient_rows
 from cimlnk.report.many import CHOICE, patients_shown, people
 from cimlnk.report.run import Run
+from cimlnk.report.style import plain
 
 HEAD = ("patient", "arm", "stands out by", "gates of the files", "NK/µL before", "peak fold", "peak day", "last fold")
 NUMBERS = ("baseline_per_ul", "peak_fold", "peak_day", "last_fold")

@@ -9,12 +9,12 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.dynamics.abundance.folds import daily
-from cimlnk.report.blocks import MAX_CSV_ROWS, Figure, Section, Site, Table, Text, esc, plain
+from cimlnk.report.blocks import MAX_CSV_ROWS, Figure, Section, Site, Table, Text, esc
 from cimlnk.report.figures.kinetics import fitted_courses
 from cimlnk.report.many import of_patients
 from cimlnk.report.reading import infused, without_told
 from cimlnk.report.run import Run
-from cimlnk.report.style import ARMS, POPULATIONS, colours, order
+from cimlnk.report.style import ARMS, POPULATIONS, colours, order, plain
 
 from .names import MODALITY
 

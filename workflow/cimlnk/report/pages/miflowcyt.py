@@ -8,9 +8,10 @@ import pandas as pd
 
 from cimlnk.cohort.words import count
 from cimlnk.common.vocabulary import CYTOMETRY, MODALITY_WORDS
-from cimlnk.report.blocks import Page, Section, Site, plain
+from cimlnk.report.blocks import Page, Section, Site
 from cimlnk.report.reading import left_out
 from cimlnk.report.run import Run
+from cimlnk.report.style import plain
 
 TO_FILL_IN = "to be filled in by the laboratory"
 REAGENTS = {

@@ -4,11 +4,12 @@ from __future__ import annotations
 
 import pandas as pd
 
-from cimlnk.report.blocks import Page, Section, Site, Text, esc, plain, slug
+from cimlnk.report.blocks import Page, Section, Site, Text, esc, slug
 from cimlnk.report.figures.course import composition, nk_by_patient, subsets_absolute
 from cimlnk.report.many import pictured
 from cimlnk.report.reading import expansion_band, il2_given, infused
 from cimlnk.report.run import Run
+from cimlnk.report.style import plain
 
 from . import donors, kinetics
 from .cohort import MODALITY, cards

@@ -7,11 +7,12 @@ from collections.abc import Mapping
 import pandas as pd
 
 from cimlnk.cohort.design import ONE_BATCH
-from cimlnk.report.blocks import MAX_ROWS, Page, Section, Site, Text, esc, plain
+from cimlnk.report.blocks import MAX_ROWS, Page, Section, Site, Text, esc
 from cimlnk.report.figures.quality import gate_yields, nk_share
 from cimlnk.report.many import MOST_SAMPLES, first_the_odd, samples_shown
 from cimlnk.report.reading import left_out, nk_share_words
 from cimlnk.report.run import Run
+from cimlnk.report.style import plain
 
 from .names import MODALITY
 
