@@ -41,6 +41,14 @@ def test_a_word_and_its_number_are_one_and_the_rest_is_the_run():
     assert tokens("PBMC8_30min_patient_1_BCR-XL") == ["PBMC8", "30min", "patient1", "BCR-XL"]
 
 
+def test_days_of_german_names_and_of_names_with_blanks_are_read():
+    names = ["P1 Tag -7", "P1 Tag 7", "P1 D+28", "P2 prä", "P2 Tag 7", "P2 Day 28 (Kopie)", "P2 Month 3"]
+    table = drafted(*(f"{n}.fcs" for n in names))
+    assert list(table["day"]) == [-7, 7, 28, -1, 7, 28, 90]
+    assert list(table["patient"]) == ["P1"] * 3 + ["P2"] * 4
+    assert list(drafted("P1 pra\u0308.fcs", "P1 Tag 7.fcs")["day"]) == [-1, 7], "as macOS spells it"
+
+
 def test_what_all_names_say_is_read_as_what_one_name_says():
     table = drafted("P1_D100_batch3.fcs", "P2_D100_batch3.fcs")
     assert list(table["patient"]) == ["P1", "P2"] and set(table["batch"]) == {"batch3"}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from collections.abc import Mapping, Sequence
 from datetime import date, datetime
 
@@ -10,7 +11,7 @@ DAY = re.compile(r"(?i)^(?:d|day|tag)[_ ]?([+-]?\d{1,4})$")
 WEEK = re.compile(r"(?i)^(?:w|wk|week)[-_ ]?(\d{1,3})$")
 MONTH = re.compile(r"(?i)^(?:m|mo|month)[-_ ]?(\d{1,3})$|^(\d{1,2})mo$")
 HOUR = re.compile(r"(?i)^(\d{1,3})(?:h|hr|hrs|hours?)$")
-BEFORE = re.compile(r"(?i)^(pre|prae|base|baseline|bl|screen|screening|scr|before|pretreatment)$")
+BEFORE = re.compile(r"(?i)^(pre|prae|prä|base|baseline|bl|screen|screening|scr|before|pretreatment)$")
 BASAL = re.compile(r"(?i)^(ref|reference|unstim|unstimulated|control|ctrl|basal|resting|untreated)$")
 TIMES = (DAY, WEEK, MONTH, HOUR, BEFORE)
 PRODUCT = re.compile(r"(?i)^(product|infusion|infused|ip|dp|graft)$")
@@ -39,13 +40,15 @@ def tokens(name: str) -> list[str]:
 
     A word that has its number already (``ND050_15``) takes no second one.
     """
-    words = [w for w in re.split(r"[_\s.]+", name) if w]
+    words = [w for w in re.split(r"[_\s.]+", unicodedata.normalize("NFC", name)) if w]  # macOS parts ä in two
     words = [w for w in words if not ACCESSION.match(w)] or words
     joined: list[str] = []
     for word in words:
         if re.fullmatch(r"\d{1,3}", word) and joined and joined[-1][-1:].isalpha() and PERSON.match(joined[-1] + word):
             joined[-1] += word
-        elif re.fullmatch(r"\d{1,3}", word) and joined and re.fullmatch(r"(?i)day|week|run|batch", joined[-1]):
+        elif re.fullmatch(r"\d{1,3}", word) and joined and re.fullmatch(r"(?i)week|month|run|batch", joined[-1]):
+            joined[-1] += word
+        elif re.fullmatch(r"[+-]?\d{1,4}", word) and joined and re.fullmatch(r"(?i)day|tag", joined[-1]):
             joined[-1] += word
         else:
             joined.append(word)
