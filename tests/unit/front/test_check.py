@@ -8,8 +8,9 @@ import pytest
 import yaml
 
 from cimlnk.cytof.fcs.write import write_fcs
-from cimlnk.front.check import check_config, main
+from cimlnk.front.check import check_config, main, write_page
 from cimlnk.front.check_console import report, table_lines
+from cimlnk.front.check_design import who_when
 from cimlnk.front.draft import make_draft, write_draft
 from cimlnk.front.findings import NOTE, STOP, WARN, Findings
 
@@ -94,3 +95,17 @@ def test_every_verb_reads_a_config_as_a_run_does(verb, tmp_path, monkeypatch, ca
     words = {"add": ["s.tsv", "--config", "a.yaml"], "truth": ["--config", "a.yaml"]}.get(verb, ["a.yaml"])
     assert verbs([verb, *words]) in (1, 2)
     assert "a.yaml: line 3: found 'cohort' a second time" in capsys.readouterr().err
+
+
+def test_the_page_shows_many_patients_at_one_look_above_the_table(tmp_path):
+    rows = [(f"P{p}", d, f"D{d}", "A" if p < 20 else "B", "r1", "cytof", "blood") for p in range(1, 31) for d in (0, 7)]
+    columns = ["patient", "day", "timepoint", "arm", "batch", "modality", "tissue_or_product"]
+    samples = pd.DataFrame(rows[:-1], columns=columns)
+    findings = Findings()
+    who_when(samples, findings)
+    page = write_page("many", findings, tmp_path).read_text()
+    assert re.search(r"\nP1 to P19 \(19\) +A +1 +1\n", page) and re.search(r"\nP30 +B +1 +-\n", page)
+    assert page.index("P1 to P19") < page.index("<td>P1</td>") and "Who was sampled when" in page
+    few = Findings()
+    who_when(samples[samples["patient"].isin(["P1", "P2"])], few)
+    assert not few.grid and len(few.tables["Who was sampled when"]) == 2

@@ -32,7 +32,7 @@ from cimlnk.cytof.flow.files import given_cofactors
 from cimlnk.populations.definitions_file import load_definitions
 
 from .check_console import report
-from .check_design import look_at_arms, look_at_costs, look_at_design, look_at_repeats, who_when
+from .check_design import WHO_WHEN, look_at_arms, look_at_costs, look_at_design, look_at_repeats, who_when
 from .check_files import look_at_fcs, look_at_rna
 from .check_flow import look_at_flow
 from .check_panel import lineage_markers, odd_cofactors, populations_of_panel, try_gates
@@ -173,7 +173,11 @@ def write_page(name: str, findings: Findings, folder: str | Path) -> Path:
             )
     page.sections.append(section)
     for title, table in findings.tables.items():
-        page.sections.append(Section(title.replace(" ", "-").lower(), title, [site.table(title, table, "")]))
+        section = Section(title.replace(" ", "-").lower(), title)
+        if title == WHO_WHEN and findings.grid:
+            section.blocks.append(Text("<pre>" + esc("\n".join(findings.grid)) + "</pre>", "html"))
+        section.blocks.append(site.table(title, table, ""))
+        page.sections.append(section)
     if findings.pictures:
         shown = [(picture.stem, title, picture) for title, picture in findings.pictures.items()]
         words = Text("Of one file of each batch: what is kept is blue, a cut taken from the batch is violet.")

@@ -18,11 +18,12 @@ from cimlnk.common.errors import UserError
 from cimlnk.dynamics.abundance.power import detectable as least_effect
 
 from .console import duration
-from .design_grid import design_table
+from .design_grid import EACH, design_grid, design_table
 from .findings import NOTE, WARN, Findings
 
 # CPU seconds, fitted to the ready cohorts (tiny 203, demo about 840): a rough guide, not a promise.
 FIXED, PER_FCS, PER_RNA, PER_MILLION = 90.0, 4.0, 8.0, 60.0
+WHO_WHEN = "Who was sampled when"  # title of the table
 
 
 def look_at_design(
@@ -70,6 +71,7 @@ def who_when(samples: pd.DataFrame, findings: Findings) -> None:
     """A line about the cohort, and who was sampled when, as the sheet has it: slips in it show here.
 
     A patient a row, a time point a column in the order of days; a cell has the files, what they are of, and batches.
+    Of many patients also a grid of at most a screen.
     """
     arms = samples.drop_duplicates("patient").groupby("arm", sort=True).size()
     times = samples.sort_values(["day", "timepoint"])["timepoint"].drop_duplicates()
@@ -78,9 +80,10 @@ def who_when(samples: pd.DataFrame, findings: Findings) -> None:
         parts.append(f"{count(len(arms), 'arm')} ({listed([f'{arm} {n}' for arm, n in arms.items()])})")
     parts += [f"{count(len(times), 'time point')} ({listed(list(times))})", count(samples["batch"].nunique(), "batch")]
     findings.summary = ", ".join(parts)
-    title = "Who was sampled when"
-    findings.tables[title] = design_table(samples)
-    findings.page_only.add(title)
+    findings.tables[WHO_WHEN] = design_table(samples)
+    findings.page_only.add(WHO_WHEN)
+    if samples["patient"].nunique() > EACH:
+        findings.grid = design_grid(samples)
 
 
 def look_at_arms(samples: pd.DataFrame, cfg: Mapping[str, Any], findings: Findings) -> None:

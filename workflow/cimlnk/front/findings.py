@@ -23,6 +23,7 @@ class Findings:
     pictures: dict[str, Path] = field(default_factory=dict)
     folder: Path | None = None
     summary: str = ""  # what the files are of, in a line
+    grid: list[str] = field(default_factory=list)  # who was sampled when, where patients are too many for one look
     page_only: set[str] = field(default_factory=set)  # titles of tables that a console has no room for
 
     def add(self, level: str, text: str) -> None:
