@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import re
 from pathlib import Path
 
@@ -137,6 +138,17 @@ def changed(tmp_path, **edits):
     for name, table in known.items():
         write_table(table, tmp_path / f"{name}.parquet", LOOSE)
     return run_of(tmp_path)
+
+
+@pytest.mark.parametrize(
+    ("aliased", "free", "words"), [(0, 2, ""), (1, 1, "Some time points were"), (2, 0, "Time points were")]
+)
+def test_days_in_batches_of_their_own_are_said_where_shares_are_compared(tmp_path, aliased, free, words):
+    changed(tmp_path)
+    design = {"modalities": {"cytof": {"factors": {"timepoint": {"aliased": aliased, "free": free}}}}}
+    (tmp_path / "cohort/design.json").write_text(json.dumps(design))
+    text = answers(Run(tmp_path, sorted(tmp_path.rglob("*.*")), CONFIG))[6].text
+    assert ("measured in batches of their own" in text) == bool(words) and words in text
 
 
 def test_a_height_that_is_kept_has_no_day_of_its_own(tmp_path):

@@ -34,7 +34,17 @@ def kinds(run: Run, rows: pd.DataFrame, whose: str) -> str:
         text += f". Day {day} ({named(who)}): {shares(part)}"
     if len(groups) > MOST_DAYS:
         text += f". {count(len(groups) - MOST_DAYS, 'further day')} on the patients' own pages"
-    return f"{text}."
+    return f"{text}.{days_by_batch(run, str(table['modality'].iloc[0]))}"
+
+
+def days_by_batch(run: Run, modality: str) -> str:
+    """What must be known of shares before and after infusion where days were measured in batches of their own."""
+    factors = run.json("cohort/design.json").get("modalities", {}).get(modality, {}).get("factors", {})
+    aliased = factors.get("timepoint", {}).get("aliased", 0)
+    if not aliased:
+        return ""
+    which = "Time points" if not factors["timepoint"].get("free", 0) else "Some time points"
+    return f" {which} were measured in batches of their own: a change of shares between them may be one of batches."
 
 
 def shares(part: pd.DataFrame) -> str:
