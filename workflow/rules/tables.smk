@@ -95,7 +95,7 @@ def clinician_tables(wildcards):
     ]
     if CYTOMETRY:
         files.append(out("dynamics/release.parquet"))
-    return [*files, out("quality/warnings.parquet")]
+    return [*files, out("cohort/design.json"), out("quality/warnings.parquet")]
 
 
 # What the donor calls give, where there are any.

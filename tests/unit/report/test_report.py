@@ -164,16 +164,16 @@ def test_alluvial_distances_diversity_and_recovery_draw():
 
 def test_site_of_a_cohort_without_counts_or_claims_still_stands(tmp_path):
     """Every page is written, says what is missing, and escapes the sheet's words."""
-    root = tmp_path / "results"
+    root, name = tmp_path / "results", "export_P1_D28_live_singlets"
     samples = pd.DataFrame(
         {
-            "sample": ["s1"], "patient": ["P1"], "day": [0], "timepoint": ["pre"], "arm": ["a<b"],
+            "sample": [name], "patient": ["P1"], "day": [0], "timepoint": ["pre"], "arm": ["a<b"],
             "tissue_or_product": ["blood"], "modality": ["cytof"], "batch": ["1"],
         }
     )  # fmt: skip
     loose = Schema("loose", {"sample": ("str", "id")}, extra=True)
     write_table(samples, root / "cohort/samples.parquet", loose)
-    summary = pd.DataFrame({"sample": ["s1"], "left_out": [True], "reason": ["empty <file>"]})
+    summary = pd.DataFrame({"sample": [name], "left_out": [True], "reason": ["empty <file>"]})
     for column in ("n_events", "n_live_singlets", "n_lymphocytes", "n_nk", "n_nk_low", "n_nk_high", "qc_score"):
         summary[column] = 0.0
     write_table(summary, root / "cytof/summary.parquet", loose)
@@ -183,6 +183,8 @@ def test_site_of_a_cohort_without_counts_or_claims_still_stands(tmp_path):
     index = (tmp_path / "site/index.html").read_text()
     assert "empty &lt;file&gt;" in index and "a&lt;b" in index and "a<b" not in index
     assert "no absolute counts" in index
+    quality = (tmp_path / "site/quality.html").read_text()
+    assert "export_<wbr>P1_<wbr>D28_<wbr>live_<wbr>singlets" in quality and "&lt;wbr" not in quality
     for page in (tmp_path / "site").glob("*.html"):
         assert not re.search(r"(src|href)=\"https?:", page.read_text()), page.name
 
