@@ -204,6 +204,7 @@ def quality_tables(wildcards):
             out(f"{modality}/{name}.parquet")
             for name in "summary populations overridden annotation thresholds".split()
         ]
+        files.append(out(f"{modality}/graph.json"))
         for sample in samples_of(modality):
             files += [
                 out(f"{modality}/gates/{sample}.parquet"),

@@ -1,12 +1,14 @@
 """Warnings: each kind is raised by what it is about, and by nothing else."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
 
 from cimlnk.front import collect, collect_sheets
 from cimlnk.front.tables import KINDS, SEVERITIES
-from cimlnk.front.warnings import grouped, summary_lines
+from cimlnk.front.warnings import collect_warnings, grouped, say_end, summary_lines
 
 GATE = {
     "sample": "s1", "step": 1, "gate": "not_t", "parent": None, "n_in": 1000, "n_out": 600, "n_out_low": 590,
@@ -111,6 +113,39 @@ def test_an_absent_lineage_is_told_in_blood_only():
     assert row["subject"] == "B" and row["text"].endswith("live single events are B cells")
     none = many.assign(n_cells=many["n_cells"].where(many["lineage"] != "monocyte", 0))
     assert any(r["text"].endswith(" are monocytes") for r in collect.of_lineages(none, blood))
+
+
+@pytest.mark.parametrize(
+    ("recall", "error", "expected"),
+    [
+        (0.95, 0.0, []),
+        (0.945, 0.002, []),
+        (0.94, 0.002, ["caution"]),
+        (0.6, 0.01, ["caution"]),
+        (0.3, 0.01, ["serious"]),
+    ],
+)
+def test_neighbours_that_the_search_missed_are_told_unless_it_may_be_chance(recall, error, expected):
+    rows = collect.of_graph("rna", {"recall": recall, "recall_error": error, "recall_asked": 0.95})
+    assert [r["severity"] for r in rows] == expected
+    assert all(f"{recall:.1%}" in r["text"] and "95.0%" in r["text"] for r in rows)
+
+
+@pytest.mark.parametrize("told", [0.38, 0.96])
+def test_a_run_whose_search_fell_short_says_so_at_its_end(tmp_path, told):
+    (tmp_path / "cohort").mkdir()
+    (tmp_path / "rna").mkdir()
+    samples = {"sample": ["a"], "patient": ["p"], "day": [0], "timepoint": ["pre"], "path": ["a"], "modality": ["rna"]}
+    pd.DataFrame(samples | {"tissue_or_product": ["blood"]}).to_parquet(tmp_path / "cohort/samples.parquet")
+    pd.DataFrame({"patient": [], "day": [], "nk_per_ul": []}).to_parquet(tmp_path / "cohort/counts.parquet")
+    (tmp_path / "cohort/design.json").write_text("{}")
+    graph = {"recall": told, "recall_error": 0.006, "recall_asked": 0.95}
+    (tmp_path / "rna/graph.json").write_text(json.dumps(graph))
+    files = [p for p in tmp_path.rglob("*") if p.is_file()]
+    table = collect_warnings(root=tmp_path, files=files, baseline="pre")
+    table.to_parquet(tmp_path / "warnings.parquet")
+    last = say_end(tmp_path / "warnings.parquet", "index.html")
+    assert ("serious: rna: neighbours missed: 38.0% of" in last) == (told < 0.9)
 
 
 def test_unassigned_cells_are_told_for_the_run_or_else_per_sample():

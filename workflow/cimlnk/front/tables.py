@@ -29,6 +29,8 @@ KINDS = {
     "instrument": "Fluorescence belongs to modality flow: its scale, spillover and doublets are not those of counts.",
     "label differs from the panel": "Compare the panel sheet with the labels in the file: one of them is wrong.",
     "marker not in every file": "Compare time points only where the marker was measured; see the availability table.",
+    "neighbours missed": "Look for cells far from all others (other units or cofactors in some files); if there "
+    "are none, ask for all neighbours (graph.recall: 1), which takes longer.",
     "few NK cells": "Read fractions of this sample with their intervals; add events if there are more.",
     "unassigned cells": "See the reasons in the annotation table; name the clusters in the override sheet if you can.",
     "no positivity threshold": "Give a threshold in the override sheet (what = threshold) or do without its "

@@ -49,6 +49,8 @@ def collect_warnings(*, root: str | Path, files: Iterable[str | Path], baseline:
             rows += collect.of_gates(modality, table(name))
         if f"{modality}/summary.parquet" in have:
             rows += collect.of_summary(modality, table(f"{modality}/summary.parquet"))
+        if f"{modality}/graph.json" in have:
+            rows += collect.of_graph(modality, json.loads(have[f"{modality}/graph.json"].read_text(encoding="utf-8")))
         if f"{modality}/populations.parquet" in have:
             annotation = table(f"{modality}/annotation.parquet")
             populations = table(f"{modality}/populations.parquet")

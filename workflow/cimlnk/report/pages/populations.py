@@ -11,6 +11,7 @@ import pandas as pd
 from cimlnk.common.crosswalk import SCHEMES, table_of
 from cimlnk.common.palette import order
 from cimlnk.common.vocabulary import CYTOMETRY, NK, UNASSIGNED
+from cimlnk.graph.shortfall import falls_short
 from cimlnk.report.blocks import Figure, Page, Section, Site, Text, esc
 from cimlnk.report.figures.maps import MAX_POINTS, MOST_FEATURES, heat_map, overview
 from cimlnk.report.run import Run
@@ -43,10 +44,10 @@ def sketch_words(sketch: Mapping[str, Any], graph: Mapping[str, Any]) -> str:
 
 
 def _short(graph: Mapping[str, Any]) -> str:
-    """What is to be said of a recall that is less than was asked by more than its own error (three of it)."""
-    asked, error = float(graph.get("recall_asked") or 0), float(graph.get("recall_error") or 0)
-    if float(graph["recall"]) + 3 * error >= asked:
+    """What is to be said of a recall that is less than was asked."""
+    if not falls_short(graph):
         return ""
+    asked = float(graph["recall_asked"])
     return f", less than the {asked:g} that was asked: some cells' true neighbours are not in the graph"
 
 
