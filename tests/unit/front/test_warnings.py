@@ -6,7 +6,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cimlnk.front import collect, collect_sheets
+from cimlnk.front import collect, collect_populations, collect_sheets
 from cimlnk.front.tables import KINDS, SEVERITIES
 from cimlnk.front.warnings import collect_warnings, grouped, say_end, summary_lines
 
@@ -57,22 +57,24 @@ def clusters(**counts):
 def test_a_cluster_that_is_one_patients_is_told_and_chance_is_not():
     patients = pd.DataFrame({"sample": [f"{p}_a" for p in "ABCD"], "patient": list("ABCD")})
     patients = patients.assign(tissue_or_product="blood", timepoint="pre")
-    found = collect.of_patients(clusters(A=(20, 90), B=(90, 4), C=(90, 3), D=(80, 3)), patients)
+    found = collect_populations.of_patients(clusters(A=(20, 90), B=(90, 4), C=(90, 3), D=(80, 3)), patients)
     assert kinds(found) == [("clusters follow patients", "caution", None)]
     assert found[0]["text"] == (
         "1 of 2 clusters (26 % of the cells) are nearly one patient's: 1 (CD56dim KIR+, 90 % A)".replace(" %", "%")
     )
-    assert collect.of_patients(clusters(A=(20, 60), B=(60, 20), C=(60, 20), D=(60, 20)), patients) == []
-    assert collect.of_patients(clusters(A=(20, 90), B=(90, 4)), patients) == [], "of two patients"
-    assert collect.of_patients(clusters(A=(900, 900), B=(9, 5), C=(9, 5)), patients) == [], "most cells are A's anyway"
+    assert collect_populations.of_patients(clusters(A=(20, 60), B=(60, 20), C=(60, 20), D=(60, 20)), patients) == []
+    assert collect_populations.of_patients(clusters(A=(20, 90), B=(90, 4)), patients) == [], "of two patients"
+    assert collect_populations.of_patients(clusters(A=(900, 900), B=(9, 5), C=(9, 5)), patients) == [], (
+        "most cells are A's anyway"
+    )
 
 
 def test_a_cluster_of_a_kind_of_sample_that_one_patient_alone_has_is_no_donors_effect():
     patients = pd.DataFrame({"sample": [f"{p}_a" for p in "ABCD"], "patient": list("ABCD")})
     patients = patients.assign(tissue_or_product=["product", "blood", "blood", "blood"], timepoint="pre")
-    assert collect.of_patients(clusters(A=(0, 90), B=(90, 4), C=(90, 3), D=(80, 3)), patients) == []
+    assert collect_populations.of_patients(clusters(A=(0, 90), B=(90, 4), C=(90, 3), D=(80, 3)), patients) == []
     patients = patients.assign(tissue_or_product="blood")
-    assert kinds(collect.of_patients(clusters(A=(0, 90), B=(90, 4), C=(90, 3), D=(80, 3)), patients)) != []
+    assert kinds(collect_populations.of_patients(clusters(A=(0, 90), B=(90, 4), C=(90, 3), D=(80, 3)), patients)) != []
 
 
 def test_left_out_and_nearly_empty_samples_are_told():
@@ -126,7 +128,7 @@ def test_an_absent_lineage_is_told_in_blood_only():
     ],
 )
 def test_neighbours_that_the_search_missed_are_told_unless_it_may_be_chance(recall, error, expected):
-    rows = collect.of_graph("rna", {"recall": recall, "recall_error": error, "recall_asked": 0.95})
+    rows = collect_populations.of_graph("rna", {"recall": recall, "recall_error": error, "recall_asked": 0.95})
     assert [r["severity"] for r in rows] == expected
     assert all(f"{recall:.1%}" in r["text"] and "95.0%" in r["text"] for r in rows)
 
@@ -151,9 +153,9 @@ def test_a_run_whose_search_fell_short_says_so_at_its_end(tmp_path, told):
 def test_unassigned_cells_are_told_for_the_run_or_else_per_sample():
     annotation = pd.DataFrame({"population": ["unassigned"], "n_cells": [5], "reason": ["needs CD127"]})
     few = pd.DataFrame({"sample": ["a"] * 10 + ["b"] * 40, "population": ["unassigned"] * 5 + ["CD56dim"] * 45})
-    assert kinds(collect.of_populations("rna", few, annotation)) == [("unassigned cells", "caution", "a")]
+    assert kinds(collect_populations.of_populations("rna", few, annotation)) == [("unassigned cells", "caution", "a")]
     most = few.assign(population="unassigned")
-    (row,) = collect.of_populations("rna", most, annotation)
+    (row,) = collect_populations.of_populations("rna", most, annotation)
     assert row["severity"] == "serious" and "needs CD127" in row["text"] and row["sample"] is None
 
 
@@ -182,7 +184,7 @@ def test_equal_files_zero_markers_and_missing_thresholds_are_told():
     thresholds = pd.DataFrame(
         {"feature": ["CD57", "CD34"], "threshold": [3.0, np.nan], "method": ["valley", "none"], "reason": [None, "one"]}
     )
-    assert [r["subject"] for r in collect.of_thresholds("cytof", thresholds)] == ["CD34"]
+    assert [r["subject"] for r in collect_populations.of_thresholds("cytof", thresholds)] == ["CD34"]
 
 
 def test_the_table_is_sorted_closed_and_said_in_few_lines():

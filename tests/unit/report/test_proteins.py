@@ -7,7 +7,7 @@ import pytest
 
 from checkout import ROOT
 from cimlnk.adt.agreement import name_agreement, nk_agreement
-from cimlnk.front.collect import of_proteins
+from cimlnk.front.collect_populations import of_proteins
 from cimlnk.populations.definitions_file import load_definitions
 from cimlnk.report.blocks import Site
 from cimlnk.report.pages.proteins import UNMEASURED, accuracy_words, section

@@ -16,7 +16,7 @@ from cimlnk.common.tables import read_table, write_table
 from cimlnk.common.vocabulary import CYTOMETRY, MODALITIES
 from cimlnk.populations.load import cell_names, feature_names
 
-from . import collect, collect_sheets
+from . import collect, collect_populations, collect_sheets
 from .collect_donors import of_donors
 from .tables import AVAILABILITY, WARNINGS
 
@@ -50,24 +50,26 @@ def collect_warnings(*, root: str | Path, files: Iterable[str | Path], baseline:
         if f"{modality}/summary.parquet" in have:
             rows += collect.of_summary(modality, table(f"{modality}/summary.parquet"))
         if f"{modality}/graph.json" in have:
-            rows += collect.of_graph(modality, json.loads(have[f"{modality}/graph.json"].read_text(encoding="utf-8")))
+            rows += collect_populations.of_graph(
+                modality, json.loads(have[f"{modality}/graph.json"].read_text(encoding="utf-8"))
+            )
         if f"{modality}/populations.parquet" in have:
             annotation = table(f"{modality}/annotation.parquet")
             populations = table(f"{modality}/populations.parquet")
-            rows += collect.of_populations(modality, populations, annotation)
+            rows += collect_populations.of_populations(modality, populations, annotation)
             if modality == "rna":  # thresholds of proteins are found in every batch by itself
-                rows += collect.of_patients(populations, samples)
+                rows += collect_populations.of_patients(populations, samples)
         if f"{modality}/thresholds.parquet" in have:
-            rows += collect.of_thresholds(modality, table(f"{modality}/thresholds.parquet"))
+            rows += collect_populations.of_thresholds(modality, table(f"{modality}/thresholds.parquet"))
             if f"{modality}/overridden.parquet" in have:
                 changed = table(f"{modality}/overridden.parquet")
-                rows += collect.of_overrides(modality, changed, table(f"{modality}/thresholds.parquet"))
+                rows += collect_populations.of_overrides(modality, changed, table(f"{modality}/thresholds.parquet"))
         h5ad = [n for n in have if n.startswith(f"{modality}/samples/")]
         records = {Path(n).stem: _record(have[n]) for n in sorted(h5ad)}
         rows += collect_sheets.of_hashes(modality, _hashes(samples, records))
         rows += collect_sheets.of_records(modality, records)
     if "adt/nk_agreement.parquet" in have:
-        rows += collect.of_proteins(table("adt/nk_agreement.parquet"), table("adt/name_agreement.parquet"))
+        rows += collect_populations.of_proteins(table("adt/nk_agreement.parquet"), table("adt/name_agreement.parquet"))
     if "donors/matches.parquet" in have:
         donors = ("donors/matches", "donors/comparisons", "dynamics/donor_shares")
         rows += of_donors(*(table(f"{name}.parquet") for name in donors))
