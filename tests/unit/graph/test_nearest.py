@@ -4,7 +4,7 @@ from scipy.spatial.distance import cdist
 
 from cimlnk.graph import knn
 from cimlnk.graph.duplicates import crowds, ring
-from cimlnk.graph.kernels import probe_pairs
+from cimlnk.graph.kernels import cell_pairs
 from cimlnk.graph.mutual_search import LOOKS, SHARE, compared, enough, order_of_meetings, self_search, through
 from cimlnk.graph.search import Index, found_share, query
 from cimlnk.graph.tasks import pool
@@ -114,7 +114,7 @@ def test_a_pair_of_rows_meets_if_either_looks_into_the_cell_of_the_other():
     with pool(2) as workers:
         index = Index(X, workers, exact=False)
         budget, reach = np.float32(500), index.cells_in_reach(500, share=SHARE)
-        numbers, others, bits = probe_pairs.choices(
+        numbers, others, bits = cell_pairs.choices(
             index.Z, index.start, index.C, index.half, reach, budget, 0, index.n_cells
         )
         found = compared(index, 10, 500)

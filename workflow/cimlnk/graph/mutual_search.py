@@ -7,7 +7,7 @@ from numpy.typing import NDArray
 
 from cimlnk.common import seeds
 
-from .kernels import nn_descent
+from .kernels import cell_pairs, nn_descent
 from .kernels import probe_pairs as kernel
 from .kernels.lists_i16 import lists
 from .kernels.tile_f32 import WIDTH
@@ -53,12 +53,12 @@ def calibrated(index: Index, k: int, miss: float) -> Effort:
     takes = [np.empty(m * k, np.float32) for _ in ways]
     shared = (index.Z, index.C, index.half, index.start)
     for (rows, _, target), out in zip(ways, takes, strict=True):
-        index.workers.spread(lambda a, b, way=(rows, target, out): kernel.needs(*shared, *way, a, b), m * k, 50 * k)
+        index.workers.spread(lambda a, b, way=(rows, target, out): cell_pairs.needs(*shared, *way, a, b), m * k, 50 * k)
 
     def least(reach: NDArray[np.int32] | None) -> float:
         """The budget, if cells can be looked into that are in `reach` of the row's own."""
         need = [
-            x if reach is None else np.where(kernel.listed(reach, own, target), x, np.inf)
+            x if reach is None else np.where(cell_pairs.listed(reach, own, target), x, np.inf)
             for x, (_, own, target) in zip(takes, ways, strict=True)
         ]
         either = np.where(here == there, 0, np.minimum(*need))
@@ -80,14 +80,14 @@ def compared(index: Index, k: int, budget: float) -> Lists:
     n, cells, run = index.n, index.n_cells, index.workers
     reach = index.cells_in_reach(budget, share=SHARE)
     shared = (index.Z, index.start, index.C, index.half, reach, np.float32(budget))
-    parts = run.spread(lambda a, b: kernel.choices(*shared, a, b), cells, 64)
+    parts = run.spread(lambda a, b: cell_pairs.choices(*shared, a, b), cells, 64)
     numbers, others, bits = (np.concatenate([p[i] for p in parts]) for i in range(3))
     at = np.concatenate([[0], np.cumsum(numbers)])
     words = np.repeat((np.diff(index.start) + 63) // 64, numbers)
     bits_at = np.concatenate([[0], np.cumsum(words)])
     count = min(BLOCKS, max(1, cells // 8))
     block = (index.start[:-1] * count // n).astype(np.int32)
-    *pairs, group = kernel.meetings(at, others, block, count)
+    *pairs, group = cell_pairs.meetings(at, others, block, count)
 
     wide = wider(k)
     best, ident = lists(n, wide), lists(n, wide)

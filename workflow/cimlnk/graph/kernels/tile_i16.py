@@ -127,34 +127,27 @@ def _whole_tile(typingctx, base, ids, stride, panel, half, thresholds, scores, m
 
 
 @intrinsic
-def _mutual_tile(typingctx, base, ids, stride, panel, half, thresholds, scores, masks, halves, theirs, their_masks):
+def _mutual_tile(ctx, base, ids, stride, panel, half, thresholds, scores, masks, halves, theirs, their_masks, few):
     """As the tile above; `their_masks` [8] tell which candidates would take the row.
 
     A candidate's score of the row is the row's score of it plus ``|c|^2 / 2 - |q|^2 / 2``; `halves` [8] are the rows'
-    ``|q|^2 / 2``, `theirs` [32] the candidates' least scores less their ``|c|^2 / 2``.
+    ``|q|^2 / 2``, `theirs` [32] the candidates' least scores less their ``|c|^2 / 2``. If `few` (bool), only the first
+    four rows are done: many looks into another cell are of a few rows.
     """
 
     def codegen(context, b, signature, args):
-        tile_code(b, args, both=True)
+        with b.if_else(args[-1]) as (then, otherwise):
+            with then:
+                tile_code(b, args[:-1], both=True, count=ROWS // 2)
+            with otherwise:
+                tile_code(b, args[:-1], both=True)
         return context.get_dummy_value()
 
-    return types.void(*([types.int64] * 11)), codegen
-
-
-@intrinsic
-def _half_tile(typingctx, base, ids, stride, panel, half, thresholds, scores, masks, halves, theirs, their_masks):
-    """As the mutual tile, of the first four rows alone: many looks into another cell are of a few rows."""
-
-    def codegen(context, b, signature, args):
-        tile_code(b, args, both=True, count=ROWS // 2)
-        return context.get_dummy_value()
-
-    return types.void(*([types.int64] * 11)), codegen
+    return types.void(*([types.int64] * 11), types.boolean), codegen
 
 
 whole_tile: Any = _whole_tile
 mutual_tile: Any = _mutual_tile
-half_tile: Any = _half_tile
 
 
 @jit()
