@@ -50,6 +50,7 @@ def blood(seed: int, small: bool, *absent: str, fluorescence: bool = False) -> C
 
 
 def absent_lineages(seed: int, small: bool) -> list[Check]:
+    """Situation 16: NK cells are found where whole lineages are not in the tube."""
     whole = lineages(blood(seed, small), seed).recall
     checks = [at_least("NK recall with all lineages", whole, 0.95)]
     for words, kinds in (
@@ -64,12 +65,14 @@ def absent_lineages(seed: int, small: bool) -> list[Check]:
 
 
 def cd7_only(seed: int, small: bool) -> list[Check]:
+    """Situation 10: NK cells are found without CD56 and NK receptors."""
     cohort = blood(seed, small)
     found = lineages(cohort.with_markers([m for m in cohort.markers if m not in NK_MARKERS]), seed)
     return [at_least("NK cells are found", found.recall, 0.9), at_least("and little else", found.precision, 0.9)]
 
 
 def fluorescence(seed: int, small: bool) -> list[Check]:
+    """Situation 19: NK cells are found by light."""
     found = lineages(blood(seed, small, fluorescence=True), seed)
     return [at_least("NK cells are found", found.recall, 0.9), at_least("and little else", found.precision, 0.9)]
 

@@ -42,11 +42,13 @@ def _named(a: Answer, *populations: str) -> list[Check]:
 
 
 def no_adaptive(seed: int, small: bool) -> list[Check]:
+    """Situation 1: without NKG2C+ cells, CD57+ ones are CD56dim_CD57 and none is adaptive."""
     a = answer(infused(seed, small, "adaptive", cmv=False), seed)
     return [*_named(a, "CD56dim_CD57", "CD56bright"), at_most("nothing is called adaptive", a.given("adaptive"))]
 
 
 def no_cd57(seed: int, small: bool) -> list[Check]:
+    """Situation 2: without CD57+ cells the other names stand; where nobody was infused none is memory_like."""
     a = answer(infused(seed, small, "adaptive", "CD56dim_CD57", cmv=False), seed)
     b = answer(_memory_without_infusion(seed), seed)
     memory = ("NKG2A_high", "CD56dim_NKG2A")
@@ -64,6 +66,7 @@ def _memory_without_infusion(seed: int) -> Cohort:
 
 
 def resting_after_infusion(seed: int, small: bool) -> list[Check]:
+    """Situation 3: months after infusion memory-like cells are called so, or with doubt."""
     files = [
         File(p, t, LATE, 600, BLOOD, True, False) for p in ("P1", "P2")[: 1 if small else 2] for t in ("D60", "D100")
     ]
@@ -79,6 +82,7 @@ def resting_after_infusion(seed: int, small: bool) -> list[Check]:
 
 
 def product_without_cycling(seed: int, small: bool) -> list[Check]:
+    """Situation 4: activated cells of a product that does not cycle are never proliferating."""
     files = [f for f in course("P1", "day1", n_nk=700) if f.timepoint in ("pre", "product")]
     a = answer(make(files, seed), seed)
     return [
@@ -88,6 +92,7 @@ def product_without_cycling(seed: int, small: bool) -> list[Check]:
 
 
 def single_clusters(seed: int, small: bool) -> list[Check]:
+    """Situation 5: one cluster alone, or two alike, have their population's name."""
     checks = []
     for population in ("CD56dim_NKG2A", "CD56bright"):
         cohort = make([File("P1", "pre", {population: 1.0}, 800)], seed)
@@ -101,6 +106,7 @@ def single_clusters(seed: int, small: bool) -> list[Check]:
 
 
 def nkg2a_everywhere(seed: int, small: bool) -> list[Check]:
+    """Situation 6: with NKG2A on all NK cells the names that rest on it stand."""
     column = MARKERS.index("NKG2A")
 
     def carry(expected: np.ndarray, kind: NDArray[np.object_]) -> np.ndarray:
@@ -140,6 +146,7 @@ def artefact(seed: int, small: bool) -> list[Check]:
 
 
 def aliases(seed: int, small: bool) -> list[Check]:
+    """Situation 8: a panel that calls its markers otherwise gives the same names, cell by cell."""
     cohort = infused(seed, small)
     channel = panel().set_index("marker")["channel"]
     written = [long_name(channel[m], ALIASES.get(m, m)) for m in cohort.markers]
@@ -154,6 +161,7 @@ def aliases(seed: int, small: bool) -> list[Check]:
 
 
 def no_receptors(seed: int, small: bool, fluorescence: bool = False) -> list[Check]:
+    """Situation 9: without NKG2A, NKG2C and KIR what needs none of them is named, and nothing else."""
     cohort = resting(seed, small, fluorescence=fluorescence)
     a = answer(cohort.with_markers([m for m in cohort.markers if m not in RECEPTORS]), seed)
     # the other cells of a cluster of CD56bright cells are CD56dim ones that this panel can call no more than that
@@ -168,6 +176,7 @@ def no_receptors(seed: int, small: bool, fluorescence: bool = False) -> list[Che
 
 
 def cd7_only(seed: int, small: bool) -> list[Check]:
+    """Situation 10: without CD56 the NK cells are found, and names that need it are withheld with the reason."""
     cohort = resting(seed, small)
     without_56 = [m for m in cohort.markers if m not in ("CD56", "NKp46", "CD94", "NKp30", "NKp44", "NKG2D", "T-bet")]
     a = answer(cohort.with_markers(without_56), seed)
@@ -181,6 +190,7 @@ def cd7_only(seed: int, small: bool) -> list[Check]:
 
 
 def nobody_infused(seed: int, small: bool) -> list[Check]:
+    """Situation 11: activated cells of people not infused are activated; no name speaks of a history."""
     shares = {"CIML_activated": 0.3, "CD56bright": 0.1, "CD56dim_NKG2A": 0.3, "CD56dim_KIR": 0.2, "CD56dim_CD57": 0.1}
     files = [File(p, "pre", shares, 700, BLOOD, False) for p in ("C1", "C2")[: 1 if small else 2]]
     a = answer(make(files, seed), seed)
@@ -192,6 +202,7 @@ def nobody_infused(seed: int, small: bool) -> list[Check]:
 
 
 def fluorescence(seed: int, small: bool) -> list[Check]:
+    """Situation 19: names of situations 1, 2, 4 and 9, measured by light."""
     a = answer(infused(seed, small, "adaptive", cmv=False, fluorescence=True), seed)
     b = answer(infused(seed, small, "adaptive", "CD56dim_CD57", cmv=False, fluorescence=True), seed)
     return [

@@ -129,6 +129,7 @@ def rate(asked: str, hits: pd.Series, cohort: pd.Series, *, many: int) -> Check:
 
 
 def null(seeds: int, small: bool) -> list[Check]:
+    """Situation 13: with no effect over time, p below .05 and findings are as rare as chance allows."""
     checks = []
     sizes = (6,) if small else (6, 12)
     for n in sizes:
@@ -148,6 +149,7 @@ def null(seeds: int, small: bool) -> list[Check]:
 
 
 def batch_is_time(seed: int, small: bool) -> list[Check]:
+    """Situation 14: where every time point is a run of its own, contrasts over time are refused."""
     c = cohort(6, seed, batches="time")
     table = tested(c, seed)
     contrasts = table[table["test"].isin(("abundance", "paired"))]
@@ -171,6 +173,7 @@ def _distances(n: int, seed: int, shift: float) -> tuple[np.ndarray, pd.DataFram
 
 
 def nested_batches(seeds: int, small: bool) -> list[Check]:
+    """Situation 15: runs that differ, with patients nested in them, are no donor identity."""
     tests, tried = ("donor_identity", "permanova_patient"), seeds * (5 if small else 60)
     claimed = np.zeros(len(tests))
     for i in range(tried):
@@ -182,6 +185,7 @@ def nested_batches(seeds: int, small: bool) -> list[Check]:
 
 
 def few_patients(n: int, seed: int, small: bool) -> list[Check]:
+    """Situations 17 and 18: tests say what `n` patients can tell at the most, and claim no more."""
     table = tested(cohort(n, seed), seed)
     if n == 1:
         return [
@@ -198,10 +202,12 @@ def few_patients(n: int, seed: int, small: bool) -> list[Check]:
 
 
 def one_patient(seed: int, small: bool) -> list[Check]:
+    """Situation 17: no p, and the reason in its place."""
     return few_patients(1, seed, small)
 
 
 def three_patients(seed: int, small: bool) -> list[Check]:
+    """Situation 18: no p below the least that three patients can give."""
     return few_patients(3, seed, small)
 
 

@@ -188,6 +188,7 @@ def as_two_halves(share: float, halves: float, n: int) -> float:
 
 
 def half_depth(seeds: int, small: bool) -> list[Check]:
+    """Situation 12: half the depth on one day renames no more cells, and moves no more genes, than drawing does."""
     moved, named = [], []
     for seed in range(1, seeds + 1):
         random = rng(seed, "half depth")
