@@ -87,3 +87,20 @@ def test_a_file_of_the_working_folder_is_not_taken_for_a_library(tmp_path):
     script.write_text(called)
     done = subprocess.run([sys.executable, str(script)], cwd=tmp_path, env=WORKFLOW, capture_output=True, text=True)
     assert done.returncode == 0 and done.stdout.strip(), done.stderr
+
+
+def test_scenarios_are_asked_of_the_libraries_whatever_lies_in_the_working_folder(tmp_path):
+    (tmp_path / "yaml.py").write_text("raise SystemExit('the wrong yaml')")
+    called = "import sys; from cimlnk.simulate.recovery import main; sys.exit(main(['--scenarios', '--only', '0']))"
+    done = subprocess.run(
+        [sys.executable, "-P", "-c", called], cwd=tmp_path, env=WORKFLOW, capture_output=True, text=True
+    )
+    assert done.returncode == 2 and "--only: found 0, expected any of 1," in done.stderr, done.stderr
+
+
+def test_a_package_that_lies_in_the_working_folder_is_found_by_what_it_calls():
+    called = "import sys; from cimlnk.common.snakemake import run_snakemake; sys.exit(run_snakemake(['--version']))"
+    bare = {k: v for k, v in os.environ.items() if k not in ("PYTHONPATH", "PYTHONSAFEPATH")}
+    how = {"cwd": ROOT / "workflow", "env": bare, "capture_output": True, "text": True}
+    done = subprocess.run([sys.executable, "-c", called], **how)
+    assert done.returncode == 0 and done.stdout.strip(), done.stderr

@@ -19,12 +19,21 @@ from types import FrameType
 from typing import NoReturn
 
 # -P, and for the jobs the variable: a yaml.py in the user's folder is no library
-COMMAND = (sys.executable, "-P", "-m", "cimlnk.common.snakemake")
+PYTHON = (sys.executable, "-P", "-m")
+COMMAND = (*PYTHON, "cimlnk.common.snakemake")
+PACKAGE = str(Path(__file__).resolve().parents[2])  # the folder that this package is imported from
 
 
 def environment() -> dict[str, str]:
-    """The environment of a Snakemake and its jobs."""
-    return dict(os.environ) | {"PYTHONSAFEPATH": "1"}
+    """The environment of a Snakemake and its jobs, or of another program of this package.
+
+    They import the package from where it was imported here: that may be the working folder, which they leave out.
+    """
+    paths = [p for p in os.environ.get("PYTHONPATH", "").split(os.pathsep) if p]
+    return dict(os.environ) | {
+        "PYTHONSAFEPATH": "1",
+        "PYTHONPATH": os.pathsep.join(paths if PACKAGE in paths else [*paths, PACKAGE]),
+    }
 
 
 def become_snakemake(arguments: Sequence[str]) -> NoReturn:

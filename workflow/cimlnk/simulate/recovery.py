@@ -14,7 +14,7 @@ import pandas as pd
 
 from cimlnk.common.errors import Plain, UserError
 from cimlnk.common.home import HOME
-from cimlnk.common.snakemake import run_snakemake
+from cimlnk.common.snakemake import PYTHON, environment, run_snakemake
 from cimlnk.common.tables import read_table, write_table
 
 from .scores import score
@@ -92,7 +92,8 @@ def main(arguments: list[str] | None = None) -> int:
     words = list(sys.argv[1:] if arguments is None else arguments)
     if "--scenarios" in words:
         rest = [w for w in words if w != "--scenarios"]
-        return subprocess.run([sys.executable, "-m", "cimlnk.scenarios", *rest], check=False).returncode
+        command = [*PYTHON, "cimlnk.scenarios", *rest]  # a program of its own, as simulate may not import scenarios
+        return subprocess.run(command, env=environment(), check=False).returncode
     parser = argparse.ArgumentParser(prog="run truth", description="Mark the pipeline on a synthetic cohort.")
     parser.epilog = "--scenarios [--small] [--only NUMBERS]: check the numbered situations instead"
     demo = Path("config/config.yaml")
