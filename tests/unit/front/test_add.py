@@ -15,6 +15,7 @@ from cimlnk.cytof.h5ad import write_h5ad
 from cimlnk.cytof.tables import CELLS, SUMMARY
 from cimlnk.front.add import NEEDED, add, widened
 from cimlnk.front.added_page import write_added_page
+from cimlnk.front.far import by_chance, far_of
 from cimlnk.front.place import place
 from cimlnk.front.say_added import say, warnings_of
 from cimlnk.graph.nearest import knn
@@ -140,6 +141,17 @@ def test_a_few_cells_that_may_lie_far_by_chance_are_said_to_tell_nothing(earlier
     assert (
         "(3 of 18 cells) lie far" in told[0] and "300 earlier cells" in told[0] and "too few cells to tell" in told[0]
     )
+
+
+def test_a_share_of_many_cells_at_the_border_is_not_said_to_be_chance(earlier, tmp_path):
+    placed = put(earlier, tmp_path, blobs(np.random.default_rng(4), 6)[1])
+    known = by_chance(np.arange(4000.0), np.zeros(4000, int))
+    far = far_of(np.repeat([2.0, 0.5], [1010, 8990]), np.zeros(10_000, int), known)
+    table = placed.table.assign(n_nk=10_000, strange=far.share, least=far.least, chance=far.chance)
+    told, strange = warnings_of(tmp_path / "results/new", placed._replace(table=table), 14_000)
+    assert not strange and len(told) == 1
+    assert "(1010 of 10000 cells) lie far" in told[0] and "at the least 9.6%" in told[0]
+    assert "chance" not in told[0] and "few" not in told[0]
 
 
 def test_new_cells_get_the_name_of_their_own_kind_unless_a_person_named_the_earlier_ones(earlier, tmp_path):

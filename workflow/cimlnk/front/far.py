@@ -41,6 +41,11 @@ class Far(NamedTuple):
         """Whether many lie far, but too few cells are there to tell."""
         return self.share > STRANGE_SHARE and not self.strange
 
+    @property
+    def bordering(self) -> bool:
+        """Whether the cells are enough to tell that more lie far than by chance, but hardly more than strange takes."""
+        return self.untold and self.least > max(STRANGE_SHARE / 2, self.chance)
+
 
 def limits(hits: NDArray[np.int_], n: NDArray[np.int_]) -> tuple[NDArray[np.float64], NDArray[np.float64]]:
     """Lower and upper limit of a share (Clopper & Pearson 1934, Biometrika 26:404), each one-sided at `LEVEL`.

@@ -7,7 +7,7 @@ from pathlib import Path
 from cimlnk.cohort.words import count
 
 from .added_page import write_added_page
-from .far import Far
+from .far import STRANGE_SHARE, Far
 from .place import Placed
 
 # Earlier cells that clusterings with the new ones name otherwise, beyond what two of those clusterings differ by, from
@@ -57,6 +57,10 @@ def warnings_of(folder: Path, placed: Placed, everything: int) -> tuple[list[str
         words = f"{far.share:.0%} of its cells ({far.share * row['n_nk']:.0f} of {count(row['n_nk'], 'cell')}) lie far"
         if far.strange:
             strange[row["sample"]] = [f"{words} from every known one"]
+        elif far.bordering:
+            told.append(f"{row['sample']}: {words} from every known one: more than lie so far with nothing new (up to "
+                        f"{far.chance:.1%}), but at the least {far.least:.1%}, which is not above the "
+                        f"{STRANGE_SHARE:.0%} from which a sample is strange: look at its file and panel")  # fmt: skip
         elif far.untold:
             earlier = everything - int(per_sample["n_nk"].sum())
             told.append(f"{row['sample']}: {words} from every known one, which may be chance: with so few of its own "
