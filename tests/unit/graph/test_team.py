@@ -78,3 +78,28 @@ def test_collapsed_graphs_are_those_of_matrix_products_and_outlast_one_more(thre
                 found = sp.csr_matrix((small.w, small.ix, small.indptr), shape=expected.shape)
                 assert abs(found - expected).max() < 1e-3
     assert not np.shares_memory(kept[1][0].ix, kept[2][0].ix) and np.shares_memory(kept[0][0].ix, kept[2][0].ix)
+
+
+def test_each_descent_puts_its_largest_graph_where_the_one_before_had_its_own():
+    room = network.Room()
+    for sizes in ((1000,), (1010, 300, 40), (1000, 310), (1010, 300, 40, 7)):
+        room.begin()
+        for size in sizes:
+            assert len(room(size)[0]) == size
+        assert sum(len(columns) for columns, _ in room.kept) <= 1010 + 310
+
+
+def test_places_beyond_those_of_four_bytes_are_told_apart(monkeypatch, tmp_path):
+    """A piece whose nodes have 2^31 entries, of which few are made: edges inside its parts go behind all of them."""
+    indptr, ix = np.array([0, 2, 4, 6, 8]), np.int32([1, 2, 0, 3, 0, 3, 1, 2])
+    graph = network.Graph(indptr, ix, np.float32([5, 1, 5, 1, 1, 7, 1, 7]), np.ones(4))
+    parts = np.int32([0, 0, 1, 1])
+    monkeypatch.setattr(network.aggregate, "degrees", lambda *_: 2**31 + 10)
+
+    def sparse(entries):
+        """Files that take only what is written to them."""
+        kinds = ("columns", np.int32), ("values", np.float32)
+        return [np.memmap(tmp_path / name, kind, "w+", shape=entries).view(np.ndarray) for name, kind in kinds]
+
+    small = network.collapsed(graph, parts, 2, workers=None, into=sparse)
+    assert small.indptr.tolist() == [0, 1, 2] and small.ix.tolist() == [1, 0] and small.w.tolist() == [2, 2]

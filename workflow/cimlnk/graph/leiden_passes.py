@@ -69,6 +69,7 @@ def optimise(
     for i in range((passes or PASSES) - (start is None)):
         brief = passes is None and i > 0
         stream = (seed, i)
+        into.begin()
         labels, moved = descend(graph, labels, price, stream=stream, workers=workers, wide=wide, brief=brief, into=into)
         if passes is None and moved <= RESTLESS * graph.n:
             break

@@ -97,11 +97,18 @@ class Room:
     """Memory for collapsed graphs, each of which takes the place of the one before its last.
 
     Memory that is touched for the first time can cost more than the work itself. A graph from here lasts until the
-    second collapse after it.
+    second collapse after it, or until :meth:`begin`.
     """
 
     def __init__(self) -> None:
         self.kept = [(np.empty(0, np.int32), np.empty(0, np.float32))] * 2
+
+    def begin(self) -> None:
+        """No graph from here is needed any more: the next, which is the largest as a rule, takes the largest place.
+
+        Else both places would come to hold one of that size, as the largest graphs would take turns in them.
+        """
+        self.kept.sort(key=lambda place: -len(place[0]))
 
     def __call__(self, entries: int) -> tuple[NDArray[np.int32], NDArray[np.float32]]:
         """Arrays for so many columns and values."""
@@ -127,7 +134,11 @@ def collapsed(
     columns, values = (into or Room())(int(room[-1]))
     entries = np.empty(count, np.int64)
     shared = (*graph[:3], parts, start, nodes, count, columns, values)
-    tasks = [(*shared, r, end - 1, entries, a, b) for r, end, (a, b) in zip(room, room[1:], bounds, strict=False)]
+    # places are remembered in four bytes, which is faster, unless a piece has more of them
+    nowhere = np.int32(-1) if int(np.diff(room).max()) <= np.iinfo(np.int32).max else np.int64(-1)
+    tasks = [
+        (*shared, r, end - 1, entries, nowhere, a, b) for r, end, (a, b) in zip(room, room[1:], bounds, strict=False)
+    ]
     filled = 0
     for r, size in zip(room[:-1], run(aggregate.collapse, tasks, workers), strict=True):
         aggregate.close_up(columns, values, r, filled, size)

@@ -40,16 +40,16 @@ def members(label, count):
 
 
 @jit()
-def collapse(indptr, ix, w, label, start, nodes, count, columns, values, room, spare, entries, a, b):
+def collapse(indptr, ix, w, label, start, nodes, count, columns, values, room, spare, entries, nowhere, a, b):
     """Rows a..b of the graph between labels, self-loops left out: their entries go to `columns` and `values` from
     place `room` on, their numbers to ``entries[a:b]``; returns how many there are in all.
 
     Where a label's entry lies is remembered by label. Entries of earlier rows lie before the row at hand, so nothing
     has to be forgotten, and there is no branch on what cannot be foreseen. Edges inside the label go to the place
-    `spare`, behind everything that is kept.
+    `spare`, behind everything that is kept. `nowhere` is -1 of a type that holds ``spare - room``.
     """
-    at = np.full(count, np.int32(-1))  # places from `room` on
-    p = np.int32(0)
+    at = np.full(count, nowhere)  # places from `room` on
+    p = np.int64(0)
     for c in range(a, b):
         first = p
         at[c] = spare - room
@@ -68,10 +68,10 @@ def collapse(indptr, ix, w, label, start, nodes, count, columns, values, room, s
                 columns[room + q] = u
                 before = values[room + q]
                 values[room + q] = w[e] + (np.float32(0) if fresh else before)
-                p += np.int32(fresh)
-        at[c] = -1
+                p += np.int64(fresh)
+        at[c] = nowhere
         entries[c] = p - first
-    return np.int64(p)
+    return p
 
 
 @jit()
