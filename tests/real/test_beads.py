@@ -8,6 +8,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
+from bead_settings import SETTINGS
 from cimlnk.cytof.beads import normalise_beads, running_median
 from cimlnk.cytof.beads.files import normalise_file
 from cimlnk.cytof.fcs.header import read_header
@@ -19,16 +20,6 @@ pytestmark = [
     pytest.mark.real,
     pytest.mark.skipif(not (RUNS.is_dir() and PANEL.is_dir()), reason=f"no test data at {DATA} (CIMLNK_TEST_DATA)"),
 ]
-SETTINGS = {
-    "masses": [140, 151, 153, 165, 175],
-    "dna": [191, 193],
-    "baseline": "own",
-    "reference": "",
-    "window": 500,
-    "trim": 5.0,
-    "minimum_beads": 20,
-    "remove": True,
-}
 
 
 def line(result, values):

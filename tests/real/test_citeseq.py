@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -13,17 +12,10 @@ import scipy.sparse as sp
 from cimlnk.adt.background import find_background
 from cimlnk.adt.call import call_proteins, lineage_names
 from cimlnk.rna.antibodies import read_antibodies
+from real_data import source
 
 ROOT = Path(__file__).parents[2]
-DATA = Path(os.environ.get("CIMLNK_TEST_DATA", ROOT.parent / "shared" / "data"))
 pytestmark = pytest.mark.real
-
-
-def source(name: str) -> Path:
-    path = DATA / name
-    if not path.exists():
-        pytest.skip(f"{path} is absent: set CIMLNK_TEST_DATA")
-    return path
 
 
 def tenx(path: Path) -> tuple[np.ndarray, list[str], list[str]]:

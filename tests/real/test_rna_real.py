@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from pathlib import Path
 
 import numpy as np
@@ -13,19 +12,12 @@ import yaml
 from cimlnk.common.errors import UserError
 from cimlnk.rna.cells import make_cells
 from cimlnk.rna.read import read_counts
+from real_data import source
 
 ROOT = Path(__file__).parents[2]
-DATA = Path(os.environ.get("CIMLNK_TEST_DATA", ROOT.parent / "shared" / "data"))
 LINEAGES = ROOT / "resources/signatures/contaminants.yaml"
 
 pytestmark = pytest.mark.real
-
-
-def source(name: str) -> Path:
-    path = DATA / name
-    if not path.exists():
-        pytest.skip(f"{path} is absent: set CIMLNK_TEST_DATA")
-    return path
 
 
 def defaults(schema: dict) -> dict:

@@ -39,19 +39,18 @@ def inputs(size: str, seed: int):
     return populations, summaries, tables
 
 
+def counted(populations, summaries, tables):
+    """ABUNDANCE by the sheets and the settings of a run."""
+    sheets_of = {"counts": tables["counts"], "patients": tables["patients"]}
+    return make_abundance(
+        populations, summaries, tables["samples"], **sheets_of, uncertainty=UNCERTAINTY, few_cells=FEW_CELLS
+    )
+
+
 @pytest.fixture(scope="module")
 def demo():
     populations, summaries, tables = inputs("demo", 1)
-    counts, patients = tables["counts"], tables["patients"]
-    abundance = make_abundance(
-        populations,
-        summaries,
-        tables["samples"],
-        counts=counts,
-        patients=patients,
-        uncertainty=UNCERTAINTY,
-        few_cells=FEW_CELLS,
-    )
+    abundance = counted(populations, summaries, tables)
     return abundance, make_folds(abundance, "pre"), tables
 
 
@@ -89,19 +88,10 @@ def test_kinetics_find_the_planted_curves_of_several_cohorts():
     for seed in (1, 2, 3):
         populations, summaries, tables = inputs("demo", seed)
         own = {m: p for m, p in populations.items() if m == "cytof"}
-        counts, patients = tables["counts"], tables["patients"]
-        abundance = make_abundance(
-            own,
-            summaries,
-            tables["samples"],
-            counts=counts,
-            patients=patients,
-            uncertainty=UNCERTAINTY,
-            few_cells=FEW_CELLS,
-        )
+        abundance = counted(own, summaries, tables)
         nk = abundance[abundance["population"] == "NK"]
         fitted, _ = make_kinetics(
-            nk, make_folds(nk, "pre"), counts, baseline_timepoint="pre", settings=SETTINGS, seed=seed
+            nk, make_folds(nk, "pre"), tables["counts"], baseline_timepoint="pre", settings=SETTINGS, seed=seed
         )
         both = fitted.merge(kinetics_table("demo", seed), on="patient", suffixes=("", "_true"))
         scores.append(both[both["arm"] == "CIML"])

@@ -22,21 +22,5 @@ def cohort(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def places():
-    return {"panel": ROOT / "resources/panels/synthetic.tsv", "gates": ROOT / "resources/gates/nk.yaml"}
-
-
-@pytest.fixture
-def settings():
-    """The defaults of the schema, as every rule sees them."""
-    import yaml
-
-    from cimlnk.cohort.config import fill_defaults
-
-    schema = yaml.safe_load((ROOT / "workflow/schemas/config/cytof.schema.yaml").read_text())
-    return fill_defaults({}, schema)
-
-
-@pytest.fixture(scope="session")
 def batches():
     return {s: "day2" if s.startswith("P2") else "day1" for s in SAMPLES}

@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
+from bead_settings import SETTINGS
 from cimlnk.common.errors import UserError
 from cimlnk.cytof.beads import (
     identify_beads,
@@ -27,16 +28,6 @@ from cimlnk.cytof.fcs.write import write_fcs
 CHANNELS = ["Time", "Event_length", "Ce140Di", "Eu151Di", "Eu153Di", "Ho165Di", "Lu175Di", "Er170Di", "Yb176Di"]
 CHANNELS += ["Ir191Di", "Ir193Di", "Center"]
 BEADS = [2, 3, 4, 5, 6]
-SETTINGS = {
-    "masses": [140, 151, 153, 165, 175],
-    "dna": [191, 193],
-    "baseline": "own",
-    "reference": "",
-    "window": 500,
-    "trim": 5.0,
-    "minimum_beads": 20,
-    "remove": True,
-}
 
 
 def run_with(drift, n=40_000, n_beads=4_000, n_doublets=300, seed=0):

@@ -140,18 +140,3 @@ def cohort(tmp_path_factory):
     for sample in ("P1_D28_cytof", "P1_pre_cytof"):
         simulate_cytof("tiny", 1, sample, fcs=folder / f"{sample}.fcs", truth=folder / f"{sample}.truth.parquet")
     return folder
-
-
-@pytest.fixture(scope="session")
-def places():
-    return {"panel": ROOT / "resources/panels/synthetic.tsv", "gates": ROOT / "resources/gates/nk.yaml"}
-
-
-@pytest.fixture
-def settings():
-    """The defaults of the schema, as every rule sees them."""
-    import yaml
-
-    from cimlnk.cohort.config import fill_defaults
-
-    return fill_defaults({}, yaml.safe_load((ROOT / "workflow/schemas/config/cytof.schema.yaml").read_text()))

@@ -12,6 +12,7 @@ from cimlnk.common import seeds
 from .kernels import aggregate
 from .kernels import leiden as kernel
 from .kernels.bisect import bisect
+from .kernels.by_label import by_label
 from .network import Graph, Room, chunks, collapsed, links, quality, run
 from .rounds import move_in_rounds, restless
 from .tasks import Pool, pieces
@@ -176,7 +177,7 @@ def refined(
     if wide and len(ranges) > 1:
         tasks = [(*shared, order[a:b], parts, *space, a, b) for a, b in ranges]
     else:
-        start, places = aggregate.members(labels[order], int(labels.max()) + 1)
+        start, places = by_label(labels[order], int(labels.max()) + 1)
         nodes = order[places]
         tasks = [(*shared, nodes[start[a] : start[b]], parts, *space, 0, n) for a, b in chunks(start, 16)]
     run(kernel.refine, tasks, workers)
@@ -269,7 +270,7 @@ def halved(
     None where there are none.
     """
     count = int(labels.max()) + 1
-    start, nodes = aggregate.members(labels, count)
+    start, nodes = by_label(labels, count)
     place = np.empty(graph.n, np.int32)
     place[nodes] = np.arange(graph.n, dtype=np.int32)
     bounds = chunks(start, 16)

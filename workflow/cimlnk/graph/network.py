@@ -11,6 +11,7 @@ from numpy.typing import NDArray
 from .edges import Arrays
 from .kernels import aggregate, components, subgraphs
 from .kernels import leiden as kernel
+from .kernels.by_label import by_label
 from .tasks import Pool, pieces
 
 PIECE = 65_536  # nodes of one piece of work; sums are added up in this order
@@ -127,7 +128,7 @@ def collapsed(
     All pieces of work write into the same two arrays, each from a place that leaves room for the ones before it, and
     are then moved together: memory that is touched for the first time costs more than the work itself.
     """
-    start, nodes = aggregate.members(parts, count)
+    start, nodes = by_label(parts, count)
     bounds = chunks(start, CHUNKS) if count > 2000 else [(0, count)]
     # one place more than each piece can need: there the edges inside its parts end
     room = np.cumsum([0, *[aggregate.degrees(graph.indptr, start, nodes, a, b) + 1 for a, b in bounds]])

@@ -11,6 +11,7 @@ from cimlnk.common import seeds
 
 from .kernels import partition as cut
 from .kernels import probe_partitions as kernel
+from .kernels.by_label import by_label
 from .kernels.lists_i16 import fresh, room
 from .kernels.tile_f32 import WIDTH, pack, scan
 from .kernels.tile_i16 import largest, pack_whole, rounded
@@ -122,7 +123,7 @@ class Index:
         label = np.empty(n, np.int32)
         unit = (self.mean, self.factor)
         run.spread(lambda a, b: cut.assign_raw(X, *unit, across, half, label, a, b), n, 16384)
-        order, start = cut.group(label, tops)
+        start, order = by_label(label, tops)
         self.Z = np.empty((n, X.shape[1]), np.float32)
         run.spread(lambda a, b: cut.gather(X, order, *unit, self.Z, a, b), n, 16384)
         local = np.empty(n, np.int32)
@@ -275,7 +276,7 @@ def query(index: Index, Y: NDArray[np.float32], k: int, *, budget: float) -> Fou
         label = np.empty(len(Q), np.int32)
         across = np.ascontiguousarray(index.C.T)
         index.workers.spread(lambda a, b: cut.assign(Q, across, index.half, label, a, b), len(Q), 16384)
-        order, at = cut.group(label, index.n_cells)
+        at, order = by_label(label, index.n_cells)
         found = index.probed(np.ascontiguousarray(Q[order]), at, nobody, k=k, budget=budget)
         back = np.argsort(order, kind="stable")
     return Found(index.order[found.ident[back]], np.sqrt(found.value[back]) * np.float32(index.scale))

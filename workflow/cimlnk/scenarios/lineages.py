@@ -5,13 +5,9 @@ from __future__ import annotations
 from typing import NamedTuple
 
 import numpy as np
-import pandas as pd
 from numpy.typing import NDArray
 
-from cimlnk.common.seeds import derive
-from cimlnk.cytof.lineage.call import call_lineages
-from cimlnk.cytof.lineage.markers import LINEAGES
-
+from . import ask
 from .cells import BLOOD, RESTING, Cohort, File, make
 from .checks import Check, Scenario, at_least, at_most
 
@@ -29,14 +25,8 @@ class Found(NamedTuple):
 
 
 def lineages(cohort: Cohort, seed: int) -> Found:
-    """Call lineages batch by batch, as a run does."""
-    lineage = np.full(len(cohort.values), "", dtype=object)
-    confidence = np.zeros(len(cohort.values), dtype=np.float32)
-    for batch in pd.unique(cohort.batch):
-        rows = np.flatnonzero(cohort.batch == batch)
-        called = call_lineages(cohort.values[rows], cohort.markers, cohort.cofactors, seed=derive(seed, batch))
-        lineage[rows] = np.array(LINEAGES, dtype=object)[called.lineage]
-        confidence[rows] = called.confidence
+    """Call lineages batch by batch, as a run does, and hold them to the truth."""
+    lineage, confidence = ask.lineages(cohort, seed)
     kept = lineage == "NK"
     hits = int((kept & cohort.nk).sum())
     return Found(lineage, confidence, hits / max(int(kept.sum()), 1), hits / max(int(cohort.nk.sum()), 1))

@@ -1,4 +1,4 @@
-"""The graph between communities, which is the next level of Leiden: numbers, members, and summed edges."""
+"""The graph between communities, which is the next level of Leiden: numbers, and summed edges."""
 
 from __future__ import annotations
 
@@ -21,22 +21,6 @@ def relabel(label):
             count += 1
         out[i] = new[label[i]]
     return out, count
-
-
-@jit()
-def members(label, count):
-    """Counting sort of the nodes by label: start of each label's run, and the nodes."""
-    start = np.zeros(count + 1, np.int64)
-    for x in label:
-        start[x + 1] += 1
-    for j in range(count):
-        start[j + 1] += start[j]
-    place = start[:-1].copy()
-    nodes = np.empty(len(label), np.int32)
-    for i in range(len(label)):
-        nodes[place[label[i]]] = i
-        place[label[i]] += 1
-    return start, nodes
 
 
 @jit()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import numpy as np
 
+from .by_label import by_label
 from .jit import jit
 
 LOWEST = np.float32(-3e38)
@@ -71,22 +72,6 @@ def k_means(S, K, rounds):
 
 
 @jit()
-def group(label, K):
-    """Counting sort: rows in order of their label, and where each label starts."""
-    start = np.zeros(K + 1, np.int64)
-    for v in label:
-        start[v + 1] += 1
-    for j in range(K):
-        start[j + 1] += start[j]
-    place = start[:-1].copy()
-    order = np.empty(len(label), np.int32)
-    for i in range(len(label)):
-        order[place[label[i]]] = i
-        place[label[i]] += 1
-    return order, start
-
-
-@jit()
 def normalised(X, mean, factor, out):
     """Rows of `X` less `mean`, times `factor`."""
     for i in range(len(X)):
@@ -139,7 +124,7 @@ def split(X, lo, hi, size, most, rounds, order):
         step = max(1, m // (K * 40))
         C = k_means(np.ascontiguousarray(X[lo:hi:step]), K, rounds)
         assign(X[lo:hi], np.ascontiguousarray(C.T), half_squares(C), label, 0, m)
-    local, start = group(label, K)
+    start, local = by_label(label, K)
     before = X[lo:hi].copy()
     for i in range(m):
         order[lo + i] = lo + local[i]
