@@ -16,7 +16,8 @@ from cimlnk.cohort.config import fill_defaults
 from cimlnk.common.errors import UserError
 from cimlnk.cytof.cells import make_cells
 from cimlnk.cytof.fcs.header import read_events, read_header
-from cimlnk.cytof.flow.files import compensate_file, make_panel
+from cimlnk.cytof.flow.files import compensate_file
+from cimlnk.cytof.flow.panel import make_panel
 from cimlnk.cytof.flow.read import read_linear
 from cimlnk.cytof.flow.spillover import applied_already, compensate, keyword_spillover
 from cimlnk.cytof.gating.manual import gate_manually

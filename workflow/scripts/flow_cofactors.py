@@ -1,5 +1,5 @@
 from cimlnk.common.job import job
-from cimlnk.cytof.flow.files import make_panel
+from cimlnk.cytof.flow.panel import make_panel
 
 with job(snakemake) as record:
     make_panel(

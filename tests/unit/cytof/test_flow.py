@@ -12,8 +12,9 @@ from cimlnk.common.errors import UserError
 from cimlnk.cytof.fcs.header import read_events, read_header
 from cimlnk.cytof.fcs.write import write_fcs
 from cimlnk.cytof.flow.cofactors import cofactor_of, estimate_cofactors
-from cimlnk.cytof.flow.files import SHAPE, compensate_file, make_panel
+from cimlnk.cytof.flow.files import SHAPE, compensate_file
 from cimlnk.cytof.flow.instrument import foreign_to_mass, is_mass_cytometry
+from cimlnk.cytof.flow.panel import make_panel
 from cimlnk.cytof.flow.read import read_linear
 from cimlnk.cytof.flow.spillover import Spillover, applied_already, compensate, keyword_spillover, read_spillover
 from cimlnk.cytof.gating.density import find_split, histogram, valley_threshold

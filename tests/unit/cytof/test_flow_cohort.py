@@ -17,7 +17,8 @@ from cimlnk.cohort.config import fill_defaults, resolve
 from cimlnk.cohort.sheets import load_cohort
 from cimlnk.common.errors import UserError
 from cimlnk.cytof.cells import make_cells
-from cimlnk.cytof.flow.files import compensate_file, make_panel
+from cimlnk.cytof.flow.files import compensate_file
+from cimlnk.cytof.flow.panel import make_panel
 from cimlnk.cytof.gating.pool import make_pool
 from cimlnk.cytof.lineages import make_lineages
 from cimlnk.front.check import check_config

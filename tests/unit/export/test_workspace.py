@@ -12,7 +12,8 @@ import pytest
 
 from cimlnk.cytof.cells import make_cells
 from cimlnk.cytof.fcs.header import read_header
-from cimlnk.cytof.flow.files import compensate_file, make_panel
+from cimlnk.cytof.flow.files import compensate_file
+from cimlnk.cytof.flow.panel import make_panel
 from cimlnk.export.cytometry import export_cytometry
 from cimlnk.export.gates import kept, read_gates
 from cimlnk.simulate.flow import simulate_flow

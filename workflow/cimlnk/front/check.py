@@ -28,7 +28,7 @@ from cimlnk.common.home import HOME, called, locate
 from cimlnk.common.job import machine_fault
 from cimlnk.common.yaml_file import read_yaml
 from cimlnk.cytof.fcs.header import FcsHeader
-from cimlnk.cytof.flow.files import given_cofactors
+from cimlnk.cytof.flow.panel import given_cofactors
 from cimlnk.populations.definitions_file import load_definitions
 
 from .check_console import report

@@ -14,7 +14,8 @@ from cimlnk.cohort.words import count
 from cimlnk.common.errors import UserError
 from cimlnk.common.home import locate
 from cimlnk.cytof.fcs.header import FcsHeader
-from cimlnk.cytof.flow.files import compensate_file, compensated_events, make_panel
+from cimlnk.cytof.flow.files import compensate_file, compensated_events
+from cimlnk.cytof.flow.panel import make_panel
 from cimlnk.cytof.flow.read import read_linear
 from cimlnk.cytof.panel import load_panel, match_panel
 

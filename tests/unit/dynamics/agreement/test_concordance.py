@@ -10,7 +10,8 @@ from scipy import stats
 from cimlnk.common.home import HOME
 from cimlnk.common.tables import read_table, write_table
 from cimlnk.dynamics.abundance.tables import ABUNDANCE, FOLDS
-from cimlnk.dynamics.agreement.concordance import agreement, lin, matched, matched_features, spearman, whole
+from cimlnk.dynamics.agreement.concordance import agreement, lin, spearman
+from cimlnk.dynamics.agreement.pairs import matched, matched_features, whole
 from cimlnk.dynamics.agreement.run import protein_shares, write_agreement
 from cimlnk.dynamics.agreement.tables import AGREEMENT, AGREEMENT_PAIRS
 from cimlnk.populations.definitions_file import load_definitions

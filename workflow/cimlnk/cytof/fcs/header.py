@@ -19,7 +19,8 @@ from numpy.typing import NDArray
 
 from cimlnk.common.errors import Plain, UserError
 
-from .data import Layout, iterate_rows, layout_of, settle_shift
+from .data import Layout, iterate_rows, layout_of
+from .settle import settle_shift
 from .text import MAX_PARAMETERS, read_segments
 
 METAL = re.compile(r"^\(?(\d{2,3}[A-Z][a-z]?|[A-Z][a-z]?\d{2,3})\)?(D[id])?$")

@@ -12,7 +12,8 @@ import pandas as pd
 from cimlnk.common.tables import read_table, write_table
 from cimlnk.common.vocabulary import NK
 
-from .concordance import DAY, agreement, matched, matched_features, whole
+from .concordance import agreement
+from .pairs import DAY, matched, matched_features, whole
 from .tables import AGREEMENT, AGREEMENT_PAIRS
 
 PROTEINS = "adt"  # proteins of the cells whose RNA was counted, as a modality of its own
