@@ -50,6 +50,10 @@ def test_a_file_with_all_markers_passes(tmp_path, panel):
     refuse(tmp_path, panel, a=GOOD, b=dict.fromkeys(GOOD, ""))
 
 
+def test_a_path_that_the_system_refuses_is_left_to_where_sheets_are_read(tmp_path, panel):
+    assert read_panels({"a": tmp_path / ("a" * 300 + ".fcs")}, panel, WANTED) == Panels({}, {})
+
+
 def test_files_of_another_panel_are_called_strange_in_one_message(tmp_path, panel):
     with pytest.raises(StrangeFiles) as caught:
         refuse(tmp_path, panel, a=ALIEN, b=ALIEN, good=GOOD)

@@ -64,9 +64,9 @@ def read_segments(path: str | Path) -> Segments:
         If the file is absent, no FCS file, or its HEADER or TEXT cannot be understood.
     """
     path = Path(path)
-    if not path.is_file():
-        raise UserError(path, "file", Plain("no such file"), "an FCS file")
     try:
+        if not path.is_file():
+            raise UserError(path, "file", Plain("no such file"), "an FCS file")
         with path.open("rb") as f:
             return _read(path, f, os.fstat(f.fileno()).st_size)
     except OSError as e:
