@@ -246,6 +246,16 @@ def test_a_mistake_in_the_new_sheet_is_told_by_its_own_row_and_leaves_nothing(ea
     )
     with pytest.raises(UserError, match="n.tsv: row 4, column day: found 'D28'"):
         add(tmp_path / "n.tsv", tmp_path / "c.yaml", base=tmp_path)
+    # another row is called by its own sheet, too, whatever characters end a line for Python alone
+    note = "\tnote\n"
+    old = "# the first visits\n" + head[:-1] + note + row.format("a", 0, 0, "a")[:-1] + "\tx\x0b\u2028y\n"
+    (tmp_path / "s.tsv").write_text(old + row.format("b", 7, 7, "b"))
+    (tmp_path / "n.tsv").write_text("# new\n" + head + row.format("c", 28, 28, "b") + row.format("c", 35, 35, "c"))
+    with pytest.raises(UserError) as caught:
+        add(tmp_path / "n.tsv", tmp_path / "c.yaml", base=tmp_path)
+    told = str(caught.value).splitlines()
+    assert any("n.tsv: row 3, column path: found 'b.fcs'" in t and "row 4 of s.tsv has this one too" in t for t in told)
+    assert any("n.tsv: row 4, column sample: found 'c'" in t and t.endswith("is in row 3 too") for t in told)
     (tmp_path / "n.tsv").write_text(head + row.format("c", 28, 28, "c").rstrip() + "\tmore\n")
     with pytest.raises(UserError, match="n.tsv: row 2: found 10 fields"):
         add(tmp_path / "n.tsv", tmp_path / "c.yaml", base=tmp_path)

@@ -121,11 +121,10 @@ def add(
     except UserError as error:
         for path in fresh:  # else the corrected sheet would find another one in its place
             path.unlink()
-        earlier_rows = len(text.splitlines()) - 1 - len(samples)
         own = drafted["cohort"]["samples"] if drafted else sheet
-        rows_of_own = list(_read(locate(own, base), str(own)).index)
+        lines = [_read(locate(s, base), str(s)).index for s in (earlier_cfg["cohort"]["samples"], own)]
         raise _of_new_sheet(
-            error, wide["cohort"]["samples"], sheet=own, earlier=earlier_rows, rows=rows_of_own
+            error, wide["cohort"]["samples"], sheet=own, old=earlier_cfg["cohort"]["samples"], lines=lines
         ) from None
     targets = [f"results/{name}/cytof/samples/{s}.h5ad" for s in samples]
     _gate(f"config/{name}.yaml", targets, base, cores=cores)
@@ -214,19 +213,29 @@ def _write_once(texts: Mapping[Path, str]) -> None:
 
 
 def _of_new_sheet(
-    error: UserError, wide: str, *, sheet: str | Path, earlier: int, rows: Sequence[int]
-) -> UserErrors:  # fmt: skip
-    """The mistakes by the rows of the sheet that was given, not of the widened one, which is not kept."""
+    error: UserError, wide: str, *, sheet: str | Path, old: str, lines: Sequence[Sequence[int]]
+) -> UserErrors:
+    """The mistakes by the rows of the sheet that was given, not of the widened one, which is not kept.
+
+    `lines` are the rows of the `old` sheet and of the one given, as a spreadsheet numbers them.
+    """
+    earlier, own = lines
+    first = len(earlier) + 2  # row of the widened sheet
     problems = Problems()
     for one in error.errors if isinstance(error, UserErrors) else [error]:
         hit = re.match(r"rows? ([0-9]+(?:, [0-9]+)*)(.*)", one.where) if one.file == wide else None
         numbers = [int(n) for n in re.findall("[0-9]+", hit[1])] if hit else []
-        if hit is None or any(n < earlier + 2 for n in numbers):
+        if hit is None or any(n < first for n in numbers):
             problems.extend(one)
             continue
-        own = ", ".join(str(rows[n - earlier - 2]) for n in numbers)
-        place = f"row{'s' if len(numbers) > 1 else ''} {own}{hit[2]}"
-        problems.extend(UserError(sheet, place, one.found, one.expected, one.suggestion and [one.suggestion]))
+        place = f"row{'s' if len(numbers) > 1 else ''} {', '.join(str(own[n - first]) for n in numbers)}{hit[2]}"
+
+        def told(other: re.Match[str]) -> str:
+            n = int(other[1])
+            return f"row {own[n - first]}" if n >= first else f"row {earlier[n - 2]} of {old}"
+
+        expected = re.sub(r"\brow ([0-9]+)\b", told, one.expected)
+        problems.extend(UserError(sheet, place, one.found, expected, one.suggestion and [one.suggestion]))
     return UserErrors(problems.errors)
 
 
