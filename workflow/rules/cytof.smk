@@ -120,6 +120,7 @@ if CYTOMETRY:
             batch=lambda wildcards: SAMPLES.at[wildcards.sample, "batch"],
             settings=CYTOF_GATING,
             by_hand=gates_by_hand,
+            least_lymphocytes=least_lymphocytes,
             seed=CFG["seed"],
             content=content,
             code=code("cytof_cells"),

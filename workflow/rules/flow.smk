@@ -144,6 +144,7 @@ if "flow" in MODALITIES:
             batch=lambda wildcards: SAMPLES.at[wildcards.sample, "batch"],
             settings=FLOW_GATING,
             by_hand=gates_by_hand,
+            least_lymphocytes=least_lymphocytes,
             seed=CFG["seed"],
             content=content,
             code=code("cytof_cells"),

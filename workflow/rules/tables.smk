@@ -193,6 +193,12 @@ def gates_by_hand(wildcards):
     }
 
 
+def least_lymphocytes(wildcards):
+    """Lymphocytes among which no NK cell is a count of zero; None for a product or donor, whose file then is a fault."""
+    blood = SAMPLES.at[wildcards.sample, "tissue_or_product"] == "blood"
+    return CFG["dynamics"]["few_cells"]["min_lymphocytes"] if blood else None
+
+
 def quality_tables(wildcards):
     """The tables of the stages that may have something to tell."""
     files = [

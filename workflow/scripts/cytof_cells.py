@@ -15,6 +15,7 @@ with job(snakemake, leave_out=lambda error: leave_out(error, **results)) as reco
         by_hand=snakemake.params.by_hand,
         settings=snakemake.params.settings,
         seed=snakemake.params.seed,
+        least_lymphocytes=snakemake.params.least_lymphocytes,
         provenance=record,
         **results,
     )

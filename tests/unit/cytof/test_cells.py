@@ -3,26 +3,31 @@
 from __future__ import annotations
 
 import json
+from types import SimpleNamespace
 
 import anndata
 import numpy as np
+import pandas as pd
 import pytest
 
 from cimlnk.common.errors import UserError
 from cimlnk.common.tables import read_table
-from cimlnk.cytof.cells import leave_out, make_cells
+from cimlnk.cytof.cells import counts_as_none, leave_out, make_cells
 from cimlnk.cytof.fcs.header import read_events, read_header
 from cimlnk.cytof.fcs.write import write_fcs
 from cimlnk.cytof.features import integration, make_features
+from cimlnk.cytof.gating.pool import make_pool
 from cimlnk.cytof.h5ad import iterate_x, read_names, read_record
+from cimlnk.cytof.lineages import make_lineages
 from cimlnk.cytof.tables import CELLS, GATES, SUMMARY
 
 
-def run(fcs, folder, places, settings, sample="s1", pool=None):
+def run(fcs, folder, places, settings, sample="s1", pool=None, least=None, lineages=None):
     output, gates = folder / f"{sample}.h5ad", folder / f"{sample}.parquet"
     make_cells(
         fcs=fcs, sample=sample, batch="b", panel=places["panel"], gate_file=places["gates"], pool=pool,
-        settings=settings, seed=1, output=output, gates=gates, provenance={"rule": "test"},
+        lineages=lineages, settings=settings, seed=1, output=output, gates=gates, provenance={"rule": "test"},
+        least_lymphocytes=least,
     )  # fmt: skip
     return output, gates
 
@@ -81,6 +86,69 @@ def test_what_cannot_be_used_is_told(cohort, places, settings, tmp_path):
         events, header.channels, "acquisition.*at least 100%",
         acquisition_qc={**settings["acquisition_qc"], "minimum_score": 1.0, "tolerance": 1.01, "events_per_bin": 20},
     )  # fmt: skip
+
+
+@pytest.fixture
+def without(cohort, tmp_path):
+    """A file out of which the truth's NK cells, and what may pass for one, were taken."""
+    raw = cohort / "P1_D28_cytof.fcs"
+    header, truth = read_header(raw), pd.read_parquet(cohort / "P1_D28_cytof.truth.parquet").set_index("event")
+    kinds = truth["class"].reindex(range(header.n_events))
+    others = ~kinds.isin(["NK", "ILC", "doublet", "dead", "debris"]).to_numpy()
+    write_fcs(tmp_path / "none.fcs", read_events(header)[others], header.channels, markers=header.markers)
+    return tmp_path / "none.fcs", header
+
+
+def batch_of(file, cohort, places, settings, folder):
+    """Pool and lineages of a batch of a file and one with NK cells, as :func:`run` takes them."""
+    files, pool, lineages = {"a": file, "b": cohort / "P1_pre_cytof.fcs"}, folder / "pool.json", folder / "l.npz"
+    batches, how = dict.fromkeys(files, "b"), {"settings": settings, "seed": 1}
+    make_pool(files, batches, places["panel"], gates=places["gates"], output=pool, until="live", **how)
+    how |= {"files": files, "batches": batches, "panel": places["panel"], "gate_file": places["gates"]}
+    make_lineages(pool=pool, output=lineages, **how)
+    return {"pool": pool, "lineages": lineages}
+
+
+def test_no_nk_cell_among_enough_lymphocytes_is_a_count_of_zero(without, cohort, places, settings, tmp_path):
+    file, header = without
+    batch = batch_of(file, cohort, places, settings, tmp_path)
+    with pytest.raises(UserError, match="no NK cells among"):  # a product, say
+        run(file, tmp_path, places, settings, **batch)
+    with pytest.raises(UserError, match="no NK cells among"):
+        run(file, tmp_path, places, settings, **batch, least=10_000)
+    output, gates = run(file, tmp_path, places, settings, **batch, least=50)
+    record, data = read_record(output), anndata.read_h5ad(output)
+    counts = record["summary"]
+    assert data.n_obs == 0 and "CD56" in data.var_names and not record["left_out"] and record["reason"] is None
+    assert counts["n_nk"] == counts["n_nk_low"] == 0 and counts["n_lymphocytes"] >= 50
+    assert len(read_table(gates, GATES)) > 5
+    paths = {k: tmp_path / k for k in ("summary", "cell_table", "report")} | {"features": tmp_path / "f.npy"}
+    how = {"settings": settings, "provenance": {}, **paths}
+    full = run(cohort / "P1_pre_cytof.fcs", tmp_path, places, settings, "full")[0]
+    make_features(cells=[output, full], sample_names=["s1", "full"], **how)
+    summary = read_table(paths["summary"], SUMMARY).set_index("sample")
+    assert not summary["left_out"].any() and summary["reason"].isna().all() and summary.loc["s1", "n_nk"] == 0
+    assert len(np.load(paths["features"])) == summary.loc["full", "n_nk"] > 0
+    with pytest.raises(UserError, match="none in 1 sample .0 NK cells among the lymphocytes."):
+        make_features(cells=[output], sample_names=["s1"], **how)
+    # where the NK cells' own marker was not recorded they cannot be seen
+    off = read_events(header)
+    off[:, header.channels.index("Nd145Di")] = 0.5
+    write_fcs(tmp_path / "off.fcs", off, header.channels, markers=header.markers)
+    with pytest.raises(UserError, match="no NK cells among"):
+        run(tmp_path / "off.fcs", tmp_path, places, settings, least=50)
+
+
+@pytest.mark.parametrize(
+    ("lymphocytes", "unsure", "least", "skipped", "counts"),
+    [(300, 40, 50, {}, True), (49, 0, 50, {}, False), (300, 301, 50, {}, False), (300, 40, None, {}, False),
+     (300, 40, 50, {"lymphocytes": "no CD45"}, False)],
+)  # fmt: skip
+def test_lineages_that_are_not_sound_give_no_count_of_zero(lymphocytes, unsure, least, skipped, counts):
+    fit = SimpleNamespace(record=lambda n: {"counts": {"T": lymphocytes, "NK": 0, "unsure": unsure}})
+    gated = SimpleNamespace(fit=fit, by_lineage=True, n_gates=0.0, lymphocytes=np.ones(lymphocytes), skipped=skipped)
+    assert counts_as_none(gated, ["CD5: at most one count"], "CD56", least=least) is counts
+    assert not counts_as_none(gated, ["CD56: zero in every event"], "CD56", least=least)
 
 
 def test_transformed_input_is_taken_when_stated(cohort, places, settings, tmp_path):

@@ -80,11 +80,16 @@ def test_a_cluster_of_a_kind_of_sample_that_one_patient_alone_has_is_no_donors_e
 def test_left_out_and_nearly_empty_samples_are_told():
     summary = pd.DataFrame(
         {"sample": ["a", "b", "c", "d"], "n_events": [9, 900, 900, 900], "n_nk": [0, 0, 49, 50],
+         "n_lymphocytes": [np.nan, 1234.0, 500.0, 500.0],
          "left_out": [True, False, False, False], "reason": ["broken", None, None, None]}
     )  # fmt: skip
     assert kinds(collect.of_summary("cytof", summary)) == [
         ("sample left out", "serious", "a"), ("few NK cells", "serious", "b"), ("few NK cells", "caution", "c"),
     ]  # fmt: skip
+    none = collect.of_summary("cytof", summary)[1]
+    assert none["text"] == "0 NK cells among 1,234 lymphocytes: counted as none"
+    assert none["remedy"].startswith("Nothing to mend where")
+    assert collect.of_summary("rna", summary)[1]["text"] == "0 NK cells among 900 events"
 
 
 def lineages(nk_lineage, nk_gates, b_cells=100):

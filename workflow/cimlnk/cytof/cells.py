@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import logging
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -28,7 +28,6 @@ from .tables import GATES
 log = logging.getLogger("cimlnk.cytof")
 
 OBS_ROLES = ("time", "event_length", "gaussian", "scatter", "pulse", "dna", "viability", "bead")
-LEAST_NK = 1
 
 
 def make_cells(
@@ -48,6 +47,7 @@ def make_cells(
     lineages: str | Path | None = None,
     by_hand: Mapping[str, float] | None = None,
     acquired: str | Path | None = None,
+    least_lymphocytes: int | None = None,
     provenance: Mapping[str, Any],
 ) -> None:
     """Write the live single NK cells of one sample and its gate table.
@@ -70,6 +70,9 @@ def make_cells(
     lineages, by_hand
         Lineages of the batches, which then decide what an NK cell is (``obs["lineage_confidence"]`` says how surely),
         and thresholds set by the user; see :func:`.gating.sample.gate_sample`.
+    least_lymphocytes
+        Fewest lymphocytes among which no NK cell is a count of zero (:func:`counts_as_none`): the sample then has no
+        cells, but its counts. None (a sample that is no blood): a file without NK cells is never used.
     acquired
         The file as the instrument wrote it, to which gates drawn by hand apply; by default `fcs`.
     settings
@@ -80,8 +83,8 @@ def make_cells(
     Raises
     ------
     UserError
-        If the file cannot be used (see :func:`.gating.read.read_sample`), holds no NK cell, or its acquisition is worse
-        than `cytof.acquisition_qc.minimum_score`.
+        If the file cannot be used (see :func:`.gating.read.read_sample`), holds no NK cell (but see
+        `least_lymphocytes`), or its acquisition is worse than `cytof.acquisition_qc.minimum_score`.
     """
     data = read_sample(fcs, panel, settings)
     data.acquired = read_header(acquired) if acquired else None
@@ -102,7 +105,8 @@ def make_cells(
     if course.score < least:
         found = Plain(f"{course.score:.0%} of events in good stretches of the acquisition")
         raise UserError(fcs, "acquisition", found, f"at least {least:.0%} (cytof.acquisition_qc.minimum_score)")
-    if int(nk.sum()) < LEAST_NK:
+    flags = _flags(data)
+    if not nk.any() and not counts_as_none(gated, flags, str(settings["nk_identity"]), least=least_lymphocytes):
         raise UserError(fcs, *_no_cells(gated))
     markers = data.matched.markers
     columns = [c.column for c in markers]
@@ -129,7 +133,7 @@ def make_cells(
         "reason": None,
         "summary": summarise(gated, course),
         "notes": [*data.notes, *course.notes],
-        "flags": _flags(data),
+        "flags": flags,
         "foreign": foreign_to_mass(data.header) if settings["input_scale"] != "fluorescence" else None,
         "conflicts": [list(c) for c in data.matched.conflicts],
         "drift": course.drift,
@@ -161,6 +165,28 @@ def _flags(data: Sample) -> list[str]:
     channels = [*data.matched.markers, *data.matched.of_role("dna"), *viability]
     names = [c.marker for c in channels]
     return channel_flags(data.events[:, [c.column for c in channels]], names, [c.marker for c in viability])
+
+
+def counts_as_none(gated: Gated, flags: Sequence[str], identity: str, *, least: int | None) -> bool:
+    """Whether a file without NK cells was measured well enough for none to be its number of NK cells.
+
+    Parameters
+    ----------
+    gated
+        The file's events, none of which is an NK cell.
+    flags
+        What :func:`.acquisition.channel_flags` found: without a signal in the marker `identity` no NK cell can be seen.
+    identity
+        Config `cytof.nk_identity`.
+    least
+        Fewest lymphocytes, counted as the NK cells are; None: never. Where the lineage of more events is unsure than
+        are lymphocytes, NK cells may be among them.
+    """
+    if least is None or "lymphocytes" in gated.skipped or any(f.startswith(f"{identity}:") for f in flags):
+        return False
+    lymphocytes = int(gated.lymphocytes.sum())
+    unsure = gated.fit.record(gated.n_gates)["counts"]["unsure"] if gated.by_lineage else 0
+    return lymphocytes >= max(least, unsure)
 
 
 def _no_cells(gated: Gated) -> tuple[str, Plain, str]:

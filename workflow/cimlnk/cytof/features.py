@@ -63,9 +63,12 @@ def make_features(
         ``cluster: yes`` in the panel.
     """
     records = [read_record(p) for p in cells]
-    usable = [(s, p) for s, p, r in zip(sample_names, cells, records, strict=True) if not r.get("left_out", True)]
+    summed = summary_table(sample_names, records)
+    have = (~summed["left_out"] & (summed["n_nk"] > 0)).tolist()  # no NK cell may be what was counted
+    usable = [(s, p) for s, p, any_cell in zip(sample_names, cells, have, strict=True) if any_cell]
     if not usable and not (others and keep_going()):
-        reasons = sorted({str(r.get("reason")) for r in records})  # each was told when its file was left out
+        # each was told when its file was left out
+        reasons = sorted({str(r.get("reason") or "0 NK cells among the lymphocytes") for r in records})
         more = f"; and {len(reasons) - 1} more, told above" if len(reasons) > 1 else ""
         found = f"none in {count(len(records), 'sample')} ({reasons[0]}{more})"
         raise UserError("cytof samples", "NK cells", Plain(found), "at least one")
@@ -97,7 +100,7 @@ def make_features(
     matrix.flush()
     del matrix
     write_table(pd.DataFrame({"cell": names, "sample": owner}), cell_table, CELLS, provenance=provenance)
-    write_table(summary_table(sample_names, records), summary, SUMMARY, provenance=provenance)
+    write_table(summed, summary, SUMMARY, provenance=provenance)
     if lineages is not None:
         write_table(lineage_table(sample_names, records), lineages, LINEAGE_COUNTS, provenance=provenance)
     content = {

@@ -23,6 +23,10 @@ LEAST_KEPT, MOST_KEPT = 0.05, 0.999
 FEW_NK = 50
 MOST_UNASSIGNED = 0.20
 COUNT_RATIO = 1.5  # NK by lineage over NK by gates, or the reverse
+COUNTED_AS_NONE = (
+    "Nothing to mend where the patient has lost the NK cells: their share and what follows from it are 0, with an "
+    "upper limit. Look at the figure of its gates; if the staining failed, take its row out of the sample sheet."
+)
 COUNT_DIFFERENCE = 10  # … and at least so many events apart
 
 
@@ -65,9 +69,14 @@ def of_summary(modality: str, summary: pd.DataFrame) -> list[dict[str, Any]]:
             text = f"left out of every result: {row['reason']}"
             rows.append(warning(modality, modality, "sample left out", severity="serious", text=text, sample=sample))
         elif row["n_nk"] < FEW_NK:
-            text = f"{row['n_nk']} NK cells among {row['n_events']:,} events"
+            text, remedy = f"{row['n_nk']} NK cells among {row['n_events']:,} events", None
+            if row["n_nk"] == 0 and modality in CYTOMETRY:
+                text = f"0 NK cells among {row['n_lymphocytes']:,.0f} lymphocytes: counted as none"
+                remedy = COUNTED_AS_NONE
             severity = "serious" if row["n_nk"] == 0 else "caution"
-            rows.append(warning(modality, modality, "few NK cells", severity=severity, text=text, sample=sample))
+            rows.append(
+                warning(modality, modality, "few NK cells", severity=severity, text=text, sample=sample, remedy=remedy)
+            )
     return rows
 
 

@@ -155,3 +155,14 @@ def test_mass_cytometry_comes_before_rna_and_rna_fills_its_gaps(cohort):
     found = table.set_index(["patient", "day"])["nk_per_ul"]
     assert found[("A", 7)] == pytest.approx(200.0)  # both have it
     assert found[("A", 28)] == pytest.approx(100.0) and found[("B", -6)] == pytest.approx(100.0)
+
+
+def test_no_nk_cell_of_many_lymphocytes_is_none_per_ul_with_an_upper_limit(cohort):
+    row = derived(cohort, 0, 2000)
+    assert row["nk_per_ul"] == row["nk_per_ul_low"] == 0 and row["source"].endswith("sample B_pre")
+    # the exact upper limit of none in 2,000 (Clopper & Pearson) is 0.00184
+    assert 0 < row["nk_per_ul_high"] < 2 * 60 * 0.00184
+    # 40 events that may be NK cells after all are a share of .02
+    doubtful = derived(cohort, 0, 2000, n_nk_low=0.0, n_nk_high=40.0)
+    assert 60 * 0.02 < doubtful["nk_per_ul_high"] < 1.5 * 60 * 0.02
+    assert "too few lymphocytes" in derived(cohort, 0, 49)["reason"]

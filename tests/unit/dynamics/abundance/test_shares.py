@@ -62,3 +62,18 @@ def test_rows_do_not_depend_on_the_order_of_the_cells(cohort):
     cells = cohort["populations"]["cytof"]
     cohort["populations"]["cytof"] = cells.sample(frac=1.0, random_state=1)
     assert first.equals(make_abundance(**cohort))
+
+
+def test_a_file_without_nk_cells_counts_none_and_has_no_shares(cohort):
+    cells = cohort["populations"]["cytof"]
+    cohort["populations"]["cytof"] = cells[cells["sample"] != "A_d28"]
+    summary = cohort["summaries"]["cytof"]
+    summary.loc[summary["sample"] == "A_d28", "n_nk"] = 0
+    lost = row(make_abundance(**cohort), "A_d28", "NK")
+    assert lost["n_cells"] == lost["n_nk"] == 0 and np.isnan(lost["fraction"])
+    assert lost["reason"] == "no NK cells in the file"
+    assert lost["cells_per_ul"] == 100.0  # what the sheet has counted stays the number
+    of_a = cohort["counts"]["patient"] == "A"
+    cohort["counts"].loc[of_a, ["nk_per_ul", "lymphocytes_per_ul"]] = [np.nan, 100.0]
+    lost = row(make_abundance(**cohort), "A_d28", "NK")
+    assert lost["cells_per_ul"] == lost["cells_per_ul_low"] == 0 < lost["cells_per_ul_high"] < 1

@@ -207,5 +207,9 @@ def _nk_of_lymphocytes(samples: pd.DataFrame, summary: pd.DataFrame | None, over
         nk, lymphocytes = group["n_nk"].sum(), group["n_lymphocytes"].sum()
         gate = float(np.average(group["gate_sd"], weights=np.maximum(group["n_nk"], 1.0)))
         limits = share_interval(nk, lymphocytes, overdispersion=overdispersion, variance=(nk * gate) ** 2)
-        rows.append((patient, day, ", ".join(sorted(group["sample"])), nk, lymphocytes, *map(float, limits)))
+        share, low, high = map(float, limits)
+        if nk == 0:  # of none there is no relative doubt: the most that the gates allow is added as it is
+            most = float(group["n_nk_high"].fillna(0.0).sum()) / lymphocytes
+            high = min(float(np.hypot(high, most)), 1.0)
+        rows.append((patient, day, ", ".join(sorted(group["sample"])), nk, lymphocytes, share, low, high))
     return pd.DataFrame(rows, columns=columns).astype(types)

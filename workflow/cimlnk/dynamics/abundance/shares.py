@@ -104,7 +104,9 @@ def _sample_rows(samples: pd.DataFrame, shares: pd.DataFrame, summary: pd.DataFr
     why = summary.set_index("sample")["reason"].reindex(without["sample"])
     left_out = summary.set_index("sample")["left_out"].reindex(without["sample"]).eq(True).to_numpy()
     without["population"] = NK
-    without[["n_cells", "n_nk", *_FRACTION]] = np.nan
+    without[_FRACTION] = np.nan
+    counted = summary.set_index("sample")["n_nk"].reindex(without["sample"]).to_numpy(float)
+    without["n_cells"] = without["n_nk"] = np.where(~left_out & (counted == 0), 0.0, np.nan)
     without["reason"] = [
         f"sample left out: {text}" if out and isinstance(text, str) else "no NK cells in the file"
         for out, text in zip(left_out, why, strict=True)
