@@ -66,7 +66,7 @@ def test_the_day_has_none_per_ul_with_an_upper_limit(results):
 def test_the_patient_has_lost_the_cells(results):
     course = read_table(results / "dynamics/kinetics.parquet").set_index(["patient", "population"]).loc[("P1", "NK")]
     assert (course["last_day"], course["last_fold"]) == (28, 0) and np.isfinite(course["auc_log2"])
-    assert "P1 by day 28 (0-fold at the end)" in (results / "report/summary.html").read_text()
+    assert "P1 by day 28 (0.0-fold at the end)" in (results / "report/summary.html").read_text()
 
 
 def test_the_warning_says_so_where_it_is_read(results):
