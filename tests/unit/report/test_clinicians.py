@@ -15,6 +15,7 @@ from cimlnk.report.clinicians.answers import answers, how_far, lasted
 from cimlnk.report.clinicians.certainty import apart, verdict
 from cimlnk.report.clinicians.course import lost, patient_rows
 from cimlnk.report.clinicians.sheet import fit, lines, measure
+from cimlnk.report.clinicians.subsets import subsets_at_peak
 from cimlnk.report.clinicians.write import write_clinicians
 from cimlnk.report.run import Run
 
@@ -157,10 +158,27 @@ def test_a_height_that_is_kept_has_no_day_of_its_own(tmp_path):
 
     run = changed(tmp_path, dynamics__kinetics=long)
     text = [a.text for a in answers(run)]
-    assert "not tell from the highest: P1 from day 14 to 60." in text[4]
+    assert "not tell from the highest: P1 on day 14 (highest on day 60)." in text[4]
     assert "Day 14 (P1, P2)" in text[6], "the file at the height that counts first"
     plain_text = [a.text for a in answers(changed(tmp_path / "plain"))]
     assert "not tell from the highest" not in plain_text[4]
+
+
+def test_the_file_of_the_peak_is_of_no_day_whose_count_is_lower_though_it_lies_between_two_high_ones(tmp_path):
+    def dipped(table):
+        own, nk = table["patient"] == "P1", table["population"] == "NK"
+        for day, count in {7: 400.0, 14: 100.0, 60: 410.0}.items():
+            at = own & nk & (table["day"] == day)
+            table.loc[at, ["cells_per_ul", "cells_per_ul_low", "cells_per_ul_high"]] = count, count * 0.8, count * 1.25
+        return table[~(own & ~nk & (table["day"] == 7))]  # counted, without a file
+
+    def long(table):
+        own = table["patient"] == "P1"
+        return table.assign(peak_day=table["peak_day"].where(~own, 60.0), peak_from=table["peak_from"].where(~own, 7.0))
+
+    run = changed(tmp_path, dynamics__abundance=dipped, dynamics__kinetics=long)
+    found = subsets_at_peak(run, patient_rows(run)).drop_duplicates("patient").set_index("patient")["day"]
+    assert found["P1"] == 60, "day 14 lies between days 7 and 60, but its count is told from theirs"
 
 
 @pytest.fixture

@@ -7,6 +7,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from numpy.typing import NDArray
 
 from cimlnk.common.vocabulary import NK, UNASSIGNED
 from cimlnk.dynamics.abundance.folds import SERIES, daily
@@ -93,8 +94,8 @@ def make_kinetics(
     return (KINETICS.check(table) if len(table) else KINETICS.empty()), drawn
 
 
-def peak_from(days: pd.DataFrame) -> float:
-    """First day after infusion whose cells/µL their error does not tell from the highest; NaN without a value.
+def days_at_peak(days: pd.DataFrame) -> NDArray[np.float64]:
+    """Days after infusion whose cells/µL their error does not tell from the highest; none without a value.
 
     Told apart are two days whose logarithms differ by more than 1.96 standard deviations of the difference, each day's
     by its own 95 % limits. So a count that stays at its height for months has no peak on the day of its largest value.
@@ -107,17 +108,22 @@ def peak_from(days: pd.DataFrame) -> float:
     Examples
     --------
     >>> days = pd.DataFrame({"day": [-7, 7, 10, 100], "cells_per_ul": [20.0, 60.0, 215.0, 220.0]})
-    >>> peak_from(days.assign(cells_per_ul_low=days.cells_per_ul / 1.3, cells_per_ul_high=days.cells_per_ul * 1.3))
-    10.0
+    >>> days_at_peak(days.assign(cells_per_ul_low=days.cells_per_ul / 1.3, cells_per_ul_high=days.cells_per_ul * 1.3))
+    array([ 10., 100.])
     """
     after = days[(days["day"] > 0) & (days["cells_per_ul"] > 0)].sort_values("day")
     if len(after) == 0:
-        return float("nan")
+        return np.empty(0)
     value, low, high = (np.log(np.maximum(after[c].to_numpy(float), TINY)) for c in LIMITS)
     sd = (high - low) / (2.0 * Z95)
     top = int(np.argmax(value))
     like = value[top] - value <= Z95 * np.hypot(sd, sd[top])
-    return float(after["day"].to_numpy(float)[like][0])
+    return after["day"].to_numpy(float)[like]
+
+
+def peak_from(days: pd.DataFrame) -> float:
+    """The first of :func:`days_at_peak`; NaN without any."""
+    return float(next(iter(days_at_peak(days)), np.nan))
 
 
 def _measured(folds: pd.DataFrame, baseline: tuple[pd.Series | None, str | None], days: pd.DataFrame) -> dict[str, Any]:

@@ -162,8 +162,8 @@ def plateaus(rows: pd.DataFrame) -> str:
     long = rows[rows["peak_from"] < rows["peak_day"]]
     if not len(long):
         return ""
-    parts = [f"{r.patient} from day {r.peak_from:.0f} to {r.peak_day:.0f}" for r in long.itertuples()]
-    return f" Counts that their error does not tell from the highest: {named(parts)}."
+    parts = [f"{r.patient} on day {r.peak_from:.0f} (highest on day {r.peak_day:.0f})" for r in long.itertuples()]
+    return f" First counts that their error does not tell from the highest: {named(parts)}."
 
 
 def when(rows: pd.DataFrame, whose: str, bound: float) -> str:

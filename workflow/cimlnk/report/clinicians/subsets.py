@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 import numpy as np
 import pandas as pd
@@ -10,6 +10,7 @@ import pandas as pd
 from cimlnk.cohort.words import count
 from cimlnk.common.palette import label
 from cimlnk.common.vocabulary import MODALITY_WORDS, NK, UNASSIGNED
+from cimlnk.dynamics.kinetics.summary import LIMITS, days_at_peak
 from cimlnk.report.reading import first_modality
 from cimlnk.report.run import Run
 
@@ -70,23 +71,22 @@ def shares(part: pd.DataFrame) -> str:
     return "; ".join(words) or "none could be named"
 
 
-def file_at_peak(days: Iterable[int], highest: float, first: float) -> int:
-    """The day of the files that stands for the peak: the first at a count like the highest, else the nearest.
+def file_at_peak(days: Iterable[int], high: Collection[float]) -> int:
+    """The day of the files that stands for the peak: the first at a count like the highest, else the nearest to one.
 
     Parameters
     ----------
     days
         Days after infusion with a file.
-    highest, first
-        Day of the highest count, and the first one whose count is not told from it (NaN if not known).
+    high
+        Days whose counts their error does not tell from the highest.
 
     Examples
     --------
-    >>> file_at_peak([7, 14, 28, 100], 100, 10), file_at_peak([7, 14, 28], 10, 10)
-    (14, 7)
+    >>> file_at_peak([7, 14, 28, 100], [10, 14, 100]), file_at_peak([28, 100], [10, 100]), file_at_peak([7, 28], [10])
+    (14, 100, 7)
     """
-    high = [d for d in days if first <= d <= highest]
-    return min(high) if high else min(days, key=lambda d: (abs(d - highest), d))
+    return min(days, key=lambda d: (min(abs(d - h) for h in high), d))
 
 
 def subsets_at_peak(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
@@ -103,15 +103,18 @@ def subsets_at_peak(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
     parts = []
     if not len(table):
         return pd.DataFrame(columns=["modality", "patient", "population", "day", "share", "before"])
-    blood = table[(table["tissue_or_product"] == "blood") & table["fraction"].notna() & (table["population"] != NK)]
-    blood = first_modality(blood)
+    blood = table[table["tissue_or_product"] == "blood"]
+    counts = first_modality(blood[blood["population"] == NK])
+    blood = first_modality(blood[blood["fraction"].notna() & (blood["population"] != NK)])
     for row in rows.dropna(subset=["peak_day"]).itertuples():
         mine = blood[blood["patient"] == row.patient]
         limit = row.event_day if np.isfinite(row.event_day) else np.inf
         after = mine.loc[(mine["day"] > 0) & (mine["day"] <= limit), "day"].unique()
         if not len(after):
             continue
-        day = file_at_peak(after, row.peak_day, row.peak_from)
+        own = counts[(counts["patient"] == row.patient) & (counts["day"] <= limit)]
+        high = days_at_peak(own.groupby("day", as_index=False)[LIMITS].mean())
+        day = file_at_peak(after, high if len(high) else [row.peak_day])
         shares = mine[mine["day"] == day].groupby("population")["fraction"].mean()
         early = mine[mine["day"] < 0]
         before = early[early["day"] == early["day"].max()].groupby("population")["fraction"].mean()
