@@ -94,11 +94,24 @@ def test_courses_draw_with_events_gaps_and_a_single_patient(abundance):
     events = pd.DataFrame({"patient": ["P1", "P1"], "day": [35, 42], "event": ["boost_one", "boost_two"]})
     draws(nk_by_patient(nk, events, (10, 50)))
     draws(nk_by_patient(nk[nk["patient"] == "P1"], events, (10, 50)))
-    folds = nk.assign(fold_change=nk["cells_per_ul"] / 50).dropna(subset=["fold_change"])
+    folds = nk.assign(fold_change=nk["cells_per_ul"] / 50, fold_high=3.0).dropna(subset=["fold_change"])
     draws(folds_by_arm(folds, (10, 50)))
     named = abundance[abundance["population"] != "NK"]
     draws(subsets_absolute(named))
     draws(composition(named))
+
+
+def test_a_day_without_a_cell_is_drawn_on_its_day_at_the_upper_limit(abundance):
+    """At none itself a logarithmic axis drew a line straight down from the day before."""
+    own = ["cells_per_ul", "cells_per_ul_low", "cells_per_ul_high"]
+    nk = abundance[(abundance["population"] == "NK") & (abundance["patient"] == "P1")].sort_values("day").copy()
+    nk.loc[nk.index[-1], own] = [0.0, 0.0, 4.0]
+    axis = nk_by_patient(nk, pd.DataFrame(columns=["patient", "day", "event"]), (10, 50)).axes[0]
+    course, none = (line for line in axis.lines if line.get_marker() in ("o", "v"))
+    assert course.get_ydata()[-1] == 4 and none.get_xydata().tolist() == [[nk["day"].iloc[-1], 4]]
+    folds = nk.assign(fold_change=nk["cells_per_ul"] / 50, fold_high=nk["cells_per_ul_high"] / 50)
+    drawn = [line for line in folds_by_arm(folds, (10, 50)).axes[0].lines if len(line.get_xdata()) == len(nk)]
+    assert len(drawn) == 2 and all(line.get_ydata()[-1] == 4 / 50 for line in drawn)
 
 
 def test_maps_thin_evenly_and_draw_few_cells():

@@ -30,10 +30,22 @@ def _line(axis: Any, rows: pd.DataFrame, value: str, *, low: str, high: str, col
     rows = rows.dropna(subset=[value]).sort_values("day")
     if not len(rows):
         return
-    axis.plot(rows["day"], rows[value], color=colour, marker="o", markersize=3, linewidth=1.3, **kwargs)
-    error = rows.dropna(subset=[low, high])
+    none = rows[value] <= 0
+    dots = np.flatnonzero(~none).tolist()
+    axis.plot(
+        rows["day"], _shown(rows, value, high), color=colour, marker="o", markersize=3, linewidth=1.3, markevery=dots,
+        **kwargs,
+    )  # fmt: skip
+    if none.any():
+        axis.plot(rows.loc[none, "day"], rows.loc[none, high], "v", color=colour, markersize=4)
+    error = rows[~none].dropna(subset=[low, high])
     if len(error):
         axis.vlines(error["day"], error[low], error[high], color=colour, linewidth=0.8, alpha=0.6)
+
+
+def _shown(rows: pd.DataFrame, value: str, high: str) -> pd.Series:
+    """Values for a logarithmic axis, which has no place for none: that stands at its upper limit."""
+    return rows[value].where(~(rows[value] <= 0), rows[high])
 
 
 def nk_by_patient(
@@ -82,7 +94,8 @@ def nk_by_patient(
             axis.axhline(base, color="#999999", linewidth=0.8, linestyle=":")
         _line(axis, mine, "cells_per_ul", low="cells_per_ul_low", high="cells_per_ul_high", colour=colour[arm[patient]])
         known = mine.dropna(subset=["cells_per_ul"])
-        tell(axis, known["day"], known["cells_per_ul"], texts=[_counted(patient, r) for r in known.itertuples()])
+        at = _shown(known, "cells_per_ul", "cells_per_ul_high")
+        tell(axis, known["day"], at, texts=[_counted(patient, r) for r in known.itertuples()])
         mine_events = events[events["patient"] == patient].sort_values("day")
         for number, (_, event) in enumerate(mine_events.iterrows()):
             axis.axvline(event["day"], color="#B3261E", linewidth=0.9, linestyle="--")
@@ -117,12 +130,13 @@ def folds_by_arm(folds: pd.DataFrame, band: tuple[float, float]) -> Any:
     axis.axhline(1, color="#999999", linewidth=0.8, linestyle=":")
     for arm in arms:
         rows = folds[folds["arm"] == arm]
+        rows = rows.assign(shown=_shown(rows, "fold_change", "fold_high"))
         for patient, mine in rows.groupby("patient"):
             mine = mine.sort_values("day")
-            axis.plot(mine["day"], mine["fold_change"], color=colour[arm], linewidth=0.7, alpha=0.45)
+            axis.plot(mine["day"], mine["shown"], color=colour[arm], linewidth=0.7, alpha=0.45)
             words = [f"{patient} ({arm}), day {r.day}: {plain(float(r.fold_change))}-fold" for r in mine.itertuples()]
-            tell(axis, mine["day"], mine["fold_change"], texts=words)
-        median = rows.groupby("day")["fold_change"].median()
+            tell(axis, mine["day"], mine["shown"], texts=words)
+        median = rows.groupby("day")["shown"].median()
         n = rows["patient"].nunique()
         axis.plot(median.index, median, color=colour[arm], linewidth=2.4, marker="o", label=f"{arm} (n = {n})")
     axis.set_yscale("log")

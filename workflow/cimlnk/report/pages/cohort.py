@@ -223,6 +223,7 @@ def page(run: Run, site: Site) -> Page:
             "NK cells per microlitre of blood, one panel per patient. Dots are measured values with their 95 % "
             f"interval; the dotted line is the patient's own value before infusion, the violet band is {band[0]:g} to "
             f"{band[1]:g} times that value{', the yellow band the IL-2 period (days 0–12)' if il2 else ''}."
+            + (" Triangles: no NK cell found, at the upper limit." if (counted["cells_per_ul"] <= 0).any() else "")
             + (" Red dashed lines mark events." if len(events) else "")
         )
         chosen, choice = of_patients(run, counted)
@@ -234,6 +235,7 @@ def page(run: Run, site: Site) -> Page:
             caption = (
                 "Fold of NK cells over the pre-infusion value of the same patient. Thin lines are patients, thick "
                 "lines the arm's median. Product and donor samples are not blood and are never the denominator."
+                + (" A fold of 0 stands at its upper limit." if (folds["fold_change"] <= 0).any() else "")
             )
             course.blocks.append(site.figure("nk_folds", folds_by_arm(folds, band), caption, table=folds))
     else:
