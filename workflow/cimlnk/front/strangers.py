@@ -22,7 +22,7 @@ from cimlnk.cytof.panel import load_panel, markers_in
 from .place import all_markers
 from .shift import UNLIKE, Profiles, shifts
 
-# Of the markers of a clustering: files that have fewer are of another panel, not of one that lost some. Seven data sets
+# Of the markers of a clustering: files that have fewer are of another panel, not of one that lost some. Six data sets
 # of other laboratories have 2 to 9 of the 35 of the synthetic cohorts.
 LEAST_SHARED = 0.5
 LEAST_COMPARED = 3  # markers of both panels by which lineages are compared
