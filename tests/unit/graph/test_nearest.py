@@ -234,3 +234,18 @@ def test_near_cells_are_found_in_order_the_cell_itself_first_also_among_equal_on
     far = cdist(C, C)
     assert (near[:, 0] == np.arange(300)).all() and all(len(set(row)) == 25 for row in near.tolist())
     np.testing.assert_allclose(np.take_along_axis(far, near, 1), np.sort(far, axis=1)[:, :25], atol=1e-3)
+
+
+def test_rows_far_out_do_not_blur_the_others_nor_what_is_told():
+    """A few rows a million times as far away pull the mean to where single precision tells no two others apart."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(31_000, 10)).astype(np.float32)
+    X[rng.choice(len(X), 155, replace=False)] *= 1e6
+    rows = rng.choice(len(X), 200, replace=False)
+    squares = ((X[rows, None, :].astype(float) - X[None].astype(float)) ** 2).sum(axis=2)
+    squares[np.arange(200), rows] = np.inf
+    limit = np.sqrt(np.partition(squares, 14, axis=1)[:, 14])
+    for recall, error in ((1.0, 0.002), (0.95, 0.05)):  # .05: three standard errors of 200 rows of unlike recall
+        lists = knn(X, 15, recall)
+        true = (lists.distances[rows] <= limit[:, None] * (1 + 1e-4)).mean()
+        assert abs(lists.recall - true) <= error, (recall, lists.recall, true)

@@ -19,6 +19,7 @@ from .tasks import Pool, pieces
 
 EXACT_BELOW = 30_000  # up to here exact search is as fast as any other
 CELL = 200  # rows per cell
+PULLED = 10  # times as far as half of the rows lie: no centre of them
 QUERIES = 1000  # random rows searched exactly, to set the effort and to measure the recall
 GROUP = 128  # queries that share one pass over the panels
 SPARE = 2  # candidates more than asked for at most, which settles what the whole numbers leave open; one at least
@@ -49,6 +50,19 @@ class Effort(NamedTuple):
     limit: NDArray[np.float32]
 
 
+def centre(some: NDArray[np.float32]) -> NDArray[np.float32]:
+    """The mean of rows, or their median where few rows far out pull the mean away from all others.
+
+    Rows are compared by squares of their distance from here: in single precision what they differ by is lost where it
+    is a few thousand times smaller.
+    """
+    mean = some.mean(axis=0, dtype=np.float64).astype(np.float32)
+    middle = np.median(some, axis=0)
+    typical = float(np.median(np.linalg.norm((some - middle).astype(np.float64), axis=1)))
+    pulled = float(np.linalg.norm((mean - middle).astype(np.float64)))
+    return middle.astype(np.float32) if 0 < PULLED * typical < pulled else mean
+
+
 class Index:
     """Rows in search order.
 
@@ -67,7 +81,7 @@ class Index:
         self.workers, self.seed = workers, seed
         self.exact = n <= EXACT_BELOW if exact is None else exact
         some = X[:: 1 if n <= EXACT_BELOW else max(1, n // SOME)]
-        self.mean = some.mean(axis=0, dtype=np.float64).astype(np.float32)
+        self.mean = centre(some)
         spread = np.sqrt(np.mean(np.square(some - self.mean, dtype=np.float64)))
         self.scale = float(spread) if spread > 0 else 1.0
         self.factor = np.float32(1 / self.scale)
