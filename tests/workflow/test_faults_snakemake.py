@@ -84,5 +84,6 @@ def test_keep_going_leaves_out_the_bad_samples_and_finishes_the_others(checkout,
         assert (summary.loc[~summary["left_out"], "n_nk"] > 0).all()
         assert summary.loc[~summary["left_out"], "reason"].isna().all()
         for page in ("index.html", "quality.html"):
-            text = html.unescape((checkout / "results/lab/report" / page).read_text(encoding="utf-8"))
+            source = (checkout / "results/lab/report" / page).read_text(encoding="utf-8")
+            text = html.unescape(source.replace("<wbr>", ""))  # where a long name may break
             assert left_out in text and summary.loc[left_out, "reason"] in text, page

@@ -6,7 +6,7 @@ from cimlnk.common.faces import face
 
 _HOME = {
     "agreement": "concordance",
-    "matched": "concordance",
+    "matched": "pairs",
     "lin": "concordance",
 }
 __getattr__, __dir__, __all__ = face(__name__, _HOME)
