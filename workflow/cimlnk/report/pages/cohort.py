@@ -177,7 +177,7 @@ def remark(row: Mapping[Any, Any]) -> str | None:
     if row["event"] and not words:
         words.append(f"counts up to the {row['event']} on day {row['event_day']:.0f}")
     if row["peak_from"] < row["peak_day"]:
-        words.append(f"the count of day {row['peak_from']:.0f} is not told from the peak")
+        words.append(f"the peak may be of day {row['peak_from']:.0f}, by the counts' error")
     return "; ".join(words) or None
 
 
