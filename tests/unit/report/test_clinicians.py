@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from cimlnk.common.tables import Schema, write_table
+from cimlnk.common.tables import write_table
 from cimlnk.report.clinicians.answers import answers, how_far, lasted
 from cimlnk.report.clinicians.certainty import apart, verdict
 from cimlnk.report.clinicians.course import lost, patient_rows
@@ -18,81 +18,9 @@ from cimlnk.report.clinicians.sheet import fit, lines, measure
 from cimlnk.report.clinicians.subsets import subsets_at_peak
 from cimlnk.report.clinicians.write import write_clinicians
 from cimlnk.report.run import Run
+from known_cohort import CONFIG, COURSES, LOOSE, changed, pages_of, run_of, tables
 
 ROOT = Path(__file__).parents[3]
-CONFIG = {
-    "cohort": {"id": "x", "title": "Known cohort"}, "simulate": None,
-    "claims": {"arms": {"treated": "CIML"}, "bounds": {"C01": {"low": 10}}},
-}  # fmt: skip
-# patient: arm, NK/µL before, folds by day
-COURSES = {
-    "P1": ("CIML", 20.0, {7: 12.0, 14: 40.0, 60: 8.0}),
-    "P2": ("CIML", 10.0, {7: 3.0, 14: 20.0, 60: 1.5}),
-    "P3": ("CIML", 30.0, {7: 6.0, 14: 4.0, 60: 3.0}),
-    "P4": ("CIML", np.nan, {7: np.nan, 14: np.nan, 60: np.nan}),
-    "C1": ("IL2", 25.0, {7: 1.2, 14: 1.4, 60: 1.1}),
-    "C2": ("IL2", 25.0, {7: 1.5, 14: 1.1, 60: 0.9}),
-}  # fmt: skip
-LOOSE = Schema("loose", {}, extra=True)
-
-
-def tables():
-    samples, abundance, folds, kinetics = [], [], [], []
-    for patient, (arm, before, course) in COURSES.items():
-        who = {"modality": "cytof", "patient": patient, "arm": arm, "population": "NK"}
-        for day, fold in {-7: 1.0, **course}.items():
-            sample = f"{patient}_D{day}"
-            samples.append(
-                {
-                    "sample": sample, "patient": patient, "day": day, "timepoint": f"D{day}", "arm": arm, "batch": "1",
-                    "tissue_or_product": "blood", "modality": "cytof",
-                }
-            )  # fmt: skip
-            place = {"sample": sample, "day": day, "timepoint": f"D{day}", "tissue_or_product": "blood"}
-            share = 0.6 if day > 0 and arm == "CIML" else 0.25
-            for population, fraction in (("NK", 1.0), ("memory_like", share), ("CD56bright", 1 - share)):
-                count = before * fold * fraction
-                limits = {"cells_per_ul": count, "cells_per_ul_low": count * 0.8, "cells_per_ul_high": count * 1.25}
-                row = {**who, **place, **limits, "population": population, "fraction": fraction, "reason": None}
-                abundance.append(row | {"n_cells": 100.0, "n_nk": 100.0, "nk_per_ul": before * fold})
-            folds.append({**who, "day": day, "fold_change": fold if np.isfinite(before) else np.nan})
-        peak = max(course, key=lambda d: course[d]) if np.isfinite(before) else np.nan
-        most = course[peak] if np.isfinite(before) else np.nan
-        kinetics.append(
-            {
-                **who, "baseline_per_ul": before, "peak_day": peak, "peak_from": peak, "peak_fold": most,
-                "peak_fold_low": most * 0.7, "peak_fold_high": most * 1.4, "last_day": 60.0,
-                "last_fold": course[60] if most == most else np.nan,
-                "reason": None if most == most else "baseline not measured: no count",
-            }
-        )  # fmt: skip
-    tests = pd.DataFrame(
-        {
-            "test": "absolute", "modality": "cytof", "population": "NK", "feature": None, "primary": True,
-            "contrast": ["CIML: D7 vs pre", "CIML: D14 vs pre"], "n_patients": 3, "effect": [2.0, 3.0],
-            "effect_low": [1.0, 2.0], "effect_high": [3.0, 4.0], "p": [0.02, 0.004], "fdr": 0.01,
-            "method": "linear_mixed",
-        }
-    )  # fmt: skip
-    release = pd.DataFrame(
-        {
-            "sample": ["a", "b"], "patient": ["P1", "P2"], "purity": [0.91, 0.79], "purity_low": [0.9, 0.77],
-            "purity_high": [0.92, 0.81], "bound": 0.8, "decision": ["released", "borderline"], "reason": None,
-        }
-    )  # fmt: skip
-    told = pd.DataFrame(
-        {
-            "modality": "cytof", "sample": ["P3_D7", None], "kind": ["few cells", "x"], "subject": None, "stage": "s",
-            "severity": ["serious", "note"], "text": ["only 12 NK cells", "y"], "remedy": "",
-        }
-    )  # fmt: skip
-    summary = pd.DataFrame({"sample": ["P1_D7", "C2_D60"], "left_out": [False, True], "reason": [None, "empty file"]})
-    return {
-        "cohort/samples": pd.DataFrame(samples), "dynamics/abundance": pd.DataFrame(abundance),
-        "dynamics/folds": pd.DataFrame(folds), "dynamics/kinetics": pd.DataFrame(kinetics), "dynamics/tests": tests,
-        "dynamics/release": release, "quality/warnings": told, "cytof/summary": summary,
-        "cytof/populations": pd.DataFrame({"cell": ["a"]}),
-    }  # fmt: skip
 
 
 @pytest.fixture(scope="module")
@@ -101,11 +29,6 @@ def root(tmp_path_factory):
     for name, table in tables().items():
         write_table(table, root / f"{name}.parquet", LOOSE)
     return root
-
-
-def run_of(root, without=()):
-    files = [p for p in sorted(root.rglob("*.parquet")) if not any(w in str(p) for w in without)]
-    return Run(root, files, CONFIG)
 
 
 def test_every_question_is_answered_with_the_planted_number(root):
@@ -129,16 +52,6 @@ def test_every_question_is_answered_with_the_planted_number(root):
     assert "4.0-fold to 16-fold; p = 0.004, linear mixed model" in text[8] and "below 0.25" in text[8]
     assert "1 of 24 files was left out: C2_D60 (empty file)" in text[9]
     assert "raised 1 serious warning and no caution; few cells: only 12 NK cells" in text[9]
-
-
-def changed(tmp_path, **edits):
-    """The cohort with some of its tables edited, or added."""
-    known = tables()
-    for name, edit in edits.items():
-        known[name.replace("__", "/")] = edit(known.get(name.replace("__", "/")))
-    for name, table in known.items():
-        write_table(table, tmp_path / f"{name}.parquet", LOOSE)
-    return run_of(tmp_path)
 
 
 @pytest.mark.parametrize(
@@ -244,54 +157,6 @@ def test_a_run_that_warned_of_nothing_says_so_in_words(tmp_path):
     assert answers(run)[9].text.endswith(" The analysis raised no serious warning and no caution.")
 
 
-OTHERS = {"CIML": "critical", "IL2": "healthy"}  # patients of whom none was infused
-HEALTHY_BRIGHT = {"C1": 0.8, "C2": 0.9}
-
-
-@pytest.fixture
-def not_infused(tmp_path):
-    def arms(table):
-        return table.assign(arm=table["arm"].map(OTHERS))
-
-    def abundance(table):
-        share = table["patient"].map(HEALTHY_BRIGHT).fillna(0.3)
-        named = {"CD56bright": share, "memory_like": 1 - share}
-        fraction = table["fraction"]
-        for name, values in named.items():
-            fraction = fraction.mask(table["population"] == name, values)
-        return arms(table).assign(fraction=fraction)
-
-    blank = {"peak_fold": np.nan, "peak_day": np.nan, "last_fold": np.nan, "reason": "no blood at 'pre'"}
-    return changed(
-        tmp_path, cohort__samples=arms, dynamics__abundance=abundance, dynamics__folds=arms,
-        dynamics__kinetics=lambda t: arms(t).assign(**blank), dynamics__tests=lambda t: t.iloc[:0],
-        dynamics__release=lambda t: t.iloc[:0],
-    )  # fmt: skip
-
-
-def test_where_nobody_was_infused_only_what_applies_is_asked_and_arms_are_compared(not_infused, tmp_path):
-    told = {a.question: a.text for a in answers(not_infused)}
-    assert len(told) == 5 and "after infusion" not in " ".join(told.values())
-    kinds = told["Which kinds of NK cells were there?"]
-    assert "Arm healthy (C1, C2): CD56bright 85 %; memory-like 15 %" in kinds
-    assert "Arm critical (P1, P2, P3, P4): memory-like 70 %; CD56bright 30 %" in kinds
-    # two of six patients can be chosen in fifteen ways; four are tied, so that one alone is as extreme
-    assert "healthy" in told["Do the arms differ?"] and "p = 0.067" in told["Do the arms differ?"]
-    assert told["Is it certain?"].startswith("Not certain: no exact test of so few patients can give a p below 0.067")
-    assert "no fold" not in told["What was left out, and what must be known first?"]
-    files = sorted(Path(not_infused.root).rglob("*.parquet"))
-    write_clinicians(root=not_infused.root, files=files, config=CONFIG, summary=tmp_path / "s", patients=tmp_path / "p")
-    assert words((tmp_path / "s").read_bytes()) == 1
-
-
-def test_arms_without_a_treated_one_are_compared_though_a_product_was_given(not_infused, tmp_path):
-    samples = not_infused.table("cohort/samples.parquet")
-    samples.loc[0, "tissue_or_product"] = "product"
-    write_table(samples, Path(not_infused.root) / "cohort/samples.parquet", LOOSE)
-    text = answers(run_of(Path(not_infused.root)))[7].text
-    assert text.startswith("No arm is the treated one (claims.arms.treated).") and "between critical, healthy" in text
-
-
 def test_not_certain_is_said_where_chance_is_enough():
     row = {"contrast": "CIML: D7 vs pre", "effect_low": -0.2, "effect_high": 0.9, "fdr": 0.3}
     chance = pd.DataFrame([row, row | {"effect_low": 0.1, "fdr": 0.07}])
@@ -331,10 +196,6 @@ def test_questions_are_those_of_the_docs(root):
     assert [q for _, q in asked] == [a.question for a in answers(run_of(root))]
 
 
-def words(pdf: bytes) -> int:
-    return len(re.findall(rb"/Type /Page\b", pdf))
-
-
 def test_pdfs_have_their_pages_and_the_same_bytes_twice(root, tmp_path):
     files = sorted(root.rglob("*.parquet"))
     for n in "12":
@@ -343,7 +204,7 @@ def test_pdfs_have_their_pages_and_the_same_bytes_twice(root, tmp_path):
         )
     for kind, pages in (("s", 2), ("p", len(COURSES))):
         one, two = ((tmp_path / f"{kind}{n}.pdf").read_bytes() for n in "12")
-        assert one == two and words(one) == pages
+        assert one == two and pages_of(one) == pages
         assert b"CreationDate" not in one
 
 

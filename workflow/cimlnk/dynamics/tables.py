@@ -11,6 +11,8 @@ SERIES = {
     "population": ("str", "named subset, or `NK` for all NK cells"),
 }
 
+PER_UL = ["cells_per_ul", "cells_per_ul_low", "cells_per_ul_high"]  # of ABUNDANCE: value and 95 % limits
+
 SAMPLE = {
     "modality": ("str", "`cytof` or `rna`"),
     "sample": ("str", "sample id"),

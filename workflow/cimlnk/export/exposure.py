@@ -14,11 +14,11 @@ from cimlnk.common import seeds
 from cimlnk.common.formulas import neutral
 from cimlnk.common.tables import read_table, write_table
 from cimlnk.dynamics.abundance.folds import SERIES, daily
+from cimlnk.dynamics.tables import PER_UL
 from cimlnk.stats.intervals import Z95
 
 from .tables import EXPOSURE
 
-LIMITS = ("cells_per_ul", "cells_per_ul_low", "cells_per_ul_high")
 DRAWS = 1000
 HORIZON = 28.0
 LEAST_TERMINAL = 3  # points that a half-life needs
@@ -186,10 +186,10 @@ def make_exposure(
             elif measure == "fold" and not (len(base) and float(base["cells_per_ul"].iloc[0]) > 0):
                 reasons.append("no cells measured at baseline")
             else:
-                value, low, high = (after[c].to_numpy(float) for c in LIMITS)
+                value, low, high = (after[c].to_numpy(float) for c in PER_UL)
                 draws = draw_values(value, low, high, rng=rng)
                 if measure == "fold":
-                    at = [base[c].to_numpy(float)[:1] for c in LIMITS]
+                    at = [base[c].to_numpy(float)[:1] for c in PER_UL]
                     value, draws = value / at[0], draws / draw_values(at[0], at[1], at[2], rng=rng)
                 found, reasons = exposure_of(after["day"].to_numpy(float), value, draws)
                 row |= found

@@ -7,13 +7,13 @@ import pandas as pd
 
 from cimlnk.common.vocabulary import NK
 from cimlnk.dynamics.baseline import baseline_row
+from cimlnk.dynamics.tables import PER_UL
 from cimlnk.stats.intervals import product_limits
 
 from .tables import FOLDS
 
 SERIES = ["modality", "patient", "arm", "population"]
 MIN_BASELINE = 5  # as the default of dynamics.few_cells.min_baseline
-_LIMITS = ["cells_per_ul", "cells_per_ul_low", "cells_per_ul_high"]
 
 
 def daily(abundance: pd.DataFrame) -> pd.DataFrame:
@@ -25,7 +25,7 @@ def daily(abundance: pd.DataFrame) -> pd.DataFrame:
     """
     blood = abundance[abundance["tissue_or_product"] == "blood"]
     grouped = blood.groupby([*SERIES, "day"], sort=True)
-    table = grouped[_LIMITS].mean()
+    table = grouped[PER_UL].mean()
     table["n_cells"] = grouped["n_cells"].sum(min_count=1)
     # the cells that cells/uL rest on: an NK count of the sheet rests on none of the file's
     resting = blood["n_cells"].where((blood["population"] != NK) | (blood["nk_per_ul_source"] != "counts"))
@@ -78,8 +78,8 @@ def _unknown(series: pd.DataFrame, reason: str) -> pd.DataFrame:
 def _over(series: pd.DataFrame, base: pd.Series, min_baseline: int) -> pd.DataFrame:
     table = series[[*SERIES, "day"]].copy()
     table["baseline_day"] = float(base["day"])
-    value, low, high = (series[c].to_numpy(float) for c in _LIMITS)
-    denominator = tuple(np.full(len(series), float(base[c])) for c in _LIMITS)
+    value, low, high = (series[c].to_numpy(float) for c in PER_UL)
+    denominator = tuple(np.full(len(series), float(base[c])) for c in PER_UL)
     with np.errstate(divide="ignore", invalid="ignore"):
         fold = value / denominator[0]
     fold_low, fold_high = product_limits((value, low, high), denominator, sign=-1)

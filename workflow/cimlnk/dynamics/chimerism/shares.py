@@ -12,6 +12,7 @@ from scipy import special
 
 from cimlnk.common.vocabulary import NK
 from cimlnk.donors.tables import AMBIGUOUS, DOUBLET, SINGLET, STATUSES, UNASSIGNED
+from cimlnk.dynamics.tables import PER_UL
 from cimlnk.stats.intervals import product_limits, share_interval
 
 from .tables import ALL_CALLED, SHARES
@@ -246,10 +247,9 @@ def _before_infusion(calls: pd.DataFrame, facts: pd.DataFrame, design: str) -> d
 
 def _per_ul(table: pd.DataFrame, abundance: pd.DataFrame) -> pd.DataFrame:
     """Cells of the person per microlitre: those of the subset times the person's share, limits by MOVER."""
-    per_ul = ["cells_per_ul", "cells_per_ul_low", "cells_per_ul_high"]
-    known = abundance.dropna(subset=["sample"])[["sample", "population", *per_ul, "reason"]]
+    known = abundance.dropna(subset=["sample"])[["sample", "population", *PER_UL, "reason"]]
     joined = table.merge(known.rename(columns={"reason": "why"}), on=["sample", "population"], how="left")
-    whole = tuple(joined[c].to_numpy(float) for c in per_ul)
+    whole = tuple(joined[c].to_numpy(float) for c in PER_UL)
     share = tuple(joined[c].to_numpy(float) for c in ("share", "share_low", "share_high"))
     joined["per_ul"] = whole[0] * share[0]
     with np.errstate(invalid="ignore"):

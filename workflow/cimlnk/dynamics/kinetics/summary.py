@@ -12,13 +12,13 @@ from numpy.typing import NDArray
 from cimlnk.common.vocabulary import NK, UNASSIGNED
 from cimlnk.dynamics.abundance.folds import SERIES, daily
 from cimlnk.dynamics.baseline import DAY_BEFORE_INFUSION, baseline_row, before_infusion
+from cimlnk.dynamics.tables import PER_UL
 from cimlnk.stats.intervals import Z95
 
 from .fit import fit_series
 from .model import BASE, Prior, Series, pool, start_of
 from .tables import CURVES, KINETICS
 
-LIMITS = ["cells_per_ul", "cells_per_ul_low", "cells_per_ul_high"]
 TINY = 1e-12  # cells/µL: a lower limit of none has no logarithm
 MEASURED = [
     "baseline_per_ul", "peak_day", "peak_from", "peak_fold", "peak_fold_low", "peak_fold_high", "first_day_10fold",
@@ -114,7 +114,7 @@ def days_at_peak(days: pd.DataFrame) -> NDArray[np.float64]:
     after = days[(days["day"] > 0) & (days["cells_per_ul"] > 0)].sort_values("day")
     if len(after) == 0:
         return np.empty(0)
-    value, low, high = (np.log(np.maximum(after[c].to_numpy(float), TINY)) for c in LIMITS)
+    value, low, high = (np.log(np.maximum(after[c].to_numpy(float), TINY)) for c in PER_UL)
     sd = (high - low) / (2.0 * Z95)
     top = int(np.argmax(value))
     like = value[top] - value <= Z95 * np.hypot(sd, sd[top])
@@ -172,7 +172,7 @@ def _series(group: pd.DataFrame, censored_day: float, baseline_timepoint: str) -
     use = group[group["cells_per_ul"].notna() & (group["cells_per_ul_high"] > 0)]
     if np.isfinite(censored_day):
         use = use[use["day"] <= censored_day]
-    value, low, high = (use[c].to_numpy(float) for c in ("cells_per_ul", "cells_per_ul_low", "cells_per_ul_high"))
+    value, low, high = (use[c].to_numpy(float) for c in PER_UL)
     none = (value <= 0) | (low <= 0)
     with np.errstate(divide="ignore"):
         log_value = np.where(none, np.log(high / 5.0), np.log(value))

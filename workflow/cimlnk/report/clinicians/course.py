@@ -9,7 +9,8 @@ import numpy as np
 import pandas as pd
 
 from cimlnk.common.vocabulary import NK
-from cimlnk.dynamics.kinetics.summary import LIMITS, peak_from
+from cimlnk.dynamics.kinetics.summary import peak_from
+from cimlnk.dynamics.tables import PER_UL
 from cimlnk.report.reading import first_modality
 from cimlnk.report.run import Run
 
@@ -60,7 +61,7 @@ def patient_rows(run: Run) -> pd.DataFrame:
         if row["event"] is not None and len(course):
             course = course[course["day"] <= row["event_day"]]
             row |= _up_to_event(
-                row, course, first_modality(nk[nk["patient"] == patient]).groupby("day", as_index=False)[LIMITS].mean()
+                row, course, first_modality(nk[nk["patient"] == patient]).groupby("day", as_index=False)[PER_UL].mean()
             )
         row |= {"reached": first_at(course, bound), "lost_day": lost(course)}
         if not np.isfinite(row["peak_fold"]):

@@ -10,7 +10,8 @@ import pandas as pd
 from cimlnk.cohort.words import count
 from cimlnk.common.palette import label
 from cimlnk.common.vocabulary import MODALITY_WORDS, NK, UNASSIGNED
-from cimlnk.dynamics.kinetics.summary import LIMITS, days_at_peak
+from cimlnk.dynamics.kinetics.summary import days_at_peak
+from cimlnk.dynamics.tables import PER_UL
 from cimlnk.report.reading import first_modality
 from cimlnk.report.run import Run
 
@@ -113,7 +114,7 @@ def subsets_at_peak(run: Run, rows: pd.DataFrame) -> pd.DataFrame:
         if not len(after):
             continue
         own = counts[(counts["patient"] == row.patient) & (counts["day"] <= limit)]
-        high = days_at_peak(own.groupby("day", as_index=False)[LIMITS].mean())
+        high = days_at_peak(own.groupby("day", as_index=False)[PER_UL].mean())
         day = file_at_peak(after, high if len(high) else [row.peak_day])
         shares = mine[mine["day"] == day].groupby("population")["fraction"].mean()
         early = mine[mine["day"] < 0]
